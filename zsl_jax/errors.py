@@ -1,0 +1,28 @@
+"""What a user did wrong, in one line: the verbs print a `UserError` without a traceback and exit with its code."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A wrong key, value, file or split: the message says what is wrong and what would be right."""
+
+    exit_code = 2
+
+
+class Diverged(UserError):
+    """Training met a value that is not finite."""
+
+    exit_code = 1
+
+
+def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
+    """An error for a name that is not among the choices, with the nearest of them.
+
+    >>> str(unknown("method", "alee", ["ale", "sje"]))
+    "unknown method 'alee': did you mean 'ale'? (choices: ale, sje)"
+    """
+    choices = sorted(map(str, choices))
+    near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UserError(f"unknown {kind} {str(name)!r}: {hint}(choices: {', '.join(choices)})")

@@ -1,0 +1,43 @@
+"""What a zero-shot method is to the trainer: five pure functions in a tuple, in the manner of an optax transformation."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+def _unfinished(state, train, classes, key):
+    """The default `finish`: nothing is left to do after the last step."""
+    del train, classes, key
+    return state
+
+
+def _unadapted(state, inputs, classes):
+    """The default `adapt`: an inductive method does not look at the inputs that it will be scored on."""
+    del inputs, classes
+    return state
+
+
+class Method(NamedTuple):
+    """Pure functions that train a zero-shot method and score classes with it; `state` is any pytree of arrays.
+
+    init(key, batch, classes) -> state
+      `batch` is a `data.Batch` of the shape that `update` will get.
+    update(state, batch, classes, key) -> (state, metrics)
+      One step. `metrics` is a dict of scalars with at least `loss`. `batch.where` is False for rows that only fill up the
+      last batch of an epoch. `classes` holds the seen classes alone, unless `setting` is `class-transductive`.
+    finish(state, train, classes, key) -> state
+      After the last step; `train` is a `data.Examples` of all training examples, `classes` the whole table.
+    scores(state, inputs, classes) -> [B, C]
+      Similarities to any class table, also one never seen before.
+    adapt(state, inputs, classes) -> state
+      For instance-transductive methods: a look at the unlabelled inputs that will be scored.
+    setting
+      What the method may look at: `inductive`, `class-transductive` (descriptions of unseen classes in training),
+      `instance-transductive` (unlabelled test inputs) or `pretrained`.
+    """
+
+    init: Callable[..., Any]
+    update: Callable[..., tuple[Any, dict]]
+    scores: Callable[..., Any]
+    finish: Callable[..., Any] = _unfinished
+    adapt: Callable[..., Any] = _unadapted
+    setting: str = "inductive"
