@@ -1,0 +1,7 @@
+"""What is reported: pure functions of scores and labels, exact under padding, masks and sharding.
+
+Every family is a file; its public names are its `__all__` and are re-exported here.
+"""
+
+from zsl_jax.metrics.accuracy import *  # noqa: F403
+from zsl_jax.metrics.curve import *  # noqa: F403

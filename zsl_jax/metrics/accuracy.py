@@ -1,0 +1,251 @@
+"""Accuracy of class predictions: per class, per image, and within the best k.
+
+    per class   mean over the classes of (right predictions of the class) / (examples of the class)
+    micro       (right predictions) / (examples)
+
+`per_class_counts` gives the numbers before the division: add them over batches or devices, then `mean_per_class`.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+
+__all__: Sequence[str] = (
+    "harmonic_mean",
+    "hits_at_k",
+    "mean_per_class",
+    "micro_accuracy",
+    "per_class_accuracy",
+    "per_class_counts",
+    "per_class_top_k_accuracy",
+    "top_k_accuracy",
+)
+
+
+def per_class_accuracy(
+    predictions: ArrayLike, labels: ArrayLike, *, num_classes: int, where: ArrayLike | None = None
+) -> jax.Array:
+    """Mean over the classes present of the share of their examples that are predicted right.
+
+        (1 / |P|) sum_{c in P} #{i: y_i = c, yhat_i = c} / #{i: y_i = c},   P the classes with an example
+
+    The metric of zero-shot learning. It differs from `micro_accuracy` wherever classes have different sizes.
+
+    Args:
+      predictions: `[N]` int, the predicted class.
+      labels: `[N]` int, the true class; a label outside `[0, num_classes)` counts nowhere.
+      num_classes: length of the class table, static.
+      where: `[N]` bool, the examples that count; None for all.
+
+    Returns:
+      A float32 scalar in [0, 1]; 0 if no example counts.
+
+    Raises:
+      ValueError: shapes that do not match.
+
+    >>> import jax.numpy as jnp
+    >>> labels = jnp.array([0, 0, 0, 1])
+    >>> print(per_class_accuracy(jnp.array([0, 0, 0, 0]), labels, num_classes=2))
+    0.5
+
+    Reference: Xian, Lampert, Schiele, Akata, "Zero-Shot Learning: A Comprehensive Evaluation of the Good, the Bad and
+    the Ugly", TPAMI, 2018.
+    """
+    return mean_per_class(*per_class_counts(predictions, labels, num_classes=num_classes, where=where))
+
+
+def per_class_counts(
+    predictions: ArrayLike, labels: ArrayLike, *, num_classes: int, where: ArrayLike | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Number of right predictions and number of examples of every class, to be added over batches and devices.
+
+    Args:
+      predictions: `[N]` int, the predicted class.
+      labels: `[N]` int, the true class; a label outside `[0, num_classes)` counts nowhere.
+      num_classes: length of the class table, static.
+      where: `[N]` bool, the examples that count; None for all.
+
+    Returns:
+      `(correct [C], total [C])`, int32.
+
+    Raises:
+      ValueError: shapes that do not match.
+
+    >>> import jax.numpy as jnp
+    >>> correct, total = per_class_counts(jnp.array([0, 1, 1]), jnp.array([0, 0, 1]), num_classes=3)
+    >>> print(correct, total)
+    [1 1 0] [2 1 0]
+    """
+    return _class_counts(_hits(predictions, labels), labels, num_classes, where)
+
+
+def mean_per_class(correct: ArrayLike, total: ArrayLike) -> jax.Array:
+    """Mean over the classes present of `correct / total`: `per_class_accuracy` from counts.
+
+    Args:
+      correct: `[C]`, right predictions a class.
+      total: `[C]`, examples a class; a class of 0 examples is left out.
+
+    Returns:
+      A float32 scalar in [0, 1]; 0 if every class is empty.
+
+    Raises:
+      ValueError: shapes that do not match.
+
+    >>> import jax.numpy as jnp
+    >>> print(mean_per_class(jnp.array([1, 3, 0]), jnp.array([2, 3, 0])))
+    0.75
+    """
+    arguments.check_same_shape(1, correct=correct, total=total)
+    correct, total = jnp.asarray(correct), jnp.asarray(total)
+    # A mean over the present classes of exact ratios is exactly 1 where all of them are.
+    accuracy = jnp.where(total > 0, correct / jnp.maximum(total, 1).astype(jnp.float32), 0.0)
+    return jnp.sum(accuracy) / jnp.maximum(jnp.sum(total > 0), 1)
+
+
+def micro_accuracy(predictions: ArrayLike, labels: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
+    """Share of the examples that are predicted right, whatever their class.
+
+    Args:
+      predictions: `[N]` int, the predicted class.
+      labels: `[N]` int, the true class.
+      where: `[N]` bool, the examples that count; None for all.
+
+    Returns:
+      A float32 scalar in [0, 1]; 0 if no example counts.
+
+    Raises:
+      ValueError: shapes that do not match.
+
+    >>> import jax.numpy as jnp
+    >>> print(micro_accuracy(jnp.array([0, 0, 0, 0]), jnp.array([0, 0, 0, 1])))
+    0.75
+    """
+    return _share(_hits(predictions, labels), where)
+
+
+def hits_at_k(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike) -> jax.Array:
+    """Whether the true class is among the k best.
+
+        hit_i = #{c: s_ic > s_iy} + #{c < y: s_ic = s_iy} < k
+
+    Of equal scores the lower class index ranks first, so that k = 1 agrees with `argmax`.
+
+    Args:
+      scores: `[N, C]`.
+      labels: `[N]` int.
+      k: at least 1; may be traced.
+
+    Returns:
+      `[N]` bool.
+
+    Raises:
+      ValueError: shapes that do not match.
+
+    >>> import jax.numpy as jnp
+    >>> print(hits_at_k(jnp.array([[.1, .7, .2], [.5, .3, .2]]), jnp.array([2, 2]), k=2))
+    [ True False]
+    """
+    arguments.check_labels(scores, labels)
+    scores, labels = arguments.as_float(scores), jnp.asarray(labels)
+    own = jnp.take_along_axis(scores, labels[:, None], axis=1)
+    earlier = jnp.arange(scores.shape[1])[None, :] < labels[:, None]
+    return jnp.sum((scores > own) | ((scores == own) & earlier), axis=1) < k
+
+
+def top_k_accuracy(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike, where: ArrayLike | None = None) -> jax.Array:
+    """Share of the examples whose true class is among the k best (`hits_at_k`), whatever their class.
+
+    Args:
+      scores: `[N, C]`.
+      labels: `[N]` int.
+      k: at least 1; may be traced.
+      where: `[N]` bool, the examples that count; None for all.
+
+    Returns:
+      A float32 scalar in [0, 1]; 0 if no example counts.
+
+    Raises:
+      ValueError: shapes that do not match.
+
+    >>> import jax.numpy as jnp
+    >>> print(top_k_accuracy(jnp.array([[.1, .7, .2], [.5, .3, .2]]), jnp.array([2, 2]), k=2))
+    0.5
+    """
+    return _share(hits_at_k(scores, labels, k=k), where)
+
+
+def per_class_top_k_accuracy(
+    scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike, num_classes: int, where: ArrayLike | None = None
+) -> jax.Array:
+    """Mean over the classes present of the share of their examples whose true class is among the k best.
+
+    Args:
+      scores: `[N, C]`.
+      labels: `[N]` int.
+      k: at least 1; may be traced.
+      num_classes: length of the class table, static.
+      where: `[N]` bool, the examples that count; None for all.
+
+    Returns:
+      A float32 scalar in [0, 1]; 0 if no example counts.
+
+    Raises:
+      ValueError: shapes that do not match.
+
+    >>> import jax.numpy as jnp
+    >>> scores = jnp.array([[.1, .7, .2], [.5, .3, .2], [.5, .3, .2]])
+    >>> print(per_class_top_k_accuracy(scores, jnp.array([2, 1, 2]), k=2, num_classes=3))
+    0.75
+    """
+    return mean_per_class(*_class_counts(hits_at_k(scores, labels, k=k), labels, num_classes, where))
+
+
+def harmonic_mean(a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """Harmonic mean, the single figure of generalised zero-shot learning.
+
+        H = 2 a b / (a + b),   0 where a + b = 0
+
+    Args:
+      a, b: of one shape, or one of them a scalar; at least 0.
+
+    Returns:
+      Float32 of that shape.
+
+    Raises:
+      ValueError: shapes that do not match.
+
+    >>> print(harmonic_mean(0.25, 0.75))
+    0.375
+    """
+    a, b = jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32)
+    if a.ndim and b.ndim and a.shape != b.shape:
+        raise ValueError(f"a and b must have the same shape, or one be a scalar, not {a.shape} and {b.shape}")
+    total = a + b
+    empty = total <= 0
+    return jnp.where(empty, 0.0, 2 * a * b / jnp.where(empty, 1.0, total))
+
+
+def _hits(predictions: ArrayLike, labels: ArrayLike) -> jax.Array:
+    arguments.check_same_shape(1, predictions=predictions, labels=labels)
+    return jnp.asarray(predictions) == jnp.asarray(labels)
+
+
+def _class_counts(
+    hits: jax.Array, labels: ArrayLike, num_classes: int, where: ArrayLike | None
+) -> tuple[jax.Array, jax.Array]:
+    labels = jnp.asarray(labels)
+    counts = arguments.mask_like(where, labels.shape) & (labels >= 0)
+    # A negative index would wrap around; an index past the end is dropped.
+    rows = jnp.where(counts, labels, num_classes)
+    empty = jnp.zeros(num_classes, jnp.int32)
+    return empty.at[rows].add(hits, mode="drop"), empty.at[rows].add(1, mode="drop")
+
+
+def _share(hits: jax.Array, where: ArrayLike | None) -> jax.Array:
+    counts = arguments.mask_like(where, hits.shape)
+    return jnp.sum(hits & counts) / jnp.maximum(jnp.sum(counts), 1).astype(jnp.float32)
