@@ -13,10 +13,12 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
+from zsl_jax.metrics import ranking
 
 __all__: Sequence[str] = (
     "harmonic_mean",
-    "hits_at_k",
+    "harmonic_of_means",
+    "mean_of_harmonics",
     "mean_per_class",
     "micro_accuracy",
     "per_class_accuracy",
@@ -128,35 +130,6 @@ def micro_accuracy(predictions: ArrayLike, labels: ArrayLike, *, where: ArrayLik
     return _share(_hits(predictions, labels), where)
 
 
-def hits_at_k(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike) -> jax.Array:
-    """Whether the true class is among the k best.
-
-        hit_i = #{c: s_ic > s_iy} + #{c < y: s_ic = s_iy} < k
-
-    Of equal scores the lower class index ranks first, so that k = 1 agrees with `argmax`.
-
-    Args:
-      scores: `[N, C]`.
-      labels: `[N]` int.
-      k: at least 1; may be traced.
-
-    Returns:
-      `[N]` bool.
-
-    Raises:
-      ValueError: shapes that do not match.
-
-    >>> import jax.numpy as jnp
-    >>> print(hits_at_k(jnp.array([[.1, .7, .2], [.5, .3, .2]]), jnp.array([2, 2]), k=2))
-    [ True False]
-    """
-    arguments.check_labels(scores, labels)
-    scores, labels = arguments.as_float(scores), jnp.asarray(labels)
-    own = jnp.take_along_axis(scores, labels[:, None], axis=1)
-    earlier = jnp.arange(scores.shape[1])[None, :] < labels[:, None]
-    return jnp.sum((scores > own) | ((scores == own) & earlier), axis=1) < k
-
-
 def top_k_accuracy(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike, where: ArrayLike | None = None) -> jax.Array:
     """Share of the examples whose true class is among the k best (`hits_at_k`), whatever their class.
 
@@ -176,7 +149,7 @@ def top_k_accuracy(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike, where:
     >>> print(top_k_accuracy(jnp.array([[.1, .7, .2], [.5, .3, .2]]), jnp.array([2, 2]), k=2))
     0.5
     """
-    return _share(hits_at_k(scores, labels, k=k), where)
+    return _share(ranking.hits_at_k(scores, labels, k=k), where)
 
 
 def per_class_top_k_accuracy(
@@ -202,7 +175,7 @@ def per_class_top_k_accuracy(
     >>> print(per_class_top_k_accuracy(scores, jnp.array([2, 1, 2]), k=2, num_classes=3))
     0.75
     """
-    return mean_per_class(*_class_counts(hits_at_k(scores, labels, k=k), labels, num_classes, where))
+    return mean_per_class(*_class_counts(ranking.hits_at_k(scores, labels, k=k), labels, num_classes, where))
 
 
 def harmonic_mean(a: ArrayLike, b: ArrayLike) -> jax.Array:
@@ -228,6 +201,50 @@ def harmonic_mean(a: ArrayLike, b: ArrayLike) -> jax.Array:
     total = a + b
     empty = total <= 0
     return jnp.where(empty, 0.0, 2 * a * b / jnp.where(empty, 1.0, total))
+
+
+def harmonic_of_means(a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """Harmonic mean of the two averages over datasets: the convention of most base-to-new tables.
+
+    `H(mean_t a_t, mean_t b_t)`, which is at least `mean_of_harmonics(a, b)`. Say which of the two a table holds.
+
+    Args:
+      a, b: `[T]` accuracies on T datasets, such as on base and on new classes.
+
+    Returns:
+      A float32 scalar.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(harmonic_of_means(jnp.array([1.0, 0.5]), jnp.array([0.5, 1.0])))
+    0.75
+    """
+    arguments.check_same_shape(1, a=a, b=b)
+    return harmonic_mean(jnp.mean(arguments.as_float(a)), jnp.mean(arguments.as_float(b)))
+
+
+def mean_of_harmonics(a: ArrayLike, b: ArrayLike) -> jax.Array:
+    """Average over datasets of each dataset's harmonic mean.
+
+    `mean_t H(a_t, b_t)`, which is at most `harmonic_of_means(a, b)`. Say which of the two a table holds.
+
+    Args:
+      a, b: `[T]` accuracies on T datasets, such as on base and on new classes.
+
+    Returns:
+      A float32 scalar.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(mean_of_harmonics(jnp.array([1.0, 0.5]), jnp.array([0.5, 1.0])))
+    0.6666667
+    """
+    arguments.check_same_shape(1, a=a, b=b)
+    return jnp.mean(harmonic_mean(a, b))
 
 
 def _hits(predictions: ArrayLike, labels: ArrayLike) -> jax.Array:

@@ -131,6 +131,33 @@ def check_classes(scores: ArrayLike, is_seen: ArrayLike) -> None:
         raise ValueError(f"scores must be [B, C] and is_seen [C], not {scores_shape} and {seen_shape}")
 
 
+class Winners(NamedTuple):
+    """An example's best score and class within either group, `[N]` each; `-inf` and -1 where the group is empty."""
+
+    seen: jax.Array
+    unseen: jax.Array
+    seen_class: jax.Array
+    unseen_class: jax.Array
+
+
+def winners(scores: jax.Array, is_seen: jax.Array) -> Winners:
+    """Returns the best seen and the best unseen class of every example; of equal scores the lower index."""
+
+    def best(group: jax.Array) -> tuple[jax.Array, jax.Array]:
+        within = jnp.where(group[None, :], scores, -jnp.inf)
+        score = jnp.max(within, axis=1)
+        return score, jnp.where(score > -jnp.inf, jnp.argmax(within, axis=1), -1)
+
+    (seen, seen_class), (unseen, unseen_class) = best(is_seen), best(~is_seen)
+    return Winners(seen, unseen, seen_class, unseen_class)
+
+
+def is_taken_as_seen(best: Winners, gamma: jax.Array) -> jax.Array:
+    """Whether `argmax` of the calibrated scores is a seen class: its very comparison, rounding and ties included."""
+    shifted = best.seen - gamma
+    return (shifted > best.unseen) | ((shifted == best.unseen) & (best.seen_class < best.unseen_class))
+
+
 def sweep(
     scores: jax.Array, labels: jax.Array, is_seen: jax.Array, weight: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -138,7 +165,7 @@ def sweep(
 
     An example of weight 0 counts nowhere and sets no breakpoint.
     """
-    best = _winners(scores, is_seen)
+    best = winners(scores, is_seen)
     gamma = _between_breakpoints(best, weight > 0)
     move = _first_move(best, gamma)
     is_seen_example = is_seen[labels]
@@ -149,22 +176,7 @@ def sweep(
     return jnp.cumsum(won)[:-1], jax.lax.cumsum(lost, reverse=True)[1:], gamma
 
 
-class _Winners(NamedTuple):
-    """The best score and class of an example within either group, `[N]` each; `-inf` where the group is empty."""
-
-    seen: jax.Array
-    unseen: jax.Array
-    seen_class: jax.Array
-    unseen_class: jax.Array
-
-
-def _winners(scores: jax.Array, is_seen: jax.Array) -> _Winners:
-    seen = jnp.where(is_seen[None, :], scores, -jnp.inf)
-    unseen = jnp.where(is_seen[None, :], -jnp.inf, scores)
-    return _Winners(jnp.max(seen, 1), jnp.max(unseen, 1), jnp.argmax(seen, 1), jnp.argmax(unseen, 1))
-
-
-def _between_breakpoints(best: _Winners, counts: jax.Array) -> jax.Array:
+def _between_breakpoints(best: Winners, counts: jax.Array) -> jax.Array:
     """`[N + 1]` constants, one below, between and above the breakpoints; a repeated breakpoint repeats a constant."""
     breakpoints = best.seen - best.unseen
     counts = counts & jnp.isfinite(breakpoints)
@@ -180,18 +192,13 @@ def _between_breakpoints(best: _Winners, counts: jax.Array) -> jax.Array:
     return jax.lax.cummax(jnp.append(first, jnp.where(is_new, middle, -jnp.inf)))
 
 
-def _first_move(best: _Winners, gamma: jax.Array) -> jax.Array:
+def _first_move(best: Winners, gamma: jax.Array) -> jax.Array:
     """`[N]` index of the first of the rising constants at which `argmax` takes the unseen class, by bisection."""
-
-    def is_taken_as_seen(index: jax.Array) -> jax.Array:
-        # The very comparison of argmax on calibrated scores, rounding and ties included.
-        shifted = best.seen - gamma[index]
-        return (shifted > best.unseen) | ((shifted == best.unseen) & (best.seen_class < best.unseen_class))
 
     def halve(_, bounds):
         low, high = bounds
         middle = (low + high) // 2
-        seen = (low < high) & is_taken_as_seen(jnp.minimum(middle, len(gamma) - 1))
+        seen = (low < high) & is_taken_as_seen(best, gamma[jnp.minimum(middle, len(gamma) - 1)])
         return jnp.where(seen, middle + 1, low), jnp.where(seen, high, jnp.minimum(middle, high))
 
     start = jnp.zeros(best.seen.shape, jnp.int32), jnp.full(best.seen.shape, len(gamma), jnp.int32)

@@ -1,0 +1,117 @@
+"""How high the right class ranks among all classes, and how near the best ranked are to it in a hierarchy.
+
+rank_i = 1 + #{c: s_ic > s_iy} + #{c < y: s_ic = s_iy}          (of equal scores the lower index first, as argmax)
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+
+__all__: Sequence[str] = ("hierarchical_precision", "hits_at_k", "label_rank", "top_k")
+
+
+def label_rank(scores: ArrayLike, labels: ArrayLike) -> jax.Array:
+    """Rank of the true class among all classes, 1 for the best; its reciprocal is what MRR averages.
+
+    `rank_i = 1 + #{c: s_ic > s_iy} + #{c < y: s_ic = s_iy}`
+
+    Args:
+      scores: `[N, C]`.
+      labels: `[N]` int in `[0, C)`.
+
+    Returns:
+      `[N]` int32 in [1, C].
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(label_rank(jnp.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]]), jnp.array([2, 0])))
+    [2 1]
+    """
+    arguments.check_labels(scores, labels)
+    scores, labels = arguments.as_float(scores), jnp.asarray(labels)[:, None]
+    own = jnp.take_along_axis(scores, labels, axis=1)
+    earlier = jnp.arange(scores.shape[1])[None, :] < labels
+    return 1 + jnp.sum((scores > own) | ((scores == own) & earlier), axis=1)
+
+
+def hits_at_k(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike) -> jax.Array:
+    """Whether the true class is among the k best: `rank_i <= k`.
+
+    Args:
+      scores: `[N, C]`.
+      labels: `[N]` int in `[0, C)`.
+      k: at least 1; may be traced.
+
+    Returns:
+      `[N]` bool. `top_k_accuracy` and `per_class_top_k_accuracy` average it.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(hits_at_k(jnp.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]]), jnp.array([2, 2]), k=2))
+    [ True False]
+    """
+    return label_rank(scores, labels) <= k
+
+
+def top_k(scores: ArrayLike, *, k: ArrayLike) -> jax.Array:
+    """The k best columns of every row as a mask; of equal scores the lower index first.
+
+    Args:
+      scores: `[N, A]`.
+      k: at least 0; may be traced.
+
+    Returns:
+      `[N, A]` bool, k True a row.
+
+    Raises:
+      ValueError: not a matrix.
+
+    >>> import jax.numpy as jnp
+    >>> print(top_k(jnp.array([[0.1, 0.7, 0.7]]), k=1))
+    [[False  True False]]
+    """
+    arguments.check_same_shape(2, scores=scores)
+    order = jnp.argsort(arguments.as_float(scores), axis=1, descending=True, stable=True)
+    return jnp.argsort(order, axis=1) < k
+
+
+def hierarchical_precision(scores: ArrayLike, labels: ArrayLike, distances: ArrayLike, *, k: ArrayLike) -> jax.Array:
+    """Share of the k best classes that lie near the true one in a hierarchy.
+
+    `hp_i = #{c among the k best of s_i: d(y_i, c) <= r_i} / k`, r_i the smallest radius with at least k classes
+
+    Args:
+      scores: `[N, C]`.
+      labels: `[N]` int in `[0, C)`.
+      distances: `[C, C]` between classes, such as path lengths in the hierarchy; 0 from a class to itself.
+      k: in [1, C]; may be traced.
+
+    Returns:
+      `[N]` float32.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> distances = jnp.array([[0, 2, 4], [2, 0, 4], [4, 4, 0]])               # horse, zebra | whale
+    >>> print(hierarchical_precision(jnp.array([[0.1, 0.9, 0.5]]), jnp.array([0]), distances, k=2))
+    [0.5]
+
+    Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
+    NeurIPS 2013.
+    """
+    arguments.check_labels(scores, labels)
+    num_classes = jnp.shape(scores)[1]
+    if jnp.shape(distances) != (num_classes, num_classes):
+        raise ValueError(f"distances must be [C, C] for scores {jnp.shape(scores)}, not {jnp.shape(distances)}")
+    own = arguments.as_float(distances)[jnp.asarray(labels)]
+    radius = jnp.take(jnp.sort(own, axis=1), jnp.asarray(k) - 1, axis=1)[:, None]
+    return jnp.sum(top_k(scores, k=k) & (own <= radius), axis=1) / jnp.asarray(k, jnp.float32)
