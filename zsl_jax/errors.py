@@ -16,6 +16,12 @@ class Diverged(UserError):
     exit_code = 1
 
 
+class Irreproducible(UserError):
+    """A result computed again is not the one on record."""
+
+    exit_code = 1
+
+
 def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     """An error for a name that is not among the choices, with the nearest of them.
 

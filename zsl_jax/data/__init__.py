@@ -10,5 +10,17 @@ from zsl_jax.data.dataset import (
     training_part,
     validation_task,
 )
+from zsl_jax.data.sources import SOURCES, load
 
-__all__ = ["Batch", "ClassTable", "Dataset", "Examples", "Task", "test_task", "training_part", "validation_task"]
+__all__ = [
+    "SOURCES",
+    "Batch",
+    "ClassTable",
+    "Dataset",
+    "Examples",
+    "Task",
+    "load",
+    "test_task",
+    "training_part",
+    "validation_task",
+]

@@ -1,0 +1,31 @@
+"""Zero-shot methods: factories that take knobs and return a `Method`, a tuple of pure functions."""
+
+from collections.abc import Callable
+
+from zsl_jax import errors
+from zsl_jax.methods.base import Method
+from zsl_jax.methods.bilinear import ale, bilinear
+from zsl_jax.methods.gradient import GradientState, by_gradient
+from zsl_jax.methods.normalization import SCALINGS, normalized
+
+METHODS: dict[str, Callable[..., Method]] = {"ale": ale}
+
+
+def factory(name: str) -> Callable[..., Method]:
+    """Returns the factory of a method by its name in `METHODS`."""
+    if name not in METHODS:
+        raise errors.unknown("method", name, METHODS)
+    return METHODS[name]
+
+
+__all__ = [
+    "METHODS",
+    "SCALINGS",
+    "GradientState",
+    "Method",
+    "ale",
+    "bilinear",
+    "by_gradient",
+    "factory",
+    "normalized",
+]

@@ -1,4 +1,4 @@
-"""What a zero-shot method is to the trainer: five pure functions in a tuple, in the manner of an optax transformation."""
+"""What a zero-shot method is to the trainer: five pure functions in a tuple, as an optax transformation is two."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -22,8 +22,8 @@ class Method(NamedTuple):
     init(key, batch, classes) -> state
       `batch` is a `data.Batch` of the shape that `update` will get.
     update(state, batch, classes, key) -> (state, metrics)
-      One step. `metrics` is a dict of scalars with at least `loss`. `batch.where` is False for rows that only fill up the
-      last batch of an epoch. `classes` holds the seen classes alone, unless `setting` is `class-transductive`.
+      One step. `metrics` is a dict of scalars with at least `loss`. `batch.where` is False for rows that only fill up
+      the last batch of an epoch. `classes` holds the seen classes alone, unless `setting` is `class-transductive`.
     finish(state, train, classes, key) -> state
       After the last step; `train` is a `data.Examples` of all training examples, `classes` the whole table.
     scores(state, inputs, classes) -> [B, C]

@@ -1,0 +1,100 @@
+"""A checkpoint comes back bit for bit, or it is named as damaged and the one before it comes back."""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from zsl_jax import errors
+from zsl_jax.training import checkpoints, parallel
+
+
+def state_of(step: int):
+    return {"w": jnp.arange(6.0).reshape(2, 3) + step, "count": jnp.int32(step)}
+
+
+@pytest.fixture(scope="module")
+def abstract():
+    return parallel.abstract(state_of(0), parallel.make_mesh())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for step in (1, 2):
+        checkpoints.save(tmp_path / "c", step, state_of(step), notes={"gamma": 0.5})
+    return tmp_path / "c"
+
+
+def restore(folder, abstract):
+    warnings = []
+    return checkpoints.restore_latest(folder, abstract, warn=warnings.append), warnings
+
+
+def test_round_trip(folder, abstract):
+    restored, warnings = restore(folder, abstract)
+    assert (restored.step, restored.notes, warnings) == (2, {"gamma": 0.5}, [])
+    jax.tree.map(np.testing.assert_array_equal, restored.state, state_of(2))
+    assert checkpoints.state_sha256(restored.state) == checkpoints.state_sha256(state_of(2))
+    assert checkpoints.state_sha256(restored.state) != checkpoints.state_sha256(state_of(1))
+
+
+def test_only_the_newest_are_kept(folder, abstract):
+    checkpoints.save(folder, 3, state_of(3))
+    assert sorted(path.name for path in folder.iterdir()) == ["000002", "000003"]
+
+
+def test_none_where_there_is_none(tmp_path, abstract):
+    assert restore(tmp_path / "nothing", abstract) == (None, [])
+
+
+def flip_a_bit(path: pathlib.Path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def largest(folder: pathlib.Path) -> pathlib.Path:
+    return max((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+
+
+DAMAGE = {
+    "flipped bit": (lambda step: flip_a_bit(largest(step / "state")), "is damaged"),
+    "truncated": (lambda step: largest(step / "state").write_bytes(b""), "is damaged"),
+    "file missing": (lambda step: largest(step / "state").unlink(), "is missing"),
+    "no manifest": (lambda step: (step / "manifest.json").unlink(), "not written to the end"),
+    "broken manifest": (lambda step: flip_a_bit(step / "manifest.json"), "000002 is not used"),
+    "empty manifest": (lambda step: (step / "manifest.json").write_text(""), "000002 is not used"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_is_named_and_the_step_before_is_used(folder, abstract, kind):
+    damage, words = DAMAGE[kind]
+    damage(folder / "000002")
+    restored, (warning,) = restore(folder, abstract)
+    assert restored.step == 1
+    jax.tree.map(np.testing.assert_array_equal, restored.state, state_of(1))
+    assert "000002" in warning
+    assert words in warning
+
+
+def test_an_empty_step_folder_is_no_checkpoint(folder, abstract):
+    (folder / "000007").mkdir()
+    restored, (warning,) = restore(folder, abstract)
+    assert restored.step == 2
+    assert "000007" in warning
+
+
+def test_a_state_of_another_shape_is_refused(folder):
+    other = parallel.abstract({"w": jnp.zeros((3, 3)), "count": jnp.int32(0)}, parallel.make_mesh())
+    restored, warnings = restore(folder, other)
+    assert restored is None
+    assert "another model" in warnings[0]
+
+
+def test_saving_where_nothing_can_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(errors.UserError, match="cannot save a checkpoint"):
+        checkpoints.save(tmp_path / "file", 1, state_of(1))

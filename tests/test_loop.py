@@ -1,0 +1,120 @@
+"""The compiled loop: every example once an epoch, the same bits on resume, one compilation, NaN stops."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import toy
+
+from zsl_jax import data, errors, methods
+from zsl_jax.training import loop, parallel
+
+
+@pytest.fixture(scope="module")
+def task():
+    return data.test_task(toy.dataset())
+
+
+def fit(task, epochs, *, method=None, start=None, batch_size=16, key=None, mesh=None):
+    method = method or methods.normalized(methods.ale(learning_rate=0.05))
+    yield from loop.fit(
+        method,
+        task,
+        key=jax.random.key(0) if key is None else key,
+        epochs=epochs,
+        batch_size=batch_size,
+        mesh=mesh or parallel.make_mesh(),
+        start=start,
+    )
+
+
+@pytest.mark.parametrize(("num_examples", "batch_size"), [(10, 3), (12, 4), (5, 8)])
+def test_an_epoch_takes_every_example_once(num_examples, batch_size):
+    per_epoch = loop.steps_per_epoch(num_examples, batch_size)
+    rows, where = loop.batch_rows(
+        jax.random.key(1), 0, num_steps=3 * per_epoch, num_examples=num_examples, batch_size=batch_size
+    )
+    epochs = [np.asarray(r)[np.asarray(w)] for r, w in zip(np.split(rows, 3), np.split(where, 3))]
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(num_examples))
+    assert any((epochs[0] != epoch).any() for epoch in epochs[1:])
+
+
+def test_the_batch_of_a_step_does_not_depend_on_where_the_stretch_starts():
+    kwargs = {"num_examples": 10, "batch_size": 3}
+    whole, where = loop.batch_rows(jax.random.key(2), 0, num_steps=11, **kwargs)
+    for first in (1, 3, 7):
+        rows, valid = loop.batch_rows(jax.random.key(2), first, num_steps=4, **kwargs)
+        np.testing.assert_array_equal(rows, whole[first : first + 4])
+        np.testing.assert_array_equal(valid, where[first : first + 4])
+
+
+def test_training_resumes_to_the_same_bits(task):
+    states = {epoch: jax.device_get(state) for epoch, state, _ in fit(task, 4)}
+    (_, resumed, _) = list(fit(task, 4, start=(2, states[2])))[-1]
+    for straight, again in zip(jax.tree.leaves(states[4]), jax.tree.leaves(resumed)):
+        np.testing.assert_array_equal(straight, again)
+    other = list(fit(task, 4, key=jax.random.key(1)))[-1][1]
+    assert np.abs(np.asarray(other.params) - states[4].params).max() > 1e-4
+
+
+def test_eight_devices_compute_what_one_does(task):
+    one = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
+    on_one = list(fit(task, 3, mesh=one))[-1][1]
+    on_eight = list(fit(task, 3))[-1][1]
+    assert jax.device_count() == 8
+    np.testing.assert_allclose(on_one.params, on_eight.params, atol=1e-5)
+
+
+def test_rows_that_fill_up_a_batch_do_not_count(task):
+    """54 examples in batches of 56: the same step as one batch of 54 by hand."""
+    method = methods.normalized(methods.ale(learning_rate=0.05))
+    ((_, state, _),) = fit(task, 1, batch_size=56, method=method)
+    count = len(task.train.labels)
+    batch = data.Batch(task.train.inputs, task.train.labels, np.ones(count, bool))
+    start = method.init(jax.random.key(0), batch, task.seen_classes)
+    by_hand, _ = method.update(start, batch, task.seen_classes, jax.random.key(0))
+    np.testing.assert_allclose(state.params, by_hand.params, atol=1e-6)
+
+
+def test_a_run_compiles_its_step_once(task):
+    traces = []
+
+    def counting(scores, labels):
+        traces.append(1)
+        return jnp.sum(scores, axis=-1)
+
+    method = methods.bilinear(counting, optax.sgd(0.1))
+    assert len(list(fit(task, 5, method=method))) == 5
+    assert len(traces) == 1
+
+
+def test_an_inductive_method_never_sees_an_unseen_class(task):
+    widths = []
+
+    def spy(scores, labels):
+        widths.append(scores.shape[-1])
+        return jnp.sum(scores, axis=-1)
+
+    inductive = methods.bilinear(spy, optax.sgd(0.1))
+    list(fit(task, 1, method=inductive))
+    list(fit(task, 1, method=inductive._replace(setting="class-transductive")))
+    assert widths == [6, 9]
+
+
+def test_a_value_that_is_not_finite_stops_the_run_with_its_step(task):
+    method = methods.ale()
+
+    def update(state, batch, classes, key):
+        state, metrics = method.update(state, batch, classes, key)
+        steps = state.optimizer[0].count
+        return state, metrics | {"loss": jnp.where(steps == 6, jnp.nan, metrics["loss"])}
+
+    with pytest.raises(errors.Diverged, match="loss is nan at step 6"):
+        list(fit(task, 4, method=method._replace(update=update)))
+
+
+def test_a_batch_that_devices_cannot_share_names_the_nearest(task):
+    with pytest.raises(errors.UserError, match=r"batch_size=13 .* over 8 devices: the nearest that can is 16"):
+        list(fit(task, 1, batch_size=13))

@@ -1,0 +1,50 @@
+"""`python -m zsl_jax VERB`: finds the verb, and turns what a user did wrong into one line."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from zsl_jax import errors
+
+VERBS = {
+    "train": "train a method, evaluate it on classes it never saw, and leave a record; run again to resume",
+    "evaluate": "score a finished workdir again from its checkpoint",
+    "data": "check what a folder of benchmark files holds, or prepare it as a TFDS dataset",
+    "bound": "what any method can reach with a class-attribute matrix, before anything is trained",
+}
+
+
+def usage() -> str:
+    verbs = "\n".join(f"  {name:<9} {summary}" for name, summary in VERBS.items())
+    return (
+        f"zsl_jax: zero-shot learning in JAX\n\nusage: python -m zsl_jax VERB [--help] ...\n\n{verbs}\n\n"
+        "to start: python -m zsl_jax train --config=configs/ale.py --workdir=runs/ale"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not argv:
+            print(usage(), file=sys.stderr)
+            return 2
+        verb, *rest = argv
+        if verb in ("help", "-h", "--help", "-help"):
+            print(usage())
+            return 0
+        if verb not in VERBS:
+            raise errors.unknown("verb", verb, VERBS)
+        return importlib.import_module(f"zsl_jax.verbs.{verb}").main(rest)
+    except errors.UserError as error:
+        print(f"zsl-jax: {error}", file=sys.stderr)
+        if argv and argv[0] not in VERBS:
+            print(f"\n{usage()}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

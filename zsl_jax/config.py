@@ -1,0 +1,155 @@
+"""Every key of a config: its default, its unit and what it may be. Recipes in configs/ start from `base`.
+
+The keys of `config.method` and `config.data` are the arguments of the method's factory and of the dataset's `load`,
+with their defaults; what they may be stands in `KNOBS` and `OPTIONS`.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import ml_collections
+
+from zsl_jax import errors, methods
+from zsl_jax.data import sources
+
+
+class Rule(NamedTuple):
+    """What a value may be: a test, and the same in words."""
+
+    holds: Callable[[Any], bool]
+    words: str
+
+
+def whole(lowest: int) -> Rule:
+    return Rule(lambda x: isinstance(x, int) and not isinstance(x, bool) and x >= lowest, f"a whole number >= {lowest}")
+
+
+def number(low: float, high: float = math.inf, *, ends: str = "()") -> Rule:
+    """A finite number in an interval; `ends` says with brackets whether low and high belong to it."""
+
+    def holds(x):
+        if not isinstance(x, (int, float)) or isinstance(x, bool) or not math.isfinite(x):
+            return False
+        return (x >= low if ends[0] == "[" else x > low) and (x <= high if ends[1] == "]" else x < high)
+
+    return Rule(holds, f"a number in {ends[0]}{low}, {high}{ends[1]}")
+
+
+def one_of(choices: Sequence[str]) -> Rule:
+    return Rule(lambda x: x in choices, " or ".join(choices))
+
+
+class Key(NamedTuple):
+    """A key that every config has."""
+
+    default: Any
+    says: str
+    rule: Rule
+
+
+KEYS = {
+    "seed": Key(0, "seed of every random choice", whole(0)),
+    "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
+    "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
+    "train.checkpoint_every": Key(10, "epochs between checkpoints", whole(1)),
+    "select.metric": Key(
+        "harmonic", "what chooses the epochs on validation classes", one_of(("zsl", "harmonic", "ausuc"))
+    ),
+    "select.every": Key(1, "epochs between validation scores", whole(1)),
+    "select.split.class_fraction": Key(
+        0.25, "share of seen classes held out where the benchmark names none", number(0, 1)
+    ),
+    "select.split.image_fraction": Key(0.2, "share of the other seen classes' images held out", number(0, 1)),
+    "normalize.inputs": Key("l2", "scaling of each input", one_of(tuple(methods.SCALINGS))),
+    "normalize.classes": Key("l2", "scaling of each class description", one_of(tuple(methods.SCALINGS))),
+    "plots": Key("story", "pictures that a run leaves in its workdir", one_of(("story", "none"))),
+}
+
+KNOBS = {
+    "learning_rate": ("step size of the optimiser", number(0)),
+    "margin": ("margin of the loss, in units of the score", number(0)),
+}
+
+OPTIONS = {
+    "seed": ("seed of the rendered images, or of the split", whole(0)),
+    "num_per_class": ("images rendered a class", whole(2)),
+    "size": ("height and width of an image, pixels", whole(16)),
+}
+
+
+def base(method: str, argument: str | None = None) -> ml_collections.ConfigDict:
+    """Returns the config of a method on a dataset with every key at its default.
+
+    Args:
+      method: a name in `methods.METHODS`.
+      argument: what follows the colon in `--config=configs/NAME.py:DATASET[,smoke]`: a dataset, and `smoke` for a run
+        of seconds that only shows that everything works. Without it, the default dataset.
+
+    Raises:
+      UserError: an unknown method, dataset or word.
+    """
+    dataset, *words = (argument or "shapes").split(",")
+    for word in words:
+        if word != "smoke":
+            raise errors.unknown("word after the dataset", word, ["smoke"])
+    config = ml_collections.ConfigDict()
+    for name, key in KEYS.items():
+        *path, last = name.split(".")
+        node = config
+        node = config
+        for part in path:
+            if part not in node:
+                node[part] = ml_collections.ConfigDict()
+            node = node[part]
+        node[last] = key.default
+    config.method = {"name": method, **_defaults(methods.factory(method))}
+    config.data = {"name": dataset, **_defaults(sources.source(dataset))}
+    if words:
+        config.train.epochs = 2
+        if "num_per_class" in config.data:
+            config.data.num_per_class = 10
+    return config
+
+
+def check(config: ml_collections.ConfigDict) -> None:
+    """Raises a UserError that names the first value that is out of range and what it may be."""
+    for name, key in KEYS.items():
+        node = config
+        for part in name.split("."):
+            node = node[part]
+        _check_value(name, node, key.rule)
+    for section, rules in (("method", KNOBS), ("data", OPTIONS)):
+        for name, value in config[section].items():
+            if name in rules:
+                _check_value(f"{section}.{name}", value, rules[name][1])
+            elif isinstance(value, float):
+                _check_value(f"{section}.{name}", value, number(-math.inf))
+
+
+def from_json(values: dict) -> ml_collections.ConfigDict:
+    """Returns the config that was saved as JSON; lists become tuples."""
+
+    def thaw(value):
+        if isinstance(value, dict):
+            return {name: thaw(item) for name, item in value.items()}
+        return tuple(map(thaw, value)) if isinstance(value, list) else value
+
+    return ml_collections.ConfigDict(thaw(values)).lock()
+
+
+def describe() -> str:
+    """Returns a line for every key that all configs share."""
+    return "\n".join(
+        f"  --config.{name}={key.default}\n      {key.says}: {key.rule.words}" for name, key in KEYS.items()
+    )
+
+
+def _check_value(name: str, value: Any, rule: Rule) -> None:
+    if not rule.holds(value):
+        raise errors.UserError(f"config.{name}={value} is not {rule.words}")
+
+
+def _defaults(function: Callable) -> dict[str, Any]:
+    return {p.name: p.default for p in inspect.signature(function).parameters.values()}

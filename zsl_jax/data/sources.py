@@ -1,0 +1,39 @@
+"""Datasets by name; a source is imported when it is asked for."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+
+from zsl_jax import errors
+from zsl_jax.data import dataset
+
+SOURCES = ("digits", "shapes", "xlsa17")
+
+
+def load(name: str, **options) -> dataset.Dataset:
+    """Returns a dataset by name.
+
+    Args:
+      name: `digits` (handwritten digits, described by strokes), `shapes` (rendered from a seed, described by shape,
+        colour, texture and size) or `xlsa17` (a folder in the layout of the standard benchmark; option `dir`).
+      **options: see the `load` of the module `zsl_jax.data.NAME`.
+
+    Raises:
+      UserError: an unknown name or option, or data that is not sound.
+
+    >>> load("digits").classes.names[:3]
+    ('zero', 'one', 'two')
+    """
+    loader = source(name)
+    known = inspect.signature(loader).parameters
+    for option in options:
+        if option not in known:
+            raise errors.unknown(f"option of {name}", option, known)
+    return loader(**options)
+
+
+def source(name: str) -> Callable[..., dataset.Dataset]:
+    """Returns the `load` function of a source."""
+    if name not in SOURCES:
+        raise errors.unknown("dataset", name, SOURCES)
+    return importlib.import_module(f"zsl_jax.data.{name}").load

@@ -1,0 +1,57 @@
+"""Methods that follow the gradient of a loss: shared `init` and `update` around a scoring function and an optimiser."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from zsl_jax.methods import base
+
+
+class GradientState(NamedTuple):
+    """Trainable parameters and the optimiser's memory of them."""
+
+    params: Any
+    optimizer: Any
+
+
+def by_gradient(
+    *,
+    init_params: Callable[..., Any],
+    loss: Callable[..., jax.Array],
+    scores: Callable[..., jax.Array],
+    optimizer: optax.GradientTransformation,
+    setting: str = "inductive",
+) -> base.Method:
+    """Returns a method that minimises the mean of `loss` over the valid rows of each batch.
+
+    Args:
+      init_params: `(key, batch, classes) -> params`.
+      loss: `(params, batch, classes, key) -> [B]`, one value an example.
+      scores: `(params, inputs, classes) -> [B, C]`.
+      optimizer: any optax transformation.
+      setting: see `base.Method`.
+    """
+
+    def init(key, batch, classes):
+        params = init_params(key, batch, classes)
+        return GradientState(params, optimizer.init(params))
+
+    def update(state, batch, classes, key):
+        def mean_loss(params):
+            losses = loss(params, batch, classes, key)
+            return jnp.sum(losses, where=batch.where) / jnp.maximum(jnp.sum(batch.where), 1)
+
+        value, gradient = jax.value_and_grad(mean_loss)(state.params)
+        updates, memory = optimizer.update(gradient, state.optimizer, state.params)
+        metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
+        return GradientState(optax.apply_updates(state.params, updates), memory), metrics
+
+    return base.Method(
+        init=init,
+        update=update,
+        scores=lambda state, inputs, classes: scores(state.params, inputs, classes),
+        setting=setting,
+    )

@@ -1,0 +1,98 @@
+"""Pictures of a run. Seen classes are blue and unseen ones orange, everywhere. Needs matplotlib (the extra `viz`)."""
+
+import pathlib
+import textwrap
+
+import numpy as np
+from matplotlib import figure as mpl_figure
+
+SEEN, UNSEEN, WRONG = "#0072B2", "#D55E00", "#767676"
+_MAX_BARS = 60
+
+
+def story(record: dict, evaluation, task, images=None) -> mpl_figure.Figure:
+    """Returns the picture of a run: the seen-unseen trade-off, the unseen classes' accuracies and, where the data has
+    images, some of unseen classes with what the model calls them.
+
+    Args:
+      record: as `record.json` holds it.
+      evaluation: a `training.evaluation.Evaluation` of the test task.
+      task: the test task.
+      images: `[N, H, W, 3]` uint8 of the unseen test images, or None.
+    """
+    width, rows = 11.0, 2 if images is not None else 1
+    figure = mpl_figure.Figure(figsize=(width, 4.4 + (3.6 if rows == 2 else 0)), layout="constrained")
+    grid = figure.add_gridspec(rows, 2, width_ratios=(1, 1.35), height_ratios=(4.2, 3.6)[:rows])
+    zsl = record["metrics"]["zsl"]["top1"]
+    figure.suptitle(
+        f"{record['method']} on {record['dataset']['name']}: {100 * zsl:.1f} % of the images of classes never seen "
+        f"are named right (chance {100 / len(task.unseen_classes):.1f} %)",
+        fontsize=12,
+    )
+    trade_off(figure.add_subplot(grid[0, 0]), evaluation.curve, record["metrics"]["gzsl"])
+    class_bars(figure.add_subplot(grid[0, 1]), record["per_class"])
+    if rows == 2:
+        image_strip(figure.add_subfigure(grid[1, :]), images, evaluation.zsl_predictions, task)
+    return figure
+
+
+def trade_off(axes, curve: dict, gzsl: dict) -> None:
+    """Draws seen against unseen accuracy over all gammas, with the point as scored and the calibrated one."""
+    axes.fill_between(curve["unseen"], curve["seen"], step=None, color="#bbbbbb", alpha=0.3, linewidth=0)
+    axes.plot(curve["unseen"], curve["seen"], color="black", linewidth=1.2)
+    calibrated = gzsl["calibrated"]
+    for point, marker, name in ((gzsl, "o", "as scored"), (calibrated, "D", "calibrated")):
+        label = f"{name}: H = {100 * point['harmonic']:.1f} %"
+        axes.plot(point["unseen"], point["seen"], marker, color="black", markersize=7, label=label, clip_on=False)
+        axes.lines[-1].set_markerfacecolor("white" if marker == "o" else "black")
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=f"trade-off, area {100 * gzsl['ausuc']:.1f} %")
+    axes.set_xlabel("accuracy on unseen classes", color=UNSEEN)
+    axes.set_ylabel("accuracy on seen classes", color=SEEN)
+    axes.legend(loc="lower left", frameon=False)
+
+
+def class_bars(axes, per_class: dict) -> None:
+    """Draws the accuracy of each unseen class among the unseen ones, best first."""
+    bars = sorted(
+        ((c["zsl_correct"] / c["images"], name) for name, c in per_class.items() if not c["seen"]), reverse=True
+    )
+    shown = bars if len(bars) <= _MAX_BARS else bars[: _MAX_BARS // 2] + bars[-_MAX_BARS // 2 :]
+    positions = np.arange(len(shown))
+    axes.bar(positions, [accuracy for accuracy, _ in shown], color=UNSEEN)
+    axes.axhline(1 / len(bars), color="black", linewidth=0.8, linestyle=":")
+    axes.annotate("chance", (len(shown) - 0.5, 1 / len(bars)), ha="right", va="bottom", fontsize=8)
+    size = 9 if len(shown) <= 20 else 6.5
+    axes.set_xticks(
+        positions, [textwrap.shorten(name, 28) for _, name in shown], rotation=60, ha="right", fontsize=size
+    )
+    axes.set_xticks(positions, labels=axes.get_xticklabels(), rotation_mode="anchor")
+    title = "each unseen class" if len(shown) == len(bars) else f"the best and the worst of {len(bars)} unseen classes"
+    axes.set(ylim=(0, 1), xlim=(-0.6, len(shown) - 0.4), title=title, ylabel="accuracy among unseen classes")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
+    """Draws test images of unseen classes, a column a class, with the predicted name; wrong ones are grey."""
+    labels = np.asarray(task.test_unseen.labels)
+    classes = np.unique(labels)
+    chosen = classes[np.linspace(0, len(classes) - 1, min(columns, len(classes))).astype(int)]
+    figure.suptitle("unseen classes and what the model calls their images", fontsize=10)
+    axes = figure.subplots(2, len(chosen), squeeze=False)
+    for column, label in enumerate(chosen):
+        rows = np.flatnonzero(labels == label)[:2]
+        for axis, row in zip(axes[:, column], rows):
+            right = predictions[row] == label
+            axis.imshow(images[row], interpolation="nearest")
+            name = task.classes.names[predictions[row]]
+            axis.set_xlabel(
+                ("✓ " if right else "✗ ") + textwrap.fill(name, 16), color=UNSEEN if right else WRONG, fontsize=8
+            )
+        for axis in axes[:, column]:
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        axes[0, column].set_title(textwrap.fill(task.classes.names[label], 16), fontsize=8)
+
+
+def save(figure: mpl_figure.Figure, path: pathlib.Path) -> None:
+    """Writes the picture as PNG, without a display."""
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,127 @@
+"""The only file that knows orbax: states on disk, each with a manifest that proves it whole.
+
+    DIR/000010/state/         what orbax writes
+    DIR/000010/manifest.json  sizes and hashes of those files, shapes and dtypes of the arrays; written last
+
+A step without a valid manifest does not count: it is named, and the newest step that is whole is used instead. (Orbax
+alone restores flipped bits and other dtypes without a word.)
+"""
+
+import hashlib
+import json
+import pathlib
+import shutil
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from zsl_jax import errors
+from zsl_jax.training import files
+
+FORMAT = 1
+
+
+class Restored(NamedTuple):
+    """A state read back: the step it was saved at, its arrays, and the JSON-able notes saved beside it."""
+
+    step: int
+    state: Any
+    notes: dict
+
+
+def save(directory: pathlib.Path, step: int, state: Any, *, notes: dict | None = None, keep: int = 2) -> None:
+    """Writes the state of a step, whole or not at all, and deletes all but the newest `keep` steps.
+
+    Raises:
+      UserError: the disk is full or the directory cannot be written; earlier steps are as they were.
+    """
+    folder = directory.absolute() / f"{step:06d}"
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(folder / "state", state)
+        manifest = {
+            "format": FORMAT,
+            "step": step,
+            "files": _file_hashes(folder / "state"),
+            "arrays": _array_specs(state),
+            "notes": notes or {},
+        }
+        files.write_json(folder / "manifest.json", manifest | {"sha256": _digest(manifest)})
+    except OSError as error:
+        raise errors.UserError(f"cannot save a checkpoint in {folder}: {error.strerror or error}") from error
+    for old in _steps(directory)[:-keep]:
+        shutil.rmtree(directory / f"{old:06d}", ignore_errors=True)
+
+
+def restore_latest(directory: pathlib.Path, abstract_state: Any, *, warn: Callable[[str], None]) -> Restored | None:
+    """Returns the newest whole checkpoint, or None where there is none; damaged ones are named through `warn`.
+
+    Args:
+      directory: what `save` was given.
+      abstract_state: the expected tree of `jax.ShapeDtypeStruct`, with shardings.
+      warn: called with one line for each step that cannot be used.
+    """
+    for step in reversed(_steps(directory)):
+        folder = directory.absolute() / f"{step:06d}"
+        try:
+            manifest = _read_manifest(folder)
+            if manifest["arrays"] != _array_specs(abstract_state):
+                raise ValueError("its arrays are those of another model")
+            with ocp.StandardCheckpointer() as checkpointer:
+                state = checkpointer.restore(folder / "state", abstract_state)
+        except (ValueError, KeyError, OSError) as error:
+            warn(f"checkpoint {folder} is not used: {error}")
+            continue
+        return Restored(step, state, manifest["notes"])
+    return None
+
+
+def state_sha256(state: Any) -> str:
+    """Returns a hash over names, shapes, dtypes and bits of all arrays of a state."""
+    digest = hashlib.sha256(json.dumps(_array_specs(state)).encode())
+    for leaf in jax.tree.leaves(state):
+        digest.update(np.ascontiguousarray(jax.device_get(leaf)).tobytes())
+    return digest.hexdigest()
+
+
+def _steps(directory: pathlib.Path) -> list[int]:
+    if not directory.is_dir():
+        return []
+    return sorted(int(folder.name) for folder in directory.iterdir() if folder.name.isdecimal())
+
+
+def _read_manifest(folder: pathlib.Path) -> dict:
+    if not (folder / "manifest.json").is_file():
+        raise ValueError("it was not written to the end")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    if not isinstance(manifest, dict) or manifest.pop("sha256", None) != _digest(manifest):
+        raise ValueError("its manifest is damaged")
+    if manifest["format"] != FORMAT:
+        raise ValueError(f"its format is {manifest['format']}, this version reads {FORMAT}")
+    found = _file_hashes(folder / "state")
+    for name, sha256 in manifest["files"].items():
+        if found.get(name) != sha256:
+            raise ValueError(f"its file state/{name} is {'damaged' if name in found else 'missing'}")
+    return manifest
+
+
+def _file_hashes(folder: pathlib.Path) -> dict[str, str]:
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            hashes[str(path.relative_to(folder))] = files.sha256(path)
+    return hashes
+
+
+def _array_specs(state: Any) -> dict[str, list]:
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path): [list(leaf.shape), str(leaf.dtype)] for path, leaf in leaves}
+
+
+def _digest(manifest: dict) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

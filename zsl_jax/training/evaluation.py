@@ -1,0 +1,147 @@
+"""Scoring by the protocol of the field: zero-shot, generalised zero-shot, the exact curve, calibrated stacking.
+
+    ZSL    unseen test images among the unseen classes: per-class top-1
+    GZSL   all test images among all classes: per-class top-1 on unseen (U) and seen (S) classes, H = 2US/(U+S)
+    curve  (U, S) as a constant gamma taken from the seen scores grows; its area is AUSUC
+
+Per-class accuracy is the mean of the classes' accuracies; micro accuracy, beside it, the mean over images.
+
+Reference: Xian, Lampert, Schiele, Akata, "Zero-Shot Learning - A Comprehensive Evaluation of the Good, the Bad and the
+Ugly", TPAMI 2018; Chao, Changpinyo, Gong, Sha, "An Empirical Study and Analysis of Generalized Zero-Shot Learning for
+Object Recognition in the Wild", ECCV 2016.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zsl_jax import errors, metrics
+from zsl_jax.data import dataset
+from zsl_jax.methods import base
+from zsl_jax.training import parallel
+
+
+class Evaluation(NamedTuple):
+    """What one look at a task's test images gives; accuracies are fractions.
+
+    Fields:
+      zsl: `top1`, `top1_micro`.
+      gzsl: `unseen`, `seen`, `harmonic`, `ausuc`, `unseen_micro`, `seen_micro`.
+      curve: `unseen [M]`, `seen [M]`, `gamma [M]`.
+      zsl_correct, gzsl_correct: `[C]` correct test images of each class, and `total [C]` of all.
+      zsl_predictions, gzsl_predictions: rows of the class table, for the unseen and for all test images
+        (unseen first).
+      gzsl_scores: `[N, C]`, of all test images (unseen first).
+    """
+
+    zsl: dict[str, Any]
+    gzsl: dict[str, Any]
+    curve: dict[str, Any]
+    zsl_correct: Any
+    gzsl_correct: Any
+    total: Any
+    zsl_predictions: Any
+    gzsl_predictions: Any
+    gzsl_scores: Any
+
+
+def make_evaluate(method: base.Method, task: dataset.Task, mesh) -> Callable[[Any], Evaluation]:
+    """Returns `evaluate(finished_state) -> Evaluation` on the task's test images, compiled once.
+
+    Raises:
+      UserError: no unseen class to score, or no test image of one.
+      Diverged: (when called) a score is not finite.
+    """
+    if not len(task.unseen_classes) or not len(task.test_unseen.labels):
+        raise errors.UserError(
+            f"nothing to score: the task has {len(task.unseen_classes)} unseen classes "
+            f"with {len(task.test_unseen.labels)} test images"
+        )
+    num_seen = task.num_seen
+    # Arguments, not constants of the compiled function: XLA would fold them for seconds.
+    arrays = parallel.replicate((task.test_seen, task.test_unseen, task.classes, task.unseen_classes), mesh)
+
+    @jax.jit
+    def evaluate(state, seen_test, unseen_test, classes, unseen_classes):
+        zsl_state = method.adapt(state, unseen_test.inputs, unseen_classes)
+        zsl_scores = method.scores(zsl_state, unseen_test.inputs, unseen_classes)
+        inputs = jnp.concatenate([unseen_test.inputs, seen_test.inputs])
+        labels = jnp.concatenate([unseen_test.labels, seen_test.labels])
+        gzsl_scores = method.scores(method.adapt(state, inputs, classes), inputs, classes)
+        finite = jnp.all(jnp.isfinite(zsl_scores)) & jnp.all(jnp.isfinite(gzsl_scores))
+        zsl_predictions = num_seen + jnp.argmax(zsl_scores, axis=-1)
+        return finite, summarize(zsl_predictions, gzsl_scores, labels, classes.is_seen)
+
+    def checked(state) -> Evaluation:
+        finite, evaluation = jax.device_get(evaluate(state, *arrays))
+        if not finite:
+            raise errors.Diverged("a score of a test image is not finite")
+        return evaluation
+
+    return checked
+
+
+def summarize(zsl_predictions, gzsl_scores, labels, is_seen) -> Evaluation:
+    """Returns the evaluation of given scores.
+
+    Args:
+      zsl_predictions: `[N_unseen]` rows of the class table.
+      gzsl_scores: `[N, C]`, the unseen test images first.
+      labels: `[N]` rows of the class table.
+      is_seen: `[C]` bool.
+    """
+    num_classes, num_unseen = len(is_seen), len(zsl_predictions)
+    predictions = jnp.argmax(gzsl_scores, axis=-1)
+    is_unseen_image = jnp.arange(len(labels)) < num_unseen
+
+    def accuracies(predictions, labels, where):
+        correct, total = metrics.per_class_counts(predictions, labels, num_classes=num_classes, where=where)
+        return correct, total, metrics.mean_per_class(correct, total), correct.sum() / jnp.maximum(total.sum(), 1)
+
+    zsl_correct, _, top1, top1_micro = accuracies(zsl_predictions, labels[:num_unseen], None)
+    unseen_correct, unseen_total, unseen, unseen_micro = accuracies(predictions, labels, is_unseen_image)
+    seen_correct, seen_total, seen, seen_micro = accuracies(predictions, labels, ~is_unseen_image)
+    curve_unseen, curve_seen, gamma = metrics.seen_unseen_curve(gzsl_scores, labels, is_seen)
+    return Evaluation(
+        zsl={"top1": top1, "top1_micro": top1_micro},
+        gzsl={
+            "unseen": unseen,
+            "seen": seen,
+            "harmonic": metrics.harmonic_mean(unseen, seen),
+            "ausuc": metrics.ausuc(curve_unseen, curve_seen),
+            "unseen_micro": unseen_micro,
+            "seen_micro": seen_micro,
+        },
+        curve={"unseen": curve_unseen, "seen": curve_seen, "gamma": gamma},
+        zsl_correct=zsl_correct,
+        gzsl_correct=unseen_correct + seen_correct,
+        total=unseen_total + seen_total,
+        zsl_predictions=zsl_predictions,
+        gzsl_predictions=predictions,
+        gzsl_scores=gzsl_scores,
+    )
+
+
+def best_calibration(evaluation: Evaluation) -> dict[str, float]:
+    """Returns the point of the trade-off curve with the highest harmonic mean: `gamma`, `unseen`, `seen`, `harmonic`.
+
+    For validation tasks: on a test task it would choose gamma by test labels.
+    """
+    curve = evaluation.curve
+    harmonic = np.asarray(metrics.harmonic_mean(curve["unseen"], curve["seen"]))
+    best = int(np.argmax(harmonic))
+    return {name: float(curve[name][best]) for name in ("gamma", "unseen", "seen")} | {
+        "harmonic": float(harmonic[best])
+    }
+
+
+def calibrated(evaluation: Evaluation, task: dataset.Task, gamma: float) -> dict[str, float]:
+    """Returns GZSL accuracies with `gamma` taken from the scores of the seen classes."""
+    is_seen = np.asarray(task.classes.is_seen)
+    scores = metrics.calibrated_stacking(jnp.asarray(evaluation.gzsl_scores), jnp.asarray(is_seen), gamma)
+    labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
+    again = summarize(jnp.asarray(evaluation.zsl_predictions), scores, jnp.asarray(labels), jnp.asarray(is_seen)).gzsl
+    return {"gamma": float(gamma)} | {name: float(again[name]) for name in ("unseen", "seen", "harmonic")}

@@ -1,0 +1,80 @@
+"""The record of a run: what was run, on what data, how it was chosen, and what came out. Fractions in [0, 1]."""
+
+import importlib.metadata
+import json
+import platform
+from typing import Any
+
+import numpy as np
+
+from zsl_jax.data import dataset
+from zsl_jax.training import checkpoints, evaluation
+
+VERSION = 1
+_PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+def make(
+    config,
+    source: dataset.Dataset,
+    method,
+    task: dataset.Task,
+    evaluated: evaluation.Evaluation,
+    selection: dict,
+    state: Any,
+    timing: dict,
+    device: str,
+) -> dict:
+    """Returns the record as a JSON-able dict; see the design's field list."""
+    calibrated = evaluation.calibrated(evaluated, task, selection["gamma"])
+    return {
+        "version": VERSION,
+        "method": config.method.name,
+        "setting": method.setting,
+        "dataset": _describe(source),
+        "metrics": {
+            "zsl": _floats(evaluated.zsl),
+            "gzsl": _floats(evaluated.gzsl) | {"calibrated": calibrated},
+        },
+        "selection": selection,
+        "seeds": [config.seed],
+        "per_class": _per_class(evaluated, task),
+        "state_sha256": checkpoints.state_sha256(state),
+        "config": json.loads(config.to_json()),
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "device": device,
+        "timing": timing,
+    }
+
+
+def _describe(source: dataset.Dataset) -> dict:
+    is_seen = np.asarray(source.classes.is_seen)
+    counts = {name: len(rows) for name, rows in source.splits.items()}
+    counts |= {"seen_classes": int(is_seen.sum()), "unseen_classes": int((~is_seen).sum())}
+    identity = {name: source.info[name] for name in ("semantics", "split", "files")}
+    return {"name": source.name, **identity, "counts": counts}
+
+
+def _per_class(evaluated: evaluation.Evaluation, task: dataset.Task) -> dict:
+    """Correct and total test images of every class that has any."""
+    return {
+        name: {
+            "seen": bool(task.classes.is_seen[row]),
+            "images": int(evaluated.total[row]),
+            "gzsl_correct": int(evaluated.gzsl_correct[row]),
+            **({} if task.classes.is_seen[row] else {"zsl_correct": int(evaluated.zsl_correct[row])}),
+        }
+        for row, name in enumerate(task.classes.names)
+        if evaluated.total[row]
+    }
+
+
+def _floats(values: dict) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

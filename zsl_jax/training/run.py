@@ -1,0 +1,271 @@
+"""A whole run: choose epochs and gamma on validation classes, train on all seen ones, score the test once.
+
+WORKDIR/config.json         what the run is; a second run with another config is refused
+WORKDIR/metrics.jsonl       a line an epoch of either phase
+WORKDIR/checkpoints/PHASE/  `select`, `train` and `finished`
+WORKDIR/selection.json      what was chosen, and the validation scores behind it
+WORKDIR/record.json         the result
+"""
+
+import json
+import pathlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+
+from zsl_jax import data, errors, methods
+from zsl_jax.training import checkpoints, evaluation, files, loop, parallel, record
+
+PHASES = ("select", "train")
+
+
+class Problem(NamedTuple):
+    """A config brought to life: the dataset, the method and the devices."""
+
+    dataset: data.Dataset
+    method: methods.Method
+    mesh: jax.sharding.Mesh
+
+
+class Result(NamedTuple):
+    """What a finished run leaves behind, on disk and in memory."""
+
+    record: dict
+    evaluation: evaluation.Evaluation
+    task: data.Task
+    unseen_images: np.ndarray | None
+
+
+def make_problem(config: ml_collections.ConfigDict) -> Problem:
+    """Returns dataset, method and mesh of a config; every complaint about them comes before anything is written."""
+    mesh = parallel.make_mesh()
+    parallel.check_batch_size(mesh, config.train.batch_size)
+    return Problem(data.load(**config.data), make_method(config), mesh)
+
+
+def make_method(config: ml_collections.ConfigDict) -> methods.Method:
+    knobs = dict(config.method)
+    method = methods.factory(knobs.pop("name"))(**knobs)
+    return methods.normalized(method, **config.normalize)
+
+
+def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:
+    """Runs a config in its workdir, or goes on where an earlier run of the same config stopped.
+
+    Args:
+      config: see `zsl_jax.config`.
+      workdir: made if it does not exist.
+      say: called with lines for the user.
+    """
+    problem = make_problem(config)
+    open_workdir(workdir, config)
+    started = time.perf_counter()
+    selection = _select(problem, config, workdir, say)
+    task = data.test_task(problem.dataset)
+    state, steps_per_s = _train(problem, task, config, workdir, selection["epochs"], say)
+    trained = time.perf_counter()
+    evaluated = evaluation.make_evaluate(problem.method, task, problem.mesh)(state)
+    timing = {
+        "train_s": trained - started,
+        "evaluate_s": time.perf_counter() - trained,
+        "steps_per_s": steps_per_s,
+    }
+    result = record.make(
+        config,
+        problem.dataset,
+        problem.method,
+        task,
+        evaluated,
+        selection,
+        state,
+        timing,
+        parallel.describe(problem.mesh),
+    )
+    files.write_json(workdir / "record.json", result)
+    return Result(result, evaluated, task, _unseen_images(problem.dataset))
+
+
+def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:
+    """Scores the finished state of a workdir again; returns a record with everything but a new selection and timing."""
+    saved = json.loads((workdir / "record.json").read_text())
+    problem = make_problem(config)
+    files_now, files_then = dict(problem.dataset.info.get("files", {})), saved["dataset"]["files"]
+    if files_now != files_then:
+        changed = sorted(name for name in files_then if files_now.get(name) != files_then[name])
+        raise errors.UserError(f"the data has changed since {workdir} was trained: {', '.join(changed)}")
+    task = data.test_task(problem.dataset)
+    restored = checkpoints.restore_latest(
+        workdir / "checkpoints" / "finished", _abstract_finished(problem, task, config), warn=say
+    )
+    if restored is None:
+        raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
+    evaluated = evaluation.make_evaluate(problem.method, task, problem.mesh)(restored.state)
+    result = record.make(
+        config,
+        problem.dataset,
+        problem.method,
+        task,
+        evaluated,
+        saved["selection"],
+        restored.state,
+        saved["timing"],
+        parallel.describe(problem.mesh),
+    )
+    return Result(result, evaluated, task, _unseen_images(problem.dataset))
+
+
+def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
+    """Makes the workdir and writes its config, or checks that the config there is the same."""
+    path = workdir / "config.json"
+    wanted = json.loads(config.to_json())
+    if path.exists():
+        found = json.loads(path.read_text())
+        changed = _differences(found, wanted)
+        if changed:
+            raise errors.UserError(
+                f"{workdir} holds a run of another config ({'; '.join(changed[:3])}): choose another --workdir"
+            )
+        return
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        files.write_json(path, wanted)
+    except OSError as error:
+        raise errors.UserError(f"cannot write to --workdir={workdir}: {error.strerror}") from error
+
+
+def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
+    """Lists the leaves that differ; where data lies and whether pictures are drawn do not make another run."""
+    if name in ("data.dir", "plots"):
+        return []
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = sorted(set(found) | set(wanted))
+        nested = (_differences(found.get(k), wanted.get(k), f"{name}.{k}".lstrip(".")) for k in keys)
+        return [line for lines in nested for line in lines]
+    return [] if found == wanted else [f"{name} is {found!r} there, {wanted!r} here"]
+
+
+def _select(problem: Problem, config, workdir: pathlib.Path, say) -> dict:
+    """Returns the chosen epochs and gamma with the validation scores of every epoch; sees no test example."""
+    path = workdir / "selection.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    training = data.training_part(problem.dataset)
+    task = data.validation_task(training, seed=config.seed, **config.select.split)
+    evaluate_state = evaluation.make_evaluate(problem.method, task, problem.mesh)
+    key = _phase_key(config, "select")
+    history = []
+    for epoch, state, notes in _epochs(problem, task, config, workdir, "select", config.train.epochs, say):
+        history = notes.setdefault("history", [])
+        due = epoch % config.select.every == 0 or epoch == config.train.epochs
+        if due and (not history or history[-1]["epochs"] < epoch):
+            finished = loop.finish(problem.method, state, task, key=key, mesh=problem.mesh)
+            scored = evaluate_state(finished)
+            history.append(
+                {
+                    "epochs": epoch,
+                    "zsl": float(scored.zsl["top1"]),
+                    "ausuc": float(scored.gzsl["ausuc"]),
+                    **evaluation.best_calibration(scored),
+                }
+            )
+    best = max(history, key=lambda entry: entry[config.select.metric])
+    selection = {
+        "on": "validation classes",
+        "metric": config.select.metric,
+        "epochs": best["epochs"],
+        "gamma": best["gamma"],
+        "classes": list(task.unseen_classes.names),
+        "history": history,
+    }
+    files.write_json(path, selection)
+    say(
+        f"chosen on {len(task.unseen_classes)} validation classes: {best['epochs']} of {config.train.epochs} epochs, "
+        f"gamma {best['gamma']:.3f} (there: ZSL {best['zsl']:.3f}, harmonic {best['harmonic']:.3f})"
+    )
+    return selection
+
+
+def _train(problem: Problem, task: data.Task, config, workdir: pathlib.Path, epochs: int, say) -> tuple[Any, float]:
+    """Returns the finished state, trained on all seen classes or read back, and the steps a second of this call."""
+    directory = workdir / "checkpoints" / "finished"
+    restored = checkpoints.restore_latest(directory, _abstract_finished(problem, task, config), warn=say)
+    if restored is not None:
+        return restored.state, restored.notes["steps_per_s"]
+    started, steps = time.perf_counter(), 0
+    for _, last, notes in _epochs(problem, task, config, workdir, "train", epochs, say):
+        state, steps = last, steps + notes["steps"]
+    steps_per_s = steps / (time.perf_counter() - started)
+    finished = loop.finish(problem.method, state, task, key=_phase_key(config, "train"), mesh=problem.mesh)
+    checkpoints.save(directory, epochs, finished, notes={"steps_per_s": steps_per_s})
+    return finished, steps_per_s
+
+
+def _epochs(
+    problem: Problem, task: data.Task, config, workdir: pathlib.Path, phase: str, epochs: int, say
+) -> Iterator[tuple[int, Any, dict]]:
+    """Trains a phase with log and checkpoints, from where an earlier run of it stopped.
+
+    Yields `(epoch, state, notes)`; what the caller puts into `notes` is saved with the next checkpoint and is there
+    again after a resume.
+    """
+    directory = workdir / "checkpoints" / phase
+    key = _phase_key(config, phase)
+    shapes = jax.eval_shape(lambda: loop.init_state(problem.method, task, key=key, batch_size=config.train.batch_size))
+    restored = checkpoints.restore_latest(directory, parallel.abstract(shapes, problem.mesh), warn=say)
+    start, notes = None, {}
+    if restored is not None:
+        say(f"resuming {phase} after epoch {restored.step} of {epochs}")
+        start, notes = (restored.step, restored.state), restored.notes
+    first = 0 if start is None else start[0]
+    earlier = PHASES[: PHASES.index(phase)]
+    log = files.JsonLines(
+        workdir / "metrics.jsonl",
+        keep=lambda entry: entry["phase"] in earlier or (entry["phase"] == phase and entry["epoch"] <= first),
+    )
+    if first == epochs:
+        yield first, start[1], notes | {"steps": 0}
+        return
+    try:
+        trained = loop.fit(
+            problem.method,
+            task,
+            key=key,
+            epochs=epochs,
+            batch_size=config.train.batch_size,
+            mesh=problem.mesh,
+            start=start,
+            title=phase,
+        )
+        for epoch, state, epoch_metrics in trained:
+            steps = len(epoch_metrics["loss"])
+            means = {name: float(np.mean(values)) for name, values in epoch_metrics.items()}
+            log.append({"phase": phase, "epoch": epoch, "step": epoch * steps, **means})
+            notes["steps"] = steps
+            yield epoch, state, notes
+            if epoch % config.train.checkpoint_every == 0 or epoch == epochs:
+                checkpoints.save(directory, epoch, state, notes=notes)
+    except errors.Diverged as error:
+        raise errors.Diverged(f"{phase}: {error}; the last good checkpoint in {directory} is kept") from error
+
+
+def _unseen_images(source: data.Dataset) -> np.ndarray | None:
+    return None if source.images is None else source.images[source.splits["test_unseen"]]
+
+
+def _phase_key(config, phase: str):
+    return jax.random.fold_in(jax.random.key(config.seed), PHASES.index(phase))
+
+
+def _abstract_finished(problem: Problem, task: data.Task, config):
+    """Shapes of the finished state, without computing it."""
+    key = _phase_key(config, "train")
+
+    def finished():
+        state = loop.init_state(problem.method, task, key=key, batch_size=config.train.batch_size)
+        return problem.method.finish(state, task.train, task.classes, key)
+
+    return parallel.abstract(jax.eval_shape(finished), problem.mesh)

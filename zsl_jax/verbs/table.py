@@ -1,0 +1,34 @@
+"""The field's table of one record, for a terminal."""
+
+
+def render(record: dict) -> str:
+    """Returns a few lines: what was run, then accuracies in percent."""
+    counts, gzsl = record["dataset"]["counts"], record["metrics"]["gzsl"]
+    calibrated, zsl = gzsl["calibrated"], record["metrics"]["zsl"]
+    seeds = ", ".join(map(str, record["seeds"]))
+    head = (
+        f"\n{record['method']} on {record['dataset']['name']} ({record['dataset']['semantics']}): "
+        f"{counts['seen_classes']} seen and {counts['unseen_classes']} unseen classes, "
+        f"{record['setting']}, seed {seeds}\n"
+        f"{record['selection']['epochs']} epochs and gamma {calibrated['gamma']:.3f} "
+        f"chosen on {record['selection']['on']}\n"
+    )
+    chance = f"(chance {100 / counts['unseen_classes']:.1f})"
+    rows = [
+        ("per-class top-1, %", "", "ZSL", "unseen", "seen", "H", "AUSUC"),
+        (
+            "as scored",
+            chance,
+            _percent(zsl["top1"]),
+            *(_percent(gzsl[name]) for name in ("unseen", "seen", "harmonic", "ausuc")),
+        ),
+        ("calibrated", "", "", *(_percent(calibrated[name]) for name in ("unseen", "seen", "harmonic")), ""),
+    ]
+    lines = []
+    for name, note, first, *rest in rows:
+        lines.append(f"{name:<20}{first:>8} {note:<14}" + "".join(f"{cell:>8}" for cell in rest))
+    return "\n".join([head, *lines, ""])
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"

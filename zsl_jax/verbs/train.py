@@ -1,0 +1,64 @@
+"""Train a method and evaluate it; run the same line again to resume, or to see the result of a finished run."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+
+from absl import flags
+
+from zsl_jax import config as config_lib
+from zsl_jax.verbs import command_line, table
+
+USAGE = f"""\
+Trains a method, evaluates it on classes it never saw, and leaves record.json in the workdir.
+The same line again resumes a run that was stopped, or prints the table of one that is finished.
+
+usage: python -m zsl_jax train --config=configs/NAME.py[:DATASET[,smoke]] --workdir=DIR [--config.KEY=VALUE ...]
+
+  python -m zsl_jax train --config=configs/ale.py --workdir=runs/ale
+  python -m zsl_jax train --config=configs/ale.py:digits --workdir=runs/digits
+  python -m zsl_jax train --config=configs/ale.py:xlsa17 --config.data.dir=FOLDER --workdir=runs/cub
+
+Keys of every config, with their defaults (config.method.* and config.data.* are the arguments of the method and of the
+dataset):
+{config_lib.describe()}"""
+
+
+def main(argv: Sequence[str]) -> int:
+    values = command_line.parse("train", argv, _define, USAGE)
+    if values is None:
+        return 0
+    config = command_line.required_config(values, "train")
+    workdir = command_line.required_workdir(values, "train")
+
+    from zsl_jax.training import run  # jax and orbax load only once the command line is right
+
+    done = workdir / "record.json"
+    if done.exists():
+        run.open_workdir(workdir, config)
+        record = json.loads(done.read_text())
+        print(f"{workdir} is finished; to train it anew, choose another --workdir or delete this one")
+    else:
+        result = run.run(config, workdir)
+        record = result.record
+        if config.plots == "story":
+            _draw(result, workdir)
+    print(table.render(record))
+    for name in ("record.json", "story.png"):
+        if (workdir / name).exists():
+            print(f"{'record' if name == 'record.json' else 'picture'}: {workdir / name}")
+    return 0
+
+
+def _define(values: flags.FlagValues) -> None:
+    command_line.define_config(values)
+    command_line.define_workdir(values)
+
+
+def _draw(result, workdir: pathlib.Path) -> None:
+    try:
+        from zsl_jax import plots
+    except ImportError:
+        print("no picture: matplotlib is missing (pip install 'zsl-jax[viz]')")
+        return
+    plots.save(plots.story(result.record, result.evaluation, result.task, result.unseen_images), workdir / "story.png")
