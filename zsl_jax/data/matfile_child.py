@@ -1,0 +1,71 @@
+"""Reads one .mat file and writes what it holds to standard output; `matfile.read` runs this in a process of its own.
+
+    python -I matfile_child.py FILE   ->   a line of JSON, then the raw buffers of its arrays in their order
+
+It imports nothing of this package, so that it starts in the time that scipy takes.
+"""
+
+import json
+import sys
+
+import numpy as np
+import scipy.io
+
+
+def main(path: str) -> None:
+    _forbid_core_dump()
+    try:
+        variables = scipy.io.loadmat(path, appendmat=False)
+        converted = [(name, _convert(value)) for name, value in variables.items() if not name.startswith("__")]
+    except Exception as error:
+        _write_header({"error": " ".join(f"{type(error).__name__}: {error}".split())})
+        return
+    converted = [(name, value) for name, value in converted if value is not None]
+    _write_header({"variables": [_describe(name, value) for name, value in converted]})
+    for _, value in converted:
+        if isinstance(value, np.ndarray) and value.size:
+            sys.stdout.buffer.write(memoryview(value.T if _is_fortran(value) else value).cast("B"))
+    sys.stdout.buffer.flush()
+
+
+def _forbid_core_dump() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no core dumps to forbid
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _convert(value) -> np.ndarray | list[str] | None:
+    """A contiguous numeric array, a list of strings, or None for another kind (structs, sparse, ...)."""
+    if not isinstance(value, np.ndarray):
+        return None
+    if value.dtype.kind in "biuf":
+        native = value.astype(value.dtype.newbyteorder("="), copy=False)
+        return native if _is_fortran(native) else np.ascontiguousarray(native)
+    if value.dtype.kind == "U":
+        return [str(text).rstrip() for text in value.ravel()]
+    if value.dtype == object:
+        cells = [np.asarray(cell) for cell in value.ravel()]
+        if all(cell.dtype.kind == "U" and cell.size <= 1 for cell in cells):
+            return ["".join(cell.ravel().tolist()) for cell in cells]
+    return None
+
+
+def _is_fortran(array: np.ndarray) -> bool:
+    return array.flags.f_contiguous and not array.flags.c_contiguous
+
+
+def _describe(name: str, value: np.ndarray | list[str]) -> dict:
+    if isinstance(value, list):
+        return {"name": name, "strings": value}
+    return {"name": name, "dtype": value.dtype.str, "shape": value.shape, "fortran": _is_fortran(value)}
+
+
+def _write_header(header: dict) -> None:
+    sys.stdout.buffer.write(json.dumps(header).encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

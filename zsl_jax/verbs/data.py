@@ -1,0 +1,147 @@
+"""Says what a benchmark folder holds and what is wrong with it, or prepares it for TFDS."""
+
+import contextlib
+import io
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import tqdm
+from absl import flags
+from absl import logging as absl_logging
+
+from zsl_jax import errors
+from zsl_jax.data import checks, notes, xlsa17
+
+USAGE = """\
+usage: python -m zsl_jax data check FOLDER [--semantics=NAME]
+       python -m zsl_jax data prepare FOLDER [--semantics=NAME] [--data_dir=DIR]
+
+check    says what a folder in the xlsa17 layout holds and lists all that is wrong with it; exit code 2 if anything is
+prepare  writes the folder as a TFDS dataset (ArrayRecord) and prints where it is
+
+--semantics=NAME  which description of the classes: that of NAME_splits.mat (default: att)
+--data_dir=DIR    where prepared datasets live (default: that of TFDS, $TFDS_DATA_DIR or ~/tensorflow_datasets)
+
+example: python -m zsl_jax data check xlsa17/data/CUB
+         python -m zsl_jax data prepare xlsa17/data/CUB --data_dir=prepared"""
+
+
+def main(argv: Sequence[str]) -> int:
+    if not argv:
+        print(USAGE, file=sys.stderr)
+        return 2
+    if {"-h", "-help", "--help"} & set(argv):
+        print(USAGE)
+        return 0
+    action, *rest = argv
+    actions = {"check": _check, "prepare": _prepare}
+    if action not in actions:
+        raise errors.unknown("action of data", action, actions)
+    values = flags.FlagValues()
+    flags.DEFINE_string("semantics", "att", "which description of the classes", flag_values=values)
+    if action == "prepare":
+        flags.DEFINE_string("data_dir", None, "where prepared datasets live", flag_values=values)
+    try:
+        _, *folders = values(["data", *rest])
+    except flags.Error as error:
+        raise errors.UserError(f"data {action}: {error}") from error
+    if len(folders) != 1:
+        raise errors.UserError(f"data {action} takes one folder, not {len(folders)}; see python -m zsl_jax data --help")
+    return actions[action](folders[0], values)
+
+
+def _check(folder: str, values: flags.FlagValues) -> int:
+    found = xlsa17.read(folder, semantics=values.semantics)
+    for name, text in _description(found, values.semantics, xlsa17.semantics_in(xlsa17.find_folder(folder))):
+        print(f"{name:<12}{text}")
+    for line in notes.notes(found.variables):
+        print(f"{'note':<12}{line}")
+    for line in found.problems:
+        print(f"{'wrong':<12}{line}")
+    print(f"{'verdict':<12}{checks.count(len(found.problems), 'problem') if found.problems else 'sound'}")
+    return errors.UserError.exit_code if found.problems else 0
+
+
+def _prepare(folder: str, values: flags.FlagValues) -> int:
+    import tensorflow_datasets as tfds  # half a second that `check` need not wait for
+
+    from zsl_jax.data import prepared
+
+    tfds.disable_progress_bar()
+    absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns of every configuration that its class does not list
+    with tqdm.tqdm(desc="preparing", unit=" images", disable=not sys.stderr.isatty()) as bar:
+
+        def show(written: int, total: int) -> None:
+            bar.total = total
+            bar.update(written - bar.n)
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            path = prepared.prepare(folder, values.data_dir, semantics=values.semantics, progress=show)
+    print(path)
+    return 0
+
+
+def _description(folder: xlsa17.Folder, semantics: str, available: tuple[str, ...]) -> list[tuple[str, str]]:
+    """What the folder holds, as far as it is sound: pairs of a heading and a line."""
+    variables = folder.variables
+    lines = [("folder", folder.name)]
+    lines += [("file", f"{name:<18} sha256 {digest[:16]}") for name, digest in folder.files.items()]
+    counts = [f"{len(variables[name])} {split}" for split, name in checks.SPLITS.items() if name in variables]
+    size = (
+        f"{variables['features'].shape[1]} of {len(variables['features'])} features: "
+        if "features" in variables
+        else ""
+    )
+    if size or counts:
+        lines.append(("images", f"{size}{', '.join(counts)}"))
+    if "allclasses_names" in variables:
+        lines.append(("classes", f"{len(variables['allclasses_names'])}: {_seen_and_unseen(folder)}"))
+    lines += _images_per_class(variables)
+    if "att" in variables:
+        norms = np.linalg.norm(variables["att"], axis=0)
+        low, high = variables["att"].min(), variables["att"].max()
+        lines.append(
+            (
+                "attributes",
+                f"{len(variables['att'])} of {semantics!r}, values {low:.3g} to {high:.3g}, norms {norms.min():.3g} to "
+                f"{norms.max():.3g}",
+            )
+        )
+    lines.append(("semantics", ", ".join(available) or "none"))
+    lines.append(("split", _split(variables)))
+    return lines
+
+
+def _seen_and_unseen(folder: xlsa17.Folder) -> str:
+    variables = folder.variables
+    if not {"labels", *checks.SPLITS.values()} <= variables.keys():
+        return "which are seen and unseen is not known without sound labels and splits"
+    seen, unseen = (len(checks.classes_of(variables, name)) for name in ("trainval_loc", "test_unseen_loc"))
+    rows, origin = xlsa17.validation_classes(folder)
+    validation = "none named for validation" if rows is None else f"{len(rows)} of them for validation by {origin}"
+    return f"{seen} seen ({validation}), {unseen} unseen"
+
+
+def _images_per_class(variables: checks.Variables) -> list[tuple[str, str]]:
+    if "labels" not in variables:
+        return []
+    texts = []
+    for split, name in checks.SPLITS.items():
+        if name in variables:
+            _, sizes = np.unique(variables["labels"][variables[name] - 1], return_counts=True)
+            texts.append(f"{split} {sizes.min()} / {np.median(sizes):g} / {sizes.max()}")
+    return [("per class", f"least / median / most images: {', '.join(texts)}")] if texts else []
+
+
+def _split(variables: checks.Variables) -> str:
+    name = xlsa17.benchmark(variables)
+    if name is None:
+        return "own split: its counts are those of no published benchmark"
+    text = f"proposed split (PS) of {name}, by its counts"
+    if not {"train_loc", "val_loc"} <= variables.keys():
+        return f"{text}; without train_loc and val_loc"
+    _, zsl, gzsl = xlsa17.PROPOSED_SPLITS[name]
+    sizes = tuple(len(variables[loc]) for loc in checks.VALIDATION_SPLITS)
+    form = {zsl: "those for ZSL", gzsl: "those for GZSL"}.get(sizes, "of neither known form")
+    return f"{text}; train_loc and val_loc are {form}, by their counts"
