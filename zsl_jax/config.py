@@ -37,8 +37,8 @@ def number(low: float, high: float = math.inf, *, ends: str = "()") -> Rule:
     return Rule(holds, f"a number in {ends[0]}{low}, {high}{ends[1]}")
 
 
-def one_of(choices: Sequence[str]) -> Rule:
-    return Rule(lambda x: x in choices, " or ".join(choices))
+def one_of(choices: Sequence) -> Rule:
+    return Rule(lambda x: x in choices, " or ".join(map(str, choices)))
 
 
 class Key(NamedTuple):
@@ -64,6 +64,7 @@ KEYS = {
     "select.split.image_fraction": Key(0.2, "share of the other seen classes' images held out", number(0, 1)),
     "normalize.inputs": Key("l2", "scaling of each input", one_of(tuple(methods.SCALINGS))),
     "normalize.classes": Key("l2", "scaling of each class description", one_of(tuple(methods.SCALINGS))),
+    "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),
     "plots": Key("story", "pictures that a run leaves in its workdir", one_of(("story", "none"))),
 }
 

@@ -1,6 +1,7 @@
 """Pictures of a run. Seen classes are blue and unseen ones orange, everywhere. Needs matplotlib (the extra `viz`)."""
 
 import pathlib
+import re
 import textwrap
 
 import numpy as np
@@ -63,7 +64,7 @@ def class_bars(axes, per_class: dict) -> None:
     axes.annotate("chance", (len(shown) - 0.5, 1 / len(bars)), ha="right", va="bottom", fontsize=8)
     size = 9 if len(shown) <= 20 else 6.5
     axes.set_xticks(
-        positions, [textwrap.shorten(name, 28) for _, name in shown], rotation=60, ha="right", fontsize=size
+        positions, [textwrap.shorten(readable(name), 28) for _, name in shown], rotation=60, ha="right", fontsize=size
     )
     axes.set_xticks(positions, labels=axes.get_xticklabels(), rotation_mode="anchor")
     title = "each unseen class" if len(shown) == len(bars) else f"the best and the worst of {len(bars)} unseen classes"
@@ -85,12 +86,21 @@ def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
             axis.imshow(images[row], interpolation="nearest")
             name = task.classes.names[predictions[row]]
             axis.set_xlabel(
-                ("✓ " if right else "✗ ") + textwrap.fill(name, 16), color=UNSEEN if right else WRONG, fontsize=8
+                ("✓ " if right else "✗ ") + textwrap.fill(readable(name), 16), color=UNSEEN if right else WRONG, fontsize=8
             )
         for axis in axes[:, column]:
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-        axes[0, column].set_title(textwrap.fill(task.classes.names[label], 16), fontsize=8)
+        axes[0, column].set_title(textwrap.fill(readable(task.classes.names[label]), 16), fontsize=8)
+
+
+def readable(name: str) -> str:
+    """Returns a class name as people write it.
+
+    >>> readable("190.Red_cockaded_Woodpecker")
+    'Red cockaded Woodpecker'
+    """
+    return re.sub(r"^\d+\.", "", name).replace("_", " ")
 
 
 def save(figure: mpl_figure.Figure, path: pathlib.Path) -> None:

@@ -18,7 +18,7 @@ import ml_collections
 import numpy as np
 
 from zsl_jax import data, errors, methods
-from zsl_jax.training import checkpoints, evaluation, files, loop, parallel, record
+from zsl_jax.training import checkpoints, evaluation, files, logs, loop, parallel, record
 
 PHASES = ("select", "train")
 
@@ -138,8 +138,8 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
 
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    """Lists the leaves that differ; where data lies and whether pictures are drawn do not make another run."""
-    if name in ("data.dir", "plots"):
+    """Lists the leaves that differ; where data lies and what is drawn or logged do not make another run."""
+    if name in ("data.dir", "plots", "tensorboard"):
         return []
     if isinstance(found, dict) and isinstance(wanted, dict):
         keys = sorted(set(found) | set(wanted))
@@ -221,11 +221,14 @@ def _epochs(
         say(f"resuming {phase} after epoch {restored.step} of {epochs}")
         start, notes = (restored.step, restored.state), restored.notes
     first = 0 if start is None else start[0]
-    earlier = PHASES[: PHASES.index(phase)]
-    log = files.JsonLines(
-        workdir / "metrics.jsonl",
-        keep=lambda entry: entry["phase"] in earlier or (entry["phase"] == phase and entry["epoch"] <= first),
-    )
+
+    def keep(entry: dict) -> bool:
+        this = PHASES.index(entry["phase"]) - PHASES.index(phase)
+        return this < 0 or (this == 0 and entry["epoch"] <= first)
+
+    sinks = [logs.JsonLines(workdir / "metrics.jsonl", keep)]
+    if config.tensorboard:
+        sinks.append(logs.TensorBoard(workdir / "tensorboard"))
     if first == epochs:
         yield first, start[1], notes | {"steps": 0}
         return
@@ -243,7 +246,8 @@ def _epochs(
         for epoch, state, epoch_metrics in trained:
             steps = len(epoch_metrics["loss"])
             means = {name: float(np.mean(values)) for name, values in epoch_metrics.items()}
-            log.append({"phase": phase, "epoch": epoch, "step": epoch * steps, **means})
+            for sink in sinks:
+                sink.append({"phase": phase, "epoch": epoch, "step": epoch * steps, **means})
             notes["steps"] = steps
             yield epoch, state, notes
             if epoch % config.train.checkpoint_every == 0 or epoch == epochs:
