@@ -1,6 +1,11 @@
 """Losses of the field as pure functions: arrays in, one value an example out, never reduced, never silently normalised.
 
-Every family is a file; its public names are its `__all__` and are re-exported here.
+Every family is a file; its public names are its `__all__` and are re-exported here. `docs/losses.md` is generated from
+the docstrings, which therefore hold, beside the sections of any other:
+
+    the formula          as the first code of the docstring: a paragraph in backticks, or a block after `::`
+    Use when: ...        one line: which problem calls for this loss and not for its neighbour
+    Reference: ...       authors, "title", venue year; left out where the loss has no one source
 """
 
 from zsl_jax.losses.ranking import *  # noqa: F403
