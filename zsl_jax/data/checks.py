@@ -98,7 +98,7 @@ def named(sound: Variables, numbers: np.ndarray) -> str:
 def _whole_numbers(values) -> Iterable[str]:
     if values is None:
         return
-    if isinstance(values, list) or values.size != max(values.shape, default=0):
+    if isinstance(values, list) or (values.size and values.size != max(values.shape, default=0)):
         yield f"{_form(values)}; a vector of whole numbers is wanted"
     elif values.dtype.kind == "f":
         values = values.ravel()
@@ -164,7 +164,7 @@ def _features(features, labels) -> Iterable[str]:
         yield f"{features.shape[1]} columns for the {len(labels)} images of labels{hint}"
         return
     # min and max let every NaN and Inf through, and need no second array of the features' size
-    bound = np.finfo(np.float32).max
+    bound = float(np.finfo(np.float32).max)
     if max(-float(features.min()), float(features.max())) <= bound:
         return
     unfit = ~(np.abs(features) <= bound)

@@ -43,17 +43,18 @@ def missing(original_att: np.ndarray) -> np.ndarray:
 
 
 def validation_classes(sound: checks.Variables) -> np.ndarray | None:
-    """The classes that `val_loc` holds out for validation, counted from 1; None where it holds out none.
+    """The classes that `val_loc` holds out for validation, counted from 1; None where it holds out none, or all.
 
     They are the classes of its images that have training images and that `train_loc` does not have. By class and never
     by image, because `train_loc` and `val_loc` together may hold seen test images.
     """
     if not {"labels", "val_loc", "trainval_loc"} <= sound.keys():
         return None
-    held_out = np.intersect1d(checks.classes_of(sound, "val_loc"), checks.classes_of(sound, "trainval_loc"))
+    seen = checks.classes_of(sound, "trainval_loc")
+    held_out = np.intersect1d(checks.classes_of(sound, "val_loc"), seen)
     if "train_loc" in sound:
         held_out = np.setdiff1d(held_out, checks.classes_of(sound, "train_loc"))
-    return held_out if len(held_out) else None
+    return held_out if 0 < len(held_out) < len(seen) else None
 
 
 def first_equal(columns: np.ndarray) -> np.ndarray:

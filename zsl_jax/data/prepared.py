@@ -111,7 +111,7 @@ def prepare(
         ~/tensorflow_datasets) if None.
       semantics: as for `xlsa17.load`.
       attributes: as for `xlsa17.load`.
-      progress: called after each example with the number written and that of all.
+      progress: called after each example with the number written and that of all, in place of TFDS's own bars.
 
     Returns:
       The folder of the prepared dataset, for `load_prepared` or `tfds.builder_from_directory`.
@@ -119,12 +119,17 @@ def prepare(
     Raises:
       UserError: the folder is not sound, or `data_dir` cannot be written.
     """
+    if progress:
+        tfds.disable_progress_bar()
     options = {"semantics": semantics, "attributes": attributes, "progress": progress}
     try:
         builder = Xlsa17(manual_dir=dir, data_dir=data_dir, **options)
         builder.download_and_prepare()
     except OSError as error:
         raise errors.UserError(f"cannot write the prepared dataset: {error}") from error
+    finally:
+        if progress:
+            tfds.enable_progress_bar()
     return pathlib.Path(builder.data_dir)
 
 

@@ -64,11 +64,8 @@ def _check(folder: str, values: flags.FlagValues) -> int:
 
 
 def _prepare(folder: str, values: flags.FlagValues) -> int:
-    import tensorflow_datasets as tfds  # half a second that `check` need not wait for
+    from zsl_jax.data import prepared  # imports TFDS, for which `check` need not wait
 
-    from zsl_jax.data import prepared
-
-    tfds.disable_progress_bar()
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns of every configuration that its class does not list
     with tqdm.tqdm(desc="preparing", unit=" images", disable=not sys.stderr.isatty()) as bar:
 
@@ -138,10 +135,8 @@ def _split(variables: checks.Variables) -> str:
     name = xlsa17.benchmark(variables)
     if name is None:
         return "own split: its counts are those of no published benchmark"
-    text = f"proposed split (PS) of {name}, by its counts"
-    if not {"train_loc", "val_loc"} <= variables.keys():
-        return f"{text}; without train_loc and val_loc"
+    sizes = tuple(len(variables[loc]) for loc in checks.VALIDATION_SPLITS if loc in variables)
     _, zsl, gzsl = xlsa17.PROPOSED_SPLITS[name]
-    sizes = tuple(len(variables[loc]) for loc in checks.VALIDATION_SPLITS)
-    form = {zsl: "those for ZSL", gzsl: "those for GZSL"}.get(sizes, "of neither known form")
-    return f"{text}; train_loc and val_loc are {form}, by their counts"
+    purpose = {zsl: "those for ZSL", gzsl: "those for GZSL"}.get(sizes, "of its own")
+    form = f"train_loc and val_loc {purpose}" if sizes else "no train_loc and val_loc"
+    return f"proposed split (PS) of {name}, {form} (all by their counts)"
