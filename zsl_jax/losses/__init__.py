@@ -4,8 +4,14 @@ Every family is a file; its public names are its `__all__` and are re-exported h
 the docstrings, which therefore hold, beside the sections of any other:
 
     the formula          as the first code of the docstring: a paragraph in backticks, or a block after `::`
-    Use when: ...        one line: which problem calls for this loss and not for its neighbour
+    Use when: ...        a paragraph of one or two lines: which problem calls for this loss and not for its neighbour
     Reference: ...       authors, "title", venue year; left out where the loss has no one source
 """
 
+from zsl_jax.losses.attribute_space import *  # noqa: F403
+from zsl_jax.losses.attributes import *  # noqa: F403
+from zsl_jax.losses.divergences import *  # noqa: F403
+from zsl_jax.losses.evidential import *  # noqa: F403
+from zsl_jax.losses.matryoshka import *  # noqa: F403
 from zsl_jax.losses.ranking import *  # noqa: F403
+from zsl_jax.losses.semantic import *  # noqa: F403
