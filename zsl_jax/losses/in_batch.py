@@ -1,0 +1,82 @@
+"""What the in-batch losses share: a batch made into rows and columns at the door, sums made into losses at the end."""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+from zsl_jax.losses import pairwise
+
+
+def side(embeddings: ArrayLike, where: ArrayLike | None, axis_name: str | None) -> pairwise.Side:
+    """A batch as rows or columns: those outside `where` are left out, the id is the row of the whole (global) batch."""
+    embeddings = arguments.as_float(embeddings)
+    num_rows = embeddings.shape[0]
+    mask = arguments.mask_like(where, (num_rows,))
+    if where is not None:
+        embeddings = jnp.where(mask[:, None], embeddings, 0.0)
+    first = 0 if axis_name is None else num_rows * jax.lax.axis_index(axis_name)
+    bias = jnp.where(mask, 0.0, -jnp.inf).astype(embeddings.dtype)
+    return pairwise.Side(embeddings, bias, first + jnp.arange(num_rows))
+
+
+def paired_sides(where: ArrayLike | None, axis_name: str | None, **embeddings: ArrayLike) -> list[pairwise.Side]:
+    """Two batches `[B, D]`, by the names of the arguments, whose rows belong together."""
+    arguments.check_same_shape(2, **embeddings)
+    return [side(x, where, axis_name) for x in embeddings.values()]
+
+
+def is_example(rows: pairwise.Side) -> jax.Array:
+    """`[B]` bool, the rows that `where` did not leave out."""
+    return rows.bias > -jnp.inf
+
+
+def check_labels(embeddings: ArrayLike, labels: ArrayLike) -> jax.Array:
+    """The labels `[B]` of embeddings `[B, D]`."""
+    labels = jnp.asarray(labels)
+    if jnp.ndim(embeddings) != 2 or labels.shape != jnp.shape(embeddings)[:1]:
+        raise ValueError(f"embeddings must be [B, D] and labels [B], not {jnp.shape(embeddings)} and {labels.shape}")
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"labels must be integers, not {labels.dtype}")
+    return labels
+
+
+def dots(rows: pairwise.Side, columns: pairwise.Side) -> jax.Array:
+    """`x_i . y_i`, `[B]`."""
+    return jnp.sum(rows.embeddings * columns.embeddings, axis=1)
+
+
+def count(rows: pairwise.Side, axis_name: str | None) -> jax.Array:
+    """The number of examples in the whole batch."""
+    number = jnp.sum(is_example(rows), dtype=rows.embeddings.dtype)
+    return number if axis_name is None else jax.lax.psum(number, axis_name)
+
+
+def mean_embedding(rows: pairwise.Side, axis_name: str | None) -> jax.Array:
+    """The mean of the examples of the whole batch, `[D]`."""
+    total = jnp.sum(rows.embeddings, axis=0)
+    total = total if axis_name is None else jax.lax.psum(total, axis_name)
+    return total / jnp.maximum(count(rows, axis_name), 1.0)
+
+
+def two_view_sums(
+    a: pairwise.Side, b: pairwise.Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None
+) -> tuple[jax.Array, jax.Array]:
+    """Log-sum-exp of each row of either view over both views of all other examples, `[B]` and `[B]`."""
+    chunk = pairwise.share_kept(chunk, 3, a, b)
+    a_to_b, b_to_a = pairwise.both_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
+    a_to_a, b_to_b = (pairwise.symmetric_sums(x, scale, axis_name=axis_name, chunk=chunk) for x in (a, b))
+    return jnp.logaddexp(a_to_a.log_sum, a_to_b.log_sum), jnp.logaddexp(b_to_b.log_sum, b_to_a.log_sum)
+
+
+def loss_against(log_sum: jax.Array, positive: jax.Array) -> jax.Array:
+    """Negative log-probability of the positive logit beside others of which `log_sum` is the log-sum-exp.
+
+    The positive is kept out of the sum: a small loss is then not the difference of two large numbers, nor below 0.
+    """
+    return jax.nn.softplus(log_sum - positive)
+
+
+def mean_positive_loss(sums: pairwise.Sums) -> jax.Array:
+    """Mean negative log-probability of the positives; meaningless where there are none."""
+    return sums.log_sum - sums.positive_sum / jnp.maximum(sums.positive_count, 1.0)

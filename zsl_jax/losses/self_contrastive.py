@@ -1,0 +1,163 @@
+"""Contrastive losses of one encoder: every row of the batch is compared with all other rows, of both views.
+
+Embeddings are used as given; the papers normalise them first. What `where`, `axis_name` and `chunk` mean is said in
+`contrastive.py`.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+from zsl_jax.losses import in_batch, pairwise
+
+__all__: Sequence[str] = ("gated_contrastive", "nt_xent", "supervised_contrastive")
+
+
+def nt_xent(
+    embeddings_a: ArrayLike,
+    embeddings_b: ArrayLike,
+    *,
+    temperature: ArrayLike,
+    where: ArrayLike | None = None,
+    axis_name: str | None = None,
+    chunk: int | None = None,
+) -> jax.Array:
+    """Normalised-temperature cross entropy: each of two views against the other view and all other examples' views.
+
+    With `z` the `2B` rows of both views and `p(i)` the other view of the same example::
+
+        loss_i = log sum_{k != i} exp(z_i . z_k / t) - z_i . z_p(i) / t
+
+    Use when: two augmentations of the same inputs, one encoder, no labels.
+
+    Args:
+      embeddings_a: `[B, D]`, one view of each example.
+      embeddings_b: `[B, D]`, the other view.
+      temperature: scalar > 0 (0.1 for ImageNet in the paper).
+      where: bool, broadcastable to `[B]`: which rows are examples.
+      axis_name: mapped axis over which the batch is divided.
+      chunk: rows at a time; None: chosen by size.
+
+    Returns:
+      `[2B]` losses, float32: those of `embeddings_a`, then those of `embeddings_b`.
+
+    Raises:
+      ValueError: shapes that differ.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> print(np.array(nt_xent(jnp.eye(2), jnp.eye(2), temperature=1.0)).round(4))
+    [0.5514 0.5514 0.5514 0.5514]
+
+    Reference: Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of Visual
+    Representations", ICML 2020.
+    """
+    a, b = in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    scale = 1.0 / arguments.as_float(temperature)
+    others_a, others_b = in_batch.two_view_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
+    own = scale * in_batch.dots(a, b)
+    losses = in_batch.loss_against(others_a, own), in_batch.loss_against(others_b, own)
+    return jnp.concatenate([jnp.where(in_batch.is_example(a), loss, 0.0) for loss in losses])
+
+
+def supervised_contrastive(
+    embeddings: ArrayLike,
+    labels: ArrayLike,
+    *,
+    temperature: ArrayLike,
+    where: ArrayLike | None = None,
+    axis_name: str | None = None,
+    chunk: int | None = None,
+) -> jax.Array:
+    """Each example against all others, those of its own class being positives (the average outside the logarithm).
+
+    With `P(i)` the other examples of the class of `i`::
+
+        loss_i = log sum_{a != i} exp(z_i . z_a / t) - mean_{p in P(i)} z_i . z_p / t        (0 where P(i) is empty)
+
+    Use when: labelled examples, one encoder, several examples of a class in a batch. Two views of an example are two
+    rows with the same label.
+
+    Args:
+      embeddings: `[B, D]`.
+      labels: `[B]` int.
+      temperature: scalar > 0 (0.07 or 0.1).
+      where: bool, broadcastable to `[B]`: which rows are examples.
+      axis_name: mapped axis over which the batch is divided.
+      chunk: rows at a time; None: chosen by size.
+
+    Returns:
+      `[B]` losses, float32. The paper leaves anchors without a positive, which give 0 here, out of its mean.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> print(np.array(supervised_contrastive(jnp.eye(3), jnp.array([0, 0, 1]), temperature=1.0)).round(4))
+    [0.6931 0.6931 0.    ]
+
+    Reference: Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020.
+    """
+    labels = in_batch.check_labels(embeddings, labels)
+    rows = in_batch.side(embeddings, where, axis_name)._replace(labels=labels)
+    scale = 1.0 / arguments.as_float(temperature)
+    sums = pairwise.symmetric_sums(rows, scale, axis_name=axis_name, chunk=chunk)
+    return jnp.where(sums.positive_count > 0, in_batch.mean_positive_loss(sums), 0.0)
+
+
+def gated_contrastive(
+    embeddings_a: ArrayLike,
+    embeddings_b: ArrayLike,
+    gate: ArrayLike,
+    *,
+    temperature: ArrayLike,
+    where: ArrayLike | None = None,
+    axis_name: str | None = None,
+    chunk: int | None = None,
+) -> jax.Array:
+    """`nt_xent` in the part of the space that a gate leaves open, so that examples of any two classes can be a pair.
+
+    With `z = gate * a / ||gate * a||` for the rows of both batches::
+
+        loss_i = log sum_{k != i} exp(z_i . z_k / t) - z_i . z_p(i) / t
+
+    Use when: two classes should be alike in some dimensions only; a gate a pair of classes, for instance from the
+    attributes that they share. `jax.vmap` runs over many pairs of classes.
+
+    Args:
+      embeddings_a: `[B, D]`, examples of one class.
+      embeddings_b: `[B, D]`, examples of the other; row `i` is the positive of row `i`.
+      gate: `[D]`, in [0, 1]. Rows are normalised after it, which is the one place where they can be; a row that it
+        closes altogether stays zero.
+      temperature: scalar > 0.
+      where: bool, broadcastable to `[B]`: which rows are examples.
+      axis_name: mapped axis over which the batch is divided.
+      chunk: rows at a time; None: chosen by size.
+
+    Returns:
+      `[2B]` losses, float32: those of `embeddings_a`, then those of `embeddings_b`.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> a, b = jnp.array([[1.0, 5.0], [0.0, 1.0]]), jnp.array([[2.0, -5.0], [0.0, 3.0]])
+    >>> print(np.array(gated_contrastive(a, b, jnp.array([1.0, 0.0]), temperature=1.0)).round(4))
+    [0.5514 1.0986 0.5514 1.0986]
+
+    Reference: Wu et al., 2024 (Hydra); the gated space is theirs, the cosine in it is taken here as in NT-Xent.
+    """
+    arguments.check_same_shape(2, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    if jnp.shape(gate) != jnp.shape(embeddings_a)[1:]:
+        raise ValueError(f"gate must be [D] for embeddings [B, D], not {jnp.shape(gate)} for {jnp.shape(embeddings_a)}")
+    gate = arguments.as_float(gate)[None, :]
+    mask = arguments.mask_like(where, jnp.shape(embeddings_a)[:1])[:, None]
+    a, b = (_unit(gate * jnp.where(mask, arguments.as_float(x), 0.0)) for x in (embeddings_a, embeddings_b))
+    return nt_xent(a, b, temperature=temperature, where=where, axis_name=axis_name, chunk=chunk)
+
+
+def _unit(x: jax.Array) -> jax.Array:
+    square = jnp.sum(x * x, axis=1, keepdims=True)
+    return x * jax.lax.rsqrt(jnp.where(square > 0, square, 1.0))
