@@ -62,10 +62,15 @@ def test_a_whole_benchmark_has_no_problem():
         ("att", lambda x: x[:, :5], "att: 5 columns for the 6 classes of allclasses_names"),
         ("att", lambda x: x.T, "att: 4 columns for the 6 classes of allclasses_names; it is transposed"),
         ("att", lambda x: x[0], "att: shape [6]; [A, C] is wanted, a column a class"),
-        ("att", put(np.nan, 1, 2), "att: NaN or Inf in the description of 'ox'"),
-        ("att", put(np.inf, 1, [2, 4]), "att: NaN or Inf in the description of 'ox', 'emu'"),
+        ("att", put(np.nan, 1, 2), "att: NaN, Inf or a value beyond float32 in the description of 'ox'"),
+        ("att", put(np.inf, 1, [2, 4]), "att: NaN, Inf or a value beyond float32 in the description of 'ox', 'emu'"),
+        ("att", put(1e200, 1, 2), "att: NaN, Inf or a value beyond float32 in the description of 'ox'"),
         ("att", put(0.0, slice(None), 3), "att: an empty class: the description of 'gnu' is all zeros"),
-        ("original_att", put(np.nan, 1, 2), "original_att: NaN or Inf in the description of 'ox'"),
+        (
+            "original_att",
+            put(np.nan, 1, 2),
+            "original_att: NaN, Inf or a value beyond float32 in the description of 'ox'",
+        ),
         (
             "att",
             lambda x: x[:, [1, 0, 2, 3, 4, 5]],

@@ -13,6 +13,7 @@ import numpy as np
 
 SPLITS = {"train": "trainval_loc", "test_seen": "test_seen_loc", "test_unseen": "test_unseen_loc"}
 VALIDATION_SPLITS = ("train_loc", "val_loc")
+_BOUND = float(np.finfo(np.float32).max)
 
 Variables = Mapping[str, np.ndarray | Sequence[str]]
 
@@ -130,9 +131,9 @@ def _descriptions(values, names) -> Iterable[str]:
         yield f"{values.shape[1]} columns for the {num_classes} classes of allclasses_names{hint}"
         return
     labels = names or [f"class {i + 1}" for i in range(num_classes)]
-    unfit = np.flatnonzero(~np.isfinite(values).all(axis=0))
+    unfit = np.flatnonzero(~np.all(np.abs(values) <= _BOUND, axis=0))
     if len(unfit):
-        yield f"NaN or Inf in the description of {_some([labels[i] for i in unfit])}"
+        yield f"NaN, Inf or a value beyond float32 in the description of {_some([labels[i] for i in unfit])}"
     empty = np.flatnonzero(~values.any(axis=0))
     if len(empty):
         yield f"an empty class: the description of {_some([labels[i] for i in empty])} is all zeros"
@@ -164,10 +165,9 @@ def _features(features, labels) -> Iterable[str]:
         yield f"{features.shape[1]} columns for the {len(labels)} images of labels{hint}"
         return
     # min and max let every NaN and Inf through, and need no second array of the features' size
-    bound = float(np.finfo(np.float32).max)
-    if max(-float(features.min()), float(features.max())) <= bound:
+    if features.min() >= -_BOUND and features.max() <= _BOUND:
         return
-    unfit = ~(np.abs(features) <= bound)
+    unfit = ~(np.abs(features) <= _BOUND)
     image = np.flatnonzero(unfit.any(axis=0))[0] + 1
     yield f"{count(int(unfit.sum()), 'value')} NaN, Inf or beyond float32, the first in image {image}"
 

@@ -16,7 +16,7 @@ def main(path: str) -> None:
     _forbid_core_dump()
     try:
         variables = scipy.io.loadmat(path, appendmat=False)
-        converted = [(name, _convert(value)) for name, value in variables.items() if not name.startswith("__")]
+        converted = [(name, _convert(value)) for name, value in variables.items() if _is_variable(name)]
     except Exception as error:
         _write_header({"error": " ".join(f"{type(error).__name__}: {error}".split())})
         return
@@ -34,6 +34,10 @@ def _forbid_core_dump() -> None:
     except ImportError:  # Windows has no core dumps to forbid
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _is_variable(name: str) -> bool:
+    return name.isidentifier() and not name.startswith("__")
 
 
 def _convert(value) -> np.ndarray | list[str] | None:

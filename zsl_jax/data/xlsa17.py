@@ -66,8 +66,8 @@ def load(dir: str | os.PathLike = "", *, semantics: str = "att", attributes: str
 
     Attributes that `original_att` marks as missing (-1 among percentages, on AWA) are replaced by the attribute's mean
     over the seen classes that know it, 0 where none does: the mark would count as a value below "absent", and unseen
-    classes must not shape a seen one. `att` is used as the file gives it, as published results do; there the marks are
-    part of the normalised column (four values of -0.004 for one class of AWA, where others reach 0.36).
+    classes must not shape a seen one. `att` is used as the file gives it; there the marks are part of the normalised
+    column (four values of -0.004 for one class of AWA, where others reach 0.36).
 
     Args:
       dir: the folder.

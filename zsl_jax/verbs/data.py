@@ -70,7 +70,8 @@ def _prepare(folder: str, values: flags.FlagValues) -> int:
     with tqdm.tqdm(desc="preparing", unit=" images", disable=not sys.stderr.isatty()) as bar:
 
         def show(written: int, total: int) -> None:
-            bar.total = total
+            if not bar.n:
+                bar.reset(total)  # the clock starts with the first image, not with the reading of the files
             bar.update(written - bar.n)
 
         with contextlib.redirect_stdout(io.StringIO()):
