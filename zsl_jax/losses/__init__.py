@@ -12,6 +12,6 @@ from zsl_jax.losses.attribute_space import *  # noqa: F403
 from zsl_jax.losses.attributes import *  # noqa: F403
 from zsl_jax.losses.divergences import *  # noqa: F403
 from zsl_jax.losses.evidential import *  # noqa: F403
-from zsl_jax.losses.matryoshka import *  # noqa: F403
+from zsl_jax.losses.prefixes import *  # noqa: F403
 from zsl_jax.losses.ranking import *  # noqa: F403
 from zsl_jax.losses.semantic import *  # noqa: F403
