@@ -70,6 +70,7 @@ KEYS = {
 
 KNOBS = {
     "learning_rate": ("step size of the optimiser", number(0)),
+    "momentum": ("share of the last step that the next one keeps", number(0, 1, ends="[)")),
     "margin": ("margin of the loss, in units of the score", number(0)),
 }
 

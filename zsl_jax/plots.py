@@ -86,7 +86,9 @@ def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
             axis.imshow(images[row], interpolation="nearest")
             name = task.classes.names[predictions[row]]
             axis.set_xlabel(
-                ("✓ " if right else "✗ ") + textwrap.fill(readable(name), 16), color=UNSEEN if right else WRONG, fontsize=8
+                ("✓ " if right else "✗ ") + textwrap.fill(readable(name), 16),
+                color=UNSEEN if right else WRONG,
+                fontsize=8,
             )
         for axis in axes[:, column]:
             axis.set(xticks=[], yticks=[])

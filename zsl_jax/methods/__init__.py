@@ -7,6 +7,7 @@ from zsl_jax.methods.base import Method
 from zsl_jax.methods.bilinear import ale, bilinear
 from zsl_jax.methods.gradient import GradientState, by_gradient
 from zsl_jax.methods.normalization import SCALINGS, normalized
+from zsl_jax.methods.span import SpanState, in_class_span
 
 METHODS: dict[str, Callable[..., Method]] = {"ale": ale}
 
@@ -23,9 +24,11 @@ __all__ = [
     "SCALINGS",
     "GradientState",
     "Method",
+    "SpanState",
     "ale",
     "bilinear",
     "by_gradient",
     "factory",
+    "in_class_span",
     "normalized",
 ]

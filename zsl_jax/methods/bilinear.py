@@ -1,7 +1,9 @@
 """One matrix between features and attributes, F(x, c) = x^T W phi_c, and the ranking losses that train it.
 
 The problem is convex in W and starts at W = 0. For the scale of the margin to mean something, features and class
-descriptions should have unit length (`methods.normalized`).
+descriptions should have unit length (`methods.normalized`). The optimiser is stochastic gradient descent with momentum,
+as in the papers: it takes the same path in every rotation of the attributes, hence also in the span of the training
+classes (`methods.in_class_span`), which is cheaper.
 """
 
 import functools
@@ -11,10 +13,10 @@ import jax.numpy as jnp
 import optax
 
 from zsl_jax import losses, similarity
-from zsl_jax.methods import base, gradient
+from zsl_jax.methods import base, gradient, span
 
 
-def ale(*, margin: float = 1.0, learning_rate: float = 1e-3) -> base.Method:
+def ale(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
     """Attribute Label Embedding: the bilinear map under the weighted approximate ranking loss with exact ranks.
 
         l(x, y) = (beta_R / R) sum_{c != y} [m + F(x, c) - F(x, y)]_+,   beta_R = sum_{j <= R} 1 / j
@@ -23,15 +25,16 @@ def ale(*, margin: float = 1.0, learning_rate: float = 1e-3) -> base.Method:
 
     Args:
       margin: m > 0, in units of the score.
-      learning_rate: of Adam, > 0.
+      learning_rate: of gradient descent, > 0.
+      momentum: of gradient descent, in [0, 1).
 
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
     """
-    return bilinear(functools.partial(losses.warp, margin=margin), optax.adam(learning_rate))
+    return bilinear(functools.partial(losses.warp, margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
 def bilinear(loss: Callable, optimizer: optax.GradientTransformation) -> base.Method:
-    """Returns the method that trains W `[F, A]` by `loss(scores [B, C], labels [B]) -> [B]`."""
+    """Returns the method that trains W `[F, A]` by `loss(scores [B, C], labels [B]) -> [B]`, in the classes' span."""
 
     def init_params(key, batch, classes):
         del key
@@ -40,9 +43,10 @@ def bilinear(loss: Callable, optimizer: optax.GradientTransformation) -> base.Me
     def scores(weights, inputs, classes):
         return similarity.bilinear(inputs, classes.embedding, weights)
 
-    return gradient.by_gradient(
+    method = gradient.by_gradient(
         init_params=init_params,
         loss=lambda weights, batch, classes, key: loss(scores(weights, batch.inputs, classes), batch.labels),
         scores=scores,
         optimizer=optimizer,
     )
+    return span.in_class_span(method)

@@ -11,6 +11,7 @@ from zsl_jax.data import dataset
 from zsl_jax.training import checkpoints, evaluation
 
 VERSION = 1
+_IDENTITY = ("semantics", "attributes", "split", "benchmark", "files")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -51,7 +52,7 @@ def _describe(source: dataset.Dataset) -> dict:
     is_seen = np.asarray(source.classes.is_seen)
     counts = {name: len(rows) for name, rows in source.splits.items()}
     counts |= {"seen_classes": int(is_seen.sum()), "unseen_classes": int((~is_seen).sum())}
-    identity = {name: source.info[name] for name in ("semantics", "split", "files")}
+    identity = {name: source.info[name] for name in _IDENTITY if name in source.info}
     return {"name": source.name, **identity, "counts": counts}
 
 
