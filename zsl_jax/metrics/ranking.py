@@ -66,7 +66,7 @@ def top_k(scores: ArrayLike, *, k: ArrayLike) -> jax.Array:
 
     Args:
       scores: `[N, A]`.
-      k: at least 0; may be traced.
+      k: in [0, A]; may be traced, but an int is faster.
 
     Returns:
       `[N, A]` bool, k True a row.
@@ -79,8 +79,15 @@ def top_k(scores: ArrayLike, *, k: ArrayLike) -> jax.Array:
     [[False  True False]]
     """
     arguments.check_same_shape(2, scores=scores)
-    order = jnp.argsort(arguments.as_float(scores), axis=1, descending=True, stable=True)
-    return jnp.argsort(order, axis=1) < k
+    scores = arguments.as_float(scores)
+    if isinstance(k, int):
+        # The minimum and not the last column: XLA would merge that slice with top_k's own and sort whole rows.
+        worst = jnp.min(jax.lax.top_k(scores, max(k, 1))[0], axis=1, keepdims=True)
+    else:
+        worst = jnp.take(jnp.sort(scores, axis=1, descending=True), jnp.maximum(k, 1) - 1, axis=1)[:, None]
+    is_above, is_equal = scores > worst, scores == worst
+    places_left = k - jnp.sum(is_above, axis=1, keepdims=True)
+    return is_above | (is_equal & (jnp.cumsum(is_equal, axis=1) <= places_left))
 
 
 def hierarchical_precision(scores: ArrayLike, labels: ArrayLike, distances: ArrayLike, *, k: ArrayLike) -> jax.Array:
