@@ -15,3 +15,4 @@ from zsl_jax.losses.evidential import *  # noqa: F403
 from zsl_jax.losses.prefixes import *  # noqa: F403
 from zsl_jax.losses.ranking import *  # noqa: F403
 from zsl_jax.losses.semantic import *  # noqa: F403
+from zsl_jax.losses.sgd import *  # noqa: F403

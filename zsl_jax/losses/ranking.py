@@ -51,7 +51,7 @@ def warp(scores: ArrayLike, labels: ArrayLike, *, margin: ArrayLike = 1.0, where
     """
     violations, is_violated, _ = _violations(scores, labels, margin, where)
     rank = jnp.sum(is_violated, axis=1)
-    weight = _harmonic(rank, jnp.shape(scores)[1]) / jnp.maximum(rank, 1)
+    weight = _harmonic(rank, violations) / jnp.maximum(rank, 1)
     return jax.lax.stop_gradient(weight) * jnp.sum(jnp.where(is_violated, violations, 0.0), axis=1)
 
 
@@ -173,7 +173,7 @@ def _violations(
     return violations, is_other & (violations > 0), is_other
 
 
-def _harmonic(n: jax.Array, largest: int) -> jax.Array:
-    """`1 + 1/2 + ... + 1/n` for integers `0 <= n <= largest`."""
-    table = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, largest + 1))])
-    return jnp.asarray(table, jnp.float32)[n]
+def _harmonic(n: jax.Array, scores: jax.Array) -> jax.Array:
+    """`1 + 1/2 + ... + 1/n` for integers `n` up to the number of classes of the scores, in their dtype."""
+    table = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, scores.shape[1] + 1))])
+    return jnp.asarray(table, scores.dtype)[n]
