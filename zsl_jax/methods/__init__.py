@@ -4,12 +4,17 @@ from collections.abc import Callable
 
 from zsl_jax import errors
 from zsl_jax.methods.base import Method
-from zsl_jax.methods.bilinear import ale, bilinear
+from zsl_jax.methods.bilinear import ale, bilinear, devise, sje, softmax
 from zsl_jax.methods.gradient import GradientState, by_gradient
 from zsl_jax.methods.normalization import SCALINGS, normalized
 from zsl_jax.methods.span import SpanState, in_class_span
 
-METHODS: dict[str, Callable[..., Method]] = {"ale": ale}
+METHODS: dict[str, Callable[..., Method]] = {
+    "ale": ale,
+    "devise": devise,
+    "sje": sje,
+    "softmax": softmax,
+}
 
 
 def factory(name: str) -> Callable[..., Method]:
@@ -28,7 +33,10 @@ __all__ = [
     "ale",
     "bilinear",
     "by_gradient",
+    "devise",
     "factory",
     "in_class_span",
     "normalized",
+    "sje",
+    "softmax",
 ]

@@ -1,6 +1,10 @@
-"""One matrix between features and attributes, F(x, c) = x^T W phi_c, and the ranking losses that train it.
+"""One matrix between features and attributes, F(x, c) = x^T W phi_c, and the losses that train it.
 
-The problem is convex in W and starts at W = 0. For the scale of the margin to mean something, features and class
+    ale      hinges of the violating classes, weighted by the rank      sje      the largest hinge alone
+    devise   the sum of all hinges                                      softmax  cross-entropy over the training classes
+
+The problem is convex in W and starts at W = 0. A hinge of margin m is homogeneous: m and the learning rate scaled
+together scale W, so that only their ratio matters. For the scale to mean something, features and class
 descriptions should have unit length (`methods.normalized`). The optimiser is stochastic gradient descent with momentum,
 as in the papers: it takes the same path in every rotation of the attributes, hence also in the span of the training
 classes (`methods.in_class_span`), which is cheaper.
@@ -31,6 +35,54 @@ def ale(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
     """
     return bilinear(functools.partial(losses.warp, margin=margin), optax.sgd(learning_rate, momentum=momentum))
+
+
+def devise(*, margin: float = 1.0, learning_rate: float = 0.03, momentum: float = 0.9) -> base.Method:
+    """Deep Visual-Semantic Embedding, its upper part: the bilinear map under the sum of all hinges.
+
+        l(x, y) = sum_{c != y} [m + F(x, c) - F(x, y)]_+
+
+    Args:
+      margin: m > 0, in units of the score.
+      learning_rate: of gradient descent, > 0; smaller than ALE's, because the hinges are summed.
+      momentum: of gradient descent, in [0, 1).
+
+    Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
+    NeurIPS 2013.
+    """
+    return bilinear(functools.partial(losses.rank_hinge, margin=margin), optax.sgd(learning_rate, momentum=momentum))
+
+
+def sje(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
+    """Structured Joint Embedding: the bilinear map under the hinge of the most violating class.
+
+        l(x, y) = max(0, max_{c != y} m + F(x, c) - F(x, y))
+
+    Args:
+      margin: m > 0, in units of the score.
+      learning_rate: of gradient descent, > 0.
+      momentum: of gradient descent, in [0, 1).
+
+    Reference: Akata, Reed, Walter, Lee, Schiele, "Evaluation of Output Embeddings for Fine-Grained Image
+    Classification", CVPR 2015.
+    """
+    return bilinear(
+        functools.partial(losses.structured_hinge, margin=margin), optax.sgd(learning_rate, momentum=momentum)
+    )
+
+
+def softmax(*, learning_rate: float = 10.0, momentum: float = 0.9) -> base.Method:
+    """Softmax compatibility: the bilinear map under the cross-entropy over the training classes.
+
+        l(x, y) = log sum_c exp F(x, c) - F(x, y)
+
+    A temperature would change nothing but the unit of the learning rate and of the scores.
+
+    Args:
+      learning_rate: of gradient descent, > 0.
+      momentum: of gradient descent, in [0, 1).
+    """
+    return bilinear(losses.softmax_cross_entropy, optax.sgd(learning_rate, momentum=momentum))
 
 
 def bilinear(loss: Callable, optimizer: optax.GradientTransformation) -> base.Method:
