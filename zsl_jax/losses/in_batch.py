@@ -63,9 +63,9 @@ def two_view_sums(
     a: pairwise.Side, b: pairwise.Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None
 ) -> tuple[jax.Array, jax.Array]:
     """Log-sum-exp of each row of either view over both views of all other examples, `[B]` and `[B]`."""
-    chunk = pairwise.share_kept(chunk, 3, a, b)
-    a_to_b, b_to_a = pairwise.both_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
-    a_to_a, b_to_b = (pairwise.symmetric_sums(x, scale, axis_name=axis_name, chunk=chunk) for x in (a, b))
+    options = {"axis_name": axis_name, "chunk": chunk}
+    (a_to_a, _), (a_to_b, b_to_a) = pairwise.sums(a, [("symmetric", a), ("both", b)], scale, **options)
+    b_to_b = pairwise.symmetric_sums(b, scale, **options)
     return jnp.logaddexp(a_to_a.log_sum, a_to_b.log_sum), jnp.logaddexp(b_to_b.log_sum, b_to_a.log_sum)
 
 

@@ -175,9 +175,8 @@ def hard_negative_clip(
     arguments.check_embeddings(image_embeddings, negative_embeddings, "image_embeddings", "negative_embeddings")
     negatives = in_batch.side(negative_embeddings, where_negatives, axis_name)._replace(ids=None)
     scale = arguments.as_float(scale)
-    options = {"axis_name": axis_name, "chunk": pairwise.share_kept(chunk, 2, rows, columns)}
-    of_rows, of_columns = pairwise.both_sums(rows, columns, scale, **options)
-    of_negatives = pairwise.row_sums(rows._replace(ids=None), negatives, scale, **options)
+    parts = [("both", columns), ("rows", negatives)]
+    (of_rows, of_columns), (of_negatives, _) = pairwise.sums(rows, parts, scale, axis_name=axis_name, chunk=chunk)
     own = scale * in_batch.dots(rows, columns)
     to_captions = in_batch.loss_against(jnp.logaddexp(of_rows.log_sum, of_negatives.log_sum), own)
     to_images = in_batch.loss_against(of_columns.log_sum, own)
@@ -244,6 +243,10 @@ def _debiased(others: jax.Array, own: jax.Array, scale: jax.Array, tau_plus: jax
     return in_batch.loss_against(jnp.where(count > 0, log_g, pairwise.EMPTY), own)
 
 
+@jax.custom_vjp
 def _scale_gradient(x: jax.Array, factor: jax.Array) -> jax.Array:
-    constant = jax.lax.stop_gradient(x)
-    return constant + jax.lax.stop_gradient(factor) * (x - constant)
+    """`x`, whose gradient is multiplied by a constant factor."""
+    return x
+
+
+_scale_gradient.defvjp(lambda x, factor: (x, factor), lambda factor, grad: (factor * grad, jnp.zeros_like(factor)))

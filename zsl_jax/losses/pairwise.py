@@ -15,7 +15,7 @@ work stay divided. Inside `shard_map` or `pmap`, `axis_name` makes the columns t
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -47,41 +47,51 @@ class Sums(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    kind: str  # "rows", "both" or "symmetric"
+    kinds: tuple[str, ...]
     chunk: int
     keep: bool = False
 
 
 def row_sums(rows: Side, columns: Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None) -> Sums:
     """`Sums` of each row over all columns."""
-    columns = gather(columns, axis_name)
-    return _sums(_plan("rows", rows, columns, chunk), *vary_alike((rows, columns, scale)))[0]
+    return sums(rows, [("rows", columns)], scale, axis_name=axis_name, chunk=chunk)[0][0]
 
 
-def both_sums(
-    rows: Side, columns: Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None
-) -> tuple[Sums, Sums]:
+def both_sums(rows: Side, columns: Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None):
     """`Sums` of each row over all columns, and of each column over all rows, from the same products."""
-    columns = gather(columns, axis_name)
-    of_rows, of_columns = _sums(_plan("both", rows, columns, chunk), *vary_alike((rows, columns, scale)))
-    if axis_name is None:
-        return of_rows, of_columns
-
-    # Each device holds the sums of all columns over its own rows, and wants those of its own columns over all rows.
-    def exchange(x):
-        return jax.lax.all_to_all(x.reshape(-1, rows.bias.shape[0]), axis_name, 0, 0)
-
-    log_sum, *others = (None if x is None else exchange(x) for x in of_columns)
-    return of_rows, Sums(
-        jax.nn.logsumexp(log_sum, axis=0), *(None if x is None else jnp.sum(x, axis=0) for x in others)
-    )
+    return sums(rows, [("both", columns)], scale, axis_name=axis_name, chunk=chunk)[0]
 
 
 def symmetric_sums(rows: Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None) -> Sums:
     """`Sums` of each row over all rows of the batch (its `ids` leave out the row itself)."""
+    return sums(rows, [("symmetric", rows)], scale, axis_name=axis_name, chunk=chunk)[0][0]
+
+
+def sums(
+    rows: Side, parts: Sequence[tuple[str, Side]], scale: jax.Array, *, axis_name: str | None, chunk: int | None
+) -> list[tuple[Sums, Sums | None]]:
+    """The rows against several sets of columns in one walk.
+
+    Args:
+      rows: the rows of this device.
+      parts: for each set of columns its kind and itself: `rows` (only the rows' sums are wanted), `both` (the columns'
+        too), `symmetric` (the rows themselves).
+      scale: scalar.
+      axis_name: mapped axis whose devices hold the rest of the columns (and of the rows).
+      chunk: rows in a block; None: chosen by size.
+
+    Returns:
+      For each part the `Sums` of the rows and, for `both`, of this device's columns.
+    """
     if axis_name is not None:
-        return row_sums(rows, rows, scale, axis_name=axis_name, chunk=chunk)
-    return _sums(_plan("symmetric", rows, rows, chunk), *vary_alike((rows, None, scale)))[0]
+        parts = [("rows" if kind == "symmetric" else kind, gather(columns, axis_name)) for kind, columns in parts]
+    kinds = tuple(kind for kind, _ in parts)
+    num_rows, row_bytes = rows.bias.shape[0], sum(columns.bias.nbytes for _, columns in parts)
+    keep = chunk is None and num_rows * row_bytes <= KEPT_BYTES
+    plan = _Plan(kinds, block_rows(num_rows, row_bytes, chunk), keep)
+    columns = tuple(None if kind == "symmetric" else columns for kind, columns in parts)
+    results = _sums(plan, *vary_alike((rows, columns, scale)))
+    return [(of_rows, _exchange(of_columns, axis_name)) for of_rows, of_columns in results]
 
 
 def gather(tree, axis_name: str | None):
@@ -109,20 +119,6 @@ def map_rows(fn: Callable, rows, *, row_bytes: int, chunk: int | None):
     return jax.lax.map(jax.checkpoint(fn), rows, batch_size=block_rows(num_rows, row_bytes, chunk))
 
 
-def share_kept(chunk: int | None, matrices: int, rows: Side, columns: Side) -> int | None:
-    """The `chunk` with which several matrices of one loss keep no more than `KEPT_BYTES` together."""
-    num_rows, row_bytes = rows.bias.shape[0], columns.bias.nbytes
-    if chunk is not None or matrices * num_rows * row_bytes <= KEPT_BYTES:
-        return chunk
-    return block_rows(num_rows, row_bytes, None)
-
-
-def _plan(kind: str, rows: Side, columns: Side, chunk: int | None) -> _Plan:
-    num_rows, row_bytes = rows.bias.shape[0], columns.bias.nbytes
-    keep = chunk is None and num_rows * row_bytes <= KEPT_BYTES
-    return _Plan(kind, block_rows(num_rows, row_bytes, chunk), keep)
-
-
 def block_rows(num_rows: int, row_bytes: int, chunk: int | None) -> int:
     """Rows in a block: `chunk` or what fits in `BLOCK_BYTES`, made smaller where that costs no further block."""
     if chunk is not None and chunk < 1:
@@ -131,69 +127,89 @@ def block_rows(num_rows: int, row_bytes: int, chunk: int | None) -> int:
     return -(-num_rows // -(-num_rows // largest))
 
 
+def _exchange(of_columns: Sums | None, axis_name: str | None) -> Sums | None:
+    """From sums of all columns over this device's rows to sums of this device's columns over all rows."""
+    if axis_name is None or of_columns is None:
+        return of_columns
+
+    def one(x):
+        return jax.lax.all_to_all(x.reshape(jax.lax.axis_size(axis_name), -1), axis_name, 0, 0)
+
+    log_sum, *others = jax.tree.map(one, of_columns)
+    return Sums(jax.nn.logsumexp(log_sum, axis=0), *(None if x is None else jnp.sum(x, axis=0) for x in others))
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _sums(plan: _Plan, rows: Side, columns: Side | None, scale: jax.Array) -> tuple[Sums, Sums | None]:
+def _walk(plan: _Plan, rows: Side, columns: tuple[Side | None, ...], scale: jax.Array):
     return _forward(plan._replace(keep=False), rows, columns, scale)[0]
 
 
-def _forward(plan: _Plan, rows: Side, columns: Side | None, scale: jax.Array):
-    others = rows if columns is None else columns
-
+def _forward(plan: _Plan, rows: Side, columns: tuple[Side | None, ...], scale: jax.Array):
     def step(of_columns, block):
-        logits = pair_logits(block, others, scale)
-        positive = _positive(block, others, logits)
-        if plan.kind == "both":
-            of_columns = _merge(of_columns, _reduce(logits, positive, axis=0))
-        return of_columns, (_reduce(logits, positive, axis=1), logits if plan.keep else None)
+        totals, of_rows, kept = [], [], []
+        for kind, others, total in zip(plan.kinds, columns, of_columns):
+            others = rows if others is None else others
+            logits = pair_logits(block, others, scale)
+            positive = _positive(block, others, logits)
+            totals.append(_merge(total, _reduce(logits, positive, axis=0)) if kind == "both" else None)
+            of_rows.append(_reduce(logits, positive, axis=1))
+            kept.append(logits if plan.keep else None)
+        return totals, (of_rows, kept)
 
-    of_columns = _nothing(others) if plan.kind == "both" else None
-    of_columns, (of_rows, kept) = jax.lax.scan(step, of_columns, split_side(rows, plan.chunk))
-    of_rows = join(of_rows, rows.bias.shape[0])
-    return (of_rows, of_columns), (rows, columns, scale, of_rows, of_columns, kept)
+    nothing = [_nothing(others) if kind == "both" else None for kind, others in zip(plan.kinds, columns)]
+    of_columns, (of_rows, kept) = jax.lax.scan(step, nothing, split_side(rows, plan.chunk))
+    results = list(zip(join(of_rows, rows.bias.shape[0]), of_columns))
+    return results, (rows, columns, scale, results, kept)
 
 
 def _backward(plan: _Plan, residuals, cotangents):
-    rows, columns, scale, of_rows, of_columns, kept = residuals
-    row_grad, column_grad = cotangents
-    if plan.kind == "symmetric":
-        others, of_others, other_grad = rows, of_rows, row_grad
-    else:
-        others, of_others, other_grad = columns, of_columns, column_grad
+    rows, columns, scale, results, kept = residuals
 
-    def step(totals, xs):
-        block, block_sums, block_grad, logits = xs
-        logits = pair_logits(block, others, scale) if logits is None else logits
-        positive = _positive(block, others, logits)
-        slope = _slope(logits, positive, block_sums, block_grad, axis=1)
-        if plan.kind != "rows":
-            slope += _slope(logits, positive, of_others, other_grad, axis=0)
-        unscaled = slope @ others.embeddings
-        if plan.kind != "symmetric":
-            to_others = slope.T @ (scale * block.embeddings), jnp.sum(slope, axis=0)
-            totals = jax.tree.map(jnp.add, totals, to_others)
-        return totals, (scale * unscaled, jnp.sum(slope, axis=1), jnp.vdot(block.embeddings, unscaled))
+    def step(to_columns, xs):
+        block, of_block, block_grads, kept = xs
+        to_rows, to_bias, to_scale, totals = 0.0, 0.0, 0.0, []
+        for i, (kind, others) in enumerate(zip(plan.kinds, columns)):
+            side = rows if others is None else others
+            logits = pair_logits(block, side, scale) if kept[i] is None else kept[i]
+            positive = _positive(block, side, logits)
+            slope = _slope(logits, positive, of_block[i], block_grads[i], axis=1)
+            if kind != "rows":
+                of_side = 0 if kind == "symmetric" else 1
+                slope += _slope(logits, positive, results[i][of_side], cotangents[i][of_side], axis=0)
+            unscaled = slope @ side.embeddings
+            to_rows += scale * unscaled
+            to_bias += jnp.sum(slope, axis=1)
+            # A symmetric matrix holds every pair twice, and its slope is that of both; the scale meets each once.
+            to_scale += jnp.vdot(block.embeddings, unscaled) * (0.5 if kind == "symmetric" else 1.0)
+            if others is None:
+                totals.append(None)
+            else:
+                to_others = slope.T @ (scale * block.embeddings), jnp.sum(slope, axis=0)
+                totals.append(jax.tree.map(jnp.add, to_columns[i], to_others))
+        return totals, (to_rows, to_bias, to_scale)
 
-    totals = None if columns is None else jax.tree.map(jnp.zeros_like, (columns.embeddings, columns.bias))
-    blocks = (split_side(rows, plan.chunk), *split((of_rows, row_grad), plan.chunk), kept)
-    totals, (embeddings, bias, scale_parts) = jax.lax.scan(step, totals, blocks)
-    to_rows = Side(*join((embeddings, bias), rows.bias.shape[0]))
-    # A symmetric matrix holds every pair twice, so its slope is that of both; the scale meets each once.
-    to_scale = jnp.sum(scale_parts) * (0.5 if plan.kind == "symmetric" else 1.0)
-    return to_rows, None if totals is None else Side(*totals), to_scale
+    nothing = [others and jax.tree.map(jnp.zeros_like, (others.embeddings, others.bias)) for others in columns]
+    row_side = [[of_rows for of_rows, _ in each] for each in (results, cotangents)]
+    blocks = (split_side(rows, plan.chunk), *split(row_side, plan.chunk), kept)
+    to_columns, (to_rows, to_bias, to_scale) = jax.lax.scan(step, nothing, blocks)
+    to_rows = Side(*join((to_rows, to_bias), rows.bias.shape[0]))
+    return to_rows, tuple(total and Side(*total) for total in to_columns), jnp.sum(to_scale)
 
 
-_sums.defvjp(_forward, _backward)
+_walk.defvjp(_forward, _backward)
+# Outside of jit a call would otherwise compile its scan anew each time.
+_sums = jax.jit(_walk, static_argnums=(0,))
 
 
 def pair_logits(rows: Side, columns: Side, scale: jax.Array) -> jax.Array:
     logits = (scale * rows.embeddings) @ columns.embeddings.T + rows.bias[:, None] + columns.bias[None, :]
-    if rows.ids is None:
+    if rows.ids is None or columns.ids is None:
         return logits
     return jnp.where(rows.ids[:, None] == columns.ids[None, :], -jnp.inf, logits)
 
 
 def _positive(rows: Side, columns: Side, logits: jax.Array) -> jax.Array | None:
-    if rows.labels is None:
+    if rows.labels is None or columns.labels is None:
         return None
     return (rows.labels[:, None] == columns.labels[None, :]) & (logits > -jnp.inf)
 

@@ -24,7 +24,7 @@ def row_softplus_sums(
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _sums(chunk: int, rows: pairwise.Side, columns: pairwise.Side, scale: jax.Array) -> jax.Array:
+def _walk(chunk: int, rows: pairwise.Side, columns: pairwise.Side, scale: jax.Array) -> jax.Array:
     def one(block):
         return jnp.sum(_softplus(pairwise.pair_logits(block, columns, scale)), axis=1)
 
@@ -65,7 +65,9 @@ def _backward(chunk: int, residuals, grad: jax.Array):
     return pairwise.Side(grad[:, None] * embeddings, grad * bias), pairwise.Side(*to_columns), jnp.vdot(grad, to_scale)
 
 
-_sums.defvjp(_forward, _backward)
+_walk.defvjp(_forward, _backward)
+# Outside of jit a call would otherwise compile its scan anew each time.
+_sums = jax.jit(_walk, static_argnums=(0,))
 
 
 def _zeros(columns: pairwise.Side) -> tuple[jax.Array, jax.Array]:

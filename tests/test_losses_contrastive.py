@@ -1,0 +1,238 @@
+"""The in-batch contrastive losses: plain loops, numeric gradients, masks, blocks, the ugly points and the limits."""
+
+import contrastive_cases
+import contract
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zsl_jax import losses
+from zsl_jax.losses import contrastive, negatives, self_contrastive
+
+BATCH = 5
+CASES = contrastive_cases.make(BATCH)
+MASKS = {
+    "all": [True] * BATCH,
+    "some": [True, False, True, True, True],
+    "one": [False] * 4 + [True],
+    "none": [False] * 5,
+}
+by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+def weights(case):
+    return jnp.linspace(0.3, 1.7, BATCH * case.views)
+
+
+def differentiated(case) -> tuple[int, ...]:
+    return tuple(i for i, x in enumerate(case.arrays) if contract.is_float(x))
+
+
+def value_and_gradients(case, **options):
+    """Jitted: the losses, and the gradients of their weighted sum in all floating arguments, of `(where, *arrays)`."""
+
+    def total(where, *arrays):
+        loss = case.loss(*arrays, where=where, **options)
+        return jnp.sum(weights(case) * loss), loss
+
+    argnums = tuple(i + 1 for i in differentiated(case))
+    return jax.jit(jax.value_and_grad(total, argnums=argnums, has_aux=True))
+
+
+def numeric_gradient(case, argnum: int, where, step: float = 1e-5) -> np.ndarray:
+    arrays = [np.array(x, float) if contract.is_float(x) else x for x in case.arrays]
+    gradient = np.zeros(arrays[argnum].shape)
+    for index in np.ndindex(gradient.shape):
+        totals = []
+        for sign in (1, -1):
+            moved = list(arrays)
+            moved[argnum] = arrays[argnum].copy()
+            moved[argnum][index] += sign * step
+            totals.append(np.sum(np.asarray(weights(case), float) * case.oracle(*moved, where)))
+        gradient[index] = (totals[0] - totals[1]) / (2 * step)
+    return gradient
+
+
+@by_case
+def test_value_and_gradients_equal_plain_loops(case):
+    masked, blocked = value_and_gradients(case), value_and_gradients(case, chunk=2)
+    for name, mask in MASKS.items():
+        where = np.array(mask)
+        (_, loss), gradients = masked(where, *case.arrays)
+        contract.assert_close(loss, case.oracle(*case.arrays, where), rtol=1e-4, atol=1e-5)
+        if name == "none":
+            contract.assert_close(gradients, jax.tree.map(jnp.zeros_like, gradients))
+            continue
+        for argnum, gradient in zip(differentiated(case), gradients):
+            contract.assert_close(gradient, numeric_gradient(case, argnum, where), rtol=2e-3, atol=2e-4)
+    where = np.ones(BATCH, bool)
+    contract.assert_close(blocked(where, *case.arrays), masked(where, *case.arrays), rtol=1e-5, atol=2e-6)
+
+
+@by_case
+def test_no_mask_is_a_full_mask_under_jit_and_vmap(case):
+    def loss(*arrays):
+        return case.loss(*arrays, where=None)
+
+    contract.check_jit_and_vmap(loss, *case.arrays, rtol=1e-4)
+    contract.assert_close(loss(*case.arrays), case.oracle(*case.arrays, np.ones(BATCH, bool)), rtol=1e-4, atol=1e-5)
+
+
+@by_case
+def test_gradients_are_finite_at_the_ugly_points(case):
+    loss = jax.jit(lambda *arrays: case.loss(*arrays, where=None, chunk=2))
+    for fill in (0.0, 1.0):
+        arrays = [np.full_like(x, fill) if np.ndim(x) == 2 else x for x in case.arrays]
+        contract.check_finite_gradients(loss, *arrays)
+    one_row = [x[:1] if np.ndim(x) and len(x) == BATCH else x for x in case.arrays]
+    if case.name == "info_nce":
+        one_row[-1] = np.zeros(1, int)
+    contract.check_finite_gradients(lambda *arrays: case.loss(*arrays, where=None), *one_row)
+
+
+@by_case
+def test_masked_rows_may_hold_anything(case):
+    if case.name == "info_nce":
+        pytest.skip("its mask is one of candidates, not of examples")
+    where = np.array(MASKS["some"])
+    dirty = [x.copy() if np.ndim(x) == 2 else x for x in case.arrays]
+    for x in dirty:
+        if np.ndim(x) == 2:
+            x[~where] = np.nan
+    loss = value_and_gradients(case)
+    contract.assert_close(loss(where, *dirty), loss(where, *case.arrays))
+
+
+@by_case
+def test_half_precision_gives_float32(case):
+    contract.check_half_precision(lambda *arrays: case.loss(*arrays, where=None), *case.arrays)
+
+
+@by_case
+def test_order_of_the_batch_does_not_matter(case):
+    loss = jax.jit(lambda where, *arrays: case.loss(*arrays, where=where))
+
+    @settings(max_examples=5, deadline=None, derandomize=True)
+    @given(st.permutations(range(BATCH)), st.lists(st.booleans(), min_size=BATCH, max_size=BATCH))
+    def check(order, mask):
+        order, where = np.array(order), np.array(mask)
+        moved = [x[order] if np.ndim(x) and len(x) == BATCH else x for x in case.arrays]
+        if case.name == "info_nce":
+            moved[-1] = np.argsort(order)[moved[-1]]
+        expected = loss(where, *case.arrays).reshape(case.views, BATCH)[:, order].ravel()
+        contract.assert_close(loss(where[order], *moved), expected, rtol=1e-4, atol=1e-5)
+
+    check()
+
+
+def unit(seed: int, rows: int = 6, width: int = 4) -> jax.Array:
+    x = jax.random.normal(jax.random.key(seed), (rows, width))
+    return x / jnp.linalg.norm(x, axis=1, keepdims=True)
+
+
+def test_debiased_without_a_prior_is_nt_xent():
+    plain = self_contrastive.nt_xent(unit(0), unit(1), temperature=0.5)
+    contract.assert_close(negatives.debiased_contrastive(unit(0), unit(1), temperature=0.5, tau_plus=0.0), plain)
+
+
+def test_hardness_zero_is_clip_softmax():
+    plain = contrastive.clip_softmax(unit(0), unit(1), scale=7.0)
+    contract.assert_close(
+        negatives.hardness_weighted_contrastive(unit(0), unit(1), scale=7.0, alpha=0.0), plain, rtol=1e-5
+    )
+
+
+def test_sigmoid_at_zero_is_the_batch_times_log_2():
+    loss = contrastive.sigmoid_contrastive(unit(0), unit(1), scale=0.0, bias=0.0)
+    contract.assert_close(loss, np.full(6, 6 * np.log(2.0)))
+
+
+def test_identical_vectors_leave_the_choice_to_chance():
+    same = jnp.ones((6, 4))
+    contract.assert_close(contrastive.clip_softmax(same, same, scale=50.0), np.full(6, np.log(6)))
+    contract.assert_close(self_contrastive.nt_xent(same, same, temperature=0.1), np.full(12, np.log(11)))
+    labels = jnp.array([0, 0, 1, 1, 2, 3])
+    expected = np.log(5) * np.array([1, 1, 1, 1, 0, 0])
+    contract.assert_close(self_contrastive.supervised_contrastive(same, labels, temperature=0.1), expected)
+
+
+def test_labels_all_different_are_clip_and_all_alike_are_one_class():
+    plain = contrastive.clip_softmax(unit(0), unit(1), scale=7.0)
+    contract.assert_close(
+        contrastive.multi_positive_clip(unit(0), unit(1), jnp.arange(6), scale=7.0), plain, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_views_as_pairs_of_labels_make_supervised_contrastive_nt_xent():
+    both = jnp.concatenate([unit(0), unit(1)])
+    labels = jnp.concatenate([jnp.arange(6)] * 2)
+    contract.assert_close(
+        self_contrastive.supervised_contrastive(both, labels, temperature=0.3),
+        self_contrastive.nt_xent(unit(0), unit(1), temperature=0.3),
+        rtol=1e-5,
+    )
+
+
+def test_a_small_loss_keeps_its_digits():
+    """The positive 60 above the one negative: log(1 + exp(-60)), which a difference of two float32 logits calls 0."""
+    x = jnp.array([[1.0, 0.0], [0.0, 1.0]])
+    contract.assert_close(
+        contrastive.clip_softmax(x, x, scale=60.0), np.full(2, np.log1p(np.exp(-60.0))), rtol=1e-4, atol=0
+    )
+
+
+def test_info_nce_of_a_positive_out_of_range_is_zero():
+    loss = contrastive.info_nce(unit(0), unit(1), jnp.array([-1, 0, 1, 6, 2, 3]), temperature=0.5)
+    assert np.array_equal(np.asarray(loss) > 0, [False, True, True, False, True, True])
+
+
+def test_hard_negatives_that_are_far_away_change_nothing():
+    far = negatives.hard_negative_clip(unit(0), unit(1), -1000.0 * unit(0)[:1] + 0 * unit(1), scale=0.0)
+    plain = contrastive.clip_softmax(unit(0), unit(1), scale=0.0)
+    assert np.all(np.asarray(far) > np.asarray(plain))  # at scale 0 every candidate counts alike
+    none = negatives.hard_negative_clip(unit(0), unit(1), unit(2), scale=5.0, where_negatives=False)
+    contract.assert_close(none, contrastive.clip_softmax(unit(0), unit(1), scale=5.0))
+
+
+def test_curl_block_equals_plain_loops():
+    rng = np.random.default_rng(0)
+    a, p, n = rng.normal(size=(4, 3)), rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 5, 2, 3))
+    v = np.array([[a[i] @ (p[i].mean(0) - n[i, k].mean(0)) for k in range(5)] for i in range(4)])
+    logistic = [np.log2(1 + sum(np.exp(-x) for x in row)) for row in v]
+    contract.assert_close(negatives.curl_block(a, p, n), np.array(logistic), rtol=1e-5)
+    hinge = [max(0.0, 1 - min(row)) for row in v]
+    contract.assert_close(negatives.curl_block(a, p, n, surrogate="hinge"), np.array(hinge), rtol=1e-5)
+    contract.check_jit_and_vmap(negatives.curl_block, a, p, n)
+    contract.check_half_precision(negatives.curl_block, a, p, n)
+    contract.check_finite_gradients(negatives.curl_block, 0 * a, 0 * p, 0 * n)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: contrastive.clip_softmax(jnp.ones((3, 2)), jnp.ones((4, 2)), scale=1.0), r"\(3, 2\), \(4, 2\)"),
+        (lambda: contrastive.sigmoid_contrastive(jnp.ones(3), jnp.ones(3), scale=1.0, bias=0.0), r"\(3,\)"),
+        (lambda: contrastive.info_nce(jnp.ones((3, 2)), jnp.ones((4, 5)), jnp.zeros(3, int), temperature=1.0), r"\(4, 5\)"),
+        (lambda: contrastive.info_nce(jnp.ones((3, 2)), jnp.ones((4, 2)), temperature=1.0), r"\(3, 2\), \(4, 2\)"),
+        (lambda: self_contrastive.nt_xent(jnp.ones((3, 2)), jnp.ones((3, 4)), temperature=1.0), r"\(3, 2\), \(3, 4\)"),
+        (lambda: self_contrastive.supervised_contrastive(jnp.ones((3, 2)), jnp.zeros(4, int), temperature=1.0), r"\(4,\)"),
+        (lambda: self_contrastive.supervised_contrastive(jnp.ones((3, 2)), jnp.zeros(3), temperature=1.0), "integers"),
+        (lambda: self_contrastive.gated_contrastive(jnp.ones((3, 2)), jnp.ones((3, 2)), jnp.ones(3), temperature=1.0), r"\(3,\)"),
+        (lambda: negatives.curl_block(jnp.ones((3, 2)), jnp.ones((3, 2)), jnp.ones((3, 1, 1, 2))), r"\(3, 1, 1, 2\)"),
+        (lambda: negatives.curl_block(jnp.ones((1, 2)), jnp.ones((1, 1, 2)), jnp.ones((1, 1, 1, 2)), surrogate="hing"), "hinge"),
+        (lambda: contrastive.clip_softmax(jnp.ones((3, 2)), jnp.ones((3, 2)), scale=1.0, where=jnp.ones(4, bool)), r"\(4,\)"),
+        (lambda: contrastive.clip_softmax(jnp.ones((3, 2)), jnp.ones((3, 2)), scale=1.0, chunk=0), "at least 1"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+def test_losses_are_exported():
+    for module in (contrastive, negatives, self_contrastive):
+        for name in module.__all__:
+            assert getattr(losses, name) is getattr(module, name)

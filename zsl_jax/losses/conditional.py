@@ -1,0 +1,207 @@
+"""Contrastive losses that know how alike the examples' descriptions are, by a kernel between them.
+
+    weights = (K + ridge * I)^{-1} K,      K_ij = k(attributes_i, attributes_j)
+
+Column `i` of the weights says how much each example of the batch tells about an example described like `i` (kernel
+ridge regression). The caller makes the kernel, for instance from cosines of class attributes; no gradient reaches it.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import jax.scipy as jsp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+from zsl_jax.losses import in_batch, pairwise, redundancy
+
+__all__: Sequence[str] = (
+    "conditional_hard_negatives",
+    "conditional_positives",
+    "decoupled_uniformity",
+)
+
+
+def kernel_ridge_weights(kernel: ArrayLike, *, ridge: ArrayLike) -> jax.Array:
+    """Weights of kernel ridge regression between the examples of a batch.
+
+    `weights = (K + ridge * I)^{-1} K`
+
+    Args:
+      kernel: `[B, B]`, symmetric and positive semidefinite.
+      ridge: scalar >= 0; above 0 where the kernel is singular.
+
+    Returns:
+      `[B, B]` weights, float32, without a gradient. They tend to 0 as `ridge` grows.
+
+    Raises:
+      ValueError: not a square matrix.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> print(np.array(kernel_ridge_weights(jnp.ones((2, 2)), ridge=0.5)).round(4))
+    [[0.4 0.4]
+     [0.4 0.4]]
+    """
+    kernel = jax.lax.stop_gradient(arguments.as_float(kernel))
+    _check_square(kernel=kernel)
+    ridge = jax.lax.stop_gradient(arguments.as_float(ridge))
+    factor = jsp.linalg.cho_factor(kernel + ridge * jnp.eye(kernel.shape[0], dtype=kernel.dtype))
+    return jsp.linalg.cho_solve(factor, kernel)
+
+
+def conditional_hard_negatives(scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayLike = 0.01) -> jax.Array:
+    """InfoNCE whose negatives are those that the examples' descriptions call likely.
+
+    With `W` the weights of this module (0 on the diagonal and below 1e-6) and `M_ii = sum_k exp(s_ik) W_ki`,
+    `M'_ii = sum_k exp(s_ki) W_ki`::
+
+        loss_i = log(exp(s_ii) + (B - 1) * (M_ii + M'_ii)) - s_ii
+
+    Use when: examples with like attributes should be told apart, so they make the hard negatives.
+
+    Args:
+      scores: `[B, B]` scaled scores; row `i` matches column `i`.
+      kernel: `[B, B]` between the descriptions, symmetric, positive semidefinite, 1 on the diagonal.
+      ridge: scalar >= 0; as it grows the weights and with them the loss tend to 0.
+
+    Returns:
+      `[B]` losses, float32.
+
+    Raises:
+      ValueError: not two square matrices of one size.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> print(np.array(conditional_hard_negatives(jnp.zeros((2, 2)), jnp.ones((2, 2)), ridge=0.5)).round(4))
+    [0.5878 0.5878]
+
+    Reference: Tsai, Li, Ma, Zhao, Zhang, Morency, Salakhutdinov, "Conditional Contrastive Learning with Kernel",
+    ICLR 2022.
+    """
+    scores, log_weights = _scores_and_log_weights(scores, kernel, ridge)
+    own, count = jnp.diagonal(scores), scores.shape[0]
+    negatives = jnp.concatenate([scores + log_weights, scores.T + log_weights], axis=1)
+    log_sum = _log_sum(negatives) + jnp.log(max(count - 1.0, 1.0))
+    return in_batch.loss_against(log_sum, own)
+
+
+def conditional_positives(scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayLike = 0.01) -> jax.Array:
+    """InfoNCE whose positives are the other examples with like descriptions.
+
+    With `W` the weights of this module (0 on the diagonal and below 1e-6) and `M_ii = sum_k exp(s_ik) W_ki`::
+
+        loss_i = -log(M_ii / (M_ii + sum_j exp(s_ij)))         (0 where all weights of i are 0)
+
+    Use when: examples share attributes but not instances, so that likeness stands in for a label.
+
+    Args:
+      scores: `[B, B]` scaled scores.
+      kernel: `[B, B]` between the descriptions, symmetric, positive semidefinite, 1 on the diagonal.
+      ridge: scalar >= 0.
+
+    Returns:
+      `[B]` losses, float32.
+
+    Raises:
+      ValueError: not two square matrices of one size.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> print(np.array(conditional_positives(jnp.zeros((2, 2)), jnp.ones((2, 2)), ridge=0.5)).round(4))
+    [1.7918 1.7918]
+
+    Reference: Tsai, Li, Ma, Zhao, Zhang, Morency, Salakhutdinov, "Conditional Contrastive Learning with Kernel",
+    ICLR 2022.
+    """
+    scores, log_weights = _scores_and_log_weights(scores, kernel, ridge)
+    log_positive = _log_sum(scores + log_weights)
+    loss = in_batch.loss_against(jax.nn.logsumexp(scores, axis=1), log_positive)
+    return jnp.where(log_positive > pairwise.EMPTY, loss, 0.0)
+
+
+def decoupled_uniformity(
+    views: ArrayLike,
+    kernel: ArrayLike | None = None,
+    *,
+    ridge: ArrayLike = 0.01,
+    scale: ArrayLike = 2.0,
+    where: ArrayLike | None = None,
+    axis_name: str | None = None,
+    chunk: int | None = None,
+) -> jax.Array:
+    """`uniformity` of the examples' centroids, each smoothed over examples that a prior calls alike.
+
+    With `mu_i` the mean of the views of example `i` (not normalised again), and with a kernel `mu <- W mu`, `W` the
+    weights of this module::
+
+        loss = log mean_{i != j} exp(-scale * ||mu_i - mu_j||^2)
+
+    Views of one example draw together because a centroid is longer where they agree.
+
+    Use when: several views an example and a prior on which examples are alike (attributes, generative features).
+
+    Args:
+      views: `[B, V, D]`, unit vectors, `V` views of each example.
+      kernel: `[B, B]` between the examples' descriptions, or None: no prior. With `axis_name` it is that of the whole
+        batch. With `where`, rows and columns outside it are taken out.
+      ridge: scalar >= 0.
+      scale: scalar >= 0.
+      where: bool, broadcastable to `[B]`: which rows are examples.
+      axis_name: mapped axis over which the batch is divided.
+      chunk: rows at a time; None: chosen by size.
+
+    Returns:
+      A float32 scalar; 0 with fewer than two examples.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> views = jnp.array([[[1.0, 0.0], [1.0, 0.0]], [[-1.0, 0.0], [-1.0, 0.0]]])
+    >>> print(decoupled_uniformity(views), decoupled_uniformity(views, jnp.eye(2), ridge=0.0))
+    -8.0 -8.0
+
+    Reference: Dufumier, Barbano, Louiset, Duchesnay, Gori, "Integrating Prior Knowledge in Contrastive Learning with
+    Kernel", ICML 2023.
+    """
+    if jnp.ndim(views) != 3:
+        raise ValueError(f"views must be [B, V, D], not {jnp.shape(views)}")
+    mask = arguments.mask_like(where, jnp.shape(views)[:1])
+    means = jnp.mean(jnp.where(mask[:, None, None], arguments.as_float(views), 0.0), axis=1)
+    if kernel is not None:
+        means = _smoothed(means, mask, arguments.as_float(kernel), ridge, axis_name)
+    return redundancy.uniformity(means, scale=scale, where=mask, axis_name=axis_name, chunk=chunk)
+
+
+def _smoothed(means: jax.Array, mask: jax.Array, kernel: jax.Array, ridge: ArrayLike, axis_name: str | None):
+    num_rows = means.shape[0]
+    means, mask = pairwise.gather((means, mask), axis_name)
+    if kernel.shape != 2 * mask.shape:
+        raise ValueError(f"kernel must be [B, B] for a batch of {mask.shape[0]}, not {kernel.shape}")
+    # An example left out is made alike to none but itself, which keeps the matrix regular and the others as they are.
+    kernel = jnp.where(mask[:, None] & mask[None, :], kernel, jnp.eye(mask.shape[0], dtype=kernel.dtype))
+    smoothed = kernel_ridge_weights(kernel, ridge=ridge) @ means
+    if axis_name is None:
+        return smoothed
+    return jax.lax.dynamic_slice_in_dim(smoothed, num_rows * jax.lax.axis_index(axis_name), num_rows)
+
+
+def _scores_and_log_weights(scores: ArrayLike, kernel: ArrayLike, ridge: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    """Scores, and `[i, k]` the logarithm of the weight of example `k` for example `i`, -inf where it does not count."""
+    scores = arguments.as_float(scores)
+    _check_square(scores=scores, kernel=kernel)
+    weights = kernel_ridge_weights(kernel, ridge=ridge).T
+    counts = (weights >= 1e-6) & ~jnp.eye(scores.shape[0], dtype=bool)
+    return scores, jnp.where(counts, jnp.log(jnp.where(counts, weights, 1.0)), -jnp.inf)
+
+
+def _log_sum(logits: jax.Array) -> jax.Array:
+    """Log-sum-exp of each row, `EMPTY` without a gradient where all are -inf."""
+    is_any = jnp.any(logits > -jnp.inf, axis=1)
+    return jnp.where(is_any, jax.nn.logsumexp(jnp.where(is_any[:, None], logits, 0.0), axis=1), pairwise.EMPTY)
+
+
+def _check_square(**matrices: ArrayLike) -> None:
+    arguments.check_same_shape(2, **matrices)
+    shape = jnp.shape(next(iter(matrices.values())))
+    if shape[0] != shape[1]:
+        raise ValueError(f"{', '.join(matrices)} must be [B, B], not {shape}")

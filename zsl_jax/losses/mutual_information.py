@@ -1,0 +1,240 @@
+"""Bounds on mutual information, and contrastive losses that come from them: any critic, local features, Lipschitz."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+from zsl_jax.losses import in_batch, pairwise
+
+__all__: Sequence[str] = ("multiscale_info_nce", "nce_bound", "nwj_bound", "wasserstein_dependency")
+
+
+def nce_bound(scores: ArrayLike) -> jax.Array:
+    """Lower bound on mutual information by telling the true pair among `B`; to be made large.
+
+    `bound_i = f_ii - log((1 / B) sum_j exp(f_ij))`
+
+    Use when: the estimate itself is wanted, or a critic that is not an inner product; it never exceeds `log B`.
+
+    Args:
+      scores: `[B, B]` of a critic; the diagonal holds the pairs drawn together.
+
+    Returns:
+      `[B]`, float32; the bound is the mean.
+
+    Raises:
+      ValueError: not a square matrix.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> print(np.array(nce_bound(100.0 * jnp.eye(2))).round(4))
+    [0.6931 0.6931]
+
+    Reference: Tschannen, Djolonga, Rubenstein, Gelly, Lucic, "On Mutual Information Maximization for Representation
+    Learning", ICLR 2020.
+    """
+    scores = _square(scores)
+    own, others = _own_and_others(scores)
+    return jnp.log(float(scores.shape[0])) - in_batch.loss_against(others, own)
+
+
+def nwj_bound(scores: ArrayLike) -> jax.Array:
+    """Lower bound on mutual information of Nguyen, Wainwright and Jordan; to be made large.
+
+    `bound_i = f_ii - exp(-1) * mean_{j != i} exp(f_ij)`
+
+    Use when: the bound should not stop at `log B`; it varies far more than `nce_bound`.
+
+    Args:
+      scores: `[B, B]` of a critic, `B >= 2`; the diagonal holds the pairs drawn together.
+
+    Returns:
+      `[B]`, float32; the bound is the mean.
+
+    Raises:
+      ValueError: not a square matrix of at least two rows.
+
+    >>> import jax.numpy as jnp
+    >>> print(nwj_bound(jnp.ones((3, 3))))
+    [0. 0. 0.]
+
+    Reference: Tschannen, Djolonga, Rubenstein, Gelly, Lucic, "On Mutual Information Maximization for Representation
+    Learning", ICLR 2020.
+    """
+    scores = _square(scores)
+    if scores.shape[0] < 2:
+        raise ValueError(
+            f"scores must have at least two rows, for pairs that were not drawn together, not {scores.shape}"
+        )
+    own, others = _own_and_others(scores)
+    return own - jnp.exp(others - jnp.log(scores.shape[0] - 1.0) - 1.0)
+
+
+def wasserstein_dependency(
+    key: jax.Array,
+    critic: Callable[[jax.Array, jax.Array], jax.Array],
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    penalty: ArrayLike = 10.0,
+    axis_name: str | None = None,
+    chunk: int | None = None,
+) -> jax.Array:
+    """InfoNCE of a critic that is kept near slope 1, which makes it a bound on the Wasserstein dependency.
+
+    With `f` the critic and `(x, y)^` a random point between a true pair and one that was not drawn together::
+
+        loss_i = log sum_j exp(f(x_i, y_j)) - f(x_i, y_i) + penalty * (||grad f((x, y)^)|| - 1)^2
+
+    Use when: the mutual information is large, where the bounds of the Kullback-Leibler kind need exponentially many
+    examples.
+
+    Args:
+      key: PRNG key of the points between.
+      critic: `(x [...], y [...]) -> scalar` for one pair; it may close over parameters that are differentiated.
+      x: `[B, ...]`.
+      y: `[B, ...]`.
+      penalty: scalar >= 0.
+      axis_name: mapped axis over which the batch is divided; fold the device's index into `key`.
+      chunk: rows of the `B x B` critic values at a time; None: all at once.
+
+    Returns:
+      `[B]` losses, float32.
+
+    Raises:
+      ValueError: batches that differ in size.
+
+    >>> import jax, jax.numpy as jnp
+    >>> slope_one = lambda x, y: (x[0] + y[0]) / jnp.sqrt(2.0)
+    >>> x = jnp.array([[0.0], [1.0]])
+    >>> print(wasserstein_dependency(jax.random.key(0), slope_one, x, jnp.zeros((2, 1))))
+    [0.6931472 0.6931472]
+
+    Reference: Ozair, Lynch, Bengio, van den Oord, Levine, Sermanet, "Wasserstein Dependency Measure for Representation
+    Learning", NeurIPS 2019.
+    """
+    x, y = arguments.as_float(x), arguments.as_float(y)
+    if x.ndim < 1 or y.ndim < 1 or x.shape[0] != y.shape[0]:
+        raise ValueError(f"x and y must be batches of the same size, not {x.shape} and {y.shape}")
+    candidates = pairwise.gather(y, axis_name)
+
+    def others(x_one: jax.Array) -> jax.Array:
+        return jax.vmap(lambda y_one: arguments.as_float(critic(x_one, y_one)))(candidates)
+
+    num_rows = x.shape[0]
+    scores = jax.vmap(others)(x) if chunk is None else pairwise.map_rows(others, x, row_bytes=1, chunk=chunk)
+    first = 0 if axis_name is None else num_rows * jax.lax.axis_index(axis_name)
+    own, log_sum = _own_and_others(scores, first)
+    return in_batch.loss_against(log_sum, own) + penalty * _slope_penalty(key, critic, x, y)
+
+
+def multiscale_info_nce(
+    anchors: ArrayLike,
+    maps,
+    *,
+    clip: ArrayLike = 20.0,
+    penalty: ArrayLike = 0.04,
+    where: ArrayLike | None = None,
+    axis_name: str | None = None,
+    chunk: int | None = None,
+) -> jax.Array:
+    """A global embedding predicts every local feature of its own input against those of all others, at every scale.
+
+    With `s = a . l / sqrt(D)` for an anchor and a local feature, `s^ = clip * tanh(s / clip)`, and `n` over all places
+    of all other inputs, a map adds::
+
+        mean over the places p of input i of log(exp(s^_ip) + sum_n exp(s^_in)) - s^_ip   +   penalty * mean_p,n s^2
+
+    Use when: encoders with maps at several resolutions; local features are to say what the whole is.
+
+    Args:
+      anchors: `[B, D]`, of one view.
+      maps: `[B, ..., D]`, local features of the other view, or a sequence of such maps, one a scale.
+      clip: scalar > 0, the bound on the scores.
+      penalty: scalar >= 0, on the squared scores before the bound.
+      where: bool, broadcastable to `[B]`: which rows are examples.
+      axis_name: mapped axis over which the batch is divided.
+      chunk: anchors at a time; None: chosen by size.
+
+    Returns:
+      `[B]` losses, float32, summed over the maps.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(multiscale_info_nce(jnp.zeros((2, 4)), jnp.zeros((2, 3, 4))))
+    [1.3862944 1.3862944]
+
+    Reference: Bachman, Hjelm, Buchwalter, "Learning Representations by Maximizing Mutual Information Across Views",
+    NeurIPS 2019.
+    """
+    arguments.check_same_shape(2, anchors=anchors)
+    rows = in_batch.side(anchors, where, axis_name)
+    clip = arguments.as_float(clip)
+    is_example = pairwise.gather(in_batch.is_example(rows), axis_name)
+    loss = jnp.zeros_like(rows.bias)
+    for local in jax.tree.leaves(maps):
+        shape = jnp.shape(local)
+        if len(shape) < 2 or (shape[0], shape[-1]) != rows.embeddings.shape:
+            raise ValueError(f"maps must be [B, ..., D] for anchors [B, D], not {shape} for {rows.embeddings.shape}")
+        flat = arguments.as_float(local).reshape(shape[0], -1, shape[-1])
+        flat = jnp.where(in_batch.is_example(rows)[:, None, None], flat, 0.0)
+        loss += _one_scale(rows, pairwise.gather(flat, axis_name), is_example, clip, penalty, chunk)
+    return jnp.where(in_batch.is_example(rows), loss, 0.0)
+
+
+def _one_scale(rows: pairwise.Side, flat: jax.Array, is_example: jax.Array, clip, penalty, chunk: int | None):
+    places = flat.shape[1]
+    count = jnp.maximum(jnp.sum(is_example, dtype=flat.dtype), 1.0)
+
+    def one(row):
+        anchor, index = row
+        scores = flat @ anchor * flat.shape[2] ** -0.5
+        clipped = clip * jnp.tanh(scores / clip)
+        is_negative = is_example & (jnp.arange(flat.shape[0]) != index)
+        negatives = jnp.where(is_negative[:, None], clipped, -jnp.inf)
+        log_sum = jnp.where(
+            jnp.any(is_negative),
+            jax.nn.logsumexp(jnp.where(jnp.any(is_negative), negatives, 0.0)),
+            pairwise.EMPTY,
+        )
+        squares = jnp.sum(jnp.where(is_example[:, None], scores**2, 0.0)) / (count * places)
+        return jnp.mean(in_batch.loss_against(log_sum, clipped[index])) + penalty * squares
+
+    row_bytes = flat.shape[0] * places * flat.dtype.itemsize
+    return pairwise.map_rows(one, (rows.embeddings, rows.ids), row_bytes=row_bytes, chunk=chunk)
+
+
+def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array) -> jax.Array:
+    num_rows = x.shape[0]
+    shift_key, mix_key = jax.random.split(key)
+    # Turning the batch by a random step, never by a whole turn, pairs every x with a y it was not drawn with.
+    step = jax.random.randint(shift_key, (), 1, max(num_rows, 2))
+    other = jnp.roll(y, step, axis=0)
+    mix = jax.random.uniform(mix_key, (num_rows,), x.dtype).reshape(-1, *[1] * (y.ndim - 1))
+    to_x, to_y = jax.vmap(jax.grad(lambda a, b: arguments.as_float(critic(a, b)), argnums=(0, 1)))(
+        x, mix * y + (1 - mix) * other
+    )
+    squared = sum(jnp.sum(jnp.square(g).reshape(num_rows, -1), axis=1) for g in (to_x, to_y))
+    norm = jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1.0)), 0.0)
+    return (norm - 1.0) ** 2
+
+
+def _own_and_others(scores: jax.Array, first: ArrayLike = 0) -> tuple[jax.Array, jax.Array]:
+    """The score of each row's own column (`first` for row 0), and the log-sum-exp of the others."""
+    columns = first + jnp.arange(scores.shape[0])
+    own = jnp.take_along_axis(scores, columns[:, None], axis=1)[:, 0]
+    if scores.shape[1] == 1:
+        return own, jnp.full_like(own, pairwise.EMPTY)
+    is_own = jnp.arange(scores.shape[1])[None, :] == columns[:, None]
+    return own, jax.nn.logsumexp(jnp.where(is_own, -jnp.inf, scores), axis=1)
+
+
+def _square(scores: ArrayLike) -> jax.Array:
+    scores = arguments.as_float(scores)
+    if scores.ndim != 2 or scores.shape[0] != scores.shape[1]:
+        raise ValueError(f"scores must be [B, B], not {scores.shape}")
+    return scores
