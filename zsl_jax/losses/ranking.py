@@ -14,8 +14,9 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
+from zsl_jax.losses import class_scores
 
-__all__: Sequence[str] = ("rank_hinge", "softmax_cross_entropy", "structured_hinge", "warp")
+__all__: Sequence[str] = ("rank_hinge", "sampled_rank_hinge", "sampled_warp", "structured_hinge", "warp")
 
 
 def warp(scores: ArrayLike, labels: ArrayLike, *, margin: ArrayLike = 1.0, where: ArrayLike | None = None) -> jax.Array:
@@ -49,10 +50,10 @@ def warp(scores: ArrayLike, labels: ArrayLike, *, margin: ArrayLike = 1.0, where
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016 (ALE);
     Weston, Bengio, Usunier, "WSABIE: Scaling Up To Large Vocabulary Image Annotation", IJCAI 2011.
     """
-    violations, is_violated, _ = _violations(scores, labels, margin, where)
+    violation, is_violated, _ = class_scores.violations(scores, labels, margin, where)
     rank = jnp.sum(is_violated, axis=1)
-    weight = _harmonic(rank, violations) / jnp.maximum(rank, 1)
-    return jax.lax.stop_gradient(weight) * jnp.sum(jnp.where(is_violated, violations, 0.0), axis=1)
+    weight = _harmonic(rank, scores) / jnp.maximum(rank, 1)
+    return jax.lax.stop_gradient(weight) * jnp.sum(jnp.where(is_violated, violation, 0.0), axis=1)
 
 
 def rank_hinge(
@@ -61,6 +62,8 @@ def rank_hinge(
     """Sum of the hinges of all other classes.
 
     `loss = sum_{c != y} max(0, margin + s_c - s_y)`
+
+    Use when: every violating class should count, in proportion to its number (DeViSE); with many classes see `warp`.
 
     Args:
       scores: `[B, C]` similarity of each example to each class.
@@ -82,8 +85,8 @@ def rank_hinge(
     Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
     NeurIPS 2013.
     """
-    violations, is_violated, _ = _violations(scores, labels, margin, where)
-    return jnp.sum(jnp.where(is_violated, violations, 0.0), axis=1)
+    violation, is_violated, _ = class_scores.violations(scores, labels, margin, where)
+    return jnp.sum(jnp.where(is_violated, violation, 0.0), axis=1)
 
 
 def structured_hinge(
@@ -92,6 +95,8 @@ def structured_hinge(
     """Hinge of the most violating class (structured SVM, Crammer-Singer).
 
     `loss = max(0, max_{c != y} margin + s_c - s_y)`; classes that tie for the maximum share its gradient.
+
+    Use when: the best wrong class alone should count, so that easy classes cost nothing (SJE).
 
     Args:
       scores: `[B, C]` similarity of each example to each class.
@@ -113,21 +118,28 @@ def structured_hinge(
     Reference: Akata, Reed, Walter, Lee, Schiele, "Evaluation of Output Embeddings for Fine-Grained Image
     Classification", CVPR 2015 (SJE).
     """
-    violations, is_violated, _ = _violations(scores, labels, margin, where)
-    return jnp.max(jnp.where(is_violated, violations, 0.0), axis=1, initial=0.0)
+    violation, is_violated, _ = class_scores.violations(scores, labels, margin, where)
+    return jnp.max(jnp.where(is_violated, violation, 0.0), axis=1, initial=0.0)
 
 
-def softmax_cross_entropy(
-    scores: ArrayLike, labels: ArrayLike, *, scale: ArrayLike = 1.0, where: ArrayLike | None = None
+def sampled_warp(
+    key: jax.Array, scores: ArrayLike, labels: ArrayLike, *, margin: ArrayLike = 1.0, where: ArrayLike | None = None
 ) -> jax.Array:
-    """Negative log-probability of the class of each example under a softmax over the candidate classes.
+    """Weighted approximate-rank pairwise loss with the rank estimated from a search for one violating class.
 
-    `loss = log sum_c exp(scale * s_c) - scale * s_y`
+    The other classes (n of them) are tried in random order until one, c, violates the margin, at trial t::
+
+        loss = (1 + 1/2 + ... + 1/floor(n / t)) * (margin + s_c - s_y)         (0 where none violates)
+
+    The weight is a constant to the gradient. The classes are tried without replacement.
+
+    Use when: the published stochastic form of WARP is wanted; `warp` has the exact rank and less variance.
 
     Args:
+      key: PRNG key.
       scores: `[B, C]` similarity of each example to each class.
       labels: `[B]` int, the class of each example; an example whose label is not in `[0, C)` gives 0.
-      scale: scalar > 0, the inverse temperature.
+      margin: scalar >= 0.
       where: bool, broadcastable to `[B, C]`: the candidate classes. An example whose own class is
         not a candidate gives 0.
 
@@ -137,43 +149,62 @@ def softmax_cross_entropy(
     Raises:
       ValueError: shapes that do not fit.
 
-    >>> import jax.numpy as jnp
-    >>> print(softmax_cross_entropy(jnp.zeros((1, 4)), jnp.array([2])))
-    [1.3862944]
+    >>> import jax, jax.numpy as jnp
+    >>> print(sampled_warp(jax.random.key(0), jnp.array([[1.0, 1.0], [3.0, 1.0]]), jnp.array([0, 0])))
+    [1. 0.]
+
+    Reference: Weston, Bengio, Usunier, "WSABIE: Scaling Up To Large Vocabulary Image Annotation", IJCAI 2011.
     """
-    scores, is_label, is_candidate = _candidates(scores, labels, where)
-    logits = arguments.as_float(scale) * scores
-    has_class = jnp.any(is_label, axis=1)
-    # A row without a class sums over everything, so that nothing in it is infinite; its value is dropped below.
-    kept = is_candidate | ~has_class[:, None]
-    own = jnp.sum(jnp.where(is_label, logits, 0.0), axis=1)
-    loss = jax.nn.logsumexp(jnp.where(kept, logits, -jnp.inf), axis=1) - own
-    return jnp.where(has_class, loss, 0.0)
+    violation, trial, others = _first_violation(key, scores, labels, margin, where)
+    return jax.lax.stop_gradient(_harmonic(others // trial, scores)) * violation
 
 
-def _candidates(
-    scores: ArrayLike, labels: ArrayLike, where: ArrayLike | None
+def sampled_rank_hinge(
+    key: jax.Array, scores: ArrayLike, labels: ArrayLike, *, margin: ArrayLike = 1.0, where: ArrayLike | None = None
+) -> jax.Array:
+    """Hinge of the first violating class that is met when the classes are tried in random order.
+
+    `loss = margin + s_c - s_y` for one class c drawn from those that violate the margin, 0 where none does.
+
+    Use when: DeViSE is to be trained as published, which stops at the first violation; `rank_hinge` sums all of them.
+
+    Args:
+      key: PRNG key.
+      scores: `[B, C]` similarity of each example to each class.
+      labels: `[B]` int, the class of each example; an example whose label is not in `[0, C)` gives 0.
+      margin: scalar >= 0 (DeViSE: 0.1 on unit vectors).
+      where: bool, broadcastable to `[B, C]`: the candidate classes. An example whose own class is
+        not a candidate gives 0.
+
+    Returns:
+      `[B]` losses, float32.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax, jax.numpy as jnp
+    >>> print(sampled_rank_hinge(jax.random.key(0), jnp.array([[2.0, 1.5, -3.0]]), jnp.array([0])))
+    [0.5]
+
+    Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
+    NeurIPS 2013.
+    """
+    return _first_violation(key, scores, labels, margin, where)[0]
+
+
+def _first_violation(
+    key: jax.Array, scores: ArrayLike, labels: ArrayLike, margin: ArrayLike, where: ArrayLike | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Scores in float32 (0 where masked), and `[B, C]` masks: the class of each example, and the candidate classes."""
-    arguments.check_labels(scores, labels)
-    scores = arguments.as_float(scores)
-    is_candidate = arguments.mask_like(where, scores.shape)
-    is_label = (jnp.asarray(labels)[:, None] == jnp.arange(scores.shape[1])[None, :]) & is_candidate
-    return jnp.where(is_candidate, scores, 0.0), is_label, is_candidate
+    """`[B]`: the violation met first in a random order of the other classes, its place from 1, and their number."""
+    violation, is_violated, is_other = class_scores.violations(scores, labels, margin, where)
+    draw = jax.random.uniform(key, violation.shape)
+    first = jnp.argmin(jnp.where(is_violated, draw, jnp.inf), axis=1, keepdims=True)
+    is_before = is_other & (draw <= jnp.take_along_axis(draw, first, axis=1))
+    found = jnp.where(jnp.any(is_violated, axis=1), jnp.take_along_axis(violation, first, axis=1)[:, 0], 0.0)
+    return found, jnp.maximum(jnp.sum(is_before, axis=1), 1), jnp.sum(is_other, axis=1)
 
 
-def _violations(
-    scores: ArrayLike, labels: ArrayLike, margin: ArrayLike, where: ArrayLike | None
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """`[B, C]` violations `margin + s_c - s_y`, which of them are positive, and which classes they are asked of."""
-    scores, is_label, is_candidate = _candidates(scores, labels, where)
-    own = jnp.sum(jnp.where(is_label, scores, 0.0), axis=1, keepdims=True)
-    violations = arguments.as_float(margin) + scores - own
-    is_other = is_candidate & ~is_label & jnp.any(is_label, axis=1, keepdims=True)
-    return violations, is_other & (violations > 0), is_other
-
-
-def _harmonic(n: jax.Array, scores: jax.Array) -> jax.Array:
-    """`1 + 1/2 + ... + 1/n` for integers `n` up to the number of classes of the scores, in their dtype."""
-    table = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, scores.shape[1] + 1))])
-    return jnp.asarray(table, scores.dtype)[n]
+def _harmonic(n: jax.Array, scores: ArrayLike) -> jax.Array:
+    """`1 + 1/2 + ... + 1/n` for integers `n` up to the number of classes of the scores."""
+    table = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, jnp.shape(scores)[1] + 1))])
+    return arguments.as_float(table)[n]
