@@ -66,6 +66,16 @@ def test_argmax_at_the_returned_constants_gives_the_curve(kind, seed):
             np.testing.assert_allclose([unseen[m], seen[m]], at_gamma, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["ties", "all equal"])
+def test_equal_breakpoints_are_one_move(kind):
+    scores = score_rows(np.random.default_rng(0), kind)
+    unseen, seen, gamma = map(np.asarray, exact(scores, np.arange(N) % C, HALF_SEEN, EVERYTHING))
+    breakpoints = scores[:, HALF_SEEN].max(1) - scores[:, ~HALF_SEEN].max(1)
+    assert not set(gamma) & set(breakpoints)
+    assert len(set(gamma)) == len(set(breakpoints)) + 1
+    assert len(set(zip(unseen, seen))) <= len(set(gamma))
+
+
 def test_calibrated_stacking_is_the_subtraction_that_the_curve_counts():
     scores = score_rows(np.random.default_rng(0), "sums that round")
     stacked = metrics.calibrated_stacking(scores, HALF_SEEN, 0.3)
@@ -195,6 +205,10 @@ def test_a_world_without_the_pair_counts_its_images_as_wrong():
     unseen, seen, _ = binned(scores, labels, HALF_SEEN, world, EVERYTHING)
     np.testing.assert_allclose(unseen.max(), 2 / 3, rtol=1e-6)
     np.testing.assert_allclose(seen.max(), 1.0, rtol=1e-6)
+    # Without any unseen pair the seen ones keep winning, however large the bias.
+    unseen, seen, _ = binned(scores, labels, HALF_SEEN, HALF_SEEN, EVERYTHING)
+    np.testing.assert_array_equal(unseen, np.zeros(2 * BINS))
+    np.testing.assert_allclose(seen, np.ones(2 * BINS), rtol=1e-6)
 
 
 def test_pair_feasibility_equals_loops():

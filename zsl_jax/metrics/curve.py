@@ -132,7 +132,7 @@ def check_classes(scores: ArrayLike, is_seen: ArrayLike) -> None:
 
 
 class Winners(NamedTuple):
-    """An example's best score and class within either group, `[N]` each; `-inf` and -1 where the group is empty."""
+    """An example's best score and class within either group, `[N]` each; `-inf` and C where the group is empty."""
 
     seen: jax.Array
     unseen: jax.Array
@@ -146,7 +146,7 @@ def winners(scores: jax.Array, is_seen: jax.Array) -> Winners:
     def best(group: jax.Array) -> tuple[jax.Array, jax.Array]:
         within = jnp.where(group[None, :], scores, -jnp.inf)
         score = jnp.max(within, axis=1)
-        return score, jnp.where(score > -jnp.inf, jnp.argmax(within, axis=1), -1)
+        return score, jnp.where(score > -jnp.inf, jnp.argmax(within, axis=1), scores.shape[1])
 
     (seen, seen_class), (unseen, unseen_class) = best(is_seen), best(~is_seen)
     return Winners(seen, unseen, seen_class, unseen_class)
