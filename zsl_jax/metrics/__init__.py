@@ -9,3 +9,4 @@ from zsl_jax.metrics.compositional import *  # noqa: F403
 from zsl_jax.metrics.curve import *  # noqa: F403
 from zsl_jax.metrics.geometry import *  # noqa: F403
 from zsl_jax.metrics.ranking import *  # noqa: F403
+from zsl_jax.metrics.uncertainty import *  # noqa: F403
