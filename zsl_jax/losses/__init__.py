@@ -15,11 +15,15 @@ from zsl_jax.losses.contrastive import *  # noqa: F403
 from zsl_jax.losses.divergences import *  # noqa: F403
 from zsl_jax.losses.evidential import *  # noqa: F403
 from zsl_jax.losses.margin_softmax import *  # noqa: F403
+from zsl_jax.losses.multilabel import *  # noqa: F403
 from zsl_jax.losses.mutual_information import *  # noqa: F403
 from zsl_jax.losses.negatives import *  # noqa: F403
+from zsl_jax.losses.pair_weighting import *  # noqa: F403
 from zsl_jax.losses.prefixes import *  # noqa: F403
 from zsl_jax.losses.ranking import *  # noqa: F403
 from zsl_jax.losses.redundancy import *  # noqa: F403
+from zsl_jax.losses.retrieval import *  # noqa: F403
 from zsl_jax.losses.self_contrastive import *  # noqa: F403
 from zsl_jax.losses.semantic import *  # noqa: F403
 from zsl_jax.losses.sgd import *  # noqa: F403
+from zsl_jax.losses.triplet import *  # noqa: F403
