@@ -1,4 +1,15 @@
-"""ALE: a bilinear map from images to attributes under the weighted approximate ranking loss."""
+"""ALE: a bilinear map from images to attributes under the weighted approximate ranking loss.
+
+    python -m zsl_jax train --config=configs/ale.py --workdir=runs/ale
+    python -m zsl_jax train --config=configs/ale.py:xlsa17 --config.data.dir=FOLDER --workdir=runs/cub
+    python -m zsl_jax sweep --config=configs/ale.py --workdir=runs/ale_sweep
+
+Half a minute on 2 CPU cores. The second line on CUB127 (CUB restricted to 127 classes, with MobileNet features: not
+comparable with published figures), seed 0: ZSL 60.8, GZSL 25.5 / 78.8 / 38.6, calibrated 55.4 / 58.9 / 57.1.
+
+Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016. Published on CUB (200
+classes, ResNet-101 features; Xian, Lampert, Schiele, Akata, TPAMI 2018): ZSL 54.9, GZSL 23.7 / 62.8 / 34.4.
+"""
 
 from zsl_jax import config as config_lib
 
@@ -10,3 +21,7 @@ def get_config(argument=None):
     config = config_lib.base("ale", argument)
     config.method.learning_rate = LEARNING_RATE[config.data.name]
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)}

@@ -11,6 +11,7 @@ VERBS = {
     "train": "train a method, evaluate it on classes it never saw, and leave a record; run again to resume",
     "evaluate": "score a finished workdir again from its checkpoint",
     "report": "build the table of results from the records of runs, as text, Markdown, CSV and a page",
+    "sweep": "search hyper-parameters on validation classes, side by side, and train the winner",
     "data": "check what a folder of benchmark files holds, or prepare it as a TFDS dataset",
     "bound": "what any method can reach with a class-attribute matrix, before anything is trained",
 }

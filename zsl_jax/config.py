@@ -57,6 +57,7 @@ KEYS = {
     "select.metric": Key(
         "harmonic", "what chooses the epochs on validation classes", one_of(("zsl", "harmonic", "ausuc"))
     ),
+    "select.folds": Key(1, "class folds that a sweep averages validation scores over", whole(1)),
     "select.every": Key(1, "epochs between validation scores", whole(1)),
     "select.split.class_fraction": Key(
         0.25, "share of seen classes held out where the benchmark names none", number(0, 1)
@@ -64,6 +65,9 @@ KEYS = {
     "select.split.image_fraction": Key(0.2, "share of the other seen classes' images held out", number(0, 1)),
     "normalize.inputs": Key("l2", "scaling of each input", one_of(tuple(methods.SCALINGS))),
     "normalize.classes": Key("l2", "scaling of each class description", one_of(tuple(methods.SCALINGS))),
+    "sweep.side_by_side": Key(16, "settings of a sweep trained in one program at a time", whole(1)),
+    "sweep.samples": Key(32, "settings drawn where the sweep names a range", whole(1)),
+    "sweep.seeds": Key(3, "seeds that the winner of a sweep is trained with", whole(1)),
     "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),
     "plots": Key("story", "pictures that a run leaves in its workdir", one_of(("story", "none"))),
 }
@@ -72,6 +76,19 @@ KNOBS = {
     "learning_rate": ("step size of the optimiser", number(0)),
     "momentum": ("share of the last step that the next one keeps", number(0, 1, ends="[)")),
     "margin": ("margin of the loss, in units of the score", number(0)),
+    "feature_ridge": ("weight of the penalty on the side of the features", number(0)),
+    "class_ridge": ("weight of the penalty on the side of the class descriptions", number(0)),
+    "other_target": ("target of the other classes, where the right one has 1", number(-1, 1, ends="[)")),
+    "num_maps": ("bilinear maps, of which the best counts", whole(1)),
+    "num_hidden": ("width of the hidden layer", whole(1)),
+    "weight_decay": ("weight of the squared length of the weights in the loss", number(0, ends="[)")),
+    "threshold": ("boundary between similar and dissimilar, in units of the cosine or squared distance", number(-math.inf)),
+    "relation_weight": ("weight of the relations between classes in the loss", number(0, ends="[)")),
+    "reconstruction_weight": ("weight of mapping descriptions back in the loss", number(0, ends="[)")),
+    "regression_weight": ("weight of regressing descriptions in the loss", number(0, ends="[)")),
+    "novel_share": ("share of the training images that would count as new", number(0, 1)),
+    "attachment": ("pull of a learned class description to the given one", number(0, ends="[)")),
+    "nonlinearity": ("of predicted attributes: relu for descriptions >= 0", one_of(("relu", "none"))),
 }
 
 OPTIONS = {
@@ -117,17 +134,25 @@ def base(method: str, argument: str | None = None) -> ml_collections.ConfigDict:
 
 def check(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError that names the first value that is out of range and what it may be."""
-    for name, key in KEYS.items():
-        node = config
-        for part in name.split("."):
-            node = node[part]
-        _check_value(name, node, key.rule)
-    for section, rules in (("method", KNOBS), ("data", OPTIONS)):
-        for name, value in config[section].items():
-            if name in rules:
-                _check_value(f"{section}.{name}", value, rules[name][1])
-            elif isinstance(value, float):
-                _check_value(f"{section}.{name}", value, number(-math.inf))
+    rules = {name: key.rule for name, key in KEYS.items()}
+    rules |= {f"method.{name}": rule for name, (_, rule) in KNOBS.items()}
+    rules |= {f"data.{name}": rule for name, (_, rule) in OPTIONS.items()}
+    for name, value in leaves(config).items():
+        if name in rules:
+            _check_value(name, value, rules[name])
+        elif isinstance(value, float):
+            _check_value(name, value, number(-math.inf))
+
+
+def leaves(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Returns the values of a config by their dotted keys."""
+    found = {}
+    for name, value in config.items():
+        if isinstance(value, ml_collections.ConfigDict):
+            found |= {f"{name}.{key}": leaf for key, leaf in leaves(value).items()}
+        else:
+            found[name] = value
+    return found
 
 
 def from_json(values: dict) -> ml_collections.ConfigDict:

@@ -96,6 +96,32 @@ def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
         axes[0, column].set_title(textwrap.fill(readable(task.classes.names[label]), 16), fontsize=8)
 
 
+def landscape(trials: list[dict], metric: str) -> mpl_figure.Figure:
+    """Returns the validation score of a sweep against each of its keys; the winner is marked.
+
+    Args:
+      trials: dicts with `setting` (values by key) and scores, as sweep.json holds them.
+      metric: the score that chose the winner.
+    """
+    keys = list(trials[0]["setting"])
+    scores = np.array([trial[metric] for trial in trials])
+    best = int(np.argmax(scores))
+    figure = mpl_figure.Figure(figsize=(4.2 * len(keys), 3.6), layout="constrained")
+    for axes, key in zip(np.ravel(figure.subplots(1, len(keys), sharey=True)), keys):
+        values = [trial["setting"][key] for trial in trials]
+        axes.plot(values, scores, "o", color=SEEN, alpha=0.6)
+        axes.plot(values[best], scores[best], "D", color="black", markersize=8)
+        axes.annotate(f"{scores[best]:.3f}", (values[best], scores[best]), (6, 6), textcoords="offset points")
+        numbers = [value for value in values if isinstance(value, (int, float))]
+        if numbers and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
+            axes.set_xscale("log")
+        axes.set_xlabel(key)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel(f"{metric} on validation classes")
+    figure.axes[0].set_ylim(bottom=0)
+    return figure
+
+
 def readable(name: str) -> str:
     """Returns a class name as people write it.
 

@@ -9,6 +9,7 @@ from zsl_jax.data.dataset import (
     test_task,
     training_part,
     validation_task,
+    validation_tasks,
 )
 from zsl_jax.data.sources import SOURCES, load
 
@@ -23,4 +24,5 @@ __all__ = [
     "test_task",
     "training_part",
     "validation_task",
+    "validation_tasks",
 ]

@@ -183,6 +183,24 @@ def validation_task(
     return _task(training, kept, held_out, splits)
 
 
+def validation_tasks(
+    training: Dataset, *, folds: int = 1, seed: int = 0, class_fraction: float = 0.25, image_fraction: float = 0.2
+) -> list[Task]:
+    """Returns one `validation_task`, or one a fold: the seen classes are split into `folds` parts, each held out once.
+
+    With folds, the parts come from the seed, not from the benchmark's validation classes.
+    """
+    if folds == 1:
+        return [validation_task(training, seed=seed, class_fraction=class_fraction, image_fraction=image_fraction)]
+    parts = np.array_split(np.random.default_rng(seed).permutation(len(training.classes)), folds)
+    return [
+        validation_task(
+            dataclasses.replace(training, validation_classes=part), seed=seed, image_fraction=image_fraction
+        )
+        for part in parts
+    ]
+
+
 def _task(dataset: Dataset, seen: np.ndarray, unseen: np.ndarray, splits: Mapping[str, np.ndarray]) -> Task:
     order = np.concatenate([seen, unseen])
     row = np.full(len(dataset.classes), -1, np.int32)

@@ -84,6 +84,8 @@ def load(dir: str | os.PathLike = "", *, semantics: str = "att", attributes: str
     Raises:
       UserError: a file or variable is missing, damaged or at odds with the others.
     """
+    if not os.fspath(dir):
+        raise errors.UserError("xlsa17 needs the folder of a benchmark in its option dir: --config.data.dir=FOLDER")
     folder = read(dir, semantics=semantics, attributes=attributes)
     if folder.problems:
         more = f" (1 of {len(folder.problems)} problems, see `data check`)" if len(folder.problems) > 1 else ""

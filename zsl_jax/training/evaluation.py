@@ -11,6 +11,7 @@ Ugly", TPAMI 2018; Chao, Changpinyo, Gong, Sha, "An Empirical Study and Analysis
 Object Recognition in the Wild", ECCV 2016.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -60,28 +61,38 @@ def make_evaluate(method: base.Method, task: dataset.Task, mesh) -> Callable[[An
             f"nothing to score: the task has {len(task.unseen_classes)} unseen classes "
             f"with {len(task.test_unseen.labels)} test images"
         )
-    num_seen = task.num_seen
-    # Arguments, not constants of the compiled function: XLA would fold them for seconds.
-    arrays = parallel.replicate((task.test_seen, task.test_unseen, task.classes, task.unseen_classes), mesh)
-
-    @jax.jit
-    def evaluate(state, seen_test, unseen_test, classes, unseen_classes):
-        zsl_state = method.adapt(state, unseen_test.inputs, unseen_classes)
-        zsl_scores = method.scores(zsl_state, unseen_test.inputs, unseen_classes)
-        inputs = jnp.concatenate([unseen_test.inputs, seen_test.inputs])
-        labels = jnp.concatenate([unseen_test.labels, seen_test.labels])
-        gzsl_scores = method.scores(method.adapt(state, inputs, classes), inputs, classes)
-        finite = jnp.all(jnp.isfinite(zsl_scores)) & jnp.all(jnp.isfinite(gzsl_scores))
-        zsl_predictions = num_seen + jnp.argmax(zsl_scores, axis=-1)
-        return finite, summarize(zsl_predictions, gzsl_scores, labels, classes.is_seen)
+    arrays = task_arrays(task, mesh)
 
     def checked(state) -> Evaluation:
-        finite, evaluation = jax.device_get(evaluate(state, *arrays))
+        finite, evaluation = jax.device_get(_evaluate(state, arrays, method=method))
         if not finite:
             raise errors.Diverged("a score of a test image is not finite")
         return evaluation
 
     return checked
+
+
+def task_arrays(task: dataset.Task, mesh) -> tuple:
+    """Returns what `evaluate_arrays` looks at, on the devices: arguments of a compiled function, not its constants."""
+    return parallel.replicate((task.test_seen, task.test_unseen, task.classes, task.unseen_classes), mesh)
+
+
+def evaluate_arrays(method: base.Method, state, arrays: tuple):
+    """Returns whether all scores are finite, and the evaluation of a state; pure."""
+    seen_test, unseen_test, classes, unseen_classes = arrays
+    zsl_state = method.adapt(state, unseen_test.inputs, unseen_classes)
+    zsl_scores = method.scores(zsl_state, unseen_test.inputs, unseen_classes)
+    inputs = jnp.concatenate([unseen_test.inputs, seen_test.inputs])
+    labels = jnp.concatenate([unseen_test.labels, seen_test.labels])
+    gzsl_scores = method.scores(method.adapt(state, inputs, classes), inputs, classes)
+    finite = jnp.all(jnp.isfinite(zsl_scores)) & jnp.all(jnp.isfinite(gzsl_scores))
+    zsl_predictions = len(classes) - len(unseen_classes) + jnp.argmax(zsl_scores, axis=-1)
+    return finite, summarize(zsl_predictions, gzsl_scores, labels, classes.is_seen)
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _evaluate(state, arrays, *, method: base.Method):
+    return evaluate_arrays(method, state, arrays)
 
 
 def summarize(zsl_predictions, gzsl_scores, labels, is_seen) -> Evaluation:

@@ -4,7 +4,8 @@ The batch and the key of a step are functions of (seed, step) alone, so that a r
 was never stopped would have seen.
 """
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -98,15 +99,15 @@ def fit(
     # Nothing is left to train: the examples need not even reach the device.
     if first_epoch >= epochs:
         return
-    state = parallel.replicate(state, mesh)
+    state = parallel.place_state(state, mesh)
     train = parallel.replicate(task.train, mesh)
     classes = parallel.replicate(training_classes(method, task), mesh)
-    run_epoch = _compile_epoch(method, mesh, num_steps=num_steps, batch_size=batch_size)
+    batches = {"mesh": mesh, "num_steps": num_steps, "batch_size": batch_size}
     with tqdm.tqdm(
         total=epochs * num_steps, initial=first_epoch * num_steps, desc=title, unit="step", disable=None, leave=False
     ) as bar:
         for epoch in range(first_epoch, epochs):
-            state, metrics = run_epoch(state, train, classes, key, epoch * num_steps)
+            state, metrics = _run_epoch(state, train, classes, key, epoch * num_steps, method=method, **batches)
             metrics = jax.device_get(metrics)
             _check_finite(metrics, epoch * num_steps)
             bar.set_postfix(loss=f"{np.mean(metrics['loss']):.4f}", refresh=False)
@@ -120,26 +121,21 @@ def finish(method: base.Method, state, task: dataset.Task, *, key, mesh):
     return jax.jit(method.finish)(state, train, classes, jax.random.fold_in(key, 3))
 
 
-def _compile_epoch(method: base.Method, mesh, *, num_steps: int, batch_size: int) -> Callable:
-    def run_epoch(state, train, classes, key, first_step):
-        rows, where = batch_rows(
-            jax.random.fold_in(key, 1),
-            first_step,
-            num_steps=num_steps,
-            num_examples=len(train.labels),
-            batch_size=batch_size,
-        )
-        step_key = jax.random.fold_in(key, 2)
+@functools.partial(jax.jit, static_argnames=("method", "mesh", "num_steps", "batch_size"), donate_argnames="state")
+def _run_epoch(state, train, classes, key, first_step, *, method: base.Method, mesh, num_steps: int, batch_size: int):
+    """Returns the state after an epoch and the metrics of its steps; compiled once for a method and the shapes."""
+    order_key, step_key = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)
+    rows, where = batch_rows(
+        order_key, first_step, num_steps=num_steps, num_examples=len(train.labels), batch_size=batch_size
+    )
 
-        def step(state, x):
-            number, rows, where = x
-            batch = dataset.Batch(jax.tree.map(lambda a: a[rows], train.inputs), train.labels[rows], where)
-            batch = parallel.split_batch(batch, mesh)
-            return method.update(state, batch, classes, jax.random.fold_in(step_key, number))
+    def step(state, x):
+        number, rows, where = x
+        batch = dataset.Batch(jax.tree.map(lambda a: a[rows], train.inputs), train.labels[rows], where)
+        batch = parallel.split_batch(batch, mesh)
+        return method.update(state, batch, classes, jax.random.fold_in(step_key, number))
 
-        return jax.lax.scan(step, state, (first_step + jnp.arange(num_steps), rows, where))
-
-    return jax.jit(run_epoch, donate_argnums=0)
+    return jax.lax.scan(step, state, (first_step + jnp.arange(num_steps), rows, where))
 
 
 def _check_finite(metrics: dict, first_step: int) -> None:

@@ -48,9 +48,13 @@ def make_problem(config: ml_collections.ConfigDict) -> Problem:
 
 
 def make_method(config: ml_collections.ConfigDict) -> methods.Method:
-    knobs = dict(config.method)
-    method = methods.factory(knobs.pop("name"))(**knobs)
-    return methods.normalized(method, **config.normalize)
+    return make_method_from(dict(config.method), dict(config.normalize))
+
+
+def make_method_from(knobs: dict[str, Any], scaling: dict[str, str]) -> methods.Method:
+    """Returns the method that `knobs["name"]` names, with the other knobs (which may be traced), on scaled inputs."""
+    knobs = dict(knobs)
+    return methods.normalized(methods.factory(knobs.pop("name"))(**knobs), **scaling)
 
 
 def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:

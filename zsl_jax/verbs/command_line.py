@@ -1,15 +1,25 @@
-"""Flags of a verb, read into values of its own: nothing global, and a mistake is one line."""
+"""The command line of a verb: flags by absl, read into values of their own, and a recipe with its overrides.
 
+A mistake is one line with the nearest right name. (`ml_collections.config_flags` reads the overrides from `sys.argv` of
+the process and answers a misspelt key with a traceback, so that recipes are loaded here.)
+"""
+
+import ast
+import importlib.util
 import pathlib
 import re
+import types
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ml_collections
 from absl import flags
-from ml_collections import config_flags
 
 from zsl_jax import config as config_lib
 from zsl_jax import errors
+
+_TYPES = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a tuple"}
+_OVERRIDE = re.compile(r"--?config\.(?P<key>[\w.]+)(=(?P<text>.*))?", re.DOTALL)
 
 
 def parse(
@@ -24,41 +34,66 @@ def parse(
       usage: what `--help` prints.
 
     Raises:
-      UserError: an unknown flag, config key or value.
+      UserError: an unknown flag, or a word that is no flag.
     """
     if any(argument.lstrip("-") in ("h", "help") for argument in argv):
         print(usage)
         return None
     values = flags.FlagValues()
     define(values)
+    known = list(values)
+    for argument in argv:
+        name = argument.lstrip("-").partition("=")[0]
+        if argument.startswith("-") and name not in known:
+            raise errors.unknown(f"flag of {verb}", f"--{name}", [f"--{flag}" for flag in known])
     try:
         rest = values([verb, *argv])[1:]
-    except errors.UserError:
-        raise
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError, ImportError, SyntaxError) as error:
-        raise errors.UserError(_one_line(error, argv)) from error
+    except flags.Error as error:
+        raise errors.UserError(" ".join(str(error).split())) from error
     if rest:
         raise errors.UserError(f"{verb} takes flags only, not {rest[0]!r}; see python -m zsl_jax {verb} --help")
     return values
 
 
-def define_config(values: flags.FlagValues) -> None:
-    config_flags.DEFINE_config_file("config", None, "recipe", flag_values=values, lock_config=True)
+def split_overrides(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Returns the arguments without `--config.KEY=VALUE`, and those as a dict of texts.
+
+    >>> split_overrides(["--workdir=x", "--config.train.epochs=3"])
+    (['--workdir=x'], {'train.epochs': '3'})
+    """
+    rest, overrides = [], {}
+    for argument in argv:
+        match = _OVERRIDE.fullmatch(argument)
+        if match is None:
+            rest.append(argument)
+        elif match["text"] is None:
+            raise errors.UserError(f"{argument} has no value: write {argument}=VALUE")
+        else:
+            overrides[match["key"]] = match["text"]
+    return rest, overrides
 
 
 def define_string(values: flags.FlagValues, name: str, says: str) -> None:
     flags.DEFINE_string(name, None, says, flag_values=values)
 
 
+def define_config(values: flags.FlagValues) -> None:
+    define_string(values, "config", "recipe: FILE[:ARGUMENT]")
+
+
 def define_workdir(values: flags.FlagValues) -> None:
     define_string(values, "workdir", "folder of the run")
 
 
-def required_config(values: flags.FlagValues, verb: str) -> ml_collections.ConfigDict:
-    if values.config is None:
+def required_config(values: flags.FlagValues, overrides: dict[str, str], verb: str) -> ml_collections.ConfigDict:
+    """Returns the recipe of `--config` with its overrides, checked and locked."""
+    if not values.config:
         raise errors.UserError(f"{verb} needs --config=FILE, e.g. --config=configs/ale.py (recipes are in configs/)")
-    config_lib.check(values.config)
-    return values.config
+    config = load_recipe(values.config)
+    for key, text in overrides.items():
+        _override(config, key, text)
+    config_lib.check(config)
+    return config.lock()
 
 
 def required_workdir(values: flags.FlagValues, verb: str) -> pathlib.Path:
@@ -67,10 +102,52 @@ def required_workdir(values: flags.FlagValues, verb: str) -> pathlib.Path:
     return pathlib.Path(values.workdir)
 
 
-def _one_line(error: Exception, argv: Sequence[str]) -> str:
-    """What absl and ml_collections say of a bad flag, as one line in the user's words."""
-    text = " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
-    unknown = re.search(r"Unknown command line flag '([^']+)'", text)
-    if unknown:
-        return f"unknown flag --{unknown[1]}" + (f" ({text[text.index('Did') :]})" if "Did" in text else "")
-    return text
+def load_recipe(text: str) -> ml_collections.ConfigDict:
+    """Returns `get_config(ARGUMENT)` of the file in `FILE[:ARGUMENT]`."""
+    name, _, argument = text.partition(":")
+    module = load_module(text)
+    if not hasattr(module, "get_config"):
+        raise errors.UserError(f"{name} is no recipe: it has no get_config(argument)")
+    return module.get_config(argument or None)
+
+
+def load_module(text: str) -> types.ModuleType:
+    """Returns the file in `FILE[:ARGUMENT]` as a module."""
+    name = text.partition(":")[0]
+    path = pathlib.Path(name)
+    if not path.is_file():
+        raise errors.unknown("recipe", name, [str(recipe) for recipe in path.parent.glob("*.py")])
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _override(config: ml_collections.ConfigDict, key: str, text: str) -> None:
+    leaves = config_lib.leaves(config)
+    if key not in leaves:
+        raise errors.unknown("config key", key, leaves)
+    if key in ("method.name", "data.name"):
+        raise errors.UserError(
+            f"config.{key} is chosen by the recipe: write --config=configs/{config.method.name}.py:{config.data.name}"
+            " with another recipe or dataset"
+        )
+    *path, last = key.split(".")
+    for part in path:
+        config = config[part]
+    config[last] = _convert(key, text, leaves[key])
+
+
+def _convert(key: str, text: str, current: Any) -> Any:
+    """Reads a value of the type that the key has."""
+    if isinstance(current, str):
+        return text
+    try:
+        value = ast.literal_eval({"true": "True", "false": "False"}.get(text.lower(), text))
+    except (ValueError, SyntaxError):
+        value = {"nan": float("nan"), "inf": float("inf")}.get(text.lower(), text)
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(current):
+        raise errors.UserError(f"config.{key}={text} is not {_TYPES[type(current)]}, as {current!r} is")
+    return value

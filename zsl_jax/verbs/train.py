@@ -25,10 +25,11 @@ dataset):
 
 
 def main(argv: Sequence[str]) -> int:
+    argv, overrides = command_line.split_overrides(argv)
     values = command_line.parse("train", argv, _define, USAGE)
     if values is None:
         return 0
-    config = command_line.required_config(values, "train")
+    config = command_line.required_config(values, overrides, "train")
     workdir = command_line.required_workdir(values, "train")
 
     from zsl_jax.training import run  # jax and orbax load only once the command line is right
