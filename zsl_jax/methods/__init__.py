@@ -5,8 +5,11 @@ from collections.abc import Callable
 from zsl_jax import errors
 from zsl_jax.methods.base import Method
 from zsl_jax.methods.bilinear import ale, bilinear, devise, sje, softmax
+from zsl_jax.methods.closed_form import Sums, from_sums
+from zsl_jax.methods.eszsl import eszsl
 from zsl_jax.methods.gradient import GradientState, by_gradient
 from zsl_jax.methods.normalization import SCALINGS, normalized
+from zsl_jax.methods.shifted import shifted_solve
 from zsl_jax.methods.span import SpanState, in_class_span
 
 METHODS: dict[str, Callable[..., Method]] = {
@@ -14,6 +17,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "devise": devise,
     "sje": sje,
     "softmax": softmax,
+    "eszsl": eszsl,
 }
 
 
@@ -30,13 +34,17 @@ __all__ = [
     "GradientState",
     "Method",
     "SpanState",
+    "Sums",
     "ale",
     "bilinear",
     "by_gradient",
     "devise",
+    "eszsl",
     "factory",
+    "from_sums",
     "in_class_span",
     "normalized",
+    "shifted_solve",
     "sje",
     "softmax",
 ]

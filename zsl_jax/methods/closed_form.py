@@ -1,0 +1,74 @@
+"""Methods with a closed form: sums over the training examples in `update`, the solution of an equation in `finish`.
+
+    sums       sum_i s(x_i, y_i)            batch by batch, so that it streams, shards and resumes
+    solution   solve(sums, Phi)             Phi [S, A], the descriptions of the seen classes
+
+A run that passes over the examples more than once gets the solution of one pass.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from zsl_jax.methods import base
+
+
+class Sums(NamedTuple):
+    """Sums over examples, with X `[N, F]` their features and Y `[N, S]` their classes, one-hot.
+
+    Fields:
+      gram: `[F, F]`, X^T X.
+      features: `[S, F]`, Y^T X.
+      counts: `[S]`, examples of each class.
+    """
+
+    gram: jax.Array
+    features: jax.Array
+    counts: jax.Array
+
+
+def second_moments(inputs, one_hot) -> Sums:
+    """Returns the `Sums` of a batch: all that a linear least squares problem with descriptions as targets needs."""
+    return Sums(inputs.T @ inputs, one_hot.T @ inputs, jnp.sum(one_hot, axis=0))
+
+
+def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_moments) -> base.Method:
+    """Returns the method that solves for its state from sums over the training examples.
+
+    The loss of a step is 0: there is none before the solution.
+
+    Args:
+      solve: `(sums, attributes [S, A]) -> solution`.
+      scores: `(solution, inputs [B, F], classes) -> [B, C]`.
+      sums: `(inputs [B, F], one_hot [B, S]) -> NamedTuple` with a field `counts`; rows of zeros must add nothing.
+    """
+
+    def batch_sums(batch, classes):
+        inputs = jnp.asarray(batch.inputs, jnp.float32)
+        if inputs.ndim != 2:
+            raise ValueError(f"a closed form needs inputs [B, F], not {inputs.shape}")
+        is_real = batch.where[:, None]
+        one_hot = jnp.where(is_real, jax.nn.one_hot(batch.labels, len(classes)), 0.0)
+        # Normal equations square the condition number: the short products of some accelerators would not do.
+        with jax.default_matmul_precision("highest"):
+            return sums(jnp.where(is_real, inputs, 0.0), one_hot)
+
+    def init(key, batch, classes):
+        del key
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(batch_sums, batch, classes))
+
+    def update(state, batch, classes, key):
+        del key
+        state = jax.tree.map(jnp.add, state, batch_sums(batch, classes))
+        return state, {"loss": jnp.zeros(()), "examples": jnp.sum(state.counts)}
+
+    def finish(state, train, classes, key):
+        del key
+        passes = jnp.sum(state.counts) / len(train.labels)
+        one_pass = jax.tree.map(lambda x: x / passes, state)
+        with jax.default_matmul_precision("highest"):
+            return solve(one_pass, jnp.asarray(classes.embedding[: len(state.counts)], jnp.float32))
+
+    return base.Method(init=init, update=update, finish=finish, scores=scores)
