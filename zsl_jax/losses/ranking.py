@@ -29,6 +29,8 @@ def warp(scores: ArrayLike, labels: ArrayLike, *, margin: ArrayLike = 1.0, where
     The weight is a constant to the gradient. The harmonic sum makes an example that is far down the ranking count more,
     but less than in proportion to its rank. The margin is in units of the scores, so their scale matters.
 
+    Use when: the classes at the top of the ranking matter most and there are many of them (ALE).
+
     Args:
       scores: `[B, C]` similarity of each example to each class.
       labels: `[B]` int, the class of each example; an example whose label is not in `[0, C)` gives 0.
