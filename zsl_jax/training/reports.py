@@ -1,0 +1,224 @@
+"""Records of many runs, read and brought together: rows over seeds, in columns of exactly the same data.
+
+    records --collect--> Report(columns -> rows -> metrics over seeds, bootstrap over test images)
+
+Records are of one row if nothing but their seed differs, and of one column if their data do not differ in anything.
+"""
+
+import collections
+import dataclasses
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+
+from zsl_jax import errors, metrics
+from zsl_jax.training import reading
+
+NUM_SAMPLES = 4000
+# Where data lies, what is drawn, logged and kept, and how many settings a sweep tries do not make another result.
+_IRRELEVANT = ("seed", "data.dir", "plots", "tensorboard", "train.checkpoint_every")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The runs of one method that differ in nothing but their seed.
+
+    Args:
+      method: its name.
+      variant: the config keys that tell it from other rows of the method in the column, `key=value`.
+      setting: `inductive`, ...
+      selected_on: what its choices were made on.
+      selected_by: the score that made them.
+      records: in the order of their seeds.
+      seeds: one or more a record.
+      values: by metric `[S]`, one a seed; one a record where a record gives only the mean over its seeds.
+      samples: by metric `[R]`, the mean over seeds after test images are drawn again; see `metrics.resampled_counts`.
+    """
+
+    method: str
+    variant: tuple[str, ...]
+    setting: str
+    selected_on: str
+    selected_by: str
+    records: tuple[reading.Record, ...]
+    seeds: tuple[int, ...]
+    values: dict[str, np.ndarray]
+    samples: dict[str, np.ndarray]
+
+    @property
+    def label(self) -> str:
+        return f"{self.method} ({', '.join(self.variant)})" if self.variant else self.method
+
+    @property
+    def protocol(self) -> tuple[str, str]:
+        return self.setting, self.selected_on
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """The rows on one dataset: same splits, file hashes, counts and options.
+
+    Args:
+      title: name and semantics; with a letter where other data go by the same name.
+      dataset: as the records describe it.
+      rows: by protocol, then method.
+    """
+
+    title: str
+    dataset: dict
+    rows: tuple[Row, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """All columns, and what must be said about records that look alike and are not."""
+
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+
+
+def collect(records: Iterable[reading.Record]) -> Report:
+    """Brings records together.
+
+    Raises:
+      UserError: two records of the same row and seed, or of different test images under the same data.
+    """
+    columns = collections.defaultdict(list)
+    for record in records:
+        columns[_frozen(_data_of(record))].append(record)
+    of_title = collections.defaultdict(list)
+    for members in columns.values():
+        of_title[_title(members[0])].append(members)
+    result, notes = [], []
+    for title in sorted(of_title):
+        alike = sorted(of_title[title], key=lambda members: members[0].name)
+        for number, members in enumerate(alike):
+            name = title if len(alike) == 1 else f"{title} [{_letter(number)}]"
+            result.append(Column(name, members[0].content["dataset"], _rows(members, len(result))))
+        if len(alike) > 1:
+            described = [_flat(_data_of(members[0])) for members in alike]
+            notes.append(f"{title} is {len(alike)} different data sets, kept apart: {_differences(described)}")
+    return Report(tuple(result), tuple(notes))
+
+
+def interval(row: Row, metric: str) -> tuple[float, float] | None:
+    """Returns the 95 % interval of a row's metric over the test images, or None for one without counts a class."""
+    if metric not in row.samples:
+        return None
+    low, high = metrics.percentile_interval(row.samples[metric])
+    return float(low), float(high)
+
+
+def knobs(row: Row) -> dict[str, Any]:
+    """Returns the method's knobs."""
+    return {name: value for name, value in row.records[0].content["config"]["method"].items() if name != "name"}
+
+
+def _rows(members: list[reading.Record], column: int) -> tuple[Row, ...]:
+    groups = collections.defaultdict(list)
+    for record in members:
+        content = record.content
+        chosen = content["selection"]["on"], content["selection"].get("metric", "")
+        groups[(content["setting"], *chosen, content["method"], _frozen(_relevant(record)))].append(record)
+    same_method = collections.defaultdict(list)
+    for key, group in groups.items():
+        same_method[key[:-1]].append(_relevant(group[0]))
+    rows = []
+    for number, (key, group) in enumerate(sorted(groups.items(), key=lambda item: item[0])):
+        group.sort(key=lambda record: record.content["seeds"])
+        _check_seeds(group)
+        setting, selected_on, selected_by, method, _ = key
+        seeds = tuple(seed for record in group for seed in record.content["seeds"])
+        values = {name: np.concatenate([reading.values(record, name) for record in group]) for name in reading.METRICS}
+        variant = _telling(_relevant(group[0]), same_method[key[:-1]])
+        samples = _samples(group, seed=1000 * column + number)
+        rows.append(Row(method, variant, setting, selected_on, selected_by, tuple(group), seeds, values, samples))
+    return tuple(rows)
+
+
+def _check_seeds(group: list[reading.Record]) -> None:
+    owner = {}
+    for record in group:
+        for seed in record.content["seeds"]:
+            if seed in owner:
+                other = owner[seed]
+                same = other.content["metrics"] == record.content["metrics"]
+                raise errors.UserError(
+                    f"{other.path} and {record.path} are both {record.content['method']} on {_title(record)} with seed "
+                    f"{seed}, and their results {'are the same' if same else 'differ'}: keep one of them"
+                )
+            owner[seed] = record
+
+
+def _samples(group: list[reading.Record], *, seed: int) -> dict[str, np.ndarray]:
+    tables = [record.content["per_class"] for record in group]
+    names = list(tables[0])
+    images = [{name: (entry["seen"], entry["images"]) for name, entry in table.items()} for table in tables]
+    for record, counted in zip(group, images):
+        if counted != images[0]:
+            raise errors.UserError(
+                f"{group[0].path} and {record.path} count other test images, though their data are described alike"
+            )
+    total = np.array([images[0][name][1] for name in names], np.float32)
+    is_seen = np.array([images[0][name][0] for name in names], bool)
+
+    def draw(field: str, number: int) -> np.ndarray:
+        correct = np.mean([[table[name].get(field, 0) for name in names] for table in tables], axis=0)
+        key = jax.random.fold_in(jax.random.key(seed), number)
+        return metrics.resampled_counts(key, correct.astype(np.float32), total, num_samples=NUM_SAMPLES)
+
+    unseen_total = np.where(is_seen, 0, total).astype(np.float32)
+    samples = {"zsl": metrics.resampled_accuracy(draw("zsl_correct", 0), unseen_total)}
+    samples |= metrics.resampled_gzsl(draw("gzsl_correct", 1), total, is_seen)
+    return {name: np.asarray(value) for name, value in samples.items()}
+
+
+def _title(record: reading.Record) -> str:
+    return f"{record.content['dataset']['name']} ({record.content['dataset']['semantics']})"
+
+
+def _data_of(record: reading.Record) -> dict:
+    options = {name: value for name, value in record.content["config"].get("data", {}).items() if name != "dir"}
+    return record.content["dataset"] | {"options": options}
+
+
+def _relevant(record: reading.Record) -> dict[str, Any]:
+    flat = _flat(record.content["config"])
+    return {name: flat[name] for name in sorted(flat) if name not in _IRRELEVANT and not name.startswith("sweep.")}
+
+
+def _telling(one: dict[str, Any], alike: list[dict[str, Any]]) -> tuple[str, ...]:
+    keys = sorted({name for other in alike for name in (*one, *other) if one.get(name) != other.get(name)})
+    return tuple(f"{name.removeprefix('method.')}={one.get(name, 'absent')}" for name in keys)
+
+
+def _differences(described: list[dict[str, Any]]) -> str:
+    names = sorted({name for one in described for name in one})
+    lines = []
+    for name in names:
+        values = [_short(one.get(name, "absent")) for one in described]
+        if len(set(values)) > 1:
+            lines.append(f"{name} is " + ", ".join(f"{v} in [{_letter(i)}]" for i, v in enumerate(values)))
+    return "; ".join(lines)
+
+
+def _flat(tree: Any, name: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        return {name: tree}
+    return {k: v for key, value in tree.items() for k, v in _flat(value, f"{name}.{key}".lstrip(".")).items()}
+
+
+def _frozen(tree: Any) -> str:
+    return json.dumps(tree, sort_keys=True)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text[:8] if len(text) == 64 else text
+
+
+def _letter(number: int) -> str:
+    return chr(ord("A") + number) if number < 26 else str(number + 1)
