@@ -118,7 +118,7 @@ def landscape(trials: list[dict], metric: str) -> mpl_figure.Figure:
         axes.set_xlabel(key)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel(f"{metric} on validation classes")
-    figure.axes[0].set_ylim(bottom=0)
+    figure.axes[0].set_ylim(0, 1.1 * max(scores[best], 0.01))
     return figure
 
 

@@ -90,6 +90,7 @@ def run_trials(
       points: what `settings` returns.
       workdir: where trials.jsonl is, or will be.
     """
+    workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / "trials.jsonl"
     known = {_name(trial["setting"]): trial for trial in _read(path)}
     tasks: dict[str, list[data.Task]] = {}

@@ -1,0 +1,188 @@
+"""Settings side by side are the settings one by one; a killed sweep goes on; no test label takes part."""
+
+import dataclasses
+import json
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+import toy
+
+from zsl_jax import __main__, config, data, errors
+from zsl_jax.training import run, side_by_side, sweeps
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RATES = (0.1, 0.5, 2.0)
+
+
+@pytest.fixture
+def toy_data(monkeypatch):
+    monkeypatch.setattr(data, "load", lambda **options: toy.dataset(num_seen=8))
+
+
+def make_config(**overrides):
+    result = config.base("ale", "digits")
+    result.train.update(epochs=4, batch_size=16)
+    result.sweep.update(side_by_side=8, seeds=1)
+    result.update_from_flattened_dict(overrides)
+    return result.lock()
+
+
+def points(**space):
+    return sweeps.settings({"method.learning_rate": RATES, **space}, samples=0, seed=0)
+
+
+def test_tuples_make_a_grid():
+    grid = sweeps.settings({"a": (1, 2), "b": ("x", "y", "z")}, samples=0, seed=0)
+    assert len(grid) == 6
+    assert {"a": 2, "b": "y"} in grid
+
+
+def test_ranges_are_drawn_between_their_ends_and_alike_for_a_seed():
+    space = {"rate": sweeps.log_uniform(1e-3, 10.0), "margin": sweeps.uniform(1.0, 2.0), "word": ("a", "b")}
+    drawn = sweeps.settings(space, samples=200, seed=1)
+    rates = np.array([point["rate"] for point in drawn])
+    assert 1e-3 <= rates.min() < 1e-2
+    assert 1 < rates.max() <= 10
+    assert abs(np.mean(np.log10(rates)) - -1) < 0.3
+    assert all(1 <= point["margin"] <= 2 for point in drawn)
+    assert {point["word"] for point in drawn} == {"a", "b"}
+    assert drawn == sweeps.settings(space, samples=200, seed=1)
+    assert drawn != sweeps.settings(space, samples=200, seed=2)
+
+
+@pytest.mark.parametrize("values", [(), sweeps.uniform(2.0, 1.0), sweeps.log_uniform(0.0, 1.0)])
+def test_an_empty_range_is_an_error(values):
+    with pytest.raises(errors.UserError, match="range of margin is empty"):
+        sweeps.settings({"margin": values}, samples=3, seed=0)
+
+
+def test_side_by_side_is_one_after_another(toy_data, tmp_path):
+    together = sweeps.run_trials(make_config(), points(), tmp_path)
+    for trial in together:
+        alone = sweeps.overridden(make_config(), trial["setting"])
+        selection = run.run(alone, tmp_path / f"alone_{trial['setting']['method.learning_rate']}", say=str).record[
+            "selection"
+        ]
+        assert trial["epochs"] == selection["epochs"]
+        history = selection["history"][selection["epochs"] - 1]
+        for name in ("zsl", "harmonic", "ausuc"):
+            np.testing.assert_allclose(trial[name], history[name], atol=1e-5)
+    assert len({trial["ausuc"] for trial in together}) == 3, "the settings must differ for this to mean something"
+
+
+def test_structure_and_chunks_change_nothing(toy_data, tmp_path):
+    space = points(**{"normalize.inputs": ("l2", "none")})
+    whole = sweeps.run_trials(make_config(), space, tmp_path / "a")
+    pieces = sweeps.run_trials(make_config(**{"sweep.side_by_side": 1}), space, tmp_path / "b")
+    assert [trial["setting"] for trial in whole] == space
+    for one, other in zip(whole, pieces):
+        np.testing.assert_allclose([one[n] for n in sweeps.SCORES], [other[n] for n in sweeps.SCORES], atol=1e-4)
+
+
+def test_a_killed_sweep_goes_on(toy_data, tmp_path, monkeypatch):
+    chunked = make_config(**{"sweep.side_by_side": 1})
+    uninterrupted = sweeps.run_trials(chunked, points(), tmp_path / "a")
+    train, count = sweeps._train_chunk, 0
+
+    def once(*args):
+        nonlocal count
+        count += 1
+        if count > 1:
+            raise KeyboardInterrupt
+        return train(*args)
+
+    monkeypatch.setattr(sweeps, "_train_chunk", once)
+    with pytest.raises(KeyboardInterrupt):
+        sweeps.run_trials(chunked, points(), tmp_path / "b")
+    count = -10
+    assert sweeps.run_trials(chunked, points(), tmp_path / "b") == uninterrupted
+    assert count == -8, "two settings were left to train"
+
+
+def test_a_setting_that_diverges_does_not_stop_the_others(toy_data, tmp_path):
+    trials = sweeps.run_trials(
+        make_config(), sweeps.settings({"method.learning_rate": (0.5, 1e39)}, samples=0, seed=0), tmp_path
+    )
+    assert trials[0]["zsl"] > 0.3
+    assert trials[1]["zsl"] == -1
+
+
+def test_test_labels_take_no_part(tmp_path, monkeypatch):
+    honest = toy.dataset(num_seen=8)
+    labels = honest.labels.copy()
+    for name in ("test_seen", "test_unseen"):
+        labels[honest.splits[name]] = np.roll(labels[honest.splits[name]], 5)
+    monkeypatch.setattr(data, "load", lambda **options: honest)
+    before = sweeps.run_trials(make_config(), points(), tmp_path / "a")
+    monkeypatch.setattr(data, "load", lambda **options: dataclasses.replace(honest, labels=labels))
+    assert sweeps.run_trials(make_config(), points(), tmp_path / "b") == before
+
+
+def test_folds_hold_every_class_out_once():
+    training = data.training_part(toy.dataset(num_seen=8))
+    tasks = data.validation_tasks(training, folds=3, seed=1)
+    held_out = [name for task in tasks for name in task.unseen_classes.names]
+    assert sorted(held_out) == sorted(training.classes.names)
+
+
+def test_settings_are_split_over_the_devices(toy_data):
+    task = data.test_task(toy.dataset())
+    factory = sweeps._factory(json.dumps(json.loads(make_config().to_json()), sort_keys=True))
+    knobs = {"learning_rate": np.linspace(0.1, 1, 8).astype(np.float32)}
+    batch = data.Batch(task.train.inputs[:8], task.train.labels[:8], np.ones(8, bool))
+    state = side_by_side.start(factory, knobs, jax.random.key(0), batch, task.seen_classes)
+    placed = sweeps.parallel.place_state(state, sweeps.parallel.settings_mesh(8))
+    weights = placed.states.inner.params
+    assert weights.shape[1] == 8
+    assert len({str(shard.index) for shard in weights.addressable_shards}) == 8
+
+
+RECIPE = """
+from zsl_jax import config
+def get_config(argument=None):
+    made = config.base("ale", "digits")
+    made.train.update(epochs=2, batch_size=64)
+    made.sweep.update(seeds=2)
+    made.plots = "none"
+    return made
+def sweep():
+    return {SPACE}
+"""
+
+
+def call(tmp_path, capsys, space):
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(RECIPE.replace("{SPACE}", space))
+    code = __main__.main(["sweep", f"--config={recipe}", f"--workdir={tmp_path / 'run'}"])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_verb_trains_the_winner_and_says_its_command(toy_data, tmp_path, capsys):
+    code, out, err = call(tmp_path, capsys, '{"method.learning_rate": (0.5, 1e-6)}')
+    assert (code, err) == (0, "")
+    result = json.loads((tmp_path / "run" / "sweep.json").read_text())
+    assert result["winner"]["setting"] == {"method.learning_rate": 0.5}
+    assert "--config.method.learning_rate=0.5" in result["command"]
+    assert result["command"] in out
+    assert len(result["test"]["zsl"]) == 2
+    record = json.loads((tmp_path / "run" / "seed_1" / "record.json").read_text())
+    assert result["test"]["zsl"][1] == record["metrics"]["zsl"]["top1"]
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        ('{"method.learning_rat": (1.0,)}', "did you mean 'method.learning_rate'"),
+        ('{"method.learning_rate": ()}', "range of method.learning_rate is empty"),
+        ('{"method.learning_rate": (-1.0,)}', "config.method.learning_rate=-1.0 is not a number"),
+    ],
+)
+def test_mistakes_in_a_sweep_are_one_line(toy_data, tmp_path, capsys, space, words):
+    code, _, err = call(tmp_path, capsys, space)
+    assert code == 2
+    assert err.count("\n") == 1
+    assert words in err
+    assert not (tmp_path / "run").exists()
