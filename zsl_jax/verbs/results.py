@@ -1,0 +1,264 @@
+"""What a report says, as the blocks of a page in the order of reading."""
+
+import itertools
+
+import numpy as np
+
+from zsl_jax.data import published
+from zsl_jax.training import comparisons, reports
+from zsl_jax.verbs import pages
+
+TITLE = "Results"
+_AS_SCORED = {"zsl": "ZSL", "unseen": "U", "seen": "S", "harmonic": "H", "ausuc": "AUSUC"}
+_CALIBRATED = {"calibrated_unseen": "cal. U", "calibrated_seen": "cal. S", "calibrated_harmonic": "cal. H"}
+_COMPARED = {"zsl": "ZSL", "harmonic": "GZSL as scored, H", "calibrated_harmonic": "GZSL calibrated, H"}
+
+
+def blocks(report: reports.Report) -> list[pages.Block]:
+    """Returns the report as blocks for `pages`."""
+    result = [pages.Heading(1, TITLE), pages.Paragraph(_how_to_read(report))]
+    if report.notes:
+        result += [pages.Heading(2, "What looks alike and is not"), pages.Bullets(report.notes)]
+    if len(report.columns) > 1:
+        result += [pages.Heading(2, "All datasets"), *_overview(report)]
+    for column in report.columns:
+        result += _column(column)
+    matches = [match for column in report.columns for row in column.rows for match in _matches(column, row)]
+    return result + (_sources(matches) if matches else [])
+
+
+def _how_to_read(report: reports.Report) -> str:
+    rows = [row for column in report.columns for row in column.rows]
+    runs = sum(len(row.records) for row in rows)
+    versions = {record.content.get("versions", {}).get("zsl-jax", "unknown") for row in rows for record in row.records}
+    return (
+        f"{_count(runs, 'run')}, made with zsl-jax {', '.join(sorted(versions))}. Per-class top-1 in percent, mean ± "
+        "standard deviation over seeds. ZSL scores the images of unseen classes among the unseen classes. GZSL scores "
+        "all test images among all classes: U on unseen classes, S on seen ones, H their harmonic mean, AUSUC the area "
+        "under the curve of S over U. Calibrated (cal.): a constant gamma, chosen as everything else is chosen, is "
+        "taken from the scores of the seen classes."
+    )
+
+
+def _overview(report: reports.Report) -> list[pages.Block]:
+    result = []
+    for metric, name in (("zsl", "ZSL"), ("calibrated_harmonic", "GZSL calibrated, H")):
+        found = {
+            (_label_with_protocol(row, report), column.title): row.values[metric]
+            for column in report.columns
+            for row in column.rows
+        }
+        methods = sorted({label for label, _ in found})
+        titles = [column.title for column in report.columns]
+        cells = tuple(
+            (method, *(_spread(found[method, title]) if (method, title) in found else "" for title in titles))
+            for method in methods
+        )
+        result += [pages.Heading(3, name), pages.Table(("method", *titles), cells)]
+    return result
+
+
+def _label_with_protocol(row: reports.Row, report: reports.Report) -> str:
+    protocols = {other.protocol for column in report.columns for other in column.rows}
+    return row.label if len(protocols) == 1 else f"{row.label}, {_protocol(row)}"
+
+
+def _column(column: reports.Column) -> list[pages.Block]:
+    rows = column.rows
+    result = [pages.Heading(2, column.title), pages.Bullets(tuple(_facts(column)))]
+    result += [_scores(rows), pages.Heading(3, "95 % intervals over the test images"), _intervals(rows)]
+    result += _published(column)
+    verdicts = [line for group in _by_protocol(rows) for line in _verdicts(group, len(_by_protocol(rows)) > 1)]
+    if verdicts:
+        result += [
+            pages.Heading(3, "Which differences survive"),
+            pages.Paragraph(_survival()),
+            pages.Bullets(tuple(verdicts)),
+        ]
+    return [*result, pages.Heading(3, "Runs"), _runs(rows), *_pictures(rows)]
+
+
+def _facts(column: reports.Column) -> list[str]:
+    dataset, counts = column.dataset, column.dataset["counts"]
+    lines = [
+        f"{counts['seen_classes']} seen and {counts['unseen_classes']} unseen classes (chance among the unseen: "
+        f"{100 / counts['unseen_classes']:.1f} %); {counts['train']} training, {counts['test_seen']} seen test and "
+        f"{counts['test_unseen']} unseen test images",
+        f"split {dataset['split']}, classes described by {dataset['semantics']}"
+        + (f" (variable {dataset['attributes']})" if isinstance(dataset.get("attributes"), str) else ""),
+        "files, by the start of their sha256: "
+        + ", ".join(f"{name} {digest[:8]}" for name, digest in dataset["files"].items())
+        if dataset["files"]
+        else "no files: the data ship with the library or are made by it",
+    ]
+    groups = _by_protocol(column.rows)
+    if len(groups) == 1:
+        lines.append(f"every row: {_protocol(column.rows[0])}")
+    else:
+        listed = "; ".join(f"{_protocol(group[0])} ({', '.join(row.label for row in group)})" for group in groups)
+        lines.append(f"the rows follow different protocols and are compared only within one: {listed}")
+    means_only = [row.label for row in column.rows if len(row.values["zsl"]) < len(row.seeds)]
+    if means_only:
+        lines.append(f"no spread over all seeds, since a record gives only their mean: {', '.join(means_only)}")
+    return lines
+
+
+def _scores(rows: tuple[reports.Row, ...]) -> pages.Table:
+    shown = {**_AS_SCORED, **_CALIBRATED}
+    several = len(_by_protocol(rows)) > 1
+    header = ["method", *(["protocol"] if several else []), "seeds", *shown.values(), "gamma"]
+    cells = []
+    for row in rows:
+        gamma = row.values["gamma"]
+        spread = f" ± {gamma.std(ddof=1):.2f}" if len(gamma) > 1 else ""
+        line = [row.label, *([_protocol(row)] if several else []), str(len(row.seeds))]
+        cells.append((*line, *(_spread(row.values[metric]) for metric in shown), f"{gamma.mean():.2f}{spread}"))
+    best, first = set(), header.index("ZSL")
+    for group in _by_protocol(rows):
+        if len(group) > 1:
+            for column, metric in enumerate(shown):
+                winner = max(group, key=lambda row, metric=metric: row.values[metric].mean())
+                best.add((rows.index(winner), first + column))
+    return pages.Table(tuple(header), tuple(cells), frozenset(best))
+
+
+def _intervals(rows: tuple[reports.Row, ...]) -> pages.Table:
+    shown = {name: label for name, label in _AS_SCORED.items() if name != "ausuc"}
+    cells = tuple(
+        (row.label, *("{:.1f} to {:.1f}".format(*(100 * x for x in reports.interval(row, name))) for name in shown))
+        for row in rows
+    )
+    return pages.Table(("method", *shown.values()), cells)
+
+
+def _matches(column: reports.Column, row: reports.Row) -> list[published.Match]:
+    return published.beside(row.method, column.dataset, row.setting, row.selected_on)
+
+
+def _published(column: reports.Column) -> list[pages.Block]:
+    heading = pages.Heading(3, "Published results")
+    if column.dataset.get("benchmark") is None:
+        text = f"None stands beside these: by its counts, {column.dataset['name']} is no published benchmark."
+        return [heading, pages.Paragraph(text)]
+    cells, marks = [], []
+    for row in column.rows:
+        for match in _matches(column, row):
+            ours = [f"{100 * row.values[name].mean():.1f}" for name in ("zsl", "unseen", "seen", "harmonic")]
+            theirs = _with_checks(match.row)
+            said = [*match.differs, *(f"not verified: {line}" for line in match.unverified)]
+            said += [match.row.note] if match.row.note else []
+            new = [line for line in said if line not in marks]
+            marks += new
+            numbers = " ".join(f"[{marks.index(line) + 1}]" for line in said)
+            name = f"{row.label} / {match.row.method}, {published.sources()[match.row.source]['label']}"
+            cells.append(
+                (name, *itertools.chain(*zip(ours, theirs)), "no" if match.differs else "as far as verified", numbers)
+            )
+    if not cells:
+        return [heading, pages.Paragraph("None of these methods is in the published tables.")]
+    names = itertools.chain(*((f"{n} ours", f"{n} published") for n in ("ZSL", "U", "S", "H")))
+    return [
+        heading,
+        pages.Table(("ours / published", *names, "same protocol", "marks"), tuple(cells)),
+        pages.Bullets(tuple(f"[{number}] {line}" for number, line in enumerate(marks, start=1))),
+    ]
+
+
+def _with_checks(row: published.Published) -> list[str]:
+    """Figures of a published row; those that were never compared with a second source carry a question mark."""
+    result = []
+    for name in ("zsl", "unseen", "seen", "harmonic"):
+        value, checked = getattr(row, name), row.zsl_checked if name == "zsl" else row.gzsl_checked
+        result.append("" if value is None else f"{value:.1f}{'' if checked else '?'}")
+    return result
+
+
+def _sources(matches: list[published.Match]) -> list[pages.Block]:
+    lines = []
+    for name, source in published.sources().items():
+        if any(match.row.source == name for match in matches):
+            lines.append(f"{source['label']}: {source['reference']}. {source['protocol']}. {source['provenance']}.")
+    lines.append("A published figure with a question mark was not compared with a second source.")
+    return [pages.Heading(2, "Sources of the published results"), pages.Bullets(tuple(lines))]
+
+
+def _survival() -> str:
+    return (
+        "The best row against each other one. A difference survives if it holds over seeds (Student's t) and over test "
+        "images (bootstrap within classes, the images of each method drawn on their own), at 95 % for all comparisons "
+        "of a line together. What cannot be judged, with one seed or without counts, is said."
+    )
+
+
+def _verdicts(rows: list[reports.Row], several: bool) -> list[str]:
+    lines = []
+    for metric, name in _COMPARED.items():
+        found = comparisons.with_the_best(rows, metric)
+        if found:
+            best = found[0].best
+            where = f"{name}, {_protocol(best)}" if several else name
+            head = f"{where}: {best.label} is best ({100 * best.values[metric].mean():.1f})."
+            lines.append(" ".join([head, *map(_verdict, found)]))
+    return lines
+
+
+def _verdict(comparison: comparisons.Comparison) -> str:
+    head = f"{100 * comparison.difference:+.1f} on {comparison.other.label}"
+    verdict = {True: "survives", False: "does not survive", None: "cannot be judged"}[comparison.survives]
+    reasons = ["one seed" if comparison.p_value is None else f"p = {comparison.p_value:.2g} over seeds"]
+    if comparison.interval is None:
+        reasons.append("no counts over images")
+    else:
+        low, high = (100 * x for x in comparison.interval)
+        reasons.append(f"{low:+.1f} to {high:+.1f} over images")
+    return f"{head} {verdict} ({', '.join(reasons)})."
+
+
+def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:
+    cells = []
+    for row in rows:
+        contents = [record.content for record in row.records]
+        seconds = [content["timing"]["train_s"] for content in contents if "timing" in content]
+        knobs = ", ".join(f"{name} {value}" for name, value in reports.knobs(row).items())
+        cells.append(
+            (
+                row.label,
+                knobs,
+                _listed(row.seeds),
+                _listed(content["selection"].get("epochs", "") for content in contents),
+                f"{np.mean(seconds):.1f}" if seconds else "",
+                "; ".join(sorted({content.get("device", "unknown") for content in contents})),
+                _listed(record.name for record in row.records),
+            )
+        )
+    header = ("method", "knobs", "seeds", "epochs", "seconds a run", "device", "folders")
+    return pages.Table(header, tuple(cells), left=frozenset({0, 1, 2, 3, 5, 6}))
+
+
+def _pictures(rows: tuple[reports.Row, ...]) -> list[pages.Block]:
+    """The picture of each row's first seed."""
+    found = [(row, row.records[0].path.with_name("story.png")) for row in rows]
+    return [pages.Picture(path, f"{row.label}, seed {row.seeds[0]}") for row, path in found if path.is_file()]
+
+
+def _by_protocol(rows: tuple[reports.Row, ...]) -> list[list[reports.Row]]:
+    ordered = sorted(rows, key=lambda row: row.protocol)
+    return [list(group) for _, group in itertools.groupby(ordered, key=lambda row: row.protocol)]
+
+
+def _protocol(row: reports.Row) -> str:
+    by = f" by {row.selected_by}" if row.selected_by else ""
+    return f"{row.setting}, chosen on {row.selected_on}{by}"
+
+
+def _spread(values: np.ndarray) -> str:
+    spread = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{100 * values.mean():.1f}{spread}"
+
+
+def _listed(values) -> str:
+    return " ".join(map(str, values))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
