@@ -47,14 +47,13 @@ def public(module: ModuleType) -> list[Callable]:
 
 def family(module: ModuleType) -> str:
     name = module.__name__.rpartition(".")[2]
-    rows = [row(fn, f"../zsl_jax/losses/{name}.py") for fn in public(module)]
-    summary = paragraphs(module)[0]
-    head = f"## {name.replace('_', ' ').capitalize()}\n\n{summary}\n"
-    return "\n".join([head, "| Loss | Formula | Use when | Paper |", "|---|---|---|---|", *rows, ""])
+    head = f"## [{name.replace('_', ' ')}](../zsl_jax/losses/{name}.py)\n\n{paragraphs(module)[0]}\n"
+    table = "| Loss | Formula | Use when | Paper |", "|---|---|---|---|", *map(row, public(module))
+    return "\n".join([head, *table, ""])
 
 
-def row(fn: Callable, source: str) -> str:
-    cells = f"[`{fn.__name__}`]({source})", formula(fn), section(fn, "Use when:"), section(fn, "Reference:", default="")
+def row(fn: Callable) -> str:
+    cells = f"`{fn.__name__}`", formula(fn), section(fn, "Use when:"), section(fn, "Reference:", default="")
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

@@ -53,9 +53,11 @@ def test_formulas_are_read_in_both_forms():
 
         Use when: always, a | b
         too.
+
+        Reference: nobody.
         """
 
     assert maker["formula"](inline) == "`loss = |a| + b`; the rest is prose."
     assert maker["formula"](block) == "With `v` of the scores:<br>`loss = v (0 where v < 0)`<br>`v = a + b`"
     assert maker["section"](block, "Use when:") == "always, a | b too."
-    assert r"| always, a \| b too. |" in maker["row"](block, "x.py")
+    assert r"| always, a \| b too. | nobody. |" in maker["row"](block)

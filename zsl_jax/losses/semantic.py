@@ -74,7 +74,7 @@ def semantic_regularized_similarity(
 ) -> jax.Array:
     """Squared distance of generated class means from a band around the similarities of the descriptions.
 
-    `loss_c = mean_{j in neighbors(c)} max(0, m_cj - (delta_cj + upper))^2 + max(0, (delta_cj - lower) - m_cj)^2`
+    `loss_c = mean_{j in neighbors(c)} [max(0, m_cj - delta_cj - upper)^2 + max(0, delta_cj - lower - m_cj)^2]`
 
     Use when: a generator makes features of classes without images and only the seen classes have real centroids.
 

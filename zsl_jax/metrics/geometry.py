@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
+from zsl_jax.losses import redundancy
 from zsl_jax.metrics import ranking
 
 __all__: Sequence[str] = (
@@ -40,14 +41,11 @@ def alignment(a: ArrayLike, b: ArrayLike, *, power: ArrayLike = 2.0, where: Arra
     >>> print(alignment(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0]])))
     2.0
 
-    Reference: Wang, Isola, 2020; Moon, Kim, Choi, BMVC 2022.
+    Reference: Wang, Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+    Hypersphere", ICML 2020.
     """
-    arguments.check_same_shape(2, a=a, b=b)
-    squared = jnp.sum((arguments.as_float(a) - arguments.as_float(b)) ** 2, axis=1)
-    counts = arguments.mask_like(where, squared.shape) & (squared > 0)
-    distance = jnp.where(counts, squared, 1.0) ** (arguments.as_float(power) / 2)
-    total = jnp.maximum(jnp.sum(arguments.mask_like(where, squared.shape)), 1)
-    return jnp.sum(jnp.where(counts, distance, 0.0)) / total
+    distances = redundancy.alignment(a, b, power=power, where=where)
+    return jnp.sum(distances) / jnp.maximum(jnp.sum(arguments.mask_like(where, distances.shape)), 1)
 
 
 def uniformity(embeddings: ArrayLike, *, scale: ArrayLike = 2.0, where: ArrayLike | None = None) -> jax.Array:
@@ -61,7 +59,7 @@ def uniformity(embeddings: ArrayLike, *, scale: ArrayLike = 2.0, where: ArrayLik
       where: `[N]` bool, the examples that count.
 
     Returns:
-      A float32 scalar, at most 0; 0 with fewer than two examples. 256 rows at a time, so never `N x N` numbers at once.
+      A float32 scalar, at most 0; 0 with fewer than two examples. The `N x N` matrix is never held at once.
 
     Raises:
       ValueError: not a matrix.
@@ -70,24 +68,10 @@ def uniformity(embeddings: ArrayLike, *, scale: ArrayLike = 2.0, where: ArrayLik
     >>> print(uniformity(jnp.array([[1.0, 0.0], [-1.0, 0.0]])))
     -8.0
 
-    Reference: Wang, Isola, 2020; Moon, Kim, Choi, BMVC 2022.
+    Reference: Wang, Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
+    Hypersphere", ICML 2020.
     """
-    arguments.check_same_shape(2, embeddings=embeddings)
-    z, scale = arguments.as_float(embeddings), arguments.as_float(scale)
-    counts = arguments.mask_like(where, z.shape[:1])
-    rows, norms = jnp.arange(len(z)), jnp.sum(z**2, axis=1)
-
-    def row(i: jax.Array) -> jax.Array:
-        exponent = -scale * jnp.maximum(norms + norms[i] - 2 * (z @ z[i]), 0.0)
-        others = counts & (rows != i)
-        # No other example: a finite stand-in, dropped below.
-        return jax.nn.logsumexp(jnp.where(others | ~jnp.any(others), exponent, -jnp.inf))
-
-    number = jnp.sum(counts)
-    enough = number > 1
-    sums = jnp.where(counts | ~enough, jax.lax.map(row, rows, batch_size=256), -jnp.inf)
-    pairs = jnp.where(enough, number * (number - 1), 1).astype(jnp.float32)
-    return jnp.where(enough, jax.nn.logsumexp(sums) - jnp.log(pairs), 0.0)
+    return redundancy.uniformity(embeddings, scale=scale, where=where)
 
 
 def matrix_entropy(embeddings: ArrayLike, *, order: ArrayLike = 1.0, where: ArrayLike | None = None) -> jax.Array:
