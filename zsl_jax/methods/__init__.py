@@ -3,21 +3,52 @@
 from collections.abc import Callable
 
 from zsl_jax import errors
+from zsl_jax.methods.ale_learned import ale_learned
+from zsl_jax.methods.ale_sgd import ale_sgd
+from zsl_jax.methods.any_shot import any_shot
+from zsl_jax.methods.attribute_prediction import dap, iap
 from zsl_jax.methods.base import Method
 from zsl_jax.methods.bilinear import ale, bilinear, devise, sje, softmax
 from zsl_jax.methods.closed_form import Sums, from_sums
+from zsl_jax.methods.cmt import cmt, cmt_novelty
+from zsl_jax.methods.conse import conse
+from zsl_jax.methods.dem import dem
 from zsl_jax.methods.eszsl import eszsl
+from zsl_jax.methods.gfzsl import gfzsl
 from zsl_jax.methods.gradient import GradientState, by_gradient
+from zsl_jax.methods.latem import latem
 from zsl_jax.methods.normalization import SCALINGS, normalized
+from zsl_jax.methods.psr import psr
+from zsl_jax.methods.ridge import ridge
+from zsl_jax.methods.sae import sae
+from zsl_jax.methods.semantic_consistency import semantic_consistency
 from zsl_jax.methods.shifted import shifted_solve
 from zsl_jax.methods.span import SpanState, in_class_span
+from zsl_jax.methods.sse import sse
+from zsl_jax.methods.sync import sync
 
 METHODS: dict[str, Callable[..., Method]] = {
     "ale": ale,
+    "ale_sgd": ale_sgd,
+    "ale_learned": ale_learned,
     "devise": devise,
     "sje": sje,
     "softmax": softmax,
+    "cmt": cmt,
+    "cmt_novelty": cmt_novelty,
+    "dem": dem,
+    "latem": latem,
+    "psr": psr,
+    "semantic_consistency": semantic_consistency,
     "eszsl": eszsl,
+    "ridge": ridge,
+    "sae": sae,
+    "gfzsl": gfzsl,
+    "dap": dap,
+    "iap": iap,
+    "conse": conse,
+    "sync": sync,
+    "sse": sse,
 }
 
 
@@ -36,15 +67,32 @@ __all__ = [
     "SpanState",
     "Sums",
     "ale",
+    "ale_learned",
+    "ale_sgd",
+    "any_shot",
     "bilinear",
     "by_gradient",
+    "cmt",
+    "cmt_novelty",
+    "conse",
+    "dap",
+    "dem",
     "devise",
     "eszsl",
     "factory",
     "from_sums",
+    "gfzsl",
+    "iap",
     "in_class_span",
+    "latem",
     "normalized",
+    "psr",
+    "ridge",
+    "sae",
+    "semantic_consistency",
     "shifted_solve",
     "sje",
     "softmax",
+    "sse",
+    "sync",
 ]

@@ -1,0 +1,71 @@
+"""ALE in its full form: the descriptions of the classes that have images are learned too, held to the given ones.
+
+    R(W, Phi) + (mu / 2) ||Phi - Phi_A||^2
+
+With no image of a class its description stays as given: zero-shot learning. With a few it may move: few-shot learning.
+With many, and mu small, the description is what the images make it: ordinary learning.
+"""
+
+import jax.numpy as jnp
+import optax
+
+from zsl_jax import losses, similarity
+from zsl_jax.methods import base, distances, gradient, span
+
+# Squared distance, relative to their squared lengths, below which two descriptions are the same but for rounding.
+_SAME = 1e-6
+
+
+def ale_learned(
+    *, attachment: float = 0.1, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9
+) -> base.Method:
+    """Attribute Label Embedding with learned descriptions of the classes that have training images.
+
+        l(x, y) = (beta_R / R) sum_{c != y} [m + x^T W (phi_c - phi_y)]_+ + (mu / 2) ||Phi - Phi_A||^2
+
+    Both W and Phi `[C, A]` are trained by the same gradient descent, from W = 0 and Phi = Phi_A, the descriptions as
+    given. A class of a table is scored by its learned description where its given one is that of a training class, and
+    by its given one otherwise. Training classes with the same description share the mean of what was learned. Descent
+    is stable only while learning_rate * attachment < 2 (1 + momentum); with a high attachment it is plain `ale`.
+
+    Args:
+      attachment: mu >= 0, the pull of learned descriptions to the given ones.
+      margin: m > 0, in units of the score.
+      learning_rate: of gradient descent, > 0.
+      momentum: of gradient descent, in [0, 1).
+
+    Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
+    """
+
+    def init_params(key, batch, classes):
+        del key
+        given = jnp.asarray(classes.embedding)
+        return {"weights": jnp.zeros((batch.inputs.shape[-1], given.shape[-1])), "shift": jnp.zeros_like(given)}
+
+    def loss(params, batch, classes, key):
+        del key
+        learned = jnp.asarray(classes.embedding) + params["shift"]
+        ranking = losses.warp(
+            similarity.bilinear(batch.inputs, learned, params["weights"]), batch.labels, margin=margin
+        )
+        return ranking + attachment / 2 * jnp.sum(params["shift"] ** 2)
+
+    trained = gradient.by_gradient(
+        init_params=init_params, loss=loss, scores=None, optimizer=optax.sgd(learning_rate, momentum=momentum)
+    )
+
+    def init(key, batch, classes):
+        return {"given": jnp.asarray(classes.embedding), "trained": trained.init(key, batch, classes)}
+
+    def update(state, batch, classes, key):
+        inner, metrics = trained.update(state["trained"], batch, classes, key)
+        return state | {"trained": inner}, metrics
+
+    def scores(state, inputs, classes):
+        params, given = state["trained"].params, jnp.asarray(classes.embedding)
+        lengths = jnp.sum(given**2, axis=1)[:, None] + jnp.sum(state["given"] ** 2, axis=1)[None, :]
+        is_same = distances.squared_distances(given, state["given"]) <= _SAME * lengths
+        share = is_same / jnp.maximum(jnp.sum(is_same, axis=1, keepdims=True), 1)
+        return similarity.bilinear(inputs, given + share @ params["shift"], params["weights"])
+
+    return span.in_class_span(base.Method(init=init, update=update, scores=scores))

@@ -1,0 +1,42 @@
+"""ALE as it was published: stochastic gradient descent that takes one image a step."""
+
+import jax.numpy as jnp
+
+from zsl_jax import losses, similarity
+from zsl_jax.methods import base
+
+
+def ale_sgd(*, margin: float = 1.0, learning_rate: float = 0.01) -> base.Method:
+    """Attribute Label Embedding by steps of one image, without momentum; a batch is that many steps.
+
+        W <- W - eta * gradient of l(x_n, y_n) in W, one n after the other; l as in `ale`
+
+    The steps of a batch are taken together by `losses.warp_sgd`, which ends at the weights of the loop. The size of the
+    batch changes the speed alone, and so does the number of devices.
+
+    Args:
+      margin: m > 0, in units of the score; only learning_rate / margin matters.
+      learning_rate: eta > 0.
+
+    Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
+    """
+
+    def init(key, batch, classes):
+        del key
+        return jnp.zeros((batch.inputs.shape[-1], classes.embedding.shape[-1]))
+
+    def update(weights, batch, classes, key):
+        del key
+        # A label that is no class has loss 0: rows that only fill up the batch take no step.
+        labels = jnp.where(batch.where, batch.labels, -1)
+        loss = losses.warp(similarity.bilinear(batch.inputs, classes.embedding, weights), labels, margin=margin)
+        stepped = losses.warp_sgd(
+            weights, batch.inputs, labels, classes.embedding, learning_rate=learning_rate, margin=margin
+        )
+        return stepped, {"loss": jnp.sum(loss) / jnp.maximum(jnp.sum(batch.where), 1)}
+
+    return base.Method(
+        init=init,
+        update=update,
+        scores=lambda weights, inputs, classes: similarity.bilinear(inputs, classes.embedding, weights),
+    )
