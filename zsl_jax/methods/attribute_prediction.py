@@ -1,0 +1,116 @@
+"""DAP and IAP: the probabilities of single attributes, and the class whose attributes they make most likely.
+
+    dap    a logistic classifier for every attribute                         p(a_k | x)
+    iap    a softmax classifier of the seen classes, then their attributes   p(a_k | x) = sum_s p(s | x) a_sk
+
+Both take attributes as there or not. Descriptions with values in between are cut at the mean of the attribute over the
+seen classes, or at one mean of the whole table.
+
+Reference: Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object Categorization",
+TPAMI 2014.
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from zsl_jax import errors, losses
+from zsl_jax.methods import base, seen_classes
+
+CUTS = {
+    "attribute": lambda seen: jnp.mean(seen, axis=0),
+    "table": lambda seen: jnp.broadcast_to(jnp.mean(seen), seen.shape[1:]),
+}
+
+
+def dap(*, learning_rate: float = 10.0, momentum: float = 0.9, cut: str = "attribute") -> base.Method:
+    """Direct attribute prediction: one logistic classifier an attribute, trained on the attributes of the classes.
+
+    Args:
+      learning_rate: of gradient descent, > 0.
+      momentum: of gradient descent, in [0, 1).
+      cut: where descriptions are cut: at the mean of each `attribute`, or of the whole `table`.
+
+    Raises:
+      UserError: an unknown cut.
+    """
+    binary = _binary(cut)
+
+    def loss(logits, labels, classes):
+        seen = jnp.asarray(classes.embedding)
+        return losses.multilabel_bce(logits, binary(seen, seen)[labels])
+
+    def scores(logits, seen, attributes):
+        log_there, log_absent = jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)
+        return attribute_log_posterior(log_there, log_absent, binary(attributes, seen), _prior(binary(seen, seen)))
+
+    classifier = seen_classes.linear(
+        lambda classes: classes.embedding.shape[-1], loss, optax.sgd(learning_rate, momentum=momentum)
+    )
+    return seen_classes.keep_seen(classifier, scores)
+
+
+def iap(
+    *, learning_rate: float = 10.0, momentum: float = 0.9, smoothing: float = 0.05, cut: str = "attribute"
+) -> base.Method:
+    """Indirect attribute prediction: the seen classes' probabilities, summed over those that have an attribute.
+
+    Args:
+      learning_rate: of gradient descent, > 0.
+      momentum: of gradient descent, in [0, 1).
+      smoothing: share of the attribute's prior in its probability, in (0, 1); keeps the logarithms finite.
+      cut: where descriptions are cut: at the mean of each `attribute`, or of the whole `table`.
+
+    Raises:
+      UserError: an unknown cut.
+    """
+    binary = _binary(cut)
+
+    def scores(logits, seen, attributes):
+        has = binary(seen, seen)
+        prior = _prior(has)
+        there = (1 - smoothing) * jax.nn.softmax(logits) @ has + smoothing * prior[None, :]
+        return attribute_log_posterior(jnp.log(there), jnp.log1p(-there), binary(attributes, seen), prior)
+
+    classifier = seen_classes.seen_softmax(optax.sgd(learning_rate, momentum=momentum))
+    return seen_classes.keep_seen(classifier, scores)
+
+
+def attribute_log_posterior(
+    log_there: ArrayLike, log_absent: ArrayLike, binary_attributes: ArrayLike, prior: ArrayLike
+) -> jax.Array:
+    """Log-probability of each class, up to a constant an image, from independent attributes.
+
+    `scores[b, c] = sum_k a_ck log(p_bk / p_k) + (1 - a_ck) log((1 - p_bk) / (1 - p_k))`
+
+    Args:
+      log_there: `[B, A]`, log p_bk: that attribute k is there.
+      log_absent: `[B, A]`, log(1 - p_bk).
+      binary_attributes: `[C, A]`, 0 or 1.
+      prior: `[A]` in (0, 1), p_k.
+
+    Returns:
+      `[B, C]` scores, float32.
+
+    >>> import jax.numpy as jnp
+    >>> there = jnp.array([[0.5, 0.9]])
+    >>> has, prior = jnp.array([[1, 1], [0, 0]]), jnp.full(2, 0.5)
+    >>> print(attribute_log_posterior(jnp.log(there), jnp.log(1 - there), has, prior).round(3))
+    [[ 0.588 -1.609]]
+    """
+    has, prior = jnp.asarray(binary_attributes, jnp.float32), jnp.asarray(prior, jnp.float32)
+    there, absent = log_there - jnp.log(prior)[None, :], log_absent - jnp.log1p(-prior)[None, :]
+    return there @ has.T + absent @ (1 - has).T
+
+
+def _binary(cut: str):
+    """Returns `(attributes [C, A], seen [S, A]) -> [C, A]` of 0 and 1."""
+    if cut not in CUTS:
+        raise errors.unknown("cut", cut, CUTS)
+    return lambda attributes, seen: (attributes > CUTS[cut](seen)[None, :]).astype(jnp.float32)
+
+
+def _prior(binary_seen: jax.Array) -> jax.Array:
+    """The share of the seen classes that have an attribute, as if half a class more had it and half a class had not."""
+    return (jnp.sum(binary_seen, axis=0) + 0.5) / (len(binary_seen) + 1)

@@ -1,0 +1,69 @@
+"""SAE: a linear map to the class descriptions whose transpose maps back, by a Sylvester equation."""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import errors, similarity
+from zsl_jax.methods import base, closed_form
+
+DIRECTIONS = {
+    "to_attributes": lambda weights, inputs, attributes: similarity.cosine(inputs @ weights.T, attributes),
+    "to_features": lambda weights, inputs, attributes: similarity.cosine(inputs, attributes @ weights),
+}
+
+
+def sae(*, encoder_weight: float = 1.0, direction: str = "to_features") -> base.Method:
+    """Semantic autoencoder: W `[A, F]` that encodes features X as descriptions S, tied to the decoder W^T.
+
+        min_W ||X - W^T S||^2 + lambda ||W X - S||^2,    X [F, N],  S [A, N]
+        S S^T W + lambda W X X^T = (1 + lambda) S X^T
+
+    Args:
+      encoder_weight: lambda > 0.
+      direction: `to_attributes` scores cos(W x, phi_c), `to_features` scores cos(x, W^T phi_c).
+
+    Raises:
+      UserError: an unknown direction.
+
+    Reference: Kodirov, Xiang, Gong, "Semantic Autoencoder for Zero-Shot Learning", CVPR 2017.
+    """
+    if direction not in DIRECTIONS:
+        raise errors.unknown("direction", direction, DIRECTIONS)
+
+    def solve(sums, attributes):
+        semantic_gram = (attributes * sums.counts[:, None]).T @ attributes
+        targets = (1 + encoder_weight) * attributes.T @ sums.features
+        return sylvester(semantic_gram, sums.gram, targets, weight=encoder_weight)
+
+    def scores(weights, inputs, classes):
+        return DIRECTIONS[direction](weights, inputs, classes.embedding)
+
+    return closed_form.from_sums(solve=solve, scores=scores)
+
+
+def sylvester(left: ArrayLike, right: ArrayLike, targets: ArrayLike, *, weight: ArrayLike = 1.0) -> jax.Array:
+    """Returns W with `left W + weight W right = targets`, from an eigendecomposition of each of the matrices.
+
+    With `left = U a U^T` and `right = V b V^T`: `W = U ((U^T targets V)_ij / (a_i + weight b_j)) V^T`. Under `jax.vmap`
+    over the weight alone, all solutions share the two eigendecompositions. Where both matrices are singular, sums of
+    eigenvalues below four float32 roundings of the traces are taken as that much.
+
+    Args:
+      left: `[A, A]`, symmetric, no negative eigenvalue.
+      right: `[F, F]`, alike.
+      targets: `[A, F]`.
+      weight: scalar, > 0.
+
+    Returns:
+      `[A, F]`, float32.
+
+    >>> import jax.numpy as jnp
+    >>> print(sylvester(jnp.eye(1), jnp.diag(jnp.array([1.0, 3.0])), jnp.array([[2.0, 8.0]])))
+    [[1. 2.]]
+    """
+    left, right, targets = (jnp.asarray(x, jnp.float32) for x in (left, right, targets))
+    (a, u), (b, v) = jnp.linalg.eigh(left), jnp.linalg.eigh(right)
+    smallest = 4 * jnp.finfo(jnp.float32).eps * (jnp.trace(left) + weight * jnp.trace(right))
+    sums = jnp.maximum(a, 0)[:, None] + weight * jnp.maximum(b, 0)[None, :]
+    return u @ ((u.T @ targets @ v) / jnp.maximum(sums, smallest)) @ v.T
