@@ -13,6 +13,7 @@ from zsl_jax.losses.attributes import *  # noqa: F403
 from zsl_jax.losses.conditional import *  # noqa: F403
 from zsl_jax.losses.contrastive import *  # noqa: F403
 from zsl_jax.losses.divergences import *  # noqa: F403
+from zsl_jax.losses.entailment import *  # noqa: F403
 from zsl_jax.losses.evidential import *  # noqa: F403
 from zsl_jax.losses.margin_softmax import *  # noqa: F403
 from zsl_jax.losses.multilabel import *  # noqa: F403

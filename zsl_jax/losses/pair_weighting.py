@@ -27,7 +27,7 @@ def circle(
     scale: ArrayLike = 80.0,
     where: ArrayLike | None = None,
 ) -> jax.Array:
-    """Softplus of the similarities to negatives against those to positives, each weighted by its distance from its goal.
+    """Softplus of the similarities to negatives against those to positives, each weighted by how wrong it is.
 
     With the weights `a_p = max(0, 1 + m - s_p)` and `a_n = max(0, s_n + m)`, constant to the gradient::
 

@@ -17,6 +17,7 @@ from jax.typing import ArrayLike
 
 from zsl_jax import arguments
 from zsl_jax.losses import in_batch, pairwise, sorted_pairs
+from zsl_jax.similarity import euclidean
 
 __all__: Sequence[str] = (
     "batch_all_triplet",
@@ -258,13 +259,7 @@ def _distance_difference(
 
 
 def _distance(x: jax.Array, y: jax.Array) -> jax.Array:
-    return _root(jnp.sum((x - y) ** 2, axis=-1))
-
-
-def _root(squared: jax.Array) -> jax.Array:
-    """Square root with derivative 0 at 0 (and below, where rounding led)."""
-    is_positive = squared > 0
-    return jnp.where(is_positive, jnp.sqrt(jnp.where(is_positive, squared, 1.0)), 0.0)
+    return euclidean.safe_sqrt(jnp.sum((x - y) ** 2, axis=-1))
 
 
 def _sides(
@@ -325,7 +320,7 @@ def _mined(
     def one(row):
         point = row.embeddings - middle
         is_positive, is_negative = _pairs(row, columns)
-        distances = _root(squares + jnp.sum(point**2) - 2.0 * points @ point)
+        distances = euclidean.safe_sqrt(squares + jnp.sum(point**2) - 2.0 * points @ point)
         has_both = jnp.any(is_positive) & jnp.any(is_negative)
         return jnp.where(has_both, loss(distances, is_positive, is_negative, margin), 0.0)
 

@@ -1,0 +1,207 @@
+"""Similarities of sets: an image as a set of regions or patches, a class as a set of parts, prompts or words.
+
+`image_sets [B, M, D]` and `class_sets [C, N, D]` with masks for the elements that only fill up the arrays. A set
+without elements scores 0 with everything. The arrays over all pairs of elements, `B * M * C * N`, are made for a few
+images at a time where they are large, and made again for the gradient.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+from zsl_jax.similarity import euclidean, products
+
+__all__: Sequence[str] = ("late_interaction", "optimal_transport", "sinkhorn")
+
+KEPT_BYTES = 64 * 2**20
+BLOCK_BYTES = 8 * 2**20
+
+
+def late_interaction(
+    image_sets: ArrayLike,
+    class_sets: ArrayLike,
+    *,
+    image_where: ArrayLike | None = None,
+    class_where: ArrayLike | None = None,
+) -> jax.Array:
+    """Sum over the elements of an image of the best match of each among the elements of a class.
+
+    `scores[b, c] = sum_m max_n x_bm . y_cn`
+
+    It is not symmetric: the elements of the first set must all be matched, those of the second need not be.
+
+    Args:
+      image_sets: `[B, M, D]`.
+      class_sets: `[C, N, D]`.
+      image_where: bool, broadcastable to `[B, M]`: the elements that are there.
+      class_where: bool, broadcastable to `[C, N]`: the elements that are there.
+
+    Returns:
+      `[B, C]` scores, float32.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> image_sets = jnp.array([[[1.0, 0.0], [0.0, 1.0]]])
+    >>> print(late_interaction(image_sets, jnp.array([[[2.0, 0.0], [0.0, 3.0]], [[1.0, 1.0], [-1.0, 0.0]]])))
+    [[5. 2.]]
+
+    Reference: Khattab, Zaharia, "ColBERT: Efficient and Effective Passage Search via Contextualized Late Interaction
+    over BERT", SIGIR 2020.
+    """
+    image_where, class_where = _masks(image_sets, class_sets, image_where, class_where)
+    is_element = image_where[:, :, None] & jnp.any(class_where, axis=1)[None, None, :]
+
+    def one(image):
+        elements, is_element = image
+        similarities = products.einsum("md,cnd->mcn", elements, class_sets)
+        best = jnp.max(jnp.where(class_where[None], similarities, -jnp.inf), axis=2)
+        return jnp.sum(jnp.where(is_element, best, 0.0), axis=0)
+
+    return _map_images(one, (jnp.asarray(image_sets), is_element), _pair_bytes(image_sets, class_sets))
+
+
+def optimal_transport(
+    image_sets: ArrayLike,
+    class_sets: ArrayLike,
+    *,
+    epsilon: ArrayLike = 0.1,
+    iterations: int = 50,
+    image_where: ArrayLike | None = None,
+    class_where: ArrayLike | None = None,
+) -> jax.Array:
+    """Negative cost of moving the elements of an image onto those of a class, each set spread evenly over its elements.
+
+    `scores[b, c] = -sum_mn P_mn ||x_bm - y_cn||^2` with the plan P that `sinkhorn` finds for these costs
+
+    For unit vectors the cost is `2 - 2 cos`. The gradient is that of the score itself, through the iterations.
+
+    Args:
+      image_sets: `[B, M, D]`.
+      class_sets: `[C, N, D]`.
+      epsilon: scalar > 0, smoothing of the plan in units of the cost; small values need more iterations.
+      iterations: number of Sinkhorn updates, fixed.
+      image_where: bool, broadcastable to `[B, M]`: the elements that are there.
+      class_where: bool, broadcastable to `[C, N]`: the elements that are there.
+
+    Returns:
+      `[B, C]` scores, at most 0, float32.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> image_sets, class_sets = jnp.array([[[0.0], [4.0]]]), jnp.array([[[5.0], [1.0]], [[4.0], [2.0]]])
+    >>> print(optimal_transport(image_sets, class_sets).round(3))
+    [[-1. -2.]]
+
+    Reference: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013.
+    """
+    image_where, class_where = _masks(image_sets, class_sets, image_where, class_where)
+    class_sets = arguments.as_float(class_sets)
+
+    def one_pair(elements, is_element, others, is_other):
+        others = jnp.where(is_other[:, None], others, 0.0)
+        costs = -euclidean.negative_squared_euclidean(elements, others)
+        shares = (mask / jnp.maximum(jnp.sum(mask), 1) for mask in (is_element, is_other))
+        return -jnp.sum(sinkhorn(costs, *shares, epsilon=epsilon, iterations=iterations) * costs)
+
+    def one(image):
+        elements, is_element = image
+        elements = jnp.where(is_element[:, None], elements, 0.0)
+        return jax.vmap(one_pair, in_axes=(None, None, 0, 0))(elements, is_element, class_sets, class_where)
+
+    images = arguments.as_float(image_sets), image_where
+    return _map_images(one, images, _pair_bytes(image_sets, class_sets) * (2 + iterations))
+
+
+def sinkhorn(
+    costs: ArrayLike,
+    row_shares: ArrayLike | None = None,
+    column_shares: ArrayLike | None = None,
+    *,
+    epsilon: ArrayLike = 0.1,
+    iterations: int = 50,
+) -> jax.Array:
+    """Plan that moves one distribution onto another at the least cost, smoothed by its entropy.
+
+    `argmin_P sum_mn P_mn C_mn + epsilon sum_mn P_mn log P_mn`, the rows of P summing to a, its columns to b
+
+    In the log domain, so that no epsilon underflows. The last update makes the columns exact; the rows are off by what
+    a fixed number of iterations leaves.
+
+    Args:
+      costs: `[M, N]`, C.
+      row_shares: `[M]`, at least 0, summing to 1: a; None spreads evenly. A row with 0 gets nothing.
+      column_shares: `[N]`, likewise: b.
+      epsilon: scalar > 0, in units of the costs.
+      iterations: number of updates of both sides, fixed, at least 1.
+
+    Returns:
+      `[M, N]` plan, float32; all 0 where the shares of a side are all 0.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(sinkhorn(jnp.array([[0.0, 1.0], [1.0, 0.0]]), epsilon=0.05).round(3))
+    [[0.5 0. ]
+     [0.  0.5]]
+
+    Reference: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013.
+    """
+    costs = arguments.as_float(costs)
+    if costs.ndim != 2:
+        raise ValueError(f"costs must be [M, N], not {costs.shape}")
+    shares = [
+        jnp.full(size, 1.0 / size) if given is None else arguments.as_float(given)
+        for size, given in zip(costs.shape, (row_shares, column_shares))
+    ]
+    if (shares[0].shape, shares[1].shape) != ((costs.shape[0],), (costs.shape[1],)):
+        raise ValueError(
+            f"row_shares must be [M] and column_shares [N] for costs {costs.shape}, "
+            f"not {shares[0].shape} and {shares[1].shape}"
+        )
+    in_row, in_column = (share > 0 for share in shares)
+    is_pair = in_row[:, None] & in_column[None, :]
+    log_row, log_column = (jnp.log(jnp.where(share > 0, share, 1.0)) for share in shares)
+    # Pairs without a share get a cost so large that they drop out of every sum, yet finite: no gradient turns NaN.
+    log_kernel = jnp.where(is_pair, -costs / arguments.as_float(epsilon), -1e30)
+
+    def update(potentials, _):
+        _, column = potentials
+        row = log_row - jax.nn.logsumexp(log_kernel + column[None, :], axis=1)
+        row = jnp.where(in_row, row, 0.0)
+        column = log_column - jax.nn.logsumexp(log_kernel + row[:, None], axis=0)
+        return (row, jnp.where(in_column, column, 0.0)), None
+
+    (row, column), _ = jax.lax.scan(update, (jnp.zeros_like(log_row), jnp.zeros_like(log_column)), length=iterations)
+    return jnp.where(is_pair, jnp.exp(jnp.where(is_pair, log_kernel + row[:, None] + column[None, :], 0.0)), 0.0)
+
+
+def _masks(
+    image_sets: ArrayLike, class_sets: ArrayLike, image_where: ArrayLike | None, class_where: ArrayLike | None
+) -> tuple[jax.Array, jax.Array]:
+    images, classes = jnp.shape(image_sets), jnp.shape(class_sets)
+    if len(images) != 3 or len(classes) != 3 or images[2] != classes[2]:
+        raise ValueError(
+            f"image_sets must be [B, M, D] and class_sets [C, N, D] with the same D, not {images} and {classes}"
+        )
+    return arguments.mask_like(image_where, images[:2]), arguments.mask_like(class_where, classes[:2])
+
+
+def _pair_bytes(image_sets: ArrayLike, class_sets: ArrayLike) -> int:
+    """Size of an array over all pairs of an element of one image and one of any class."""
+    (_, elements, _), (classes, others, _) = jnp.shape(image_sets), jnp.shape(class_sets)
+    return 4 * elements * classes * others
+
+
+def _map_images(fn: Callable, images, image_bytes: int) -> jax.Array:
+    """`fn` of each image; a few images at a time, and again for the gradient, where all at once would be large."""
+    if images[0].shape[0] * image_bytes <= KEPT_BYTES:
+        return jax.vmap(fn)(images)
+    return jax.lax.map(jax.checkpoint(fn), images, batch_size=max(BLOCK_BYTES // image_bytes, 1))
