@@ -1,0 +1,125 @@
+"""Class embeddings from words: vectors of the words of a name, and TF-IDF of descriptions."""
+
+import gzip
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from zsl_jax import errors
+
+
+def words(name: str) -> list[str]:
+    """The words of a class name, in lower case; a number before a dot and all that is not a letter are left out.
+
+    >>> words("046.Black_footed_Albatross"), words("polar+bear"), words("Chuck-will's-widow")
+    (['black', 'footed', 'albatross'], ['polar', 'bear'], ['chuck', 'will', 's', 'widow'])
+    """
+    return re.findall(r"[^\W\d_]+", name.lower())
+
+
+def load_word_vectors(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    """Reads the vectors of some words from a text file as word2vec and GloVe write them.
+
+    A line is a word and its numbers, separated by blanks; the first line may be `COUNT WIDTH`. Words are compared in
+    lower case, and the first line that matches counts: such files are sorted by frequency. The rest of the file is
+    skipped, so that a file of millions of words needs no memory.
+
+    Args:
+      path: the file, plain or `.gz`.
+      wanted: words in lower case.
+
+    Returns:
+      Vectors `[D]`, float32, by word, of those that are there.
+
+    Raises:
+      UserError: a vector of another width than the one before it, or a number that is none.
+    """
+    wanted, found, width = set(wanted), {}, None
+    opened = gzip.open if os.fspath(path).endswith(".gz") else open
+    with opened(path, "rt", encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            word, _, rest = line.rstrip().partition(" ")
+            word = word.lower()
+            if word not in wanted or word in found or (number == 1 and len(rest.split()) == 1):
+                continue
+            fields = rest.split()
+            try:
+                vector = np.array(fields, np.float32)
+            except ValueError as error:
+                raise errors.UserError(f"{path}, line {number}: the vector of {word!r} is not all numbers") from error
+            if width is not None and len(vector) != width:
+                raise errors.UserError(
+                    f"{path}, line {number}: {word!r} has {len(vector)} numbers, the words before it {width}"
+                )
+            width = len(vector)
+            found[word] = vector
+    return found
+
+
+def word_embedding(
+    names: Sequence[str], vectors: Mapping[str, np.ndarray], *, ignored: Collection[str] = ()
+) -> np.ndarray:
+    """The mean of the vectors of the words of each class name.
+
+    Args:
+      names: of the classes; see `words` for what their words are.
+      vectors: `[D]` by word, as from `load_word_vectors`.
+      ignored: words to leave out, such as those that a first call names as missing.
+
+    Returns:
+      `[C, D]`, float32.
+
+    Raises:
+      UserError: words without a vector, all of them in one line, or a class of which no word is left.
+
+    >>> import numpy as np
+    >>> vectors = {"polar": np.array([1.0, 0.0]), "bear": np.array([0.0, 1.0])}
+    >>> print(word_embedding(["polar+bear", "bear"], vectors))
+    [[0.5 0.5]
+     [0.  1. ]]
+    """
+    split = {name: [word for word in words(name) if word not in ignored] for name in names}
+    missing = sorted({word for parts in split.values() for word in parts if word not in vectors})
+    if missing:
+        raise errors.UserError(f"no vector for {len(missing)} words: {', '.join(missing)}")
+    empty = [name for name, parts in split.items() if not parts]
+    if empty:
+        raise errors.UserError(f"no word is left of {len(empty)} class names: {', '.join(empty)}")
+    return np.stack([np.mean([vectors[word] for word in split[name]], axis=0) for name in names]).astype(np.float32)
+
+
+def tf_idf(texts: Sequence[str], *, is_seen: Sequence[bool] | None = None) -> np.ndarray:
+    """Which words the description of a class uses, each weighted by how few descriptions use it.
+
+    `(1 + log count) * (1 + log((1 + C) / (1 + number of texts with the word)))`
+
+    Rows have unit length; English stop words are left out.
+
+    Args:
+      texts: a description a class.
+      is_seen: `[C]` bool, the classes whose texts fix the vocabulary and the weights; None takes all, which lets the
+        texts of unseen classes take part. A word that no seen class uses could not be learned in any case.
+
+    Returns:
+      `[C, words]`, float32; a row of zeros for a text without a known word. Columns are in alphabetical order.
+
+    Raises:
+      UserError: a number of marks other than that of texts, or texts without any word.
+
+    >>> print(tf_idf(["a red apple", "a green apple"]).round(2))
+    [[0.58 0.   0.81]
+     [0.58 0.81 0.  ]]
+    """
+    from sklearn.feature_extraction import text  # half a second that only this function should cost
+
+    if is_seen is not None and len(is_seen) != len(texts):
+        raise errors.UserError(f"{len(texts)} texts need as many marks in is_seen, not {len(is_seen)}")
+    fitted_on = texts if is_seen is None else [t for t, seen in zip(texts, is_seen) if seen]
+    vectorizer = text.TfidfVectorizer(sublinear_tf=True, stop_words="english", dtype=np.float32)
+    try:
+        vectorizer.fit(fitted_on)
+    except ValueError as error:
+        raise errors.UserError(f"the {len(fitted_on)} texts hold no word to weigh") from error
+    return vectorizer.transform(texts).toarray()

@@ -1,0 +1,134 @@
+"""Class embeddings from a tree or a graph over classes."""
+
+import csv
+import os
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments, errors
+
+
+def ancestors(parents: ArrayLike) -> np.ndarray:
+    """Hierarchy label embedding: for every node of a tree, which nodes it descends from, itself included.
+
+    `ancestors[i, j] = 1 if j = i or j is an ancestor of i else 0`
+
+    Take the rows of the nodes that are classes. Classes share as many ones as they share ancestors; the column of a
+    class itself is its own.
+
+    Args:
+      parents: `[M]` int, the parent of each node, -1 for a root.
+
+    Returns:
+      `[M, M]`, float32.
+
+    Raises:
+      ValueError: a parent that is no node, or a cycle.
+
+    >>> print(ancestors([2, 2, -1]))
+    [[1. 0. 1.]
+     [0. 1. 1.]
+     [0. 0. 1.]]
+
+    Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
+    """
+    parents = np.asarray(parents)
+    if parents.ndim != 1 or not np.issubdtype(parents.dtype, np.integer):
+        raise ValueError(f"parents must be [M] integers, not {parents.dtype} {parents.shape}")
+    if len(parents) and not (parents.min() >= -1 and parents.max() < len(parents)):
+        raise ValueError(f"parents must be -1 or nodes 0 to {len(parents) - 1}, not {parents.min()} to {parents.max()}")
+    is_ancestor = np.eye(len(parents), dtype=np.float32)
+    nodes, above = np.arange(len(parents)), parents.copy()
+    for _ in range(len(parents)):
+        inner = above >= 0
+        if not inner.any():
+            return is_ancestor
+        is_ancestor[nodes[inner], above[inner]] = 1
+        above[inner] = parents[above[inner]]
+    cycle = nodes[above >= 0]
+    if len(cycle):
+        raise ValueError(f"parents hold a cycle: node {cycle[0]} descends from itself or from one that does")
+    return is_ancestor
+
+
+def load_tree(path: str | os.PathLike, names: Sequence[str]) -> np.ndarray:
+    """Reads a parent table and returns the embedding of the named classes by their ancestors.
+
+    Args:
+      path: a CSV file of two columns, child and parent, with a header; a root has no row, or one with an empty parent.
+      names: of the classes, in the order of the class table.
+
+    Returns:
+      `[C, M]`, float32, for the M nodes of the table: the classes first, then all others in the order of the file.
+
+    Raises:
+      UserError: a row without two columns, a node with two parents, a class that is not in the table, or a cycle.
+    """
+    index = {name: i for i, name in enumerate(names)}
+    parents: dict[int, int] = {}
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = csv.reader(file)
+        next(rows, None)
+        for row in rows:
+            if len(row) != 2:
+                raise errors.UserError(f"{path}, line {rows.line_num}: {len(row)} columns, wanted 2 (child, parent)")
+            child, parent = (index.setdefault(name.strip(), len(index)) if name.strip() else -1 for name in row)
+            if parents.setdefault(child, parent) != parent:
+                raise errors.UserError(f"{path}, line {rows.line_num}: {row[0]!r} has two parents")
+    known = set(parents) | set(parents.values())
+    missing = [name for name in names if index[name] not in known]
+    if missing:
+        raise errors.UserError(f"{path} has no row for {len(missing)} classes: {', '.join(missing)}")
+    try:
+        return ancestors(np.array([parents.get(node, -1) for node in range(len(index))]))[: len(names)]
+    except ValueError as error:
+        raise errors.UserError(f"{path}: {error}") from error
+
+
+def retrofitted(
+    embedding: ArrayLike, is_neighbor: ArrayLike, *, pull: ArrayLike = 1.0, num_sweeps: int = 10
+) -> jax.Array:
+    """Embeddings moved towards those of their neighbours in a graph, and held to where they were.
+
+    Each sweep replaces all rows at once, `n(i)` being the neighbours of i::
+
+        q_i <- (a e_i + mean_{j in n(i)} q_j) / (a + 1)
+
+    It converges to the solution of `(a I + L) q = a e`, `L = I - D^-1 N` for the 0/1 matrix N of the graph with degrees
+    D; the error shrinks by 1 / (1 + a) a sweep. The released code of the paper replaces row after row instead: the same
+    limit, other values after a few sweeps. A row without neighbours stays.
+
+    Args:
+      embedding: `[C, D]`, e.
+      is_neighbor: `[C, C]` bool, N: row i marks the neighbours of i.
+      pull: a > 0, of the place where a row was.
+      num_sweeps: at least 0; 10 in the paper.
+
+    Returns:
+      `[C, D]`, float32.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> pair = jnp.array([[False, True], [True, False]])
+    >>> print(retrofitted(jnp.array([[0.0], [3.0]]), pair, num_sweeps=60))
+    [[1.]
+     [2.]]
+
+    Reference: Faruqui, Dodge, Jauhar, Dyer, Hovy, Smith, "Retrofitting Word Vectors to Semantic Lexicons", NAACL 2015.
+    """
+    embedding, is_neighbor = arguments.as_float(embedding), jnp.asarray(is_neighbor)
+    if embedding.ndim != 2 or is_neighbor.shape != (len(embedding), len(embedding)):
+        raise ValueError(f"embedding must be [C, D] and is_neighbor [C, C], not {embedding.shape}, {is_neighbor.shape}")
+    graph = is_neighbor.astype(embedding.dtype)
+    degree = jnp.sum(graph, axis=1, keepdims=True)
+    average = graph / jnp.maximum(degree, 1)
+    # A row without neighbours counts itself as one.
+    average = average + jnp.diag((degree[:, 0] == 0).astype(embedding.dtype))
+    pull = arguments.as_float(pull)
+    return jax.lax.fori_loop(0, num_sweeps, lambda _, q: (pull * embedding + average @ q) / (pull + 1), embedding)
