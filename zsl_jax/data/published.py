@@ -21,7 +21,8 @@ class Published(NamedTuple):
       method, dataset: as the source and `dataset.benchmark` of a record name them.
       zsl, unseen, seen, harmonic: per-class top-1; the latter three as scored, without calibration.
       zsl_checked, gzsl_checked: whether the figures were compared with a second source.
-      note: what is odd about them.
+      differs: in what the source departs from the protocol here, or empty.
+      note: what is odd about the figures, or empty.
     """
 
     source: str
@@ -33,6 +34,7 @@ class Published(NamedTuple):
     harmonic: float | None = None
     zsl_checked: bool = True
     gzsl_checked: bool = True
+    differs: str = ""
     note: str = ""
 
 
@@ -93,7 +95,7 @@ def beside(method: str, dataset: Mapping[str, Any], setting: str, selected_on: s
     if digest != _content()["splits"][_SPLITS][dataset["benchmark"]]:
         unverified.append(f"the split: the counts are the published ones, the hash of {_SPLITS} is not known here")
     return [
-        Match(row, tuple(differs), tuple(unverified))
+        Match(row, (*differs, *filter(None, [row.differs])), tuple(unverified))
         for row in table()
         if row.dataset == dataset["benchmark"] and row.method.split(" (")[0].lower() == method
     ]

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +25,11 @@ METRICS = {
     "calibrated_harmonic": ("gzsl", "calibrated", "harmonic"),
     "gamma": ("gzsl", "calibrated", "gamma"),
 }
-_NEEDED = ("method", "setting", "dataset", "metrics", "selection", "seeds", "per_class", "config")
-_NEEDED_OF_DATASET = ("name", "semantics", "split", "files", "counts")
+_NEEDED = (
+    *("method", "setting", "metrics", "seeds", "per_class", "config.method", "selection.on"),
+    *("dataset.name", "dataset.semantics", "dataset.split", "dataset.files", "dataset.counts"),
+)
+_NEEDED_OF_CLASS = ("seen", "images", "gzsl_correct")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,12 +85,13 @@ def read(path: pathlib.Path) -> dict:
         raise errors.UserError(
             f"{path} is a record of version {version}, which lacks what a report needs: train again (version {OLDEST})"
         )
-    missing = [name for name in _NEEDED if name not in content]
-    missing += [f"dataset.{name}" for name in _NEEDED_OF_DATASET if name not in content.get("dataset", {})]
-    if not missing and "on" not in content["selection"]:
-        missing = ["selection.on"]
+    missing = [name for name in _NEEDED if _get(content, name) is None]
     if missing:
         raise errors.UserError(f"{path} is damaged: it lacks {', '.join(missing)}")
+    for name, counted in content["per_class"].items():
+        missing = [field for field in _NEEDED_OF_CLASS if _get(counted, field) is None]
+        if missing:
+            raise errors.UserError(f"{path} is damaged: per_class.{name} lacks {', '.join(missing)}")
     for name in METRICS:
         _check_values(path, name, content)
     return content
@@ -95,6 +100,13 @@ def read(path: pathlib.Path) -> dict:
 def values(record: Record, name: str) -> np.ndarray:
     """Returns a metric `[S]`, one value a seed, or `[1]` where the record gives only the mean over its seeds."""
     return _values(record.content, name)
+
+
+def _get(content: Any, name: str) -> Any:
+    """Returns what a dotted name leads to, or None."""
+    for part in name.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
 
 
 def _values(content: dict, name: str) -> np.ndarray:

@@ -11,6 +11,8 @@ from zsl_jax.verbs import pages
 TITLE = "Results"
 _AS_SCORED = {"zsl": "ZSL", "unseen": "U", "seen": "S", "harmonic": "H", "ausuc": "AUSUC"}
 _CALIBRATED = {"calibrated_unseen": "cal. U", "calibrated_seen": "cal. S", "calibrated_harmonic": "cal. H"}
+_PUBLISHED = ("zsl", "unseen", "seen", "harmonic")
+_VERDICTS = {True: "survives", False: "does not survive", None: "cannot be judged"}
 _COMPARED = {"zsl": "ZSL", "harmonic": "GZSL as scored, H", "calibrated_harmonic": "GZSL calibrated, H"}
 
 
@@ -48,7 +50,7 @@ def _overview(report: reports.Report) -> list[pages.Block]:
             for column in report.columns
             for row in column.rows
         }
-        methods = sorted({label for label, _ in found})
+        methods = sorted({label for label, _ in found})  # a label names the protocol where there are several
         titles = [column.title for column in report.columns]
         cells = tuple(
             (method, *(_spread(found[method, title]) if (method, title) in found else "" for title in titles))
@@ -97,6 +99,9 @@ def _facts(column: reports.Column) -> list[str]:
     else:
         listed = "; ".join(f"{_protocol(group[0])} ({', '.join(row.label for row in group)})" for group in groups)
         lines.append(f"the rows follow different protocols and are compared only within one: {listed}")
+    on_test = [row.label for row in column.rows if row.selected_on.startswith("test")]
+    if on_test:
+        lines.append(f"chosen with the test labels in sight, which flatters: {', '.join(on_test)}")
     means_only = [row.label for row in column.rows if len(row.values["zsl"]) < len(row.seeds)]
     if means_only:
         lines.append(f"no spread over all seeds, since a record gives only their mean: {', '.join(means_only)}")
@@ -136,30 +141,31 @@ def _matches(column: reports.Column, row: reports.Row) -> list[published.Match]:
 
 
 def _published(column: reports.Column) -> list[pages.Block]:
+    """Ours and the published rows under one another, with the marks that the list below explains."""
     heading = pages.Heading(3, "Published results")
     if column.dataset.get("benchmark") is None:
         text = f"None stands beside these: by its counts, {column.dataset['name']} is no published benchmark."
         return [heading, pages.Paragraph(text)]
     cells, marks = [], []
     for row in column.rows:
-        for match in _matches(column, row):
-            ours = [f"{100 * row.values[name].mean():.1f}" for name in ("zsl", "unseen", "seen", "harmonic")]
-            theirs = _with_checks(match.row)
+        matches = _matches(column, row)
+        if matches:
+            ours = (f"{100 * row.values[name].mean():.1f}" for name in _PUBLISHED)
+            cells.append((f"{row.label}, ours", *ours, "", ""))
+        for match in matches:
             said = [*match.differs, *(f"not verified: {line}" for line in match.unverified)]
             said += [match.row.note] if match.row.note else []
-            new = [line for line in said if line not in marks]
-            marks += new
-            numbers = " ".join(f"[{marks.index(line) + 1}]" for line in said)
-            name = f"{row.label} / {match.row.method}, {published.sources()[match.row.source]['label']}"
-            cells.append(
-                (name, *itertools.chain(*zip(ours, theirs)), "no" if match.differs else "as far as verified", numbers)
-            )
+            marks += [line for line in said if line not in marks]
+            numbers = _listed(f"[{marks.index(line) + 1}]" for line in said)
+            verdict = "no" if match.differs else "as far as verified"
+            label = published.sources()[match.row.source]["label"]
+            cells.append((f"{match.row.method}, {label}", *_with_checks(match.row), verdict, numbers))
     if not cells:
         return [heading, pages.Paragraph("None of these methods is in the published tables.")]
-    names = itertools.chain(*((f"{n} ours", f"{n} published") for n in ("ZSL", "U", "S", "H")))
+    header = ("method", "ZSL", "U", "S", "H", "same protocol", "marks")
     return [
         heading,
-        pages.Table(("ours / published", *names, "same protocol", "marks"), tuple(cells)),
+        pages.Table(header, tuple(cells), left=frozenset({0, 5, 6})),
         pages.Bullets(tuple(f"[{number}] {line}" for number, line in enumerate(marks, start=1))),
     ]
 
@@ -167,7 +173,7 @@ def _published(column: reports.Column) -> list[pages.Block]:
 def _with_checks(row: published.Published) -> list[str]:
     """Figures of a published row; those that were never compared with a second source carry a question mark."""
     result = []
-    for name in ("zsl", "unseen", "seen", "harmonic"):
+    for name in _PUBLISHED:
         value, checked = getattr(row, name), row.zsl_checked if name == "zsl" else row.gzsl_checked
         result.append("" if value is None else f"{value:.1f}{'' if checked else '?'}")
     return result
@@ -177,16 +183,16 @@ def _sources(matches: list[published.Match]) -> list[pages.Block]:
     lines = []
     for name, source in published.sources().items():
         if any(match.row.source == name for match in matches):
-            lines.append(f"{source['label']}: {source['reference']}. {source['protocol']}. {source['provenance']}.")
-    lines.append("A published figure with a question mark was not compared with a second source.")
+            lines.append(f"{source['label']}: {source['reference']}. {source['protocol']} {source['provenance']}")
+    lines.append("A question mark follows a published figure that was not compared with a second source.")
     return [pages.Heading(2, "Sources of the published results"), pages.Bullets(tuple(lines))]
 
 
 def _survival() -> str:
     return (
-        "The best row against each other one. A difference survives if it holds over seeds (Student's t) and over test "
+        "The best row against each other one. A lead survives if it holds over seeds (Student's t) and over test "
         "images (bootstrap within classes, the images of each method drawn on their own), at 95 % for all comparisons "
-        "of a line together. What cannot be judged, with one seed or without counts, is said."
+        "of a line together. With one seed it is judged over images alone, without counts a class over seeds alone."
     )
 
 
@@ -194,24 +200,28 @@ def _verdicts(rows: list[reports.Row], several: bool) -> list[str]:
     lines = []
     for metric, name in _COMPARED.items():
         found = comparisons.with_the_best(rows, metric)
-        if found:
-            best = found[0].best
-            where = f"{name}, {_protocol(best)}" if several else name
-            head = f"{where}: {best.label} is best ({100 * best.values[metric].mean():.1f})."
-            lines.append(" ".join([head, *map(_verdict, found)]))
+        if not found:
+            continue
+        best = found[0].best
+        line = f"{name}, {_protocol(best)}" if several else name
+        line += f": {best.label} is best ({100 * best.values[metric].mean():.1f})."
+        for survives, words in _VERDICTS.items():
+            leads = [_lead(comparison) for comparison in found if comparison.survives is survives]
+            if leads:
+                line += f" Its lead {words} over {'; '.join(leads)}."
+        lines.append(line)
     return lines
 
 
-def _verdict(comparison: comparisons.Comparison) -> str:
-    head = f"{100 * comparison.difference:+.1f} on {comparison.other.label}"
-    verdict = {True: "survives", False: "does not survive", None: "cannot be judged"}[comparison.survives]
-    reasons = ["one seed" if comparison.p_value is None else f"p = {comparison.p_value:.2g} over seeds"]
-    if comparison.interval is None:
-        reasons.append("no counts over images")
-    else:
+def _lead(comparison: comparisons.Comparison) -> str:
+    p_value, reasons = comparison.p_value, []
+    if p_value is not None:
+        reasons.append(f"p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'} over seeds")
+    if comparison.interval is not None:
         low, high = (100 * x for x in comparison.interval)
-        reasons.append(f"{low:+.1f} to {high:+.1f} over images")
-    return f"{head} {verdict} ({', '.join(reasons)})."
+        reasons.append(f"{low:.1f} to {high:.1f} over images")
+    said = f" ({', '.join(reasons)})" if reasons else ""
+    return f"{comparison.other.label} by {100 * comparison.difference:.1f}{said}"
 
 
 def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:

@@ -1,0 +1,196 @@
+"""Records read back and brought together: what is one row, what is one column, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny_records
+
+from zsl_jax import errors
+from zsl_jax.training import comparisons, reading, record, reports
+
+
+def collect(tmp_path, *contents):
+    for number, content in enumerate(contents):
+        tiny_records.write(tmp_path / f"run_{number}", content)
+    return reports.collect(reading.load([tmp_path]))
+
+
+@pytest.fixture(scope="module")
+def three_methods(tmp_path_factory):
+    """`sje` is far behind; `eszsl`, whose seeds do not differ, is a hair behind `ale`."""
+    eszsl = [tiny_records.record("eszsl", right=0.6) | {"seeds": [seed]} for seed in range(3)]
+    ale = [tiny_records.record("ale", seed=seed, right=0.62) for seed in range(3)]
+    sje = [tiny_records.record("sje", seed=seed, right=0.3) for seed in range(3)]
+    return collect(tmp_path_factory.mktemp("runs"), *ale, *sje, *eszsl)
+
+
+def test_seeds_make_one_row(three_methods):
+    (column,) = three_methods.columns
+    assert (column.title, three_methods.notes) == ("birds (att)", ())
+    assert [row.label for row in column.rows] == ["ale", "eszsl", "sje"]
+    ale = column.rows[0]
+    assert ale.seeds == (0, 1, 2)
+    np.testing.assert_allclose(ale.values["calibrated_harmonic"], [0.62, 0.63, 0.64])
+    np.testing.assert_allclose(ale.values["gamma"], [0.5, 0.625, 0.75])
+
+
+def test_the_interval_is_centred_on_the_mean_over_seeds(three_methods):
+    for row in three_methods.columns[0].rows:
+        for metric in ("zsl", "unseen", "seen", "harmonic"):
+            low, high = reports.interval(row, metric)
+            mean = row.values[metric].mean()
+            assert low < mean < high
+            assert abs((low + high) / 2 - mean) < 0.02
+            images = 200 if metric == "harmonic" else 100
+            width = 2 * 1.96 * np.sqrt(mean * (1 - mean) / images)
+            assert 0.7 * width < high - low < 1.4 * width
+        assert reports.interval(row, "calibrated_harmonic") is None
+
+
+def test_another_knob_is_another_row_and_says_so(tmp_path):
+    contents = [tiny_records.record(seed=seed, knobs={"margin": m}) for m in (1.0, 2.0) for seed in (0, 1)]
+    (column,) = collect(tmp_path, *contents).columns
+    assert [(row.label, row.seeds) for row in column.rows] == [
+        ("ale (margin=1.0)", (0, 1)),
+        ("ale (margin=2.0)", (0, 1)),
+    ]
+
+
+def test_settings_and_selection_rules_are_not_mixed(tmp_path):
+    contents = [
+        tiny_records.record(),
+        tiny_records.record(setting="instance-transductive"),
+        tiny_records.record(on="test", seed=1),
+    ]
+    (column,) = collect(tmp_path, *contents).columns
+    assert [row.protocol for row in column.rows] == [
+        ("inductive", "test"),
+        ("inductive", "validation classes"),
+        ("instance-transductive", "validation classes"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (
+            {"files": {"res101.mat": "c" * 64, "att_splits.mat": "b" * 64}},
+            "files.res101.mat is aaaaaaaa in [A], cccccccc in [B]",
+        ),
+        ({"split": "own"}, "split is PS in [A], own in [B]"),
+    ],
+)
+def test_different_data_under_one_name_are_kept_apart(other, words, tmp_path):
+    report = collect(tmp_path, tiny_records.record(seed=0), tiny_records.record(seed=1, **other))
+    assert [column.title for column in report.columns] == ["birds (att) [A]", "birds (att) [B]"]
+    assert report.notes == (f"birds (att) is 2 different data sets, kept apart: {words}",)
+
+
+def test_the_same_seed_twice_is_refused(tmp_path):
+    with pytest.raises(
+        errors.UserError,
+        match=r"run_0/record.json and .*run_1/record.json are both ale on birds \(att\) "
+        r"with seed 0, and their results are the same: keep one of them",
+    ):
+        collect(tmp_path, tiny_records.record(), tiny_records.record())
+
+
+def test_a_file_found_twice_is_read_once(tmp_path):
+    path = tiny_records.write(tmp_path / "run", tiny_records.record())
+    (found,) = reading.load([tmp_path, path.parent])
+    assert found.name == "run"
+    assert reading.load([path.parent])[0].name == "run"
+
+
+def test_a_record_of_several_seeds(tmp_path):
+    """With a value a seed, or with their mean alone."""
+    content = tiny_records.record() | {"seeds": [0, 1]}
+    row = collect(tmp_path / "mean", content).columns[0].rows[0]
+    assert (row.seeds, row.values["zsl"].shape) == ((0, 1), (1,))
+
+    def twice(tree):
+        return {name: twice(value) if isinstance(value, dict) else [value, value + 0.1] for name, value in tree.items()}
+
+    row = collect(tmp_path / "each", content | {"metrics": twice(content["metrics"])}).columns[0].rows[0]
+    assert (row.seeds, row.values["zsl"].shape) == ((0, 1), (2,))
+
+
+def test_other_test_images_under_the_same_data_are_refused(tmp_path):
+    other = tiny_records.record(seed=1)
+    other["per_class"]["a"]["images"] += 1
+    with pytest.raises(errors.UserError, match="count other test images"):
+        collect(tmp_path, tiny_records.record(), other)
+
+
+def without(path):
+    content = tiny_records.record()
+    *parents, last = path.split(".")
+    node = content
+    for name in parents:
+        node = node[name]
+    del node[last]
+    return content
+
+
+def with_metric(value):
+    content = tiny_records.record()
+    content["metrics"]["zsl"]["top1"] = value
+    return content
+
+
+DAMAGED = {
+    "cut off": (json.dumps(tiny_records.record())[:100], "is damaged (Unterminated string"),
+    "not an object": ("[1]", "names no version"),
+    "no version": (without("version"), "names no version"),
+    "newer": (tiny_records.record() | {"version": record.VERSION + 1}, "install a newer one"),
+    "older": (tiny_records.record() | {"version": 0}, "of version 0, which lacks what a report needs"),
+    "no method": (without("method"), "lacks method"),
+    "no hashes": (without("dataset.files"), "lacks dataset.files"),
+    "no rule": (without("selection.on"), "lacks selection.on"),
+    "no object": (tiny_records.record() | {"dataset": [1]}, "lacks dataset.name, dataset.semantics"),
+    "no counts": (without("per_class.a.images"), "per_class.a lacks images"),
+    "no gamma": (without("metrics.gzsl.calibrated.gamma"), "no number in metrics.gzsl.calibrated.gamma"),
+    "a word": (with_metric("high"), "no number in metrics.zsl.top1"),
+    "percent": (with_metric(57.1), "metrics.zsl.top1 is [57.1], not in [0, 1]"),
+    "nan": (with_metric(float("nan")), "metrics.zsl.top1 is [nan], not in [0, 1]"),
+    "too many": (with_metric([0.1, 0.2]), "2 values in metrics.zsl.top1, 1 seeds"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_what_is_no_whole_record_is_refused_by_name(case, tmp_path):
+    content, words = DAMAGED[case]
+    path = tiny_records.write(tmp_path / "run", content)
+    with pytest.raises(errors.UserError) as error:
+        reading.load([tmp_path])
+    assert str(error.value).startswith(str(path))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_folders_without_records(tmp_path):
+    with pytest.raises(errors.UserError, match="no record"):
+        reading.load([tmp_path])
+    with pytest.raises(errors.UserError, match="no folder"):
+        reading.load([tmp_path / "nowhere"])
+
+
+def test_which_differences_survive(three_methods):
+    rows = list(three_methods.columns[0].rows)
+    to_eszsl, to_sje = comparisons.with_the_best(rows, "zsl")
+    assert (to_eszsl.best.label, to_eszsl.other.label, to_sje.other.label) == ("ale", "eszsl", "sje")
+    assert to_sje.level == pytest.approx(0.975)
+    assert (to_sje.over_seeds, to_sje.over_images, to_sje.survives) == (True, True, True)
+    assert (to_eszsl.over_images, to_eszsl.survives) == (False, False)
+    calibrated = comparisons.with_the_best(rows, "calibrated_harmonic")
+    assert [(found.interval, found.survives) for found in calibrated] == [(None, False), (None, True)]
+
+
+def test_one_seed_is_judged_over_images_alone_and_without_counts_not_at_all(tmp_path):
+    (column,) = collect(tmp_path, tiny_records.record("ale"), tiny_records.record("sje", right=0.3)).columns
+    (zsl,) = comparisons.with_the_best(list(column.rows), "zsl")
+    assert (zsl.p_value, zsl.over_images, zsl.survives) == (None, True, True)
+    (calibrated,) = comparisons.with_the_best(list(column.rows), "calibrated_harmonic")
+    assert calibrated.survives is None
+    assert comparisons.with_the_best(list(column.rows[:1]), "zsl") == []

@@ -1,0 +1,104 @@
+"""The report of made-up runs, compared as text: tests/report.md is what `report` wrote of the records of `written`."""
+
+import csv
+import io
+import pathlib
+import re
+
+import pytest
+import tiny_records
+
+from zsl_jax import __main__
+from zsl_jax.verbs import pages
+
+MARKDOWN = (pathlib.Path(__file__).parent / "report.md").read_text()
+PNG = b"\x89PNG not really"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """`ale` with three seeds against `sje` far behind, and a run of `ale` on CUB by its counts, chosen on test."""
+    runs = tmp_path_factory.mktemp("runs")
+    for seed in range(3):
+        tiny_records.write(runs / f"ale_{seed}", tiny_records.record("ale", seed=seed, right=0.6))
+        tiny_records.write(runs / f"sje_{seed}", tiny_records.record("sje", seed=seed, right=0.3))
+    (runs / "ale_0" / "story.png").write_bytes(PNG)
+    cub = {"name": "CUB", "benchmark": "CUB", "files": {"att_splits.mat": tiny_records.CUB_SPLITS}}
+    tiny_records.write(runs / "cub", tiny_records.record("ale", on="test", **cub))
+    assert __main__.main(["report", str(runs)]) == 0
+    return runs / "report"
+
+
+def test_markdown(written):
+    assert (written / "results.md").read_text() == MARKDOWN
+
+
+def test_csv_has_a_line_a_row(written):
+    lines = list(csv.DictReader(io.StringIO((written / "results.csv").read_text())))
+    assert [(line["dataset"], line["method"], line["seeds"]) for line in lines] == [
+        ("CUB (att)", "ale", "0"),
+        ("birds (att)", "ale", "0 1 2"),
+        ("birds (att)", "sje", "0 1 2"),
+    ]
+    ale = lines[1]
+    assert (ale["calibrated_harmonic_mean"], ale["calibrated_harmonic_deviation"]) == ("0.610000", "0.010000")
+    assert ale["files"] == f"res101.mat:{'a' * 64} att_splits.mat:{'b' * 64}"
+    assert float(ale["zsl_low"]) < float(ale["zsl_mean"]) < float(ale["zsl_high"])
+    assert lines[0]["zsl_deviation"] == ""
+
+
+def test_html_holds_all_it_shows(written):
+    page = (written / "results.html").read_text()
+    assert page.count("<table>") == page.count("</table>") == MARKDOWN.count("\n|:--|")
+    assert re.findall(r'src="([^"]{30})', page) == ["data:image/png;base64,iVBORyBu"]
+    assert not re.search(r"https?:|<script|<link", page)
+    assert "<b>64.0 ± 2.0</b>" in page
+
+
+def test_the_terminal_shows_the_same_table(written, capsys):
+    assert __main__.main(["report", str(written.parent), f"--out={written.parent.parent / 'again'}"]) == 0
+    out = capsys.readouterr().out
+    (line,) = (line for line in out.splitlines() if line.startswith("ale         3"))
+    (row,) = (line for line in MARKDOWN.splitlines() if line.startswith("| ale | 3 |"))
+    assert re.sub(r"[ *|]", "", line) == re.sub(r"[ *|]", "", row)
+    assert out.rstrip().endswith("results.html")
+
+
+def test_cells_are_escaped():
+    table = pages.Table(("a|b", "<b>"), (("x|y", "<i>"),))
+    assert "x\\|y" in pages.as_markdown([table])
+    assert "<td>&lt;i&gt;</td>" in pages.as_html([table], title="<t>")
+    assert "<title>&lt;t&gt;</title>" in pages.as_html([table], title="<t>")
+
+
+WRONG = {
+    "no folder": ([], "report needs the folders of the runs"),
+    "missing": (["{tmp}/nowhere"], "no folder '{tmp}/nowhere'"),
+    "no record": (["{tmp}"], "no record.json in {tmp}"),
+    "unknown flag": (["{tmp}", "--outt=x"], "did you mean '--out'?"),
+    "damaged": (["{tmp}", "damaged"], "{tmp}/run/record.json is damaged"),
+    "newer": (["{tmp}", "newer"], "is a record of version 9"),
+    "twice": (["{tmp}", "twice"], "are both ale on birds (att) with seed 0"),
+    "not to be written": (["{tmp}", "--out={tmp}/run/record.json/x"], "cannot write to --out="),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_mistakes_are_one_line_and_write_nothing(case, tmp_path, capsys):
+    argv, words = WRONG[case]
+    if case == "damaged":
+        tiny_records.write(tmp_path / "run", "{")
+    if case in ("newer", "twice", "not to be written"):
+        version = {"version": 9 if case == "newer" else 1}
+        tiny_records.write(tmp_path / "run", tiny_records.record() | version)
+    if case == "twice":
+        tiny_records.write(tmp_path / "other", tiny_records.record())
+    before = sorted(tmp_path.rglob("*"))
+    argv = [argument.format(tmp=tmp_path) for argument in argv if argument not in ("damaged", "newer", "twice")]
+    assert __main__.main(["report", *argv]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("zsl-jax: ")
+    assert captured.err.count("\n") == 1
+    assert words.format(tmp=tmp_path) in captured.err
+    assert captured.out == ""
+    assert sorted(tmp_path.rglob("*")) == before
