@@ -1,16 +1,28 @@
 """Closed forms against numpy and scipy, streamed against solved at once, one device against eight."""
 
+import dataclasses
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
 import toy
 
-from zsl_jax import data, methods
+from zsl_jax import data, errors, methods, metrics
 from zsl_jax.methods import shifted
 from zsl_jax.training import loop, parallel
 
 KEY = jax.random.key(0)
+FACTORIES = {
+    "eszsl": methods.eszsl,
+    "ridge": methods.ridge,
+    "sae": functools.partial(methods.sae, direction="to_attributes"),
+    "gfzsl": methods.gfzsl,
+}
+KNOBS = {"eszsl": "feature_ridge", "ridge": "feature_ridge", "sae": "encoder_weight", "gfzsl": "class_ridge"}
+REAL_MARGIN = 0.2
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +94,6 @@ def test_a_shift_that_float32_cannot_resolve_gives_finite_numbers():
     assert np.all(np.isfinite(jax.vmap(lambda s: shifted.shifted_solve(matrix, jnp.eye(40), s))(jnp.zeros(2))))
 
 
-FACTORIES = {"eszsl": methods.eszsl}
-KNOBS = {"eszsl": "feature_ridge"}
-
-
 @pytest.mark.parametrize("name", FACTORIES)
 def test_streaming_padding_devices_and_epochs_do_not_change_the_solution(task, name):
     method = FACTORIES[name]()
@@ -115,3 +123,110 @@ def test_settings_side_by_side_are_the_single_solutions(task, name):
     together, single = jax.jit(jax.vmap(scores))(values), [scores(value) for value in values]
     assert np.abs(single[0] - single[1]).max() > 1e-3 * np.abs(single[0]).max()
     np.testing.assert_allclose(together, single, atol=1e-3 * np.abs(single).max())
+
+
+def test_ridge_is_the_least_squares_map(task):
+    weights = at_once(methods.ridge(feature_ridge=3.0), task)
+    x, one_hot, phi = normal_equations(task)
+    expected = np.linalg.solve(x.T @ x + 3.0 * np.eye(x.shape[1]), x.T @ one_hot @ phi)
+    np.testing.assert_allclose(weights, expected, rtol=1e-3, atol=1e-5)
+    embedded, inputs = task.test_unseen.inputs @ expected, task.test_unseen.inputs
+    attributes = task.classes.embedding
+    dots = methods.ridge(score="dot").scores(weights, inputs, task.classes)
+    np.testing.assert_allclose(dots, embedded @ attributes.T, rtol=1e-3, atol=1e-4)
+    lengths = np.linalg.norm(embedded, axis=1)[:, None] * np.linalg.norm(attributes, axis=1)[None, :]
+    cosines = methods.ridge(score="cosine").scores(weights, inputs, task.classes)
+    np.testing.assert_allclose(cosines, embedded @ attributes.T / lengths, atol=1e-4)
+
+
+def test_sylvester_is_that_of_scipy():
+    rng = np.random.default_rng(1)
+    halves = rng.standard_normal((40, 7)), rng.standard_normal((50, 9))
+    (left, right), targets = (half.T @ half for half in halves), rng.standard_normal((7, 9))
+    for weight in (0.2, 5.0):
+        expected = scipy.linalg.solve_sylvester(left, weight * right, targets)
+        actual = methods.sylvester(left, right, targets, weight=weight)
+        assert np.linalg.norm(actual - expected) < 1e-5 * np.linalg.norm(expected)
+
+
+def test_sae_solves_its_sylvester_equation(task):
+    """In float64, from the examples themselves."""
+    weight = 0.7
+    weights = at_once(methods.sae(encoder_weight=weight), task)
+    x, one_hot, phi = normal_equations(task)
+    s = (one_hot @ phi).T
+    expected = scipy.linalg.solve_sylvester(s @ s.T, weight * x.T @ x, (1 + weight) * s @ x)
+    assert np.linalg.norm(weights - expected) < 1e-5 * np.linalg.norm(expected)
+    inputs, attributes = task.test_unseen.inputs, task.classes.embedding
+    for direction, (a, b) in {
+        "to_attributes": (inputs @ expected.T, attributes),
+        "to_features": (inputs, attributes @ expected),
+    }.items():
+        cosines = a @ b.T / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)[None, :]
+        scores = methods.sae(direction=direction).scores(weights, inputs, task.classes)
+        np.testing.assert_allclose(scores, cosines, atol=1e-4)
+
+
+def test_sylvester_of_two_singular_matrices_is_finite():
+    ones = jnp.ones((6, 6))
+    assert np.all(np.isfinite(methods.sylvester(ones, ones, ones)))
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+def test_gfzsl_scores_are_the_log_likelihoods(task, kernel):
+    method = methods.gfzsl(class_ridge=0.2, prior_count=5.0, kernel=kernel, bandwidth=3.0)
+    state = at_once(method, task)
+    x, one_hot, phi = normal_equations(task)
+    groups = [x[one_hot[:, c] == 1] for c in range(task.num_seen)]
+    means = np.stack([group.mean(axis=0) for group in groups])
+    scatter = np.stack([((group - group.mean(axis=0)) ** 2).sum(axis=0) for group in groups])
+    counts = one_hot.sum(axis=0)[:, None]
+    log_variances = np.log((scatter + 5.0 * scatter.sum(axis=0) / len(x)) / (counts + 5.0))
+
+    def gram(a, b):
+        distances = ((a[:, None, :] - b[None, :, :]) ** 2).sum(axis=-1)
+        return a @ b.T if kernel == "linear" else np.exp(-distances / 9.0)
+
+    def regressed(targets):
+        weights = np.linalg.solve(gram(phi, phi) + 0.2 * np.eye(len(phi)), targets - targets.mean(axis=0))
+        return gram(task.classes.embedding.astype(float), phi) @ weights + targets.mean(axis=0)
+
+    mean, variance = regressed(means), np.exp(regressed(log_variances))
+    inputs = task.test_unseen.inputs[:5]
+    squares = (inputs[:, None, :] - mean[None]) ** 2 / variance[None] + np.log(variance)[None]
+    expected = -0.5 * squares.mean(axis=-1)
+    np.testing.assert_allclose(method.scores(state, inputs, task.classes), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("factory", "knob"), [(methods.ridge, "score"), (methods.sae, "direction"), (methods.gfzsl, "kernel")]
+)
+def test_unknown_choices_are_refused_with_the_known_ones(factory, knob):
+    with pytest.raises(errors.UserError, match=f"unknown {knob} 'sideways'.*choices"):
+        factory(**{knob: "sideways"})
+
+
+def test_inputs_that_are_no_vectors_are_refused(task):
+    batch = data.Batch(np.zeros((2, 4, 4), np.float32), np.zeros(2, int), np.ones(2, bool))
+    with pytest.raises(ValueError, match=r"inputs \[B, F\], not \(2, 4, 4\)"):
+        methods.eszsl().init(KEY, batch, task.seen_classes)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FACTORIES)
+def test_real_unseen_classes_beat_permuted_descriptions(shared_data, name):
+    """Birds by attributes: 33 unseen classes, chance .03."""
+    dataset = data.load("xlsa17", dir=str(shared_data / "xlsa17" / "CUB127"), semantics="att")
+    task = data.test_task(dataset)
+    rows = np.random.default_rng(0).permutation(len(task.classes))
+    accuracies = []
+    for embedding in (task.classes.embedding, task.classes.embedding[rows]):
+        permuted = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=embedding))
+        method = methods.normalized(FACTORIES[name]())
+        state = at_once(method, permuted)
+        scores = method.scores(state, task.test_unseen.inputs, permuted.unseen_classes)
+        predictions = task.num_seen + jnp.argmax(scores, axis=1)
+        labels = task.test_unseen.labels
+        accuracies.append(metrics.per_class_accuracy(predictions, labels, num_classes=len(task.classes)))
+    assert accuracies[0] > accuracies[1] + REAL_MARGIN
+    assert accuracies[1] < 0.15

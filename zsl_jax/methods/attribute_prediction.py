@@ -94,10 +94,10 @@ def attribute_log_posterior(
       `[B, C]` scores, float32.
 
     >>> import jax.numpy as jnp
-    >>> there = jnp.array([[0.5, 0.9]])
+    >>> there = jnp.array([[0.5, 0.75]])
     >>> has, prior = jnp.array([[1, 1], [0, 0]]), jnp.full(2, 0.5)
-    >>> print(attribute_log_posterior(jnp.log(there), jnp.log(1 - there), has, prior).round(3))
-    [[ 0.588 -1.609]]
+    >>> print(jnp.exp(attribute_log_posterior(jnp.log(there), jnp.log(1 - there), has, prior)).round(3))
+    [[1.5 0.5]]
     """
     has, prior = jnp.asarray(binary_attributes, jnp.float32), jnp.asarray(prior, jnp.float32)
     there, absent = log_there - jnp.log(prior)[None, :], log_absent - jnp.log1p(-prior)[None, :]

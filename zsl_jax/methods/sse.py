@@ -48,8 +48,8 @@ def seen_proportions(attributes: ArrayLike, seen: ArrayLike, *, spread: ArrayLik
       `[C, S]`, rows that sum to 1.
 
     >>> import jax.numpy as jnp
-    >>> print(seen_proportions(jnp.array([[0.25, 0.0]]), jnp.array([[0.0, 0.0], [1.0, 0.0]]), spread=1e-6).round(3))
-    [[0.75 0.25]]
+    >>> print(seen_proportions(jnp.array([[0.5, 0.0]]), jnp.array([[0.0, 0.0], [1.0, 0.0]]), spread=1e-6).round(3))
+    [[0.5 0.5]]
     """
     attributes, seen = jnp.asarray(attributes, jnp.float32), jnp.asarray(seen, jnp.float32)
     gram = seen @ seen.T
