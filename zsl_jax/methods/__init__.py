@@ -6,7 +6,7 @@ from zsl_jax import errors
 from zsl_jax.methods.ale_learned import ale_learned
 from zsl_jax.methods.ale_sgd import ale_sgd
 from zsl_jax.methods.any_shot import any_shot
-from zsl_jax.methods.attribute_prediction import dap, iap
+from zsl_jax.methods.attribute_prediction import attribute_log_posterior, dap, iap
 from zsl_jax.methods.base import Method
 from zsl_jax.methods.bilinear import ale, bilinear, devise, sje, softmax
 from zsl_jax.methods.closed_form import Sums, from_sums
@@ -20,7 +20,7 @@ from zsl_jax.methods.latem import latem
 from zsl_jax.methods.normalization import SCALINGS, normalized
 from zsl_jax.methods.psr import psr
 from zsl_jax.methods.ridge import ridge
-from zsl_jax.methods.sae import sae
+from zsl_jax.methods.sae import sae, sylvester
 from zsl_jax.methods.semantic_consistency import semantic_consistency
 from zsl_jax.methods.shifted import shifted_solve
 from zsl_jax.methods.span import SpanState, in_class_span
@@ -70,6 +70,7 @@ __all__ = [
     "ale_learned",
     "ale_sgd",
     "any_shot",
+    "attribute_log_posterior",
     "bilinear",
     "by_gradient",
     "cmt",
@@ -94,5 +95,6 @@ __all__ = [
     "sje",
     "softmax",
     "sse",
+    "sylvester",
     "sync",
 ]
