@@ -64,11 +64,18 @@ def test_settings_and_selection_rules_are_not_mixed(tmp_path):
         tiny_records.record(on="test", seed=1),
     ]
     (column,) = collect(tmp_path, *contents).columns
-    assert [row.protocol for row in column.rows] == [
-        ("inductive", "test"),
-        ("inductive", "validation classes"),
-        ("instance-transductive", "validation classes"),
+    assert [(row.protocol, row.label) for row in column.rows] == [
+        (("inductive", "validation classes"), "ale"),
+        (("inductive", "test"), "ale, chosen on test"),
+        (("instance-transductive", "validation classes"), "ale, instance-transductive"),
     ]
+
+
+def test_another_score_to_choose_by_is_another_row(tmp_path):
+    other = tiny_records.record()
+    other["selection"]["metric"] = other["config"]["select"]["metric"] = "zsl"
+    (column,) = collect(tmp_path, tiny_records.record(), other).columns
+    assert [row.label for row in column.rows] == ["ale (select.metric=harmonic)", "ale (select.metric=zsl)"]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +157,9 @@ DAMAGED = {
     "no rule": (without("selection.on"), "lacks selection.on"),
     "no object": (tiny_records.record() | {"dataset": [1]}, "lacks dataset.name, dataset.semantics"),
     "no counts": (without("per_class.a.images"), "per_class.a lacks images"),
+    "no right ones": (without("per_class.a.zsl_correct"), "per_class.a lacks zsl_correct"),
+    "no class": (without("dataset.counts.unseen_classes"), "lacks dataset.counts.unseen_classes"),
+    "no seed": (tiny_records.record() | {"seeds": []}, "seeds is [], not a list of them"),
     "no gamma": (without("metrics.gzsl.calibrated.gamma"), "no number in metrics.gzsl.calibrated.gamma"),
     "a word": (with_metric("high"), "no number in metrics.zsl.top1"),
     "percent": (with_metric(57.1), "metrics.zsl.top1 is [57.1], not in [0, 1]"),

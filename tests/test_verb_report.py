@@ -52,7 +52,7 @@ def test_html_holds_all_it_shows(written):
     assert page.count("<table>") == page.count("</table>") == MARKDOWN.count("\n|:--|")
     assert re.findall(r'src="([^"]{30})', page) == ["data:image/png;base64,iVBORyBu"]
     assert not re.search(r"https?:|<script|<link", page)
-    assert "<b>64.0 ± 2.0</b>" in page
+    assert "<b>64.3 ± 2.3</b>" in page
 
 
 def test_the_terminal_shows_the_same_table(written, capsys):
@@ -62,6 +62,35 @@ def test_the_terminal_shows_the_same_table(written, capsys):
     (row,) = (line for line in MARKDOWN.splitlines() if line.startswith("| ale | 3 |"))
     assert re.sub(r"[ *|]", "", line) == re.sub(r"[ *|]", "", row)
     assert out.rstrip().endswith("results.html")
+
+
+def test_mixed_protocols_and_data_are_said_openly(tmp_path, capsys):
+    contents = [
+        tiny_records.record(),
+        tiny_records.record("sje", right=0.3),
+        tiny_records.record("sje", on="test"),
+        tiny_records.record("sje", setting="instance-transductive"),
+        tiny_records.record(seed=1, split="own"),
+    ]
+    for number, content in enumerate(contents):
+        tiny_records.write(tmp_path / f"run_{number}", content)
+    assert __main__.main(["report", str(tmp_path)]) == 0
+    page = (tmp_path / "report" / "results.md").read_text()
+    note = "- birds (att) is 2 different data sets, kept apart: split is PS in [A], own in [B]"
+    assert f"## What looks alike and is not\n\n{note}\n" in page
+    assert "- the rows follow 3 protocols and are compared only within one: inductive, chosen on validation" in page
+    assert "- what is chosen on test has seen the test labels, which flatters it\n" in page
+    table = page.split("### 95 %")[1].split("###")[0]
+    names = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")]
+    assert names == ["| method", "| ale", "| sje", "| sje, chosen on test", "| sje, instance-transductive"]
+    (verdict,) = (line for line in page.splitlines() if line.startswith("- ZSL"))
+    assert verdict.startswith(
+        "- ZSL, inductive, chosen on validation classes: ale is best (63.0). Its lead survives over"
+    )
+    assert "over seeds" not in verdict
+    assert "- GZSL calibrated, H" in page
+    assert "Its lead cannot be judged over sje by 30.0.\n" in page
+    capsys.readouterr()
 
 
 def test_cells_are_escaped():

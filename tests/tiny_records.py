@@ -54,6 +54,7 @@ def record(method="ale", *, seed=0, right=0.6, setting="inductive", on="validati
         "config": {
             "seed": seed,
             "plots": "story",
+            "select": {"metric": "harmonic"},
             "method": {"name": method, "margin": 1.0, **(knobs or {})},
             "data": {"name": "xlsa17", "dir": f"somewhere/{seed}", "semantics": "att"},
         },

@@ -27,7 +27,8 @@ METRICS = {
 }
 _NEEDED = (
     *("method", "setting", "metrics", "seeds", "per_class", "config.method", "selection.on"),
-    *("dataset.name", "dataset.semantics", "dataset.split", "dataset.files", "dataset.counts"),
+    *("dataset.name", "dataset.semantics", "dataset.split", "dataset.files"),
+    *(f"dataset.counts.{name}" for name in ("train", "test_seen", "test_unseen", "seen_classes", "unseen_classes")),
 )
 _NEEDED_OF_CLASS = ("seen", "images", "gzsl_correct")
 
@@ -88,8 +89,11 @@ def read(path: pathlib.Path) -> dict:
     missing = [name for name in _NEEDED if _get(content, name) is None]
     if missing:
         raise errors.UserError(f"{path} is damaged: it lacks {', '.join(missing)}")
+    if not isinstance(content["seeds"], list) or not content["seeds"]:
+        raise errors.UserError(f"{path} is damaged: seeds is {content['seeds']!r}, not a list of them")
     for name, counted in content["per_class"].items():
-        missing = [field for field in _NEEDED_OF_CLASS if _get(counted, field) is None]
+        needed = _NEEDED_OF_CLASS if _get(counted, "seen") else (*_NEEDED_OF_CLASS, "zsl_correct")
+        missing = [field for field in needed if _get(counted, field) is None]
         if missing:
             raise errors.UserError(f"{path} is damaged: per_class.{name} lacks {', '.join(missing)}")
     for name in METRICS:

@@ -18,6 +18,7 @@ from zsl_jax import errors, metrics
 from zsl_jax.training import reading
 
 NUM_SAMPLES = 4000
+USUAL = ("inductive", "validation classes")
 # Where data lies, what is drawn, logged and kept, and how many settings a sweep tries do not make another result.
 _IRRELEVANT = ("seed", "data.dir", "plots", "tensorboard", "train.checkpoint_every")
 
@@ -50,7 +51,13 @@ class Row:
 
     @property
     def label(self) -> str:
-        return f"{self.method} ({', '.join(self.variant)})" if self.variant else self.method
+        """The method, its variant, and the protocol as far as it is not `USUAL`."""
+        parts = [f"{self.method} ({', '.join(self.variant)})" if self.variant else self.method]
+        if self.setting != USUAL[0]:
+            parts.append(self.setting)
+        if self.selected_on != USUAL[1]:
+            parts.append(f"chosen on {self.selected_on}")
+        return ", ".join(parts)
 
     @property
     def protocol(self) -> tuple[str, str]:
@@ -64,7 +71,7 @@ class Column:
     Args:
       title: name and semantics; with a letter where other data go by the same name.
       dataset: as the records describe it.
-      rows: by protocol, then method.
+      rows: by protocol, the usual one first, then method.
     """
 
     title: str
@@ -121,19 +128,20 @@ def _rows(members: list[reading.Record], column: int) -> tuple[Row, ...]:
     groups = collections.defaultdict(list)
     for record in members:
         content = record.content
-        chosen = content["selection"]["on"], content["selection"].get("metric", "")
-        groups[(content["setting"], *chosen, content["method"], _frozen(_relevant(record)))].append(record)
+        protocol = content["setting"], content["selection"]["on"]
+        chosen_by = content["selection"].get("metric", "")
+        groups[(protocol != USUAL, *protocol, content["method"], chosen_by, _frozen(_relevant(record)))].append(record)
     same_method = collections.defaultdict(list)
     for key, group in groups.items():
-        same_method[key[:-1]].append(_relevant(group[0]))
+        same_method[key[:4]].append(_relevant(group[0]))
     rows = []
     for number, (key, group) in enumerate(sorted(groups.items(), key=lambda item: item[0])):
         group.sort(key=lambda record: record.content["seeds"])
         _check_seeds(group)
-        setting, selected_on, selected_by, method, _ = key
+        _, setting, selected_on, method, selected_by, _ = key
         seeds = tuple(seed for record in group for seed in record.content["seeds"])
         values = {name: np.concatenate([reading.values(record, name) for record in group]) for name in reading.METRICS}
-        variant = _telling(_relevant(group[0]), same_method[key[:-1]])
+        variant = _telling(_relevant(group[0]), same_method[key[:4]])
         samples = _samples(group, seed=1000 * column + number)
         rows.append(Row(method, variant, setting, selected_on, selected_by, tuple(group), seeds, values, samples))
     return tuple(rows)

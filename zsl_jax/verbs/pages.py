@@ -49,7 +49,8 @@ p, ul { max-width: 50rem } li { margin: .15rem 0 }
 th { font-weight: 600; border-bottom: 1px solid #888; vertical-align: bottom } tr + tr td { border-top: 1px solid #eee }
 th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap }
 th.left, td.left { text-align: left } th:first-child, td:first-child { padding-left: 0 }
-figure { display: inline-block; width: 48%; margin: 1.5rem 1% 0 0 } img { max-width: 100%; height: auto } figcaption { color: #555; font-size: .9rem }
+figure { display: inline-block; width: 48%; margin: 1.5rem 1% 0 0 } img { max-width: 100%; height: auto }
+figcaption { color: #555; font-size: .9rem }
 """
 
 

@@ -1,6 +1,6 @@
 """What a report says, as the blocks of a page in the order of reading."""
 
-import itertools
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -38,19 +38,16 @@ def _how_to_read(report: reports.Report) -> str:
         "standard deviation over seeds. ZSL scores the images of unseen classes among the unseen classes. GZSL scores "
         "all test images among all classes: U on unseen classes, S on seen ones, H their harmonic mean, AUSUC the area "
         "under the curve of S over U. Calibrated (cal.): a constant gamma, chosen as everything else is chosen, is "
-        "taken from the scores of the seen classes."
+        f"taken from the scores of the seen classes. A row is {reports.USUAL[0]} and chosen on {reports.USUAL[1]} "
+        "unless its name says otherwise."
     )
 
 
 def _overview(report: reports.Report) -> list[pages.Block]:
     result = []
     for metric, name in (("zsl", "ZSL"), ("calibrated_harmonic", "GZSL calibrated, H")):
-        found = {
-            (_label_with_protocol(row, report), column.title): row.values[metric]
-            for column in report.columns
-            for row in column.rows
-        }
-        methods = sorted({label for label, _ in found})  # a label names the protocol where there are several
+        found = {(row.label, column.title): row.values[metric] for column in report.columns for row in column.rows}
+        methods = sorted({label for label, _ in found})
         titles = [column.title for column in report.columns]
         cells = tuple(
             (method, *(_spread(found[method, title]) if (method, title) in found else "" for title in titles))
@@ -58,11 +55,6 @@ def _overview(report: reports.Report) -> list[pages.Block]:
         )
         result += [pages.Heading(3, name), pages.Table(("method", *titles), cells)]
     return result
-
-
-def _label_with_protocol(row: reports.Row, report: reports.Report) -> str:
-    protocols = {other.protocol for column in report.columns for other in column.rows}
-    return row.label if len(protocols) == 1 else f"{row.label}, {_protocol(row)}"
 
 
 def _column(column: reports.Column) -> list[pages.Block]:
@@ -95,13 +87,12 @@ def _facts(column: reports.Column) -> list[str]:
     ]
     groups = _by_protocol(column.rows)
     if len(groups) == 1:
-        lines.append(f"every row: {_protocol(column.rows[0])}")
+        lines.append(f"every row: {_protocol(column.rows)}")
     else:
-        listed = "; ".join(f"{_protocol(group[0])} ({', '.join(row.label for row in group)})" for group in groups)
-        lines.append(f"the rows follow different protocols and are compared only within one: {listed}")
-    on_test = [row.label for row in column.rows if row.selected_on.startswith("test")]
-    if on_test:
-        lines.append(f"chosen with the test labels in sight, which flatters: {', '.join(on_test)}")
+        listed = "; ".join(_protocol(group) for group in groups)
+        lines.append(f"the rows follow {len(groups)} protocols and are compared only within one: {listed}")
+    if any(row.selected_on.startswith("test") for row in column.rows):
+        lines.append("what is chosen on test has seen the test labels, which flatters it")
     means_only = [row.label for row in column.rows if len(row.values["zsl"]) < len(row.seeds)]
     if means_only:
         lines.append(f"no spread over all seeds, since a record gives only their mean: {', '.join(means_only)}")
@@ -110,13 +101,12 @@ def _facts(column: reports.Column) -> list[str]:
 
 def _scores(rows: tuple[reports.Row, ...]) -> pages.Table:
     shown = {**_AS_SCORED, **_CALIBRATED}
-    several = len(_by_protocol(rows)) > 1
-    header = ["method", *(["protocol"] if several else []), "seeds", *shown.values(), "gamma"]
+    header = ["method", "seeds", *shown.values(), "gamma"]
     cells = []
     for row in rows:
         gamma = row.values["gamma"]
         spread = f" ± {gamma.std(ddof=1):.2f}" if len(gamma) > 1 else ""
-        line = [row.label, *([_protocol(row)] if several else []), str(len(row.seeds))]
+        line = [row.label, str(len(row.seeds))]
         cells.append((*line, *(_spread(row.values[metric]) for metric in shown), f"{gamma.mean():.2f}{spread}"))
     best, first = set(), header.index("ZSL")
     for group in _by_protocol(rows):
@@ -151,12 +141,12 @@ def _published(column: reports.Column) -> list[pages.Block]:
         matches = _matches(column, row)
         if matches:
             ours = (f"{100 * row.values[name].mean():.1f}" for name in _PUBLISHED)
-            cells.append((f"{row.label}, ours", *ours, "", ""))
+            cells.append((f"ours: {row.label}", *ours, "", ""))
         for match in matches:
             said = [*match.differs, *(f"not verified: {line}" for line in match.unverified)]
             said += [match.row.note] if match.row.note else []
             marks += [line for line in said if line not in marks]
-            numbers = _listed(f"[{marks.index(line) + 1}]" for line in said)
+            numbers = _listed(f"[{number}]" for number in sorted(marks.index(line) + 1 for line in said))
             verdict = "no" if match.differs else "as far as verified"
             label = published.sources()[match.row.source]["label"]
             cells.append((f"{match.row.method}, {label}", *_with_checks(match.row), verdict, numbers))
@@ -203,7 +193,7 @@ def _verdicts(rows: list[reports.Row], several: bool) -> list[str]:
         if not found:
             continue
         best = found[0].best
-        line = f"{name}, {_protocol(best)}" if several else name
+        line = f"{name}, {best.setting}, chosen on {best.selected_on}" if several else name
         line += f": {best.label} is best ({100 * best.values[metric].mean():.1f})."
         for survives, words in _VERDICTS.items():
             leads = [_lead(comparison) for comparison in found if comparison.survives is survives]
@@ -251,14 +241,18 @@ def _pictures(rows: tuple[reports.Row, ...]) -> list[pages.Block]:
     return [pages.Picture(path, f"{row.label}, seed {row.seeds[0]}") for row, path in found if path.is_file()]
 
 
-def _by_protocol(rows: tuple[reports.Row, ...]) -> list[list[reports.Row]]:
-    ordered = sorted(rows, key=lambda row: row.protocol)
-    return [list(group) for _, group in itertools.groupby(ordered, key=lambda row: row.protocol)]
+def _by_protocol(rows: Iterable[reports.Row]) -> list[list[reports.Row]]:
+    groups = {}
+    for row in rows:
+        groups.setdefault(row.protocol, []).append(row)
+    return list(groups.values())
 
 
-def _protocol(row: reports.Row) -> str:
-    by = f" by {row.selected_by}" if row.selected_by else ""
-    return f"{row.setting}, chosen on {row.selected_on}{by}"
+def _protocol(rows: Sequence[reports.Row]) -> str:
+    """The protocol that rows share, with the score that chose where it is the same for all."""
+    chosen_by = {row.selected_by for row in rows}
+    by = f" by {rows[0].selected_by}" if len(chosen_by) == 1 and rows[0].selected_by else ""
+    return f"{rows[0].setting}, chosen on {rows[0].selected_on}{by}"
 
 
 def _spread(values: np.ndarray) -> str:
