@@ -45,7 +45,7 @@ def sharma_mittal(
       ValueError: shapes that do not fit.
 
     >>> import jax.numpy as jnp
-    >>> p, q = jnp.array([[0.5, 0.5]]), jnp.array([0.25, 0.75])
+    >>> p, q = jnp.array([[0.5, 0.5]]), jnp.array([[0.25, 0.75]])
     >>> tsallis = sharma_mittal(p, q, alpha=2.0, beta=2.0)[0]
     >>> print(f"{tsallis:.4f} {(p**2 / q).sum() - 1:.4f}")
     0.3333 0.3333
