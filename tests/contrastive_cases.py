@@ -1,7 +1,4 @@
-"""The in-batch contrastive losses beside their definitions in plain loops over float64, and the arguments to try them on.
-
-`python` floats and loops only: whatever these agree with the library on, they do not owe to the same code.
-"""
+"""The in-batch contrastive losses beside their definitions in plain float64 loops, and arguments to try them on."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

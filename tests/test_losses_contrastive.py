@@ -1,7 +1,9 @@
 """The in-batch contrastive losses: plain loops, numeric gradients, masks, blocks, the ugly points and the limits."""
 
-import contrastive_cases
+import functools
+
 import contract
+import contrastive_cases
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +22,7 @@ MASKS = {
     "one": [False] * 4 + [True],
     "none": [False] * 5,
 }
+KINDS = ("multi_positive_clip", "sigmoid_contrastive", "supervised_contrastive", "nt_xent", "hard_negative_clip")
 by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
@@ -31,15 +34,29 @@ def differentiated(case) -> tuple[int, ...]:
     return tuple(i for i, x in enumerate(case.arrays) if contract.is_float(x))
 
 
-def value_and_gradients(case, **options):
-    """Jitted: the losses, and the gradients of their weighted sum in all floating arguments, of `(where, *arrays)`."""
+@functools.cache
+def compiled(names: tuple[str, ...], chunk: int | None):
+    """`(where, {name: arrays})` to the losses of the cases and the gradients of their weighted sums."""
+    cases = [case for case in CASES if case.name in names]
 
-    def total(where, *arrays):
-        loss = case.loss(*arrays, where=where, **options)
-        return jnp.sum(weights(case) * loss), loss
+    def one(case, where, arrays):
+        def total(*arrays):
+            loss = case.loss(*arrays, where=where, chunk=chunk)
+            return jnp.sum(weights(case) * loss), loss
 
-    argnums = tuple(i + 1 for i in differentiated(case))
-    return jax.jit(jax.value_and_grad(total, argnums=argnums, has_aux=True))
+        return jax.value_and_grad(total, argnums=differentiated(case), has_aux=True)(*arrays)
+
+    # One compilation for all cases, without the passes that would make it run faster: it is called on five rows.
+    return jax.jit(
+        lambda where, arrays: {case.name: one(case, where, arrays[case.name]) for case in cases},
+        compiler_options={"xla_backend_optimization_level": 0},
+    )
+
+
+def losses_and_gradients(case, where, arrays, names=tuple(case.name for case in CASES), chunk: int | None = 2):
+    everything = {other.name: other.arrays for other in CASES} | {case.name: tuple(arrays)}
+    (_, loss), gradients = compiled(names, chunk)(np.asarray(where), everything)[case.name]
+    return loss, gradients
 
 
 def numeric_gradient(case, argnum: int, where, step: float = 1e-5) -> np.ndarray:
@@ -58,39 +75,62 @@ def numeric_gradient(case, argnum: int, where, step: float = 1e-5) -> np.ndarray
 
 @by_case
 def test_value_and_gradients_equal_plain_loops(case):
-    masked, blocked = value_and_gradients(case), value_and_gradients(case, chunk=2)
     for name, mask in MASKS.items():
         where = np.array(mask)
-        (_, loss), gradients = masked(where, *case.arrays)
+        loss, gradients = losses_and_gradients(case, where, case.arrays)
         contract.assert_close(loss, case.oracle(*case.arrays, where), rtol=1e-4, atol=1e-5)
         if name == "none":
             contract.assert_close(gradients, jax.tree.map(jnp.zeros_like, gradients))
             continue
         for argnum, gradient in zip(differentiated(case), gradients):
             contract.assert_close(gradient, numeric_gradient(case, argnum, where), rtol=2e-3, atol=2e-4)
-    where = np.ones(BATCH, bool)
-    contract.assert_close(blocked(where, *case.arrays), masked(where, *case.arrays), rtol=1e-5, atol=2e-6)
 
 
-@by_case
-def test_no_mask_is_a_full_mask_under_jit_and_vmap(case):
-    def loss(*arrays):
-        return case.loss(*arrays, where=None)
+@pytest.mark.parametrize("name", KINDS)
+def test_blocks_equal_the_whole(name):
+    """Five rows in blocks of two, the last one padded, the logits made twice; and all rows at once, the logits kept."""
+    case = next(case for case in CASES if case.name == name)
+    for mask in (MASKS["all"], MASKS["some"]):
+        blocks = losses_and_gradients(case, mask, case.arrays)
+        contract.assert_close(losses_and_gradients(case, mask, case.arrays, KINDS, None), blocks, rtol=1e-5, atol=2e-6)
 
-    contract.check_jit_and_vmap(loss, *case.arrays, rtol=1e-4)
-    contract.assert_close(loss(*case.arrays), case.oracle(*case.arrays, np.ones(BATCH, bool)), rtol=1e-4, atol=1e-5)
+
+def test_no_mask_is_a_full_mask_under_jit_and_vmap():
+    sizes = [len(case.arrays) for case in CASES]
+
+    def everything(*flat):
+        flat = iter(flat)
+        return [case.loss(*(next(flat) for _ in range(n)), where=None) for case, n in zip(CASES, sizes)]
+
+    flat = [x for case in CASES for x in case.arrays]
+    contract.check_jit_and_vmap(jax.jit(everything), *flat, rtol=1e-4)
+    for case, loss in zip(CASES, everything(*flat)):  # outside of jit
+        contract.assert_close(loss, case.oracle(*case.arrays, np.ones(BATCH, bool)), rtol=1e-4, atol=1e-5)
 
 
 @by_case
 def test_gradients_are_finite_at_the_ugly_points(case):
-    loss = jax.jit(lambda *arrays: case.loss(*arrays, where=None, chunk=2))
     for fill in (0.0, 1.0):
         arrays = [np.full_like(x, fill) if np.ndim(x) == 2 else x for x in case.arrays]
-        contract.check_finite_gradients(loss, *arrays)
-    one_row = [x[:1] if np.ndim(x) and len(x) == BATCH else x for x in case.arrays]
-    if case.name == "info_nce":
-        one_row[-1] = np.zeros(1, int)
-    contract.check_finite_gradients(lambda *arrays: case.loss(*arrays, where=None), *one_row)
+        for mask in MASKS.values():
+            results = losses_and_gradients(case, mask, arrays)
+            assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(results))
+
+
+def test_one_row_has_no_negatives():
+    cases = contrastive_cases.make(1)
+
+    @jax.jit
+    def values_and_gradients(arrays):
+        return [
+            jax.value_and_grad(lambda *xs, case=case: jnp.sum(case.loss(*xs, where=None)), differentiated(case))(*xs)
+            for case, xs in zip(cases, arrays)
+        ]
+
+    results = values_and_gradients([case.arrays for case in cases])
+    for case, (value, gradients) in zip(cases, results):
+        contract.assert_close(value, np.sum(case.oracle(*case.arrays, np.ones(1, bool))), rtol=1e-4)
+        assert all(np.all(np.isfinite(x)) for x in gradients), case.name
 
 
 @by_case
@@ -102,8 +142,7 @@ def test_masked_rows_may_hold_anything(case):
     for x in dirty:
         if np.ndim(x) == 2:
             x[~where] = np.nan
-    loss = value_and_gradients(case)
-    contract.assert_close(loss(where, *dirty), loss(where, *case.arrays))
+    contract.assert_close(losses_and_gradients(case, where, dirty), losses_and_gradients(case, where, case.arrays))
 
 
 @by_case
@@ -113,8 +152,6 @@ def test_half_precision_gives_float32(case):
 
 @by_case
 def test_order_of_the_batch_does_not_matter(case):
-    loss = jax.jit(lambda where, *arrays: case.loss(*arrays, where=where))
-
     @settings(max_examples=5, deadline=None, derandomize=True)
     @given(st.permutations(range(BATCH)), st.lists(st.booleans(), min_size=BATCH, max_size=BATCH))
     def check(order, mask):
@@ -122,8 +159,9 @@ def test_order_of_the_batch_does_not_matter(case):
         moved = [x[order] if np.ndim(x) and len(x) == BATCH else x for x in case.arrays]
         if case.name == "info_nce":
             moved[-1] = np.argsort(order)[moved[-1]]
-        expected = loss(where, *case.arrays).reshape(case.views, BATCH)[:, order].ravel()
-        contract.assert_close(loss(where[order], *moved), expected, rtol=1e-4, atol=1e-5)
+        loss = losses_and_gradients(case, where, case.arrays)[0]
+        expected = loss.reshape(case.views, BATCH)[:, order].ravel()
+        contract.assert_close(losses_and_gradients(case, where[order], moved)[0], expected, rtol=1e-4, atol=1e-5)
 
     check()
 
@@ -189,11 +227,8 @@ def test_info_nce_of_a_positive_out_of_range_is_zero():
     assert np.array_equal(np.asarray(loss) > 0, [False, True, True, False, True, True])
 
 
-def test_hard_negatives_that_are_far_away_change_nothing():
-    far = negatives.hard_negative_clip(unit(0), unit(1), -1000.0 * unit(0)[:1] + 0 * unit(1), scale=0.0)
-    plain = contrastive.clip_softmax(unit(0), unit(1), scale=0.0)
-    assert np.all(np.asarray(far) > np.asarray(plain))  # at scale 0 every candidate counts alike
-    none = negatives.hard_negative_clip(unit(0), unit(1), unit(2), scale=5.0, where_negatives=False)
+def test_hard_negatives_left_out_make_clip_softmax():
+    none = negatives.hard_negative_clip(unit(0), unit(1), unit(2)[:4], scale=5.0, where_negatives=False)
     contract.assert_close(none, contrastive.clip_softmax(unit(0), unit(1), scale=5.0))
 
 
@@ -205,31 +240,35 @@ def test_curl_block_equals_plain_loops():
     contract.assert_close(negatives.curl_block(a, p, n), np.array(logistic), rtol=1e-5)
     hinge = [max(0.0, 1 - min(row)) for row in v]
     contract.assert_close(negatives.curl_block(a, p, n, surrogate="hinge"), np.array(hinge), rtol=1e-5)
-    contract.check_jit_and_vmap(negatives.curl_block, a, p, n)
+    contract.check_jit_and_vmap(jax.jit(negatives.curl_block), a, p, n)
     contract.check_half_precision(negatives.curl_block, a, p, n)
-    contract.check_finite_gradients(negatives.curl_block, 0 * a, 0 * p, 0 * n)
+    contract.check_finite_gradients(jax.jit(negatives.curl_block), 0 * a, 0 * p, 0 * n)
+
+
+def ones(*shape: int) -> np.ndarray:
+    return np.ones(shape, np.float32)
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("said", "loss", "arrays", "options"),
     [
-        (lambda: contrastive.clip_softmax(jnp.ones((3, 2)), jnp.ones((4, 2)), scale=1.0), r"\(3, 2\), \(4, 2\)"),
-        (lambda: contrastive.sigmoid_contrastive(jnp.ones(3), jnp.ones(3), scale=1.0, bias=0.0), r"\(3,\)"),
-        (lambda: contrastive.info_nce(jnp.ones((3, 2)), jnp.ones((4, 5)), jnp.zeros(3, int), temperature=1.0), r"\(4, 5\)"),
-        (lambda: contrastive.info_nce(jnp.ones((3, 2)), jnp.ones((4, 2)), temperature=1.0), r"\(3, 2\), \(4, 2\)"),
-        (lambda: self_contrastive.nt_xent(jnp.ones((3, 2)), jnp.ones((3, 4)), temperature=1.0), r"\(3, 2\), \(3, 4\)"),
-        (lambda: self_contrastive.supervised_contrastive(jnp.ones((3, 2)), jnp.zeros(4, int), temperature=1.0), r"\(4,\)"),
-        (lambda: self_contrastive.supervised_contrastive(jnp.ones((3, 2)), jnp.zeros(3), temperature=1.0), "integers"),
-        (lambda: self_contrastive.gated_contrastive(jnp.ones((3, 2)), jnp.ones((3, 2)), jnp.ones(3), temperature=1.0), r"\(3,\)"),
-        (lambda: negatives.curl_block(jnp.ones((3, 2)), jnp.ones((3, 2)), jnp.ones((3, 1, 1, 2))), r"\(3, 1, 1, 2\)"),
-        (lambda: negatives.curl_block(jnp.ones((1, 2)), jnp.ones((1, 1, 2)), jnp.ones((1, 1, 1, 2)), surrogate="hing"), "hinge"),
-        (lambda: contrastive.clip_softmax(jnp.ones((3, 2)), jnp.ones((3, 2)), scale=1.0, where=jnp.ones(4, bool)), r"\(4,\)"),
-        (lambda: contrastive.clip_softmax(jnp.ones((3, 2)), jnp.ones((3, 2)), scale=1.0, chunk=0), "at least 1"),
+        (r"\(3, 2\), \(4, 2\)", contrastive.clip_softmax, [ones(3, 2), ones(4, 2)], {"scale": 1.0}),
+        (r"\(3,\)", contrastive.sigmoid_contrastive, [ones(3), ones(3)], {"scale": 1.0, "bias": 0.0}),
+        (r"\(4, 5\)", contrastive.info_nce, [ones(3, 2), ones(4, 5), np.arange(3)], {"temperature": 1.0}),
+        (r"\(3, 2\), \(4, 2\)", contrastive.info_nce, [ones(3, 2), ones(4, 2)], {"temperature": 1.0}),
+        (r"\(3, 2\), \(3, 4\)", self_contrastive.nt_xent, [ones(3, 2), ones(3, 4)], {"temperature": 1.0}),
+        (r"\(4,\)", self_contrastive.supervised_contrastive, [ones(3, 2), np.arange(4)], {"temperature": 1.0}),
+        ("integers", self_contrastive.supervised_contrastive, [ones(3, 2), ones(3)], {"temperature": 1.0}),
+        (r"\(3,\)", self_contrastive.gated_contrastive, [ones(3, 2), ones(3, 2), ones(3)], {"temperature": 1.0}),
+        (r"\(3, 1, 1, 2\)", negatives.curl_block, [ones(3, 2), ones(3, 2), ones(3, 1, 1, 2)], {}),
+        ("hinge", negatives.curl_block, [ones(1, 2), ones(1, 1, 2), ones(1, 1, 1, 2)], {"surrogate": "hing"}),
+        (r"\(4,\)", contrastive.clip_softmax, [ones(3, 2), ones(3, 2)], {"scale": 1.0, "where": np.ones(4, bool)}),
+        ("at least 1", contrastive.clip_softmax, [ones(3, 2), ones(3, 2)], {"scale": 1.0, "chunk": 0}),
     ],
-)  # fmt: skip
-def test_wrong_arguments_are_named(call, said):
+)
+def test_wrong_arguments_are_named(said, loss, arrays, options):
     with pytest.raises(ValueError, match=said):
-        call()
+        loss(*arrays, **options)
 
 
 def test_losses_are_exported():

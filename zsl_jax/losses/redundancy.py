@@ -60,8 +60,7 @@ def barlow_twins(
     a, b = (_centred(side, axis_name) for side in sides)
     a, b = (z * jax.lax.rsqrt(_total(z * z, axis_name) / count + epsilon)[None, :] for z in (a, b))
     diagonal = _total(a * b, axis_name) / count
-    off_diagonal = (_squared_products(a, b, axis_name) / count**2) - jnp.sum(diagonal**2)
-    loss = jnp.sum((1.0 - diagonal) ** 2) + redundancy * off_diagonal
+    loss = jnp.sum((1.0 - diagonal) ** 2) + redundancy * _off_diagonal(a, b, axis_name) / count**2
     return _everywhere(loss, sides[0])
 
 
@@ -119,8 +118,7 @@ def vicreg(
         z, freedom = _centred(side, axis_name), jnp.maximum(count - 1.0, 1.0)
         variances = _total(z * z, axis_name) / freedom
         loss += variance * jnp.mean(jnp.maximum(1.0 - jnp.sqrt(variances + epsilon), 0.0))
-        off_diagonal = _squared_products(z, z, axis_name) / freedom**2 - jnp.sum(variances**2)
-        loss += covariance * off_diagonal / width
+        loss += covariance * _off_diagonal(z, z, axis_name) / (freedom**2 * width)
     return _everywhere(loss, sides[0])
 
 
@@ -219,13 +217,17 @@ def _centred(rows: pairwise.Side, axis_name: str | None) -> jax.Array:
     return jnp.where(in_batch.is_example(rows)[:, None], centred, 0.0)
 
 
-def _squared_products(a: jax.Array, b: jax.Array, axis_name: str | None) -> jax.Array:
-    """`sum_ij (a^T b)_ij^2`, from whichever of the two sides' Gram matrices is smaller."""
+def _off_diagonal(a: jax.Array, b: jax.Array, axis_name: str | None) -> jax.Array:
+    """`sum_{i != j} (a^T b)_ij^2`, without the `D x D` matrix where there are fewer rows than dimensions.
+
+    The sum over all `i, j` is then a product of two smaller matrices. Taking the diagonal off it costs few digits:
+    with fewer rows than dimensions the rest cannot be small beside it.
+    """
     if axis_name is None and a.shape[0] < a.shape[1]:
-        return jnp.sum((a @ a.T) * (b @ b.T))
+        return jnp.sum((a @ a.T) * (b @ b.T)) - jnp.sum(jnp.sum(a * b, axis=0) ** 2)
     product = a.T @ b
     product = product if axis_name is None else jax.lax.psum(product, axis_name)
-    return jnp.sum(product**2)
+    return jnp.sum(jnp.fill_diagonal(product, 0.0, inplace=False) ** 2)
 
 
 def _everywhere(loss: jax.Array, rows: pairwise.Side) -> jax.Array:
