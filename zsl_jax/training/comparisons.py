@@ -3,8 +3,8 @@
 A difference survives if it would survive both another choice of seeds (Student's t, paired where both methods ran the
 same seeds, else Welch's) and another draw of test images (the bootstrap interval of the difference lies above 0).
 Records do not tell on which images a method is right, so that those of each are drawn on their own: where methods tend
-to err on the same images, the interval is too wide rather than too narrow. The level holds for all comparisons of a
-metric together (Bonferroni).
+to err on the same images, the interval is too wide rather than too narrow. The level holds for all pairs of rows
+together (Bonferroni), because the best one is chosen by looking at them all.
 """
 
 from typing import NamedTuple
@@ -57,7 +57,7 @@ def with_the_best(rows: list[reports.Row], metric: str) -> list[Comparison]:
     if len(rows) < 2:
         return []
     best, *others = sorted(rows, key=lambda row: -row.values[metric].mean())
-    level = 1 - (1 - LEVEL) / len(others)
+    level = 1 - (1 - LEVEL) / (len(rows) * len(others) / 2)
     return [_compare(best, other, metric, level) for other in others]
 
 

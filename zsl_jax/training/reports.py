@@ -17,7 +17,7 @@ import numpy as np
 from zsl_jax import errors, metrics
 from zsl_jax.training import reading
 
-NUM_SAMPLES = 4000
+NUM_SAMPLES = 10_000
 USUAL = ("inductive", "validation classes")
 # Where data lies, what is drawn, logged and kept, and how many settings a sweep tries do not make another result.
 _IRRELEVANT = ("seed", "data.dir", "plots", "tensorboard", "train.checkpoint_every")

@@ -22,8 +22,8 @@ usage: python -m zsl_jax report DIR... [--out=DIR]
 
 
 def main(argv: Sequence[str]) -> int:
-    folders = [argument for argument in argv if not argument.startswith("-")]
-    values = command_line.parse("report", [argument for argument in argv if argument.startswith("-")], _define, USAGE)
+    folders, options = _split(argv)
+    values = command_line.parse("report", options, _define, USAGE)
     if values is None:
         return 0
     if not folders:
@@ -51,6 +51,19 @@ def main(argv: Sequence[str]) -> int:
     for name in written:
         print(f"written: {out / name}")
     return 0
+
+
+def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns the folders and the flags; the word after a bare `--out` is its value.
+
+    >>> _split(["runs", "--out", "results", "more"])
+    (['runs', 'more'], ['--out', 'results'])
+    """
+    folders, options = [], []
+    for argument in argv:
+        is_option = argument.startswith("-") or options[-1:] in (["--out"], ["-out"])
+        (options if is_option else folders).append(argument)
+    return folders, options
 
 
 def _define(values: flags.FlagValues) -> None:

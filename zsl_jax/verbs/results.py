@@ -12,7 +12,7 @@ TITLE = "Results"
 _AS_SCORED = {"zsl": "ZSL", "unseen": "U", "seen": "S", "harmonic": "H", "ausuc": "AUSUC"}
 _CALIBRATED = {"calibrated_unseen": "cal. U", "calibrated_seen": "cal. S", "calibrated_harmonic": "cal. H"}
 _PUBLISHED = ("zsl", "unseen", "seen", "harmonic")
-_VERDICTS = {True: "survives", False: "does not survive", None: "cannot be judged"}
+_VERDICTS = {True: "survive", False: "do not survive", None: "cannot be judged"}
 _COMPARED = {"zsl": "ZSL", "harmonic": "GZSL as scored, H", "calibrated_harmonic": "GZSL calibrated, H"}
 
 
@@ -179,10 +179,13 @@ def _sources(matches: list[published.Match]) -> list[pages.Block]:
 
 
 def _survival() -> str:
+    share = 1 - comparisons.LEVEL
     return (
         "The best row against each other one. A lead survives if it holds over seeds (Student's t) and over test "
-        "images (bootstrap within classes, the images of each method drawn on their own), at 95 % for all comparisons "
-        "of a line together. With one seed it is judged over images alone, without counts a class over seeds alone."
+        "images (bootstrap within classes, the images of each method drawn on their own). With one seed it is judged "
+        "over images alone, without counts a class over seeds alone. The chance that any lead of a line survives by "
+        f"luck is held at {100 * share:.0f} %: of n rows, which make m = n (n - 1) / 2 pairs, each lead is asked for "
+        f"p < {share:.2f} / m and an interval of that level above 0."
     )
 
 
@@ -194,11 +197,11 @@ def _verdicts(rows: list[reports.Row], several: bool) -> list[str]:
             continue
         best = found[0].best
         line = f"{name}, {best.setting}, chosen on {best.selected_on}" if several else name
-        line += f": {best.label} is best ({100 * best.values[metric].mean():.1f})."
+        line += f": {best.label} is best of {len(rows)} ({100 * best.values[metric].mean():.1f})."
         for survives, words in _VERDICTS.items():
             leads = [_lead(comparison) for comparison in found if comparison.survives is survives]
             if leads:
-                line += f" Its lead {words} over {'; '.join(leads)}."
+                line += f" Leads that {words}: {'; '.join(leads)}."
         lines.append(line)
     return lines
 
@@ -211,7 +214,7 @@ def _lead(comparison: comparisons.Comparison) -> str:
         low, high = (100 * x for x in comparison.interval)
         reasons.append(f"{low:.1f} to {high:.1f} over images")
     said = f" ({', '.join(reasons)})" if reasons else ""
-    return f"{comparison.other.label} by {100 * comparison.difference:.1f}{said}"
+    return f"{100 * comparison.difference:.1f} over {comparison.other.label}{said}"
 
 
 def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:
