@@ -21,10 +21,11 @@ from zsl_jax.methods.normalization import SCALINGS, normalized
 from zsl_jax.methods.psr import psr
 from zsl_jax.methods.ridge import ridge
 from zsl_jax.methods.sae import sae, sylvester
+from zsl_jax.methods.seen_classes import SeenState, as_proportions, keep_seen
 from zsl_jax.methods.semantic_consistency import semantic_consistency
 from zsl_jax.methods.shifted import shifted_solve
 from zsl_jax.methods.span import SpanState, in_class_span
-from zsl_jax.methods.sse import sse
+from zsl_jax.methods.sse import seen_proportions, sse
 from zsl_jax.methods.sync import sync
 
 METHODS: dict[str, Callable[..., Method]] = {
@@ -64,12 +65,14 @@ __all__ = [
     "SCALINGS",
     "GradientState",
     "Method",
+    "SeenState",
     "SpanState",
     "Sums",
     "ale",
     "ale_learned",
     "ale_sgd",
     "any_shot",
+    "as_proportions",
     "attribute_log_posterior",
     "bilinear",
     "by_gradient",
@@ -85,11 +88,13 @@ __all__ = [
     "gfzsl",
     "iap",
     "in_class_span",
+    "keep_seen",
     "latem",
     "normalized",
     "psr",
     "ridge",
     "sae",
+    "seen_proportions",
     "semantic_consistency",
     "shifted_solve",
     "sje",

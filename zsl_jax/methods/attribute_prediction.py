@@ -24,7 +24,7 @@ CUTS = {
 }
 
 
-def dap(*, learning_rate: float = 10.0, momentum: float = 0.9, cut: str = "attribute") -> base.Method:
+def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attribute") -> base.Method:
     """Direct attribute prediction: one logistic classifier an attribute, trained on the attributes of the classes.
 
     Args:
@@ -39,7 +39,8 @@ def dap(*, learning_rate: float = 10.0, momentum: float = 0.9, cut: str = "attri
 
     def loss(logits, labels, classes):
         seen = jnp.asarray(classes.embedding)
-        return losses.multilabel_bce(logits, binary(seen, seen)[labels])
+        # The sum over attributes, not the mean: each classifier learns at the same rate however many there are.
+        return seen.shape[1] * losses.multilabel_bce(logits, binary(seen, seen)[labels])
 
     def scores(logits, seen, attributes):
         log_there, log_absent = jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)
@@ -96,8 +97,8 @@ def attribute_log_posterior(
     >>> import jax.numpy as jnp
     >>> there = jnp.array([[0.5, 0.75]])
     >>> has, prior = jnp.array([[1, 1], [0, 0]]), jnp.full(2, 0.5)
-    >>> print(jnp.exp(attribute_log_posterior(jnp.log(there), jnp.log(1 - there), has, prior)).round(3))
-    [[1.5 0.5]]
+    >>> print(attribute_log_posterior(jnp.log(there), jnp.log(1 - there), has, prior))
+    [[ 0.405... -0.693...]]
     """
     has, prior = jnp.asarray(binary_attributes, jnp.float32), jnp.asarray(prior, jnp.float32)
     there, absent = log_there - jnp.log(prior)[None, :], log_absent - jnp.log1p(-prior)[None, :]

@@ -1,0 +1,158 @@
+"""DAP, IAP, ConSE, SYNC and SSE: their rules by hand, and what they make of the seen classes."""
+
+import dataclasses
+
+import contract
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.optimize
+import toy
+
+from zsl_jax import data, errors, methods
+from zsl_jax.methods import seen_classes
+from zsl_jax.training import evaluation, loop, parallel
+
+KEY = jax.random.key(0)
+NAMES = ("dap", "iap", "conse", "sync", "sse")
+
+
+@pytest.fixture(scope="module")
+def task():
+    return data.test_task(toy.dataset(num_seen=10, num_unseen=3, per_class=16))
+
+
+def test_attribute_log_posterior_by_hand_on_three_classes():
+    there = np.array([[0.9, 0.2], [0.5, 0.6]])
+    prior = np.array([0.5, 0.25])
+    has = np.array([[1, 1], [1, 0], [0, 0]])
+    expected = [
+        [np.log(0.9 / 0.5 * 0.2 / 0.25), np.log(0.9 / 0.5 * 0.8 / 0.75), np.log(0.1 / 0.5 * 0.8 / 0.75)],
+        [np.log(0.5 / 0.5 * 0.6 / 0.25), np.log(0.5 / 0.5 * 0.4 / 0.75), np.log(0.5 / 0.5 * 0.4 / 0.75)],
+    ]
+    logs = jnp.log(jnp.array(there)), jnp.log(1 - jnp.array(there))
+    contract.assert_close(methods.attribute_log_posterior(*logs, has, prior), np.array(expected))
+
+
+SEEN = np.array([[0.0, 0.9], [0.2, 0.1], [1.0, 0.2]], np.float32)  # means .4 and .4: attributes 01, 00 and 10
+TABLE = data.ClassTable(SEEN, np.ones(3, bool), ("a", "b", "c"))
+OTHERS = data.ClassTable(np.array([[0.41, 0.41], [0.39, 0.41]], np.float32), np.zeros(2, bool), ("d", "e"))
+PRIOR = np.full(2, 1.5 / 4)
+
+
+def classifier_state(weights, bias):
+    params = {"weights": jnp.array(weights), "bias": jnp.array(bias)}
+    return seen_classes.SeenState(jnp.array(SEEN), methods.GradientState(params, None))
+
+
+def posterior(there, has):
+    odds = np.where(has[None], there[:, None] / PRIOR, (1 - there[:, None]) / (1 - PRIOR))
+    return np.log(odds).sum(axis=-1)
+
+
+def test_dap_is_its_rule_on_logistic_probabilities():
+    weights, bias, x = np.array([[1.0, -2.0]]), np.array([0.5, 0.0]), np.array([[2.0], [-1.0]])
+    scores = methods.dap().scores(classifier_state(weights, bias), jnp.array(x), OTHERS)
+    there = 1 / (1 + np.exp(-(x @ weights + bias)))
+    contract.assert_close(scores, posterior(there, np.array([[1, 1], [0, 1]])))
+
+
+def test_iap_is_its_rule_on_the_attributes_of_probable_classes():
+    weights, bias, x = np.array([[1.0, -2.0, 0.0]]), np.array([0.5, 0.0, 0.2]), np.array([[2.0], [-1.0]])
+    scores = methods.iap(smoothing=0.1).scores(classifier_state(weights, bias), jnp.array(x), OTHERS)
+    likely = np.exp(x @ weights + bias)
+    likely /= likely.sum(axis=1, keepdims=True)
+    there = 0.9 * likely @ np.array([[0, 1], [0, 0], [1, 0]]) + 0.1 * PRIOR
+    contract.assert_close(scores, posterior(there, np.array([[1, 1], [0, 1]])))
+
+
+def test_conse_is_the_cosine_with_the_mixture_of_the_top_classes():
+    weights, bias, x = np.array([[1.0, -2.0, 0.0]]), np.zeros(3), np.array([[1.0]])
+    state = classifier_state(weights, bias)
+    p = np.exp([1.0, -2.0, 0.0]) / np.exp([1.0, -2.0, 0.0]).sum()
+    for num_top, mixed in ((1, SEEN[0]), (2, (p[0] * SEEN[0] + p[2] * SEEN[2]) / (p[0] + p[2])), (9, p @ SEEN)):
+        cosines = [mixed @ c / np.linalg.norm(mixed) / np.linalg.norm(c) for c in OTHERS.embedding]
+        scores = methods.conse(num_top=num_top).scores(state, jnp.array(x), OTHERS)
+        contract.assert_close(scores, np.array([cosines]))
+
+
+def test_the_attribute_cut_is_that_of_the_seen_classes():
+    """At one mean of the table, .4, the same as at the means of the attributes here; not so for another table."""
+    state = classifier_state(np.ones((1, 2)), np.zeros(2))
+    x = jnp.array([[3.0]])
+    by_attribute, by_table = (methods.dap(cut=cut).scores(state, x, OTHERS) for cut in ("attribute", "table"))
+    contract.assert_close(by_attribute, by_table)
+    skewed = state._replace(seen=state.seen + jnp.array([[0.0, 1.0]]))
+    assert np.ptp(methods.dap(cut="attribute").scores(skewed, x, OTHERS)) > 1  # .41 > .4 but .39 < .4
+    contract.assert_close(np.ptp(methods.dap(cut="table").scores(skewed, x, OTHERS)), 0.0)  # all below .9
+    with pytest.raises(errors.UserError, match="unknown cut 'row'"):
+        methods.iap(cut="row")
+
+
+def test_sse_proportions_solve_the_quadratic_programme():
+    rng = np.random.default_rng(0)
+    seen, attributes = rng.standard_normal((6, 4)), rng.standard_normal((3, 4))
+    alpha = np.asarray(methods.seen_proportions(attributes, seen, spread=0.3))
+    assert alpha.min() >= 0
+    np.testing.assert_allclose(alpha.sum(axis=1), 1, rtol=1e-5)
+    for phi, found in zip(attributes, alpha):
+
+        def cost(a, phi=phi):
+            return np.sum((phi - a @ seen) ** 2) + 0.3 * np.sum(a**2)
+
+        best = scipy.optimize.minimize(
+            cost, np.full(6, 1 / 6), bounds=[(0, 1)] * 6, constraints={"type": "eq", "fun": lambda a: a.sum() - 1}
+        )
+        np.testing.assert_allclose(found, best.x, atol=2e-3)
+
+
+def test_sync_classifiers_are_mixtures_of_phantom_classifiers(task):
+    method = methods.sync(bandwidth=0.8, learning_rate=0.1)
+    batch = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.ones(16, bool))
+    state = method.init(KEY, batch, task.seen_classes)
+    state, _ = method.update(state, batch, task.seen_classes, KEY)
+    inner = state.inner
+    phantoms = np.asarray(inner.inner.params @ inner.basis.T)  # [F, S], the v_r
+    seen, unseen = task.seen_classes.embedding, task.unseen_classes.embedding
+    nearness = np.exp(-np.sum((unseen[:, None] - seen[None]) ** 2, axis=-1) / 0.8**2)
+    mixed = phantoms @ (nearness / nearness.sum(axis=1, keepdims=True)).T
+    contract.assert_close(
+        method.scores(state, task.test_unseen.inputs, task.unseen_classes), task.test_unseen.inputs @ mixed, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("name", ["dap", "conse", "sync"])
+def test_padding_and_devices_do_not_change_the_scores(task, name):
+    """One classifier of each kind: logistic, softmax, and a bilinear map of proportions."""
+    method = methods.normalized(methods.factory(name)())
+    one = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
+    scores = []
+    for mesh in (one, parallel.make_mesh()):
+        ((_, state, metrics),) = loop.fit(method, task, key=KEY, epochs=1, batch_size=64, mesh=mesh)
+        scores.append(method.scores(jax.device_get(state), task.test_unseen.inputs, task.classes))
+    assert metrics["loss"][-1] < metrics["loss"][0]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-3 * np.abs(scores[0]).max())
+    # 120 examples in two batches of 64: the second is filled up with 8 rows that must not count.
+    batch = data.Batch(task.train.inputs, task.train.labels, np.arange(120) < 56)
+    junk = batch._replace(inputs=np.where(batch.where[:, None], batch.inputs, 7.0))
+    start = method.init(KEY, batch, task.seen_classes)
+    states = [method.update(start, b, task.seen_classes, KEY)[0] for b in (batch, junk)]
+    contract.assert_close(*(method.scores(s, task.test_unseen.inputs, task.classes) for s in states))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "margin"), [("dap", 0.15), ("iap", 0.1), ("conse", 0.1), ("sync", 0.2), ("sse", 0.2)])
+def test_real_unseen_classes_beat_permuted_descriptions(shared_data, name, margin):
+    """Birds by attributes: 33 unseen classes, chance .03."""
+    dataset = data.load("xlsa17", dir=str(shared_data / "xlsa17" / "CUB127"), semantics="att")
+    task, mesh = data.test_task(dataset), parallel.make_mesh()
+    rows = np.random.default_rng(0).permutation(len(task.classes))
+    permuted = dataclasses.replace(task.classes, embedding=task.classes.embedding[rows])
+    accuracies = []
+    for each in (task, dataclasses.replace(task, classes=permuted)):
+        method = methods.normalized(methods.factory(name)())
+        (*_, (_, state, _)) = loop.fit(method, each, key=KEY, epochs=3, batch_size=64, mesh=mesh)
+        accuracies.append(evaluation.make_evaluate(method, each, mesh)(state).zsl["top1"])
+    assert accuracies[0] > accuracies[1] + margin
+    assert accuracies[1] < 0.15
