@@ -314,7 +314,7 @@ def _mined(
     margin = arguments.as_float(margin)
     # Distances do not change when all points move; from the middle their squares lose fewer digits.
     middle = jax.lax.stop_gradient(jnp.mean(columns.embeddings, axis=0))
-    points = columns.embeddings - middle
+    points = columns.embeddings - middle[None, :]
     squares = jnp.sum(points**2, axis=1)
 
     def one(row):
