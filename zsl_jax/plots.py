@@ -22,11 +22,11 @@ def story(record: dict, evaluation, task, images=None) -> mpl_figure.Figure:
       images: `[N, H, W, 3]` uint8 of the unseen test images, or None.
     """
     width, rows = 11.0, 2 if images is not None else 1
-    figure = mpl_figure.Figure(figsize=(width, 4.4 + (3.6 if rows == 2 else 0)), layout="constrained")
-    grid = figure.add_gridspec(rows, 2, width_ratios=(1, 1.35), height_ratios=(4.2, 3.6)[:rows])
+    figure = mpl_figure.Figure(figsize=(width, 4.8 + (5.2 if rows == 2 else 0)), layout="constrained")
+    grid = figure.add_gridspec(rows, 2, width_ratios=(1, 1.35), height_ratios=(4.8, 5.2)[:rows])
     zsl = record["metrics"]["zsl"]["top1"]
     figure.suptitle(
-        f"{record['method']} on {record['dataset']['name']}: {100 * zsl:.1f} % of the images of classes never seen "
+        f"{record['method'].upper()} on {record['dataset']['name']}: {100 * zsl:.1f} % of the images of classes never seen "
         f"are named right (chance {100 / len(task.unseen_classes):.1f} %)",
         fontsize=12,
     )

@@ -1,0 +1,79 @@
+"""Pictures hold what the record holds: axes, series and labels, not pixels."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import toy
+
+from zsl_jax import data, plots
+from zsl_jax.training import evaluation
+
+
+@pytest.fixture(scope="module")
+def story():
+    task = data.test_task(toy.dataset())
+    rng = np.random.default_rng(0)
+    count = len(task.test_unseen.labels) + len(task.test_seen.labels)
+    labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
+    scores = rng.standard_normal((count, len(task.classes))) + 2 * np.eye(len(task.classes))[labels]
+    zsl = task.num_seen + np.argmax(scores[: len(task.test_unseen.labels), task.num_seen :], axis=1)
+    scored = evaluation.summarize(
+        jnp.asarray(zsl), jnp.asarray(scores), jnp.asarray(labels), jnp.asarray(task.classes.is_seen)
+    )
+    calibrated = evaluation.calibrated(scored, task, 0.5)
+    per_class = {
+        name: {"seen": bool(seen), "images": 10, "zsl_correct": row, "gzsl_correct": row}
+        for row, (name, seen) in enumerate(zip(task.classes.names, task.classes.is_seen))
+    }
+    record = {
+        "method": "ale",
+        "dataset": {"name": "toy"},
+        "metrics": {"zsl": {"top1": 0.75}, "gzsl": {**scored.gzsl, "calibrated": calibrated}},
+        "per_class": per_class,
+    }
+    images = rng.integers(0, 255, (len(zsl), 8, 8, 3), dtype=np.uint8)
+    return record, scored, task, plots.story(record, scored, task, images)
+
+
+def test_the_title_says_the_result_and_the_chance(story):
+    text = story[3].get_suptitle()
+    assert "75.0 %" in text
+    assert "chance 33.3 %" in text
+
+
+def test_the_trade_off_has_the_curve_and_both_points(story):
+    record, scored, _, figure = story
+    curve, plain, calibrated = figure.axes[0].lines
+    np.testing.assert_array_equal(curve.get_xdata(), scored.curve["unseen"])
+    np.testing.assert_array_equal(curve.get_ydata(), scored.curve["seen"])
+    for line, point in ((plain, record["metrics"]["gzsl"]), (calibrated, record["metrics"]["gzsl"]["calibrated"])):
+        np.testing.assert_allclose(np.ravel(line.get_data()), [point["unseen"], point["seen"]])
+    assert figure.axes[0].xaxis.label.get_color() == plots.UNSEEN
+    assert figure.axes[0].yaxis.label.get_color() == plots.SEEN
+
+
+def test_a_bar_for_each_unseen_class_best_first(story):
+    _, _, task, figure = story
+    axes = figure.axes[1]
+    assert [bar.get_height() for bar in axes.patches] == [0.8, 0.7, 0.6]
+    assert [label.get_text() for label in axes.get_xticklabels()] == list(task.unseen_classes.names[::-1])
+
+
+def test_images_stand_under_their_class_with_the_predicted_name(story):
+    _, scored, task, figure = story
+    axes = figure.axes[2]
+    assert axes.get_title() == task.classes.names[task.num_seen]
+    first = np.flatnonzero(task.test_unseen.labels == task.num_seen)[0]
+    predicted = scored.zsl_predictions[first]
+    right = predicted == task.num_seen
+    assert axes.get_xlabel() == f"{'✓' if right else '✗'} {task.classes.names[predicted]}"
+
+
+def test_the_landscape_marks_the_winner():
+    trials = [{"setting": {"rate": rate, "margin": 1.0}, "zsl": score} for rate, score in ((0.1, 0.2), (10.0, 0.6))]
+    figure = plots.landscape(trials, "zsl")
+    assert [axes.get_xlabel() for axes in figure.axes] == ["rate", "margin"]
+    points, winner = figure.axes[0].lines
+    np.testing.assert_array_equal(points.get_ydata(), [0.2, 0.6])
+    np.testing.assert_array_equal(np.ravel(winner.get_data()), [10.0, 0.6])
+    assert figure.axes[0].get_xscale() == "log"
