@@ -26,8 +26,8 @@ def story(record: dict, evaluation, task, images=None) -> mpl_figure.Figure:
     grid = figure.add_gridspec(rows, 2, width_ratios=(1, 1.35), height_ratios=(4.8, 5.2)[:rows])
     zsl = record["metrics"]["zsl"]["top1"]
     figure.suptitle(
-        f"{record['method'].upper()} on {record['dataset']['name']}: {100 * zsl:.1f} % of the images of classes never seen "
-        f"are named right (chance {100 / len(task.unseen_classes):.1f} %)",
+        f"{record['method'].upper()} on {record['dataset']['name']}: {100 * zsl:.1f} % of the images of classes "
+        f"never seen are named right (chance {100 / len(task.unseen_classes):.1f} %)",
         fontsize=12,
     )
     trade_off(figure.add_subplot(grid[0, 0]), evaluation.curve, record["metrics"]["gzsl"])
