@@ -53,7 +53,7 @@ def late_interaction(
     Reference: Khattab, Zaharia, "ColBERT: Efficient and Effective Passage Search via Contextualized Late Interaction
     over BERT", SIGIR 2020.
     """
-    image_where, class_where = _masks(image_sets, class_sets, image_where, class_where)
+    (image_sets, image_where), (class_sets, class_where) = _masked(image_sets, class_sets, image_where, class_where)
     is_element = image_where[:, :, None] & jnp.any(class_where, axis=1)[None, None, :]
 
     def one(image):
@@ -62,7 +62,7 @@ def late_interaction(
         best = jnp.max(jnp.where(class_where[None], similarities, -jnp.inf), axis=2)
         return jnp.sum(jnp.where(is_element, best, 0.0), axis=0)
 
-    return _map_images(one, (jnp.asarray(image_sets), is_element), _pair_bytes(image_sets, class_sets))
+    return _map_images(one, (image_sets, is_element), _pair_bytes(image_sets, class_sets))
 
 
 def optimal_transport(
@@ -101,21 +101,16 @@ def optimal_transport(
 
     Reference: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013.
     """
-    image_where, class_where = _masks(image_sets, class_sets, image_where, class_where)
-    class_sets = arguments.as_float(class_sets)
+    images, classes = _masked(image_sets, class_sets, image_where, class_where)
 
     def one_pair(elements, is_element, others, is_other):
-        others = jnp.where(is_other[:, None], others, 0.0)
         costs = -euclidean.negative_squared_euclidean(elements, others)
         shares = (mask / jnp.maximum(jnp.sum(mask), 1) for mask in (is_element, is_other))
         return -jnp.sum(sinkhorn(costs, *shares, epsilon=epsilon, iterations=iterations) * costs)
 
     def one(image):
-        elements, is_element = image
-        elements = jnp.where(is_element[:, None], elements, 0.0)
-        return jax.vmap(one_pair, in_axes=(None, None, 0, 0))(elements, is_element, class_sets, class_where)
+        return jax.vmap(one_pair, in_axes=(None, None, 0, 0))(*image, *classes)
 
-    images = arguments.as_float(image_sets), image_where
     return _map_images(one, images, _pair_bytes(image_sets, class_sets) * (2 + iterations))
 
 
@@ -183,15 +178,17 @@ def sinkhorn(
     return jnp.where(is_pair, jnp.exp(jnp.where(is_pair, log_kernel + row[:, None] + column[None, :], 0.0)), 0.0)
 
 
-def _masks(
+def _masked(
     image_sets: ArrayLike, class_sets: ArrayLike, image_where: ArrayLike | None, class_where: ArrayLike | None
-) -> tuple[jax.Array, jax.Array]:
-    images, classes = jnp.shape(image_sets), jnp.shape(class_sets)
+) -> list[tuple[jax.Array, jax.Array]]:
+    """Elements (0 where masked) and masks, of the images and of the classes."""
+    shapes = images, classes = jnp.shape(image_sets), jnp.shape(class_sets)
     if len(images) != 3 or len(classes) != 3 or images[2] != classes[2]:
         raise ValueError(
             f"image_sets must be [B, M, D] and class_sets [C, N, D] with the same D, not {images} and {classes}"
         )
-    return arguments.mask_like(image_where, images[:2]), arguments.mask_like(class_where, classes[:2])
+    masks = [arguments.mask_like(where, shape[:2]) for where, shape in zip((image_where, class_where), shapes)]
+    return [(jnp.where(mask[:, :, None], sets, 0), mask) for mask, sets in zip(masks, (image_sets, class_sets))]
 
 
 def _pair_bytes(image_sets: ArrayLike, class_sets: ArrayLike) -> int:
