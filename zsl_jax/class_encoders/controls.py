@@ -1,4 +1,4 @@
-"""Class embeddings that say nothing of the classes: what a method reaches on them, it did not learn from descriptions."""
+"""Class embeddings that say nothing of the classes: what a method reaches on them, no description taught it."""
 
 import jax
 import jax.numpy as jnp

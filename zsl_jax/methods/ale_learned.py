@@ -17,7 +17,7 @@ _SAME = 1e-6
 
 
 def ale_learned(
-    *, attachment: float = 0.1, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9
+    *, attachment: float = 0.1, margin: float = 1.0, learning_rate: float = 0.1, momentum: float = 0.9
 ) -> base.Method:
     """Attribute Label Embedding with learned descriptions of the classes that have training images.
 

@@ -7,7 +7,7 @@ import optax
 from zsl_jax.methods import base, distances, gradient, mlp
 
 
-def dem(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: float = 1e-3) -> base.Method:
+def dem(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: float = 3e-4) -> base.Method:
     """Deep Embedding Model: regression from class descriptions to features, scored by distance there.
 
         l(x, y) = ||x - f(phi_y)||^2 + d sum_W ||W||^2,   F(x, c) = -||x - f(phi_c)||^2

@@ -12,7 +12,7 @@ def psr(
     *,
     num_hidden: int = 512,
     threshold: float = 0.5,
-    relation_weight: float = 1.0,
+    relation_weight: float = 0.1,
     reconstruction_weight: float = 0.1,
     learning_rate: float = 1e-3,
     weight_decay: float = 1e-3,
