@@ -55,13 +55,14 @@ def normal_equations(task):
 
 @pytest.mark.parametrize("other_target", [-1.0, 0.0])
 def test_eszsl_solves_its_normal_equations(task, other_target):
-    weights = at_once(methods.eszsl(feature_ridge=2.0, class_ridge=0.5, other_target=other_target), task)
+    state = at_once(methods.eszsl(feature_ridge=2.0, class_ridge=0.5, other_target=other_target), task)
+    weights = state.value
     x, one_hot, phi = normal_equations(task)
     y = np.where(one_hot == 1, 1.0, other_target)
     left, right = x.T @ x + 2.0 * np.eye(x.shape[1]), phi.T @ phi + 0.5 * np.eye(phi.shape[1])
     expected = np.linalg.solve(left, x.T @ y @ phi) @ np.linalg.inv(right)
     np.testing.assert_allclose(weights, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
-    scores = methods.eszsl().scores(weights, task.test_unseen.inputs, task.classes)
+    scores = methods.eszsl().scores(state, task.test_unseen.inputs, task.classes)
     np.testing.assert_allclose(
         scores, task.test_unseen.inputs @ expected @ task.classes.embedding.T, rtol=1e-3, atol=1e-4
     )
@@ -126,16 +127,17 @@ def test_settings_side_by_side_are_the_single_solutions(task, name):
 
 
 def test_ridge_is_the_least_squares_map(task):
-    weights = at_once(methods.ridge(feature_ridge=3.0), task)
+    state = at_once(methods.ridge(feature_ridge=3.0), task)
+    weights = state.value
     x, one_hot, phi = normal_equations(task)
     expected = np.linalg.solve(x.T @ x + 3.0 * np.eye(x.shape[1]), x.T @ one_hot @ phi)
     np.testing.assert_allclose(weights, expected, rtol=1e-3, atol=1e-5)
     embedded, inputs = task.test_unseen.inputs @ expected, task.test_unseen.inputs
     attributes = task.classes.embedding
-    dots = methods.ridge(score="dot").scores(weights, inputs, task.classes)
+    dots = methods.ridge(score="dot").scores(state, inputs, task.classes)
     np.testing.assert_allclose(dots, embedded @ attributes.T, rtol=1e-3, atol=1e-4)
     lengths = np.linalg.norm(embedded, axis=1)[:, None] * np.linalg.norm(attributes, axis=1)[None, :]
-    cosines = methods.ridge(score="cosine").scores(weights, inputs, task.classes)
+    cosines = methods.ridge(score="cosine").scores(state, inputs, task.classes)
     np.testing.assert_allclose(cosines, embedded @ attributes.T / lengths, atol=1e-4)
 
 
@@ -152,7 +154,8 @@ def test_sylvester_is_that_of_scipy():
 def test_sae_solves_its_sylvester_equation(task):
     """In float64, from the examples themselves."""
     weight = 0.7
-    weights = at_once(methods.sae(encoder_weight=weight), task)
+    state = at_once(methods.sae(encoder_weight=weight), task)
+    weights = state.value
     x, one_hot, phi = normal_equations(task)
     s = (one_hot @ phi).T
     expected = scipy.linalg.solve_sylvester(s @ s.T, weight * x.T @ x, (1 + weight) * s @ x)
@@ -163,7 +166,7 @@ def test_sae_solves_its_sylvester_equation(task):
         "to_features": (inputs, attributes @ expected),
     }.items():
         cosines = a @ b.T / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)[None, :]
-        scores = methods.sae(direction=direction).scores(weights, inputs, task.classes)
+        scores = methods.sae(direction=direction).scores(state, inputs, task.classes)
         np.testing.assert_allclose(scores, cosines, atol=1e-4)
 
 

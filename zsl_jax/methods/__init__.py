@@ -9,7 +9,7 @@ from zsl_jax.methods.any_shot import any_shot
 from zsl_jax.methods.attribute_prediction import attribute_log_posterior, dap, iap
 from zsl_jax.methods.base import Method
 from zsl_jax.methods.bilinear import ale, bilinear, devise, sje, softmax
-from zsl_jax.methods.closed_form import Sums, from_sums
+from zsl_jax.methods.closed_form import Solution, Sums, from_sums
 from zsl_jax.methods.cmt import cmt, cmt_novelty
 from zsl_jax.methods.conse import conse
 from zsl_jax.methods.dem import dem
@@ -66,6 +66,7 @@ __all__ = [
     "GradientState",
     "Method",
     "SeenState",
+    "Solution",
     "SpanState",
     "Sums",
     "ale",

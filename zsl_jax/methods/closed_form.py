@@ -7,7 +7,7 @@ A run that passes over the examples more than once gets the solution of one pass
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,18 +29,24 @@ class Sums(NamedTuple):
     counts: jax.Array
 
 
+class Solution(NamedTuple):
+    """What `finish` leaves: the solution of the method's equation, any pytree of arrays."""
+
+    value: Any
+
+
 def second_moments(inputs, one_hot) -> Sums:
     """Returns the `Sums` of a batch: all that a linear least squares problem with descriptions as targets needs."""
     return Sums(inputs.T @ inputs, one_hot.T @ inputs, jnp.sum(one_hot, axis=0))
 
 
 def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_moments) -> base.Method:
-    """Returns the method that solves for its state from sums over the training examples.
+    """Returns the method that solves an equation made of sums over the training examples.
 
     The loss of a step is 0: there is none before the solution.
 
     Args:
-      solve: `(sums, attributes [S, A]) -> solution`.
+      solve: `(sums, attributes [S, A]) -> solution`, any pytree.
       scores: `(solution, inputs [B, F], classes) -> [B, C]`.
       sums: `(inputs [B, F], one_hot [B, S]) -> NamedTuple` with a field `counts`; rows of zeros must add nothing.
     """
@@ -69,6 +75,9 @@ def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_mome
         passes = jnp.sum(state.counts) / len(train.labels)
         one_pass = jax.tree.map(lambda x: x / passes, state)
         with jax.default_matmul_precision("highest"):
-            return solve(one_pass, jnp.asarray(classes.embedding[: len(state.counts)], jnp.float32))
+            return Solution(solve(one_pass, jnp.asarray(classes.embedding[: len(state.counts)], jnp.float32)))
 
-    return base.Method(init=init, update=update, finish=finish, scores=scores)
+    def score(state, inputs, classes):
+        return scores(state.value, inputs, classes)
+
+    return base.Method(init=init, update=update, finish=finish, scores=score)

@@ -11,7 +11,7 @@ from zsl_jax.methods.bilinear import bilinear
 
 
 def sync(
-    *, bandwidth: float = 0.3, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9
+    *, bandwidth: float = 1.0, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9
 ) -> base.Method:
     """Synthesised classifiers: phantom classes at the descriptions b_r of the seen ones, each with a classifier v_r.
 
