@@ -263,6 +263,8 @@ def ones(*shape: int) -> np.ndarray:
         (r"\(3, 1, 1, 2\)", negatives.curl_block, [ones(3, 2), ones(3, 2), ones(3, 1, 1, 2)], {}),
         ("hinge", negatives.curl_block, [ones(1, 2), ones(1, 1, 2), ones(1, 1, 1, 2)], {"surrogate": "hing"}),
         (r"\(4,\)", contrastive.clip_softmax, [ones(3, 2), ones(3, 2)], {"scale": 1.0, "where": np.ones(4, bool)}),
+        (r"scale .* \(2,\)", contrastive.clip_softmax, [ones(3, 2), ones(3, 2)], {"scale": np.ones(2)}),
+        ("positives must be integers", contrastive.info_nce, [ones(3, 2), ones(4, 2), ones(3)], {"temperature": 1.0}),
         ("at least 1", contrastive.clip_softmax, [ones(3, 2), ones(3, 2)], {"scale": 1.0, "chunk": 0}),
     ],
 )

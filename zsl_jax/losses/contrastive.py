@@ -78,12 +78,12 @@ def info_nce(
         own, has_positive = columns.embeddings, in_batch.is_example(columns)
     else:
         arguments.check_embeddings(anchors, candidates, "anchors", "candidates")
-        positives = in_batch.check_labels(anchors, positives)
+        positives = in_batch.checked_labels(anchors=anchors, positives=positives)
         rows = in_batch.side(anchors, None, axis_name)._replace(ids=positives)
         everything = pairwise.gather(columns, axis_name)
         own, has_positive = everything.embeddings[positives], in_batch.is_example(everything)[positives]
         has_positive &= (positives >= 0) & (positives < everything.bias.shape[0])
-    scale = 1.0 / arguments.as_float(temperature)
+    scale = 1.0 / in_batch.checked_scalar(temperature=temperature)
     others = pairwise.row_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
     positive = scale * jnp.sum(rows.embeddings * own, axis=1)
     return jnp.where(has_positive, in_batch.loss_against(others.log_sum, positive), 0.0)
@@ -136,7 +136,7 @@ def clip_softmax(
     rows, columns = in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    scale = arguments.as_float(scale)
+    scale = in_batch.checked_scalar(scale=scale)
     of_rows, of_columns = pairwise.both_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
     own = scale * in_batch.dots(rows, columns)
     mean_rows, mean_columns = (in_batch.mean_embedding(side, axis_name) for side in (rows, columns))
@@ -191,7 +191,7 @@ def sigmoid_contrastive(
     rows, columns = in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    scale, bias = arguments.as_float(scale), arguments.as_float(bias)
+    scale, bias = in_batch.checked_scalar(scale=scale), in_batch.checked_scalar(bias=bias)
     others = pairwise_softplus.row_softplus_sums(
         rows._replace(bias=rows.bias + bias), columns, scale, axis_name=axis_name, chunk=chunk
     )
@@ -241,8 +241,8 @@ def multi_positive_clip(
     rows, columns = in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    labels = in_batch.check_labels(image_embeddings, labels)
+    labels = in_batch.checked_labels(image_embeddings=image_embeddings, labels=labels)
     rows, columns = (side._replace(ids=None, labels=labels) for side in (rows, columns))
-    scale = arguments.as_float(scale)
+    scale = in_batch.checked_scalar(scale=scale)
     both = pairwise.both_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
     return jnp.where(in_batch.is_example(rows), 0.5 * sum(in_batch.mean_positive_loss(sums) for sums in both), 0.0)

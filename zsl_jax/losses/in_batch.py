@@ -31,14 +31,23 @@ def is_example(rows: pairwise.Side) -> jax.Array:
     return rows.bias > -jnp.inf
 
 
-def check_labels(embeddings: ArrayLike, labels: ArrayLike) -> jax.Array:
-    """The labels `[B]` of embeddings `[B, D]`."""
+def checked_labels(**arrays: ArrayLike) -> jax.Array:
+    """The second of two named arrays, integers `[B]` that belong to the first, embeddings `[B, D]`."""
+    (name, embeddings), (labels_name, labels) = arrays.items()
     labels = jnp.asarray(labels)
     if jnp.ndim(embeddings) != 2 or labels.shape != jnp.shape(embeddings)[:1]:
-        raise ValueError(f"embeddings must be [B, D] and labels [B], not {jnp.shape(embeddings)} and {labels.shape}")
+        raise ValueError(f"{name} must be [B, D] and {labels_name} [B], not {jnp.shape(embeddings)} and {labels.shape}")
     if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise ValueError(f"labels must be integers, not {labels.dtype}")
+        raise ValueError(f"{labels_name} must be integers, not {labels.dtype}")
     return labels
+
+
+def checked_scalar(**knob: ArrayLike) -> jax.Array:
+    """A named number as a float32 array without axes."""
+    ((name, value),) = knob.items()
+    if jnp.shape(value) != ():
+        raise ValueError(f"{name} must be one number, not an array {jnp.shape(value)}")
+    return arguments.as_float(value)
 
 
 def dots(rows: pairwise.Side, columns: pairwise.Side) -> jax.Array:

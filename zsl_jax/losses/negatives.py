@@ -64,7 +64,8 @@ def debiased_contrastive(
     Reference: Chuang, Robinson, Lin, Torralba, Jegelka, "Debiased Contrastive Learning", NeurIPS 2020.
     """
     a, b = in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
-    scale, tau_plus = 1.0 / arguments.as_float(temperature), arguments.as_float(tau_plus)
+    scale = 1.0 / in_batch.checked_scalar(temperature=temperature)
+    tau_plus = in_batch.checked_scalar(tau_plus=tau_plus)
     others_a, others_b = in_batch.two_view_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
     own = scale * in_batch.dots(a, b)
     count = 2.0 * jnp.maximum(in_batch.count(a, axis_name) - 1.0, 0.0)
@@ -116,7 +117,7 @@ def hardness_weighted_contrastive(
     sides = in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    scale, alpha = arguments.as_float(scale), arguments.as_float(alpha)
+    scale, alpha = in_batch.checked_scalar(scale=scale), in_batch.checked_scalar(alpha=alpha)
     # The logits have the slope of `scale` but the value of `scale + alpha`: each factor passes on only its share.
     share = scale / (scale + alpha)
     rows, columns = (side._replace(embeddings=_scale_gradient(side.embeddings, share)) for side in sides)
@@ -174,7 +175,7 @@ def hard_negative_clip(
     )
     arguments.check_embeddings(image_embeddings, negative_embeddings, "image_embeddings", "negative_embeddings")
     negatives = in_batch.side(negative_embeddings, where_negatives, axis_name)._replace(ids=None)
-    scale = arguments.as_float(scale)
+    scale = in_batch.checked_scalar(scale=scale)
     parts = [("both", columns), ("rows", negatives)]
     (of_rows, of_columns), (of_negatives, _) = pairwise.sums(rows, parts, scale, axis_name=axis_name, chunk=chunk)
     own = scale * in_batch.dots(rows, columns)

@@ -90,7 +90,7 @@ def sums(
     keep = chunk is None and num_rows * row_bytes <= KEPT_BYTES
     plan = _Plan(kinds, block_rows(num_rows, row_bytes, chunk), keep)
     columns = tuple(None if kind == "symmetric" else columns for kind, columns in parts)
-    results = _sums(plan, *vary_alike((rows, columns, scale)))
+    results = _sums(plan, rows, columns, scale)
     return [(of_rows, _exchange(of_columns, axis_name)) for of_rows, of_columns in results]
 
 
@@ -197,8 +197,11 @@ def _backward(plan: _Plan, residuals, cotangents):
 
 
 _walk.defvjp(_forward, _backward)
-# Outside of jit a call would otherwise compile its scan anew each time.
-_sums = jax.jit(_walk, static_argnums=(0,))
+
+
+@functools.partial(jax.jit, static_argnums=(0,))  # or a call outside of jit would compile its scan anew each time
+def _sums(plan: _Plan, rows: Side, columns: tuple[Side | None, ...], scale: jax.Array):
+    return _walk(plan, *vary_alike((rows, columns, scale)))
 
 
 def pair_logits(rows: Side, columns: Side, scale: jax.Array) -> jax.Array:

@@ -20,7 +20,7 @@ def row_softplus_sums(
     """`sum_j softplus(logits[i, j])` of each row, `[N]`; a pair that is left out adds 0."""
     columns = pairwise.gather(columns, axis_name)
     chunk = pairwise.block_rows(rows.bias.shape[0], columns.bias.nbytes, chunk)
-    return _sums(chunk, *pairwise.vary_alike((rows, columns, scale)))
+    return _sums(chunk, rows, columns, scale)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -66,8 +66,11 @@ def _backward(chunk: int, residuals, grad: jax.Array):
 
 
 _walk.defvjp(_forward, _backward)
-# Outside of jit a call would otherwise compile its scan anew each time.
-_sums = jax.jit(_walk, static_argnums=(0,))
+
+
+@functools.partial(jax.jit, static_argnums=(0,))  # or a call outside of jit would compile its scan anew each time
+def _sums(chunk: int, rows: pairwise.Side, columns: pairwise.Side, scale: jax.Array) -> jax.Array:
+    return _walk(chunk, *pairwise.vary_alike((rows, columns, scale)))
 
 
 def _zeros(columns: pairwise.Side) -> tuple[jax.Array, jax.Array]:

@@ -195,7 +195,7 @@ def uniformity(
     """
     arguments.check_same_shape(2, embeddings=embeddings)
     rows = in_batch.side(embeddings, where, axis_name)
-    scale = arguments.as_float(scale)
+    scale = in_batch.checked_scalar(scale=scale)
     norms = jnp.sum(rows.embeddings**2, axis=1)
     sums = pairwise.symmetric_sums(
         rows._replace(bias=rows.bias - scale * norms), 2.0 * scale, axis_name=axis_name, chunk=chunk

@@ -55,7 +55,7 @@ def nt_xent(
     Representations", ICML 2020.
     """
     a, b = in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
-    scale = 1.0 / arguments.as_float(temperature)
+    scale = 1.0 / in_batch.checked_scalar(temperature=temperature)
     others_a, others_b = in_batch.two_view_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
     own = scale * in_batch.dots(a, b)
     losses = in_batch.loss_against(others_a, own), in_batch.loss_against(others_b, own)
@@ -100,9 +100,9 @@ def supervised_contrastive(
 
     Reference: Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020.
     """
-    labels = in_batch.check_labels(embeddings, labels)
+    labels = in_batch.checked_labels(embeddings=embeddings, labels=labels)
     rows = in_batch.side(embeddings, where, axis_name)._replace(labels=labels)
-    scale = 1.0 / arguments.as_float(temperature)
+    scale = 1.0 / in_batch.checked_scalar(temperature=temperature)
     sums = pairwise.symmetric_sums(rows, scale, axis_name=axis_name, chunk=chunk)
     return jnp.where(sums.positive_count > 0, in_batch.mean_positive_loss(sums), 0.0)
 
