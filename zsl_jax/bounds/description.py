@@ -1,0 +1,122 @@
+"""Quick numbers of a class-attribute matrix: what an attribute says of a class, and what it says that others do not."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from zsl_jax.bounds import pairs
+
+
+def representativeness(matrix: ArrayLike, *, prior: ArrayLike | None = None, floor: float = 1e-3) -> jax.Array:
+    """How much an attribute speaks for a class against all others.
+
+    `R[c, a] = log( matrix_ca / sum_{d != c} matrix_da prior_d )`, both at least `floor`, the prior over d adding to 1
+
+    Args:
+      matrix: `[C, A]` in [0, 1], P(attribute present | class); C >= 2.
+      prior: `[C]` of the classes, or None for alike.
+      floor: > 0, below which a probability is not told from 0.
+
+    Returns:
+      `[C, A]`; positive where the attribute is more likely for the class than for the others.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(jnp.exp(representativeness(jnp.array([[1.0, 0.5], [0.25, 0.5]]))).round(3))
+    [[4.   1.  ]
+     [0.25 1.  ]]
+
+    Reference: Shi et al., ICML 2023, in the sense of Tenenbaum and Griffiths; the form is as we remember it.
+    """
+    if jnp.ndim(matrix) != 2 or (prior is not None and jnp.shape(prior) != jnp.shape(matrix)[:1]):
+        raise ValueError(f"matrix must be [C, A] and prior [C], not {jnp.shape(matrix)} and {jnp.shape(prior)}")
+    matrix = jnp.asarray(matrix, jnp.float32)
+    prior = jnp.ones(len(matrix)) if prior is None else jnp.asarray(prior, jnp.float32)
+    others = prior[None, :] * (1 - jnp.eye(len(matrix)))
+    others = others / jnp.sum(others, axis=1, keepdims=True)
+    return jnp.log(jnp.maximum(matrix, floor)) - jnp.log(jnp.maximum(others @ matrix, floor))
+
+
+def redundancy(matrix: ArrayLike) -> jax.Array:
+    """How well another attribute stands in for each: the largest absolute correlation over the classes.
+
+    Args:
+      matrix: `[C, A]`.
+
+    Returns:
+      `[A]` in [0, 1]; 1 for an attribute that has a copy or an opposite, and for one that is alike for all classes.
+
+    Raises:
+      ValueError: the matrix has not two axes.
+
+    >>> import jax.numpy as jnp
+    >>> print(redundancy(jnp.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 1.0]])).round(3))
+    [1.  1.  0.5]
+    """
+    if jnp.ndim(matrix) != 2:
+        raise ValueError(f"matrix must be [C, A], not {jnp.shape(matrix)}")
+    centred = jnp.asarray(matrix, jnp.float32)
+    centred = centred - jnp.mean(centred, axis=0, keepdims=True)
+    norm = jnp.linalg.norm(centred, axis=0)
+    is_constant = norm < 1e-6
+    unit = centred / jnp.where(is_constant, 1, norm)[None, :]
+    correlation = jnp.abs(unit.T @ unit) * (1 - jnp.eye(unit.shape[1]))
+    return jnp.where(is_constant, 1.0, jnp.clip(jnp.max(correlation, axis=1), 0, 1))
+
+
+def separability(matrix: ArrayLike) -> jax.Array:
+    """How far each class is from the one it is most easily taken for.
+
+    `separability[c] = min_{d != c} max_a |matrix_ca - matrix_da|`
+
+    Args:
+      matrix: `[C, A]` in [0, 1], C >= 2.
+
+    Returns:
+      `[C]` in [0, 1]; 0 where another class is described alike.
+
+    Raises:
+      ValueError: the matrix has not two axes.
+
+    >>> import jax.numpy as jnp
+    >>> print(separability(jnp.array([[1.0, 0.5], [0.25, 0.5], [0.25, 0.0]])))
+    [0.75 0.5  0.5 ]
+    """
+    gaps = 1 - 2 * pairs.pairwise(matrix)
+    return jnp.min(jnp.where(jnp.eye(len(gaps), dtype=bool), jnp.inf, gaps), axis=1)
+
+
+def rank_correlation(predicted: ArrayLike, observed: ArrayLike) -> float:
+    """Spearman's rank correlation of two confusion matrices, off the diagonal: are the same pairs mixed up?
+
+    Args:
+      predicted: `[C, C]`, e.g. `pairwise(matrix)` or `shared(adversary)`.
+      observed: `[C, C]`, how often an image of the class of the row is taken for that of the column.
+
+    Returns:
+      A float in [-1, 1]; equal values share the mean of their ranks. NaN where one of the two is constant.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import numpy as np
+    >>> round(rank_correlation(np.array([[9, 1], [2, 9]]), np.array([[0.0, 0.1], [0.4, 0.0]])), 6)
+    1.0
+    """
+    predicted, observed = np.asarray(predicted, np.float64), np.asarray(observed, np.float64)
+    if predicted.ndim != 2 or len(set(predicted.shape)) != 1 or predicted.shape != observed.shape:
+        raise ValueError(f"predicted and observed must be [C, C], not {predicted.shape} and {observed.shape}")
+    off = ~np.eye(len(predicted), dtype=bool)
+    first, second = _ranks(predicted[off]), _ranks(observed[off])
+    first, second = first - first.mean(), second - second.mean()
+    norm = np.sqrt(np.sum(first**2) * np.sum(second**2))
+    return float(np.sum(first * second) / norm) if norm > 0 else float("nan")
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[inverse]
