@@ -80,6 +80,13 @@ def test_visiting_nothing_changes_nothing():
     np.testing.assert_array_equal(actual, weights.astype(np.float32))
 
 
+def test_an_example_without_a_class_takes_no_step():
+    weights, inputs, labels, attributes = problem()
+    is_padding = np.arange(75) % 4 == 1
+    actual = losses.warp_sgd(weights, inputs, np.where(is_padding, -1, labels), attributes, learning_rate=0.1, block=25)
+    assert_same(actual, warp_loop(weights, inputs[~is_padding], labels[~is_padding], attributes, 0.1))
+
+
 @pytest.mark.parametrize(
     "loss", [losses.structured_hinge, losses.softmax_cross_entropy], ids=lambda loss: loss.__name__
 )
