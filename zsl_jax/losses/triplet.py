@@ -266,7 +266,7 @@ def _sides(
     embeddings: ArrayLike, labels: ArrayLike, where: ArrayLike | None, axis_name: str | None
 ) -> tuple[pairwise.Side, pairwise.Side]:
     """The anchors of this device, and the examples of all devices."""
-    labels = in_batch.check_labels(embeddings, labels)
+    labels = in_batch.checked_labels(embeddings=embeddings, labels=labels)
     rows = in_batch.side(embeddings, where, axis_name)._replace(labels=labels)
     return rows, pairwise.gather(rows, axis_name)
 
