@@ -1,7 +1,6 @@
 """Closed forms against numpy and scipy, streamed against solved at once, one device against eight."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +17,11 @@ KEY = jax.random.key(0)
 FACTORIES = {
     "eszsl": methods.eszsl,
     "ridge": methods.ridge,
-    "sae": functools.partial(methods.sae, direction="to_attributes"),
+    "sae": methods.sae,
     "gfzsl": methods.gfzsl,
 }
 KNOBS = {"eszsl": "feature_ridge", "ridge": "feature_ridge", "sae": "encoder_weight", "gfzsl": "class_ridge"}
-REAL_MARGIN = 0.2
+REAL_MARGIN = 0.3
 
 
 @pytest.fixture(scope="module")

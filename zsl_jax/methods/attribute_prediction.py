@@ -53,7 +53,7 @@ def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attrib
 
 
 def iap(
-    *, learning_rate: float = 10.0, momentum: float = 0.9, smoothing: float = 0.05, cut: str = "attribute"
+    *, learning_rate: float = 3.0, momentum: float = 0.9, smoothing: float = 0.02, cut: str = "attribute"
 ) -> base.Method:
     """Indirect attribute prediction: the seen classes' probabilities, summed over those that have an attribute.
 

@@ -9,7 +9,7 @@ from zsl_jax import similarity
 from zsl_jax.methods import base, seen_classes
 
 
-def conse(*, num_top: int = 10, learning_rate: float = 10.0, momentum: float = 0.9) -> base.Method:
+def conse(*, num_top: int = 10, learning_rate: float = 3.0, momentum: float = 0.9) -> base.Method:
     """Convex combination of semantic embeddings: a softmax classifier of the seen classes, and nothing else trained.
 
         F(x, c) = cos(e(x), phi_c),    e(x) = sum_{t <= T} p(s_t | x) phi_{s_t} / sum_{t <= T} p(s_t | x)

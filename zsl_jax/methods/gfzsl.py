@@ -37,7 +37,7 @@ class Gaussians(NamedTuple):
 
 
 def gfzsl(
-    *, class_ridge: float = 0.1, prior_count: float = 10.0, kernel: str = "linear", bandwidth: float = 1.0
+    *, class_ridge: float = 0.1, prior_count: float = 1000.0, kernel: str = "linear", bandwidth: float = 1.0
 ) -> base.Method:
     """Generative framework for zero-shot learning: the class with the highest likelihood of the features.
 

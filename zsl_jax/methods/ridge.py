@@ -6,7 +6,7 @@ from zsl_jax.methods import base, closed_form, shifted
 SCORES = {"cosine": similarity.cosine, "dot": similarity.dot}
 
 
-def ridge(*, feature_ridge: float = 1.0, score: str = "cosine") -> base.Method:
+def ridge(*, feature_ridge: float = 0.3, score: str = "cosine") -> base.Method:
     """The least squares map from features to the descriptions of their classes, compared with the candidates.
 
         min_W sum_i ||W^T x_i - phi_{y_i}||^2 + gamma ||W||^2,    F(x, c) = cos(W^T x, phi_c)  or  x^T W phi_c

@@ -13,7 +13,7 @@ DIRECTIONS = {
 }
 
 
-def sae(*, encoder_weight: float = 1.0, direction: str = "to_features") -> base.Method:
+def sae(*, encoder_weight: float = 0.3, direction: str = "to_features") -> base.Method:
     """Semantic autoencoder: W `[A, F]` that encodes features X as descriptions S, tied to the decoder W^T.
 
         min_W ||X - W^T S||^2 + lambda ||W X - S||^2,    X [F, N],  S [A, N]

@@ -12,7 +12,7 @@ from zsl_jax.methods import base, seen_classes
 from zsl_jax.methods.bilinear import bilinear
 
 
-def sse(*, spread: float = 0.1, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
+def sse(*, spread: float = 0.01, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
     """Semantic similarity embedding: classes as proportions of the seen ones, matched with images by a large margin.
 
         F(x, c) = sum_s alpha_cs f_s(x),    alpha_c = argmin ||phi_c - sum_s alpha_s phi_s||^2 + rho ||alpha||^2
