@@ -92,20 +92,21 @@ def test_gradients_are_finite_at_the_ugly_points_and_the_kernel_gets_none():
 def test_weights_vanish_as_the_ridge_grows_and_are_the_identity_at_zero():
     contract.assert_close(conditional.kernel_ridge_weights(KERNEL, ridge=1e8), np.zeros_like(KERNEL))
     contract.assert_close(conditional.kernel_ridge_weights(KERNEL, ridge=0.0), np.eye(BATCH), atol=1e-2)
-    contract.assert_close(losses.conditional_hard_negatives(SCORES, KERNEL, ridge=1e8), np.zeros(BATCH))
-    gradient = jax.grad(lambda s: jnp.sum(losses.conditional_positives(s, KERNEL, ridge=1e8)))(SCORES)
-    contract.assert_close(gradient, np.zeros_like(SCORES))
+    without_weights = everything(SCORES, VIEWS, KERNEL, 1e8)
+    contract.assert_close(without_weights["conditional_hard_negatives"], np.zeros(BATCH))
+    contract.assert_close(without_weights["conditional_positives"], np.zeros(BATCH))
 
 
 def test_an_example_like_no_other_has_no_conditional_loss():
-    kernel = np.eye(BATCH, dtype=np.float32)
-    for loss in (losses.conditional_hard_negatives, losses.conditional_positives):
-        contract.assert_close(loss(SCORES, kernel), np.zeros(BATCH))
+    results = everything(SCORES, VIEWS, np.eye(BATCH, dtype=np.float32), 0.01)
+    contract.assert_close(results["conditional_hard_negatives"], np.zeros(BATCH))
+    contract.assert_close(results["conditional_positives"], np.zeros(BATCH))
 
 
 def test_decoupled_uniformity_with_the_identity_is_that_without_a_prior():
     plain = losses.decoupled_uniformity(VIEWS)
-    contract.assert_close(losses.decoupled_uniformity(VIEWS, np.eye(BATCH), ridge=0.0), plain, rtol=1e-5)
+    identity = everything(SCORES, VIEWS, np.eye(BATCH, dtype=np.float32), 0.0)["decoupled_uniformity"]
+    contract.assert_close(identity, plain, rtol=1e-5)
     contract.assert_close(plain, losses.uniformity(VIEWS.mean(1)), rtol=1e-5)
 
 

@@ -48,6 +48,15 @@ def cases():
 
 
 CASES = cases()
+SHARDED = (
+    "clip_softmax",
+    "sigmoid_contrastive",
+    "supervised_contrastive",
+    "nt_xent",
+    "barlow_twins",
+    "multiscale_info_nce",
+)
+NAMES = [case.name for case in CASES]
 # Many losses in one program that runs once: compiled without the passes that would make it run faster.
 jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
@@ -101,12 +110,14 @@ def specs(case):
 
 @functools.cache
 def with_sharded_arguments():
-    shardings = [tuple(jax.sharding.NamedSharding(mesh(), spec) for spec in specs(case)) for case in CASES]
+    """One of each way to walk the pairs; what else there is differs in what it does to their sums."""
+    cases = [case for case in CASES if case.name in SHARDED]
+    shardings = [tuple(jax.sharding.NamedSharding(mesh(), spec) for spec in specs(case)) for case in cases]
     step = jit(
-        lambda arrays: [gradient_of(case, PARAMETERS, xs, WHERE, chunk=4) for case, xs in zip(CASES, arrays)],
+        lambda arrays: {c.name: gradient_of(c, PARAMETERS, xs, WHERE, chunk=4) for c, xs in zip(cases, arrays)},
         in_shardings=(shardings,),
     )
-    return step([case.arrays for case in CASES])
+    return step([case.arrays for case in cases])
 
 
 def per_device(arrays, where):
@@ -140,9 +151,10 @@ def rows_in_order(case, loss):
     return np.asarray(loss)
 
 
-@pytest.mark.parametrize("i", range(len(CASES)), ids=[case.name for case in CASES])
-def test_sharded_arguments_change_nothing(i):
-    contract.assert_close(with_sharded_arguments()[i], on_one_device()[i], rtol=1e-4, atol=1e-5)
+@pytest.mark.parametrize("name", SHARDED)
+def test_sharded_arguments_change_nothing(name):
+    expected = on_one_device()[NAMES.index(name)]
+    contract.assert_close(with_sharded_arguments()[name], expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("i", range(len(CASES)), ids=[case.name for case in CASES])
@@ -154,7 +166,6 @@ def test_shard_map_gives_the_rows_and_the_mean_gradient(i):
     contract.assert_close(gradients, expected_gradients, rtol=1e-3, atol=1e-5)
 
 
-NAMES = [case.name for case in CASES]
 FEW = [NAMES.index(name) for name in ("clip_softmax", "sigmoid_contrastive", "barlow_twins")]
 
 

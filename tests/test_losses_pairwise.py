@@ -1,5 +1,7 @@
 """The sums over all pairs: blocks against one plain matrix, values and gradients, and the memory they compile to."""
 
+import functools
+
 import contract
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,8 @@ from zsl_jax import losses
 from zsl_jax.losses import pairwise, pairwise_softplus
 
 ROWS, COLUMNS, WIDTH = 7, 5, 3
+# Without the passes that would make a program run faster: these run once, on seven rows.
+jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def sides(seed: int = 0) -> tuple[pairwise.Side, pairwise.Side]:
@@ -100,7 +104,7 @@ def test_blocks_equal_one_matrix_in_value_and_all_gradients(kind):
     blocked, reference = KINDS[kind]
     chunks = (None, 1, 3, ROWS + 5)
 
-    @jax.jit
+    @jit
     def everything(arrays):
         return of_arrays(reference)(*arrays), [of_arrays(lambda *a, c=c: blocked(*a, chunk=c))(*arrays) for c in chunks]
 
@@ -113,9 +117,9 @@ def test_blocks_equal_one_matrix_in_value_and_all_gradients(kind):
 def test_vmap_of_the_gradient_is_a_loop(kind):
     one = of_arrays(lambda *a: KINDS[kind][0](*a, chunk=3))
     both = [jnp.stack(x) for x in zip(arguments_of(0), arguments_of(1))]
-    loop = jax.jit(one)
+    loop = jit(one)
     expected = jax.tree.map(lambda *x: jnp.stack(x), loop(*arguments_of(0)), loop(*arguments_of(1)))
-    contract.assert_close(jax.jit(jax.vmap(one))(*both), expected, rtol=1e-5, atol=1e-5)
+    contract.assert_close(jit(jax.vmap(one))(*both), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_several_parts_equal_one_after_the_other():

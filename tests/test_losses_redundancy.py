@@ -1,5 +1,7 @@
 """Barlow Twins, VICReg, alignment and uniformity against plain loops, with masks, at the ugly points and the limits."""
 
+import functools
+
 import contract
 import jax
 import jax.numpy as jnp
@@ -83,7 +85,7 @@ by_case = pytest.mark.parametrize("name", CASES)
 ARRAYS = {name: arrays for name, (_, _, arrays) in CASES.items()}
 
 
-@jax.jit
+@functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 def everything(where, arrays):
     """Of every case the loss, and the gradients of its sum: one compilation."""
 
