@@ -1,15 +1,15 @@
 """Class embeddings: against loops and by hand, at their limits, and the controls on which methods fall to chance."""
 
-import dataclasses
 import gzip
 
 import contract
+import embedding_trial
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zsl_jax import class_encoders, data, errors, methods, metrics
+from zsl_jax import class_encoders, data, errors, methods
 
 RNG = np.random.default_rng(0)
 ATTRIBUTES = RNG.random((5, 4)).astype(np.float32)
@@ -210,36 +210,7 @@ def test_tf_idf_of_unseen_texts_uses_what_the_seen_ones_fixed():
         class_encoders.tf_idf(["the", "a"])
 
 
-def accuracies(dataset, embeddings, steps=200):
-    """ALE trained side by side on several embeddings `[K, C, A]`; ZSL and seen accuracy `[K]`."""
-    task, method = data.test_task(dataset), methods.normalized(methods.ale())
-    order = np.argsort(~np.asarray(dataset.classes.is_seen), kind="stable")  # seen first, as in the task's table
-    embeddings = np.stack(embeddings)[:, order]
-
-    @jax.jit
-    def run(embeddings, train, test_unseen, test_seen, rows):
-        def one(embedding):
-            classes = dataclasses.replace(task.classes, embedding=embedding)
-            seen, unseen = classes[: task.num_seen], classes[task.num_seen :]
-
-            def batch(rows):
-                return data.Batch(train.inputs[rows], train.labels[rows], jnp.ones(len(rows), bool))
-
-            def step(state, rows):
-                return method.update(state, batch(rows), seen, jax.random.key(0))[0], None
-
-            state, _ = jax.lax.scan(step, method.init(jax.random.key(0), batch(rows[0]), seen), rows)
-            unseen_rows = task.num_seen + jnp.argmax(method.scores(state, test_unseen.inputs, unseen), axis=1)
-            seen_rows = jnp.argmax(method.scores(state, test_seen.inputs, seen), axis=1)
-            return tuple(
-                metrics.per_class_accuracy(predicted, labels, num_classes=len(classes))
-                for predicted, labels in ((unseen_rows, test_unseen.labels), (seen_rows, test_seen.labels))
-            )
-
-        return jax.lax.map(one, embeddings)
-
-    rows = np.random.default_rng(0).integers(0, len(task.train.labels), (steps, 64))
-    return map(np.asarray, run(embeddings, task.train, task.test_unseen, task.test_seen, rows))
+ALE = methods.normalized(methods.ale())
 
 
 @pytest.mark.long
@@ -249,7 +220,7 @@ def test_controls_fall_to_chance_on_birds(shared_data):
     real = birds.classes.embedding
     permuted = [np.asarray(class_encoders.permuted(jax.random.key(seed), real)) for seed in range(4)]
     random = [np.asarray(class_encoders.random_embedding(jax.random.key(seed), *real.shape)) for seed in range(4)]
-    zsl, seen = accuracies(birds, [real, *permuted, *random])
+    zsl, seen = embedding_trial.accuracies(ALE, birds, [real, *permuted, *random])
     assert zsl[0] > 0.45, zsl
     assert np.mean(zsl[1:5]) < 0.08, zsl
     assert np.mean(zsl[5:]) < 0.08, zsl
@@ -274,7 +245,7 @@ def test_hierarchy_and_texts_describe_groceries(shared_data):
         table = data.ClassTable(embedding, is_seen, tuple(f"grocery {i}" for i in range(81)))
         groceries = data.Dataset("groceries", inputs.astype(np.float32), labels.astype(np.int32), table, splits)
         shuffled = [np.asarray(class_encoders.permuted(jax.random.key(seed), embedding)) for seed in range(3)]
-        (zsl, *wrong), _ = accuracies(groceries, [embedding, *shuffled])
+        (zsl, *wrong), _ = embedding_trial.accuracies(ALE, groceries, [embedding, *shuffled])
         assert zsl > np.mean(wrong) + 0.08, (zsl, wrong)
 
 

