@@ -215,7 +215,7 @@ ALE = methods.normalized(methods.ale())
 
 @pytest.mark.long
 def test_controls_fall_to_chance_on_birds(shared_data):
-    """Among 33 unseen classes chance is .030; seen classes are still learned, since any distinct rows will do."""
+    """Among 33 unseen classes chance is .030; seen classes are learned (guessing: .011), as any distinct rows will do."""
     birds = data.load("xlsa17", dir=shared_data / "xlsa17" / "CUB127")
     real = birds.classes.embedding
     permuted = [np.asarray(class_encoders.permuted(jax.random.key(seed), real)) for seed in range(4)]
@@ -224,7 +224,7 @@ def test_controls_fall_to_chance_on_birds(shared_data):
     assert zsl[0] > 0.45, zsl
     assert np.mean(zsl[1:5]) < 0.08, zsl
     assert np.mean(zsl[5:]) < 0.08, zsl
-    assert min(seen) > 0.3, seen
+    assert min(seen) > 0.2, seen
 
 
 @pytest.mark.long
