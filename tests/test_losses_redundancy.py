@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from zsl_jax import losses
+from zsl_jax import losses, metrics
 
 BATCH, WIDTH = 6, 4
 RNG = np.random.default_rng(0)
@@ -162,8 +162,6 @@ def test_decorrelated_views_that_agree_cost_nothing():
 
 
 def test_uniformity_of_the_training_loss_is_that_of_the_metric():
-    from zsl_jax import metrics
-
     where = MASKS[1]
     contract.assert_close(losses.uniformity(A, where=where), metrics.uniformity(A, where=where), rtol=1e-4)
     contract.assert_close(
