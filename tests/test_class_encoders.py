@@ -215,7 +215,7 @@ ALE = methods.normalized(methods.ale())
 
 @pytest.mark.long
 def test_controls_fall_to_chance_on_birds(shared_data):
-    """Among 33 unseen classes chance is .030; seen classes are learned (guessing: .011), as any distinct rows will do."""
+    """Among 33 unseen classes chance is .030; seen ones are learned (guessing: .011), as any rows will do."""
     birds = data.load("xlsa17", dir=shared_data / "xlsa17" / "CUB127")
     real = birds.classes.embedding
     permuted = [np.asarray(class_encoders.permuted(jax.random.key(seed), real)) for seed in range(4)]
