@@ -110,7 +110,7 @@ def test_permuted_test_labels_change_nothing_but_the_final_scores(finished, tmp_
     assert other["metrics"]["zsl"]["top1"] < result.record["metrics"]["zsl"]["top1"]
 
 
-@pytest.mark.parametrize("saves", [2, 7])
+@pytest.mark.parametrize("saves", [2, pytest.param(7, marks=pytest.mark.long)])
 def test_an_interrupted_run_ends_with_the_same_bits(saves, finished, tmp_path, monkeypatch):
     """Stopped before the third checkpoint of the selection, or in the final training."""
     workdir = tmp_path / "run"
@@ -197,6 +197,7 @@ def test_a_divergence_is_one_line_and_keeps_the_last_good_checkpoint(tmp_path, c
     assert not (tmp_path / "run" / "record.json").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("missing", ["train image", "unseen image"])
 def test_a_class_without_images(missing, tmp_path, monkeypatch):
     dataset = data.load("digits")

@@ -58,6 +58,7 @@ def test_an_empty_range_is_an_error(values):
         sweeps.settings({"margin": values}, samples=3, seed=0)
 
 
+@pytest.mark.long
 def test_side_by_side_is_one_after_another(toy_data, tmp_path):
     together = sweeps.run_trials(make_config(), points(), tmp_path)
     for trial in together:
@@ -72,6 +73,7 @@ def test_side_by_side_is_one_after_another(toy_data, tmp_path):
     assert len({trial["ausuc"] for trial in together}) == 3, "the settings must differ for this to mean something"
 
 
+@pytest.mark.long
 def test_structure_and_chunks_change_nothing(toy_data, tmp_path):
     space = points(**{"normalize.inputs": ("l2", "none")})
     whole = sweeps.run_trials(make_config(), space, tmp_path / "a")
@@ -108,6 +110,7 @@ def test_a_setting_that_diverges_does_not_stop_the_others(toy_data, tmp_path):
     assert trials[1]["zsl"] == -1
 
 
+@pytest.mark.long
 def test_test_labels_take_no_part(tmp_path, monkeypatch):
     honest = toy.dataset(num_seen=8)
     labels = honest.labels.copy()
@@ -159,6 +162,7 @@ def call(tmp_path, capsys, space):
     return code, captured.out, captured.err
 
 
+@pytest.mark.long
 def test_the_verb_trains_the_winner_and_says_its_command(toy_data, tmp_path, capsys):
     code, out, err = call(tmp_path, capsys, '{"method.learning_rate": (0.5, 1e-6)}')
     assert (code, err) == (0, "")

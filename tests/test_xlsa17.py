@@ -92,7 +92,7 @@ def test_other_semantics_take_splits_and_classes_from_att_splits(tmp_path):
 
 def test_a_missing_folder_and_missing_files(tmp_path):
     assert "no folder" in error_line(tmp_path / "none")
-    assert "no folder ''" in error_line("")
+    assert "--config.data.dir=FOLDER" in error_line("")
     (tmp_path / "file").write_text("")
     assert "no folder" in error_line(tmp_path / "file")
     folder = tiny_xlsa17.write(tmp_path)
