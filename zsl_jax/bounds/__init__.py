@@ -15,6 +15,7 @@ the classes that must be confused, and the attributes that would help.
 """
 
 from zsl_jax.bounds.adversary import Adversary, distribution, shared
+from zsl_jax.bounds.compiled import approximate
 from zsl_jax.bounds.description import rank_correlation, redundancy, representativeness, separability
 from zsl_jax.bounds.detectors import error_rates, marginal_errors
 from zsl_jax.bounds.interval import Interval
@@ -31,6 +32,7 @@ __all__ = [
     "Interval",
     "Selection",
     "activations",
+    "approximate",
     "dense",
     "distribution",
     "error_rates",

@@ -57,12 +57,14 @@ def run(
         "budget": lambda: len(matrix) * allowance.budget,
     }[kind]()
     arrays = (jnp.asarray(x, jnp.float32) for x in (groups, matrix, price, sizes.rule, sizes.groups))
-    return _run(*arrays, jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), start), iterations, kind)
+    return iterate(*arrays, jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), start), iterations, kind)
 
 
 @functools.partial(jax.jit, static_argnames=("kind",))
-def _run(groups, matrix, price, rule_step, group_step, start, iterations, kind):
-    def iterate(_, now):
+def iterate(groups, matrix, price, rule_step, group_step, start, iterations, kind) -> State:
+    """The iterations themselves; the price of the slopes is `[C, A]` for kind "entry", `[A]` for "budget", or None."""
+
+    def step(_, now):
         weights, masses = _project(
             now.weights - group_step * (1 - groups @ now.offset),
             now.masses + group_step[:, None] * (groups @ now.slope),
@@ -74,7 +76,7 @@ def _run(groups, matrix, price, rule_step, group_step, start, iterations, kind):
         beyond = State(offset, slope, weights, masses)
         return jax.tree.map(lambda old, new: old + _RELAXATION * (new - old), now, beyond)
 
-    return jax.lax.fori_loop(0, iterations, iterate, start)
+    return jax.lax.fori_loop(0, iterations, step, start)
 
 
 def _project(weights, masses, guess):

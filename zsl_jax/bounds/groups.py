@@ -55,12 +55,13 @@ def with_one_more(groups: np.ndarray, rule: rule_lib.AffineRule) -> np.ndarray:
     for start in range(0, len(groups), _BLOCK):
         block = groups[start : start + _BLOCK]
         padded[: len(block)] = block
-        found[start : start + len(block)] = np.asarray(_with_one_more(padded, offset, slope))[: len(block)]
+        found[start : start + len(block)] = np.asarray(with_one_more_on_device(padded, offset, slope))[: len(block)]
     return np.where(groups, -np.inf, found)
 
 
 @jax.jit
-def _with_one_more(groups, offset, slope):
+def with_one_more_on_device(groups: jax.Array, offset: jax.Array, slope: jax.Array) -> jax.Array:
+    """As `with_one_more` for groups `[S, C]` of 0 and 1, with some finite value for the classes that a group has."""
     sums = groups @ slope
     start = (groups @ offset)[:, None] + offset[None, :]
 

@@ -5,8 +5,8 @@
 
 The map draws class c with probability at least max(activation_c(v), 0). Its accuracy under *every* distribution with
 the marginals of the matrix is then at least the mean over classes of activation_c(matrix_c): the activation is affine,
-so its expectation sees the marginals alone. A convex function has its maximum at a corner of the cube, so the second line
-holds for v in [0, 1]^A as well, and the map also takes probabilities of attributes.
+so its expectation sees the marginals alone. A convex function has its maximum at a corner of the cube, so the second
+line holds for v in [0, 1]^A as well, and the map also takes probabilities of attributes.
 """
 
 from typing import NamedTuple
