@@ -1,0 +1,22 @@
+r"""ALE with learned descriptions on sentence embeddings of the classes.
+
+    python -m zsl_jax train --config=configs/ale_learned_sentences.py:xlsa17 --config.data.dir=FOLDER \
+        --workdir=runs/ale_learned_sentences
+
+Minutes on 2 CPU cores. Not measured on CUB127 yet.
+
+As on attributes, learned descriptions of seen classes leave the unseen ones behind; the form is meant for few images.
+
+Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.base("ale_learned", argument)
+    if "semantics" in config.data:
+        config.data.semantics = "sent"
+    config.method.attachment = 0.1
+    config.method.learning_rate = 0.3
+    return config

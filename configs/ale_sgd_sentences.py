@@ -1,0 +1,19 @@
+r"""ALE by steps of one image on sentence embeddings of the classes.
+
+    python -m zsl_jax train --config=configs/ale_sgd_sentences.py:xlsa17 --config.data.dir=FOLDER \
+        --workdir=runs/ale_sgd_sentences
+
+Minutes on 2 CPU cores. Not measured on CUB127 yet.
+
+Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.base("ale_sgd", argument)
+    if "semantics" in config.data:
+        config.data.semantics = "sent"
+    config.method.learning_rate = 0.3
+    return config

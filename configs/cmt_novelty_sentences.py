@@ -1,0 +1,18 @@
+r"""CMT with novelty detection on sentence embeddings of the classes.
+
+    python -m zsl_jax train --config=configs/cmt_novelty_sentences.py:xlsa17 --config.data.dir=FOLDER \
+        --workdir=runs/cmt_novelty_sentences
+
+Minutes on 2 CPU cores. Not measured on CUB127 yet.
+
+Reference: Socher, Ganjoo, Manning, Ng, "Zero-Shot Learning Through Cross-Modal Transfer", NeurIPS 2013.
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.base("cmt_novelty", argument)
+    if "semantics" in config.data:
+        config.data.semantics = "sent"
+    return config

@@ -1,0 +1,20 @@
+r"""PSR on sentence embeddings of the classes.
+
+    python -m zsl_jax train --config=configs/psr_sentences.py:xlsa17 --config.data.dir=FOLDER \
+        --workdir=runs/psr_sentences
+
+Minutes on 2 CPU cores. Not measured on CUB127 yet.
+
+Reference: Annadani, Biswas, "Preserving Semantic Relations for Zero-Shot Learning", CVPR 2018.
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.base("psr", argument)
+    if "semantics" in config.data:
+        config.data.semantics = "sent"
+    config.method.relation_weight = 0.1
+    config.method.weight_decay = 0.0003
+    return config
