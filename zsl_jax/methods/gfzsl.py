@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from zsl_jax import errors, similarity
-from zsl_jax.methods import base, closed_form, distances, shifted
+from zsl_jax.methods import base, closed_form, shifted
 
 KERNELS = {
     "linear": lambda a, b, bandwidth: similarity.dot(a, b),
-    "rbf": lambda a, b, bandwidth: jnp.exp(-distances.squared_distances(a, b) / bandwidth**2),
+    "rbf": lambda a, b, bandwidth: jnp.exp(similarity.negative_squared_euclidean(a, b) / bandwidth**2),
 }
 
 

@@ -5,8 +5,8 @@ import functools
 import jax
 import optax
 
-from zsl_jax import losses
-from zsl_jax.methods import base, distances, seen_classes
+from zsl_jax import losses, similarity
+from zsl_jax.methods import base, seen_classes
 from zsl_jax.methods.bilinear import bilinear
 
 
@@ -30,7 +30,7 @@ def sync(
     """
 
     def proportions(attributes, seen):
-        return jax.nn.softmax(-distances.squared_distances(attributes, seen) / bandwidth**2)
+        return jax.nn.softmax(similarity.negative_squared_euclidean(attributes, seen) / bandwidth**2)
 
     hinge = functools.partial(losses.structured_hinge, margin=margin)
     classifiers = bilinear(hinge, optax.sgd(learning_rate, momentum=momentum))
