@@ -21,7 +21,7 @@ import numpy as np
 from zsl_jax import data, methods, metrics, similarity
 from zsl_jax.training import evaluation, parallel
 
-ROUNDS = 5
+ROUNDS = 3
 FEATURES, ATTRIBUTES = 2048, 85
 GRID = jnp.array([[10.0**g, 10.0**c] for g in range(-3, 4) for c in range(-3, 4)])
 

@@ -214,12 +214,16 @@ def test_inputs_that_are_no_vectors_are_refused(task):
         methods.eszsl().init(KEY, batch, task.seen_classes)
 
 
+@pytest.fixture(scope="module")
+def birds(shared_data):
+    """33 unseen classes, chance .03."""
+    return data.test_task(data.load("xlsa17", dir=str(shared_data / "xlsa17" / "CUB127"), semantics="att"))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", FACTORIES)
-def test_real_unseen_classes_beat_permuted_descriptions(shared_data, name):
-    """Birds by attributes: 33 unseen classes, chance .03."""
-    dataset = data.load("xlsa17", dir=str(shared_data / "xlsa17" / "CUB127"), semantics="att")
-    task = data.test_task(dataset)
+def test_real_unseen_classes_beat_permuted_descriptions(birds, name):
+    task = birds
     rows = np.random.default_rng(0).permutation(len(task.classes))
     accuracies = []
     for embedding in (task.classes.embedding, task.classes.embedding[rows]):

@@ -1,0 +1,18 @@
+"""Ridge regression to the class descriptions on attributes.
+
+    python -m zsl_jax train --config=configs/ridge.py:xlsa17 --config.data.dir=FOLDER --workdir=runs/ridge
+
+CUB127 (127 classes of CUB, MobileNet features), seed 0, on 2 CPU cores with a load of about 15,
+in 65 seconds: ZSL 48.6, GZSL 14.7 / 77.4 / 24.7,
+calibrated 44.2 / 47.6 / 45.8.
+The cosine in attribute space suffers from hubs; SAE with the same map turned round (to features) does not.
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.base("ridge", argument)
+    config.train.epochs = 1
+    config.train.batch_size = 512
+    return config
