@@ -115,6 +115,9 @@ def test_half_precision_and_wrong_shapes(case):
         case.loss(scores, wrong, **case.knobs)
     with pytest.raises(ValueError, match=r"broadcastable to \(5, 6\), not \(5,\)"):
         case.loss(scores, target, where=np.ones(BATCH, bool), **case.knobs)
+    for knob in case.knobs:
+        with pytest.raises(ValueError, match=rf"{knob} must be one number, not an array \(6,\)"):
+            case.loss(scores, target, **{**case.knobs, knob: np.ones(CLASSES)})
 
 
 @every_case

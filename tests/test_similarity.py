@@ -267,6 +267,17 @@ def exact_transport(x, y):
     return scipy.optimize.linprog(costs.ravel(), A_eq=np.vstack(sums), b_eq=shares).fun
 
 
+def test_transport_takes_half_precision_and_one_epsilon():
+    contract.check_half_precision(jax.jit(functools.partial(similarity.optimal_transport, iterations=2)), XS, YS)
+    with pytest.raises(ValueError, match=r"epsilon must be one number, not an array \(5,\)"):
+        similarity.optimal_transport(XS, YS, epsilon=np.ones(5))
+    for fn in (similarity.optimal_transport, similarity.late_interaction):
+        with pytest.raises(ValueError, match=r"\(4, 2, 3\) and \(5, 4, 2\)"):
+            fn(XS, YS[:, :, :2])
+        with pytest.raises(ValueError, match=r"broadcastable to \(4, 2\), not \(4,\)"):
+            fn(XS, YS, image_where=np.ones(4, bool))
+
+
 def test_sinkhorn_is_the_loop():
     costs, epsilon = rng.random((3, 4)).astype(np.float32), 0.3
     rows, columns = np.array([0.5, 0.0, 0.5]), np.array([0.1, 0.2, 0.3, 0.4])

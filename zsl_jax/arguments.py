@@ -11,6 +11,14 @@ def as_float(x: ArrayLike) -> jax.Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
+def as_scalar(**knob: ArrayLike) -> jax.Array:
+    """A knob, given by its name, as one number in float32 at least; an array of them would broadcast somewhere."""
+    ((name, value),) = knob.items()
+    if jnp.shape(value) != ():
+        raise ValueError(f"{name} must be one number, not an array {jnp.shape(value)}")
+    return as_float(value)
+
+
 def check_embeddings(x: ArrayLike, y: ArrayLike, x_name: str, y_name: str) -> None:
     """Raises unless `x` is `[B, D]` and `y` is `[C, D]`."""
     x_shape, y_shape = jnp.shape(x), jnp.shape(y)

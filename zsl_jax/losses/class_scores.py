@@ -22,6 +22,6 @@ def violations(
     """`[B, C]` violations `margin + s_c - s_y`, which of them are positive, and which classes they are asked of."""
     scores, is_label, is_candidate = candidates(scores, labels, where)
     own = jnp.sum(jnp.where(is_label, scores, 0.0), axis=1, keepdims=True)
-    violation = arguments.as_float(margin) + scores - own
+    violation = arguments.as_scalar(margin=margin) + scores - own
     is_other = is_candidate & ~is_label & jnp.any(is_label, axis=1, keepdims=True)
     return violation, is_other & (violation > 0), is_other

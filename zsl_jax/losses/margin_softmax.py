@@ -87,7 +87,9 @@ def cosface(
     CVPR 2018.
     """
     cosines, is_label, is_candidate = class_scores.candidates(cosines, labels, where)
-    return _cross_entropy(cosines - jnp.where(is_label, margin, 0.0), is_label, is_candidate, scale)
+    return _cross_entropy(
+        cosines - jnp.where(is_label, arguments.as_scalar(margin=margin), 0.0), is_label, is_candidate, scale
+    )
 
 
 def arcface(
@@ -130,7 +132,7 @@ def arcface(
     Reference: Deng, Guo, Xue, Zafeiriou, "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019.
     """
     cosines, is_label, is_candidate = class_scores.candidates(cosines, labels, where)
-    margin = arguments.as_float(margin)
+    margin = arguments.as_scalar(margin=margin)
     own = jnp.where(is_label, cosines, 0.0)
     squared_sine = 1.0 - own * own
     is_safe = squared_sine > 1e-7
@@ -142,7 +144,7 @@ def arcface(
 
 def _cross_entropy(scores: jax.Array, is_label: jax.Array, is_candidate: jax.Array, scale: ArrayLike) -> jax.Array:
     """Cross-entropy of the `[B, C]` scores; 0 for a row without a class."""
-    logits = arguments.as_float(scale) * scores
+    logits = arguments.as_scalar(scale=scale) * scores
     is_other = is_candidate & ~is_label
     is_contested = jnp.any(is_label, axis=1) & jnp.any(is_other, axis=1)
     # The own class is kept out of the sum: a small loss is then not the difference of two large numbers. A row without

@@ -44,7 +44,7 @@ def multilabel_hinge(
     """
     scores, is_there, is_absent = _labels(scores, targets, where)
     # A hinge is max(0, high - low) with low = score of the label that is there.
-    return jax.vmap(sorted_pairs.hinge_sum)(scores + arguments.as_float(margin), scores, is_absent, is_there)
+    return jax.vmap(sorted_pairs.hinge_sum)(scores + arguments.as_scalar(margin=margin), scores, is_absent, is_there)
 
 
 def lsep(scores: ArrayLike, targets: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:

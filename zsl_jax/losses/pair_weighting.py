@@ -149,15 +149,15 @@ def multi_similarity(
     has_both = jnp.any(positive, axis=1, keepdims=True) & jnp.any(negative, axis=1, keepdims=True)
     weakest = jnp.min(jnp.where(positive, similarities, jnp.inf), axis=1, keepdims=True)
     strongest = jnp.max(jnp.where(negative, similarities, -jnp.inf), axis=1, keepdims=True)
-    epsilon, base = arguments.as_float(epsilon), arguments.as_float(base)
+    epsilon, base = arguments.as_scalar(epsilon=epsilon), arguments.as_scalar(base=base)
     positive &= has_both & (similarities < strongest + epsilon)
     negative &= has_both & (similarities > weakest - epsilon)
 
     def soft_count(pairs, scale):
         return _softplus(_logsumexp(scale * (similarities - base), pairs)) / jnp.abs(scale)
 
-    return soft_count(positive, -arguments.as_float(positive_scale)) + soft_count(
-        negative, arguments.as_float(negative_scale)
+    return soft_count(positive, -arguments.as_scalar(positive_scale=positive_scale)) + soft_count(
+        negative, arguments.as_scalar(negative_scale=negative_scale)
     )
 
 
@@ -175,7 +175,7 @@ def _pairs(
 def _circle(
     similarities: jax.Array, positive: jax.Array, negative: jax.Array, margin: ArrayLike, scale: ArrayLike
 ) -> jax.Array:
-    margin, scale = arguments.as_float(margin), arguments.as_float(scale)
+    margin, scale = arguments.as_scalar(margin=margin), arguments.as_scalar(scale=scale)
     fixed = jax.lax.stop_gradient(similarities)
     to_positive = jax.nn.relu(1.0 + margin - fixed) * (1.0 - margin - similarities)
     to_negative = jax.nn.relu(fixed + margin) * (similarities - margin)

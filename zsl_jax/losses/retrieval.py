@@ -88,7 +88,7 @@ def bidirectional_hinge(
     scores = jnp.where(is_pair, arguments.as_float(scores), 0.0)
     is_match = jnp.eye(shape[0], dtype=bool)
     matched = jnp.any(is_match & is_pair, axis=1)
-    violation = arguments.as_float(margin) - jnp.diagonal(scores)[:, None]
+    violation = arguments.as_scalar(margin=margin) - jnp.diagonal(scores)[:, None]
 
     def one_way(scores, is_pair):
         negative = is_pair & ~is_match & matched[:, None]

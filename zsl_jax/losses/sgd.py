@@ -124,7 +124,7 @@ def blocked_sgd(
      [-1.  1.]]
     """
     weights, inputs, attributes = map(arguments.as_float, (weights, inputs, attributes))
-    labels = jnp.asarray(labels)
+    labels, learning_rate = jnp.asarray(labels), arguments.as_scalar(learning_rate=learning_rate)
     if inputs.ndim != 2 or attributes.ndim != 2 or weights.shape != (inputs.shape[1], attributes.shape[1]):
         raise ValueError(
             f"weights must be [F, A], inputs [N, F] and attributes [C, A], "

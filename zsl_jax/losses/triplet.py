@@ -64,7 +64,7 @@ def triplet_margin(
     Reference: Hoffer, Ailon, "Deep Metric Learning Using Triplet Network", 2015.
     """
     difference, is_triplet = _distance_difference(anchors, positives, negatives, where)
-    violation = arguments.as_float(margin) + difference
+    violation = arguments.as_scalar(margin=margin) + difference
     return jnp.where(is_triplet & (violation > 0), violation, 0.0)
 
 
@@ -139,7 +139,7 @@ def batch_hard_triplet(
     """
     rows, columns = _sides(embeddings, labels, where, axis_name)
     positive, negative, has_both = _hardest(rows, columns, chunk)
-    margin = arguments.as_float(margin)
+    margin = arguments.as_scalar(margin=margin)
 
     def one(triplet):
         places, is_triplet = triplet
@@ -311,7 +311,7 @@ def _mined(
 ) -> jax.Array:
     """`loss(distances, is_positive, is_negative, margin)` of each anchor; 0 where one of the two is missing."""
     rows, columns = _sides(embeddings, labels, where, axis_name)
-    margin = arguments.as_float(margin)
+    margin = arguments.as_scalar(margin=margin)
     # Distances do not change when all points move; from the middle their squares lose fewer digits.
     middle = jax.lax.stop_gradient(jnp.mean(columns.embeddings, axis=0))
     points = columns.embeddings - middle[None, :]

@@ -62,7 +62,7 @@ def poincare(image_embeddings: ArrayLike, class_embeddings: ArrayLike, *, curvat
     Reference: Nickel, Kiela, "Poincare Embeddings for Learning Hierarchical Representations", NeurIPS 2017.
     """
     arguments.check_embeddings(image_embeddings, class_embeddings, "image_embeddings", "class_embeddings")
-    curvature = arguments.as_float(curvature)
+    curvature = arguments.as_scalar(curvature=curvature)
     x, y = arguments.as_float(image_embeddings), arguments.as_float(class_embeddings)
     squared = jnp.sum((x[:, None, :] - y[None, :, :]) ** 2, axis=-1)
     room = _room(x, curvature)[:, None] * _room(y, curvature)[None, :]
@@ -89,7 +89,7 @@ def poincare_project(points: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Ar
 
     Reference: Nickel, Kiela, "Poincare Embeddings for Learning Hierarchical Representations", NeurIPS 2017.
     """
-    points, curvature = arguments.as_float(points), arguments.as_float(curvature)
+    points, curvature = arguments.as_float(points), arguments.as_scalar(curvature=curvature)
     norm = jnp.sqrt(curvature) * _norm(points)
     is_outside = norm > 1.0 - EDGE
     return points * jnp.where(is_outside, (1.0 - EDGE) / jnp.where(is_outside, norm, 1.0), 1.0)
@@ -114,7 +114,7 @@ def poincare_exp0(vectors: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Arra
 
     Reference: Ganea, Becigneul, Hofmann, "Hyperbolic Neural Networks", NeurIPS 2018.
     """
-    vectors, curvature = arguments.as_float(vectors), arguments.as_float(curvature)
+    vectors, curvature = arguments.as_float(vectors), arguments.as_scalar(curvature=curvature)
     scaled = _over_argument(jnp.tanh, -1.0 / 3.0, curvature * _squared(vectors))
     return poincare_project(vectors * scaled, curvature=curvature)
 
@@ -137,7 +137,7 @@ def poincare_log0(points: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Array
 
     Reference: Ganea, Becigneul, Hofmann, "Hyperbolic Neural Networks", NeurIPS 2018.
     """
-    curvature = arguments.as_float(curvature)
+    curvature = arguments.as_scalar(curvature=curvature)
     points = poincare_project(points, curvature=curvature)
     return points * _over_argument(jnp.arctanh, 1.0 / 3.0, curvature * _squared(points))
 
@@ -165,7 +165,7 @@ def lorentz(image_embeddings: ArrayLike, class_embeddings: ArrayLike, *, curvatu
     Reference: Desai, Nickel, Rajpurohit, Johnson, Vedantam, "Hyperbolic Image-Text Representations", ICML 2023 (MERU).
     """
     arguments.check_embeddings(image_embeddings, class_embeddings, "image_embeddings", "class_embeddings")
-    curvature = arguments.as_float(curvature)
+    curvature = arguments.as_scalar(curvature=curvature)
     x, y = arguments.as_float(image_embeddings), arguments.as_float(class_embeddings)
     products = jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
     rise_x, rise_y = (_rise(z, curvature) for z in (x, y))
@@ -192,7 +192,7 @@ def lorentz_exp0(vectors: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Array
 
     Reference: Desai, Nickel, Rajpurohit, Johnson, Vedantam, "Hyperbolic Image-Text Representations", ICML 2023 (MERU).
     """
-    vectors, curvature = arguments.as_float(vectors), arguments.as_float(curvature)
+    vectors, curvature = arguments.as_float(vectors), arguments.as_scalar(curvature=curvature)
     squared = curvature * _squared(vectors)
     return vectors * _over_argument(lambda r: jnp.sinh(jnp.minimum(r, LONGEST)), 1.0 / 6.0, squared)
 
@@ -215,7 +215,7 @@ def lorentz_log0(points: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Array:
 
     Reference: Desai, Nickel, Rajpurohit, Johnson, Vedantam, "Hyperbolic Image-Text Representations", ICML 2023 (MERU).
     """
-    points, curvature = arguments.as_float(points), arguments.as_float(curvature)
+    points, curvature = arguments.as_float(points), arguments.as_scalar(curvature=curvature)
     return points * _over_argument(jnp.arcsinh, -1.0 / 6.0, curvature * _squared(points))
 
 
@@ -238,9 +238,9 @@ def lorentz_half_aperture(points: ArrayLike, *, curvature: ArrayLike = 1.0, min_
 
     Reference: Desai, Nickel, Rajpurohit, Johnson, Vedantam, "Hyperbolic Image-Text Representations", ICML 2023 (MERU).
     """
-    points, curvature = arguments.as_float(points), arguments.as_float(curvature)
+    points, curvature = arguments.as_float(points), arguments.as_scalar(curvature=curvature)
     norm = jnp.sqrt(curvature) * _norm(points)[..., 0]
-    reach = 2.0 * arguments.as_float(min_radius)
+    reach = 2.0 * arguments.as_scalar(min_radius=min_radius)
     has_cone = norm > reach
     return jnp.where(has_cone, jnp.arcsin(reach / jnp.where(has_cone, norm, 2.0 * reach)), jnp.pi / 2.0)
 
@@ -272,7 +272,7 @@ def lorentz_exterior_angle(parents: ArrayLike, children: ArrayLike, *, curvature
     Reference: Desai, Nickel, Rajpurohit, Johnson, Vedantam, "Hyperbolic Image-Text Representations", ICML 2023 (MERU).
     """
     arguments.check_same_shape(2, parents=parents, children=children)
-    curvature = arguments.as_float(curvature)
+    curvature = arguments.as_scalar(curvature=curvature)
     x, y = arguments.as_float(parents), arguments.as_float(children)
     rise_x, rise_y = _rise(x, curvature), _rise(y, curvature)
     products, squares_x, squares_y = jnp.sum(x * y, axis=-1), _squared(x)[:, 0], _squared(y)[:, 0]

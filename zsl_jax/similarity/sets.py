@@ -165,7 +165,7 @@ def sinkhorn(
     is_pair = in_row[:, None] & in_column[None, :]
     log_row, log_column = (jnp.log(jnp.where(share > 0, share, 1.0)) for share in shares)
     # Pairs without a share get a cost so large that they drop out of every sum, yet finite: no gradient turns NaN.
-    log_kernel = jnp.where(is_pair, -costs / arguments.as_float(epsilon), -1e30)
+    log_kernel = jnp.where(is_pair, -costs / arguments.as_scalar(epsilon=epsilon), -1e30)
 
     def update(potentials, _):
         _, column = potentials
