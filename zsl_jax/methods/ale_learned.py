@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from zsl_jax import losses, similarity
-from zsl_jax.methods import base, distances, gradient, span
+from zsl_jax.methods import base, gradient, span
 
 # Squared distance, relative to their squared lengths, below which two descriptions are the same but for rounding.
 _SAME = 1e-6
@@ -64,7 +64,7 @@ def ale_learned(
     def scores(state, inputs, classes):
         params, given = state["trained"].params, jnp.asarray(classes.embedding)
         lengths = jnp.sum(given**2, axis=1)[:, None] + jnp.sum(state["given"] ** 2, axis=1)[None, :]
-        is_same = distances.squared_distances(given, state["given"]) <= _SAME * lengths
+        is_same = -similarity.negative_squared_euclidean(given, state["given"]) <= _SAME * lengths
         share = is_same / jnp.maximum(jnp.sum(is_same, axis=1, keepdims=True), 1)
         return similarity.bilinear(inputs, given + share @ params["shift"], params["weights"])
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax.methods import base, distances, gradient, mlp
+from zsl_jax import similarity
+from zsl_jax.methods import base, gradient, mlp
 
 
 def cmt(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: float = 1e-4) -> base.Method:
@@ -27,7 +28,7 @@ def cmt(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: flo
         return mlp.init_layers(key, (batch.inputs.shape[-1], num_hidden, classes.embedding.shape[-1]))
 
     def scores(layers, inputs, classes):
-        return -distances.squared_distances(_semantic(layers, inputs), classes.embedding)
+        return similarity.negative_squared_euclidean(_semantic(layers, inputs), classes.embedding)
 
     def loss(layers, batch, classes, key):
         del key
@@ -95,7 +96,7 @@ def cmt_novelty(
 
     def scores(state, inputs, classes):
         mapped = _semantic(state.inner.params, inputs)
-        squared = distances.squared_distances(mapped, classes.embedding)
+        squared = -similarity.negative_squared_euclidean(mapped, classes.embedding)
         is_new = _novelty(state, mapped) > state.threshold
         is_wrong_side = is_new[:, None] == jnp.asarray(classes.is_seen)[None, :]
         return 1 / (1 + squared) - is_wrong_side
@@ -109,7 +110,7 @@ def _semantic(layers, inputs):
 
 def _novelty(state: NoveltyState, mapped):
     """`[B]` smallest negative log-density (without its constant) under the Gaussians of the seen classes."""
-    squared = distances.squared_distances(mapped, state.means)
+    squared = -similarity.negative_squared_euclidean(mapped, state.means)
     width = state.means.shape[1]
     log_variances = jnp.broadcast_to(jnp.log(state.variances), squared.shape)
     return jnp.min(squared / (2 * jnp.exp(log_variances)) + width / 2 * log_variances, axis=1)

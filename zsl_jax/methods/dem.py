@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax.methods import base, distances, gradient, mlp
+from zsl_jax import similarity
+from zsl_jax.methods import base, gradient, mlp
 
 
 def dem(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: float = 3e-4) -> base.Method:
@@ -27,7 +28,7 @@ def dem(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: flo
         return mlp.init_layers(key, (classes.embedding.shape[-1], num_hidden, batch.inputs.shape[-1]))
 
     def scores(layers, inputs, classes):
-        return -distances.squared_distances(inputs, _visual(layers, classes.embedding))
+        return similarity.negative_squared_euclidean(inputs, _visual(layers, classes.embedding))
 
     def loss(layers, batch, classes, key):
         del key

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax import errors, losses
-from zsl_jax.methods import base, distances, gradient
+from zsl_jax import errors, losses, similarity
+from zsl_jax.methods import base, gradient
 
 NONLINEARITIES = {"relu": jax.nn.relu, "none": lambda x: x}
 
@@ -56,7 +56,7 @@ def semantic_consistency(
 
     def scores(params, inputs, classes):
         metric = params["metric"]
-        return -distances.squared_distances(
+        return similarity.negative_squared_euclidean(
             attributes(params, inputs) @ metric, jnp.asarray(classes.embedding) @ metric
         )
 
