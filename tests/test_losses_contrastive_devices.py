@@ -14,6 +14,8 @@ import pytest
 
 from zsl_jax import losses
 
+pytestmark = pytest.mark.long
+
 BATCH, DEVICES = 16, 8
 REPLICATED, DIVIDED = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec("data")
 WHERE = np.arange(BATCH) % 5 != 3

@@ -75,6 +75,7 @@ def test_the_order_of_the_classes_does_not_matter(name, task):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["ale_sgd", "dem"])
 def test_one_device_trains_as_eight(name, task):
     method, key = methods.normalized(methods.factory(name)()), jax.random.key(0)
@@ -186,6 +187,7 @@ def test_latem_scores_are_the_best_of_its_maps(task):
     np.testing.assert_allclose(method.scores(state, x, task.classes), expected, atol=1e-4)
 
 
+@pytest.mark.long
 def test_novelty_detection_parts_seen_from_unseen(task):
     """An image at a seen class's mean is given to seen classes, one far from all of them to unseen ones."""
     method, key = methods.cmt_novelty(novel_share=0.1), jax.random.key(0)

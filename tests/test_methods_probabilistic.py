@@ -122,6 +122,7 @@ def test_sync_classifiers_are_mixtures_of_phantom_classifiers(task):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["dap", "conse", "sync"])
 def test_padding_and_devices_do_not_change_the_scores(task, name):
     """One classifier of each kind: logistic, softmax, and a bilinear map of proportions."""

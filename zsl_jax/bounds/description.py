@@ -8,6 +8,7 @@ from jax.typing import ArrayLike
 from zsl_jax.bounds import pairs
 
 
+@jax.jit
 def representativeness(matrix: ArrayLike, *, prior: ArrayLike | None = None, floor: float = 1e-3) -> jax.Array:
     """How much an attribute speaks for a class against all others.
 
@@ -31,15 +32,16 @@ def representativeness(matrix: ArrayLike, *, prior: ArrayLike | None = None, flo
 
     Reference: Shi et al., ICML 2023, in the sense of Tenenbaum and Griffiths; the form is as we remember it.
     """
-    if jnp.ndim(matrix) != 2 or (prior is not None and jnp.shape(prior) != jnp.shape(matrix)[:1]):
-        raise ValueError(f"matrix must be [C, A] and prior [C], not {jnp.shape(matrix)} and {jnp.shape(prior)}")
     matrix = jnp.asarray(matrix, jnp.float32)
     prior = jnp.ones(len(matrix)) if prior is None else jnp.asarray(prior, jnp.float32)
+    if matrix.ndim != 2 or prior.shape != matrix.shape[:1]:
+        raise ValueError(f"matrix must be [C, A] and prior [C], not {matrix.shape} and {prior.shape}")
     others = prior[None, :] * (1 - jnp.eye(len(matrix)))
     others = others / jnp.sum(others, axis=1, keepdims=True)
     return jnp.log(jnp.maximum(matrix, floor)) - jnp.log(jnp.maximum(others @ matrix, floor))
 
 
+@jax.jit
 def redundancy(matrix: ArrayLike) -> jax.Array:
     """How well another attribute stands in for each: the largest absolute correlation over the classes.
 
@@ -67,6 +69,7 @@ def redundancy(matrix: ArrayLike) -> jax.Array:
     return jnp.where(is_constant, 1.0, jnp.clip(jnp.max(correlation, axis=1), 0, 1))
 
 
+@jax.jit
 def separability(matrix: ArrayLike) -> jax.Array:
     """How far each class is from the one it is most easily taken for.
 

@@ -4,11 +4,14 @@ Measured on validation classes, whose images the detectors have not seen, and ca
 mean over classes (`rates.mean(axis=0)`, `[A]`): a promise then rests on the unseen classes being no harder on average.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 
+@functools.partial(jax.jit, static_argnames="num_classes")
 def error_rates(detections: ArrayLike, attributes: ArrayLike, labels: ArrayLike, *, num_classes: int) -> jax.Array:
     """How often a detector disagrees with the attributes of the images.
 
@@ -40,6 +43,7 @@ def error_rates(detections: ArrayLike, attributes: ArrayLike, labels: ArrayLike,
     return _class_means(wrong, labels, num_classes)
 
 
+@jax.jit
 def marginal_errors(detections: ArrayLike, labels: ArrayLike, matrix: ArrayLike) -> jax.Array:
     """How far the detections of each class are from its row of the matrix: no attribute of any image need be known.
 

@@ -111,11 +111,12 @@ def separating(matrix: ArrayLike, first: int, second: int, where: ArrayLike | No
     >>> print(separating(matrix, 0, 1), separating(matrix, 0, 1, jnp.array([True, False, False])))
     [0.375 0.25  0.5  ] [0.375 0.25  0.375]
     """
-    if jnp.ndim(matrix) != 2 or (where is not None and jnp.shape(where) != jnp.shape(matrix)[1:]):
-        raise ValueError(f"matrix must be [C, A] and where [A], not {jnp.shape(matrix)} and {jnp.shape(where)}")
     matrix = jnp.asarray(matrix, jnp.float32)
+    where = jnp.zeros(matrix.shape[1:], bool) if where is None else jnp.asarray(where)
+    if matrix.ndim != 2 or where.shape != matrix.shape[1:]:
+        raise ValueError(f"matrix must be [C, A] and where [A], not {matrix.shape} and {where.shape}")
     gap = jnp.abs(matrix[first] - matrix[second])
-    present = jnp.max(gap, initial=0.0, where=where) if where is not None else 0.0
+    present = jnp.max(gap, initial=0.0, where=where)
     return (1 - jnp.maximum(gap, present)) / 2
 
 
