@@ -3,7 +3,8 @@ r"""ALE with learned descriptions on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/ale_learned_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/ale_learned_sentences
 
-Minutes on 2 CPU cores. Not measured on CUB127 yet.
+On 2 CPU cores 82 seconds for CUB127 (94 seen classes, 33 unseen; MobileNet features). ZSL 0.717; U/S/H
+0.013/0.523/0.026; calibrated 0.320/0.481/0.384. Seed 0; knobs, epochs and gamma chosen on validation classes.
 
 As on attributes, learned descriptions of seen classes leave the unseen ones behind; the form is meant for few images.
 

@@ -3,7 +3,8 @@ r"""Semantic consistency by metric learning on sentence embeddings of the classe
     python -m zsl_jax train --config=configs/semantic_consistency_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/semantic_consistency_sentences
 
-Minutes on 2 CPU cores. Not measured on CUB127 yet.
+On 2 CPU cores 687 seconds for CUB127 (94 seen classes, 33 unseen; MobileNet features). ZSL 0.697; U/S/H
+0.447/0.753/0.561; calibrated 0.586/0.674/0.627. Seed 0; knobs, epochs and gamma chosen on validation classes.
 
 Reference: Bucher, Herbin, Jurie, "Improving Semantic Embedding Consistency by Metric Learning for Zero-Shot
 Classification", ECCV 2016.
