@@ -116,3 +116,22 @@ def test_a_value_that_is_not_finite_stops_the_run_with_its_step(task):
 def test_a_batch_that_devices_cannot_share_names_the_nearest(task):
     with pytest.raises(errors.UserError, match=r"batch_size=13 .* over 8 devices: the nearest that can is 16"):
         list(fit(task, 1, batch_size=13))
+
+
+def test_prepare_sees_the_training_set_once_before_the_first_step(task):
+    """Here the state starts as the sum of the labels; a run that goes on from a later epoch is not prepared again."""
+
+    def update(state, batch, classes, key):
+        return state, {"loss": state}
+
+    method = methods.Method(
+        init=lambda key, batch, classes: jnp.zeros(()),
+        prepare=lambda state, train, classes, key: state + jnp.sum(train.labels),
+        update=update,
+        scores=lambda state, inputs, classes: jnp.zeros((len(inputs), len(classes))),
+    )
+    options = {"key": jax.random.key(0), "epochs": 2, "batch_size": 16, "mesh": parallel.make_mesh()}
+    states = [float(state) for _, state, _ in loop.fit(method, task, **options)]
+    assert states == [task.train.labels.sum()] * 2
+    resumed = [float(state) for _, state, _ in loop.fit(method, task, start=(1, jnp.ones(())), **options)]
+    assert resumed == [1.0]

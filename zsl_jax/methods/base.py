@@ -1,7 +1,13 @@
-"""What a zero-shot method is to the trainer: five pure functions in a tuple, as an optax transformation is two."""
+"""What a zero-shot method is to the trainer: six pure functions in a tuple, as an optax transformation is two."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+
+def _unprepared(state, train, classes, key):
+    """The default `prepare`: nothing is to be known of the training set before the first step."""
+    del train, classes, key
+    return state
 
 
 def _unfinished(state, train, classes, key):
@@ -21,6 +27,9 @@ class Method(NamedTuple):
 
     init(key, batch, classes) -> state
       `batch` is a `data.Batch` of the shape that `update` will get.
+    prepare(state, train, classes, key) -> state
+      Before the first step, once, with all training examples at hand (the range of the features, their class means, a
+      classifier to lean on); the tree, shapes and dtypes are those of `init`. `classes` is what `update` gets.
     update(state, batch, classes, key) -> (state, metrics)
       One step. `metrics` is a dict of scalars with at least `loss`. `batch.where` is False for rows that only fill up
       the last batch of an epoch. `classes` holds the seen classes alone, unless `setting` is `class-transductive`.
@@ -38,6 +47,7 @@ class Method(NamedTuple):
     init: Callable[..., Any]
     update: Callable[..., tuple[Any, dict]]
     scores: Callable[..., Any]
+    prepare: Callable[..., Any] = _unprepared
     finish: Callable[..., Any] = _unfinished
     adapt: Callable[..., Any] = _unadapted
     setting: str = "inductive"

@@ -31,6 +31,9 @@ def normalized(method: base.Method, *, inputs: str = "l2", classes: str = "l2") 
 
     return method._replace(
         init=lambda key, batch, table: method.init(key, scale_examples(batch), scale_classes(table)),
+        prepare=lambda state, train, table, key: method.prepare(
+            state, scale_examples(train), scale_classes(table), key
+        ),
         update=lambda state, batch, table, key: method.update(state, scale_examples(batch), scale_classes(table), key),
         finish=lambda state, train, table, key: method.finish(state, scale_examples(train), scale_classes(table), key),
         adapt=lambda state, x, table: method.adapt(state, scale_inputs(x), scale_classes(table)),

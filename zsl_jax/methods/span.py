@@ -38,6 +38,9 @@ def in_class_span(method: base.Method) -> base.Method:
 
     return method._replace(
         init=init,
+        prepare=lambda state, train, classes, key: state._replace(
+            inner=method.prepare(state.inner, train, project(state, classes), key)
+        ),
         update=update,
         finish=lambda state, train, classes, key: state._replace(
             inner=method.finish(state.inner, train, project(state, classes), key)

@@ -102,6 +102,8 @@ def fit(
     state = parallel.place_state(state, mesh)
     train = parallel.replicate(task.train, mesh)
     classes = parallel.replicate(training_classes(method, task), mesh)
+    if first_epoch == 0:
+        state = jax.jit(method.prepare, donate_argnums=0)(state, train, classes, jax.random.fold_in(key, 4))
     batches = {"mesh": mesh, "num_steps": num_steps, "batch_size": batch_size}
     with tqdm.tqdm(
         total=epochs * num_steps, initial=first_epoch * num_steps, desc=title, unit="step", disable=None, leave=False

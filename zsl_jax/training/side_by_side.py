@@ -33,11 +33,15 @@ def start(factory: Callable[..., base.Method], knobs: dict[str, Any], key, batch
 
 
 def make_method(factory: Callable[..., base.Method]) -> base.Method:
-    """Returns the method that updates and finishes a `SideBySide` state.
+    """Returns the method that prepares, updates and finishes a `SideBySide` state.
 
     It starts from `start` and is scored by `map_settings`. Metrics are means over the settings whose value is finite:
     one that diverges does not stop the others.
     """
+
+    def prepare(state, train, classes, key):
+        states = map_settings(factory, lambda m, s: m.prepare(s, train, classes, key), state)
+        return state._replace(states=_stack(states))
 
     def update(state, batch, classes, key):
         states, metrics = map_settings(factory, lambda m, s: m.update(s, batch, classes, key), state)
@@ -50,7 +54,7 @@ def make_method(factory: Callable[..., base.Method]) -> base.Method:
     def refuse(*args):
         raise TypeError("start a SideBySide with side_by_side.start and score it with side_by_side.map_settings")
 
-    return base.Method(init=refuse, update=update, finish=finish, scores=refuse)
+    return base.Method(init=refuse, prepare=prepare, update=update, finish=finish, scores=refuse)
 
 
 def map_settings(factory: Callable[..., base.Method], function: Callable, state: SideBySide):
