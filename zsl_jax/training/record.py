@@ -3,6 +3,8 @@
 import importlib.metadata
 import json
 import platform
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,28 @@ def make(
     }
 
 
+def merged(records: Sequence[dict]) -> dict:
+    """Returns one record of several runs that differ in their seed alone.
+
+    Metrics, and the epochs and gamma that were chosen, become lists, one value a seed; correct images of a class and
+    times become means over the seeds. The scores of every epoch and the hash of the state are left out.
+    """
+    first = records[0]
+    fields = ("version", "method", "setting", "dataset", "config", "versions", "device")
+    selection = {name: first["selection"][name] for name in ("on", "metric", "classes")}
+    selection |= {name: [record["selection"][name] for record in records] for name in ("epochs", "gamma")}
+    return {name: first[name] for name in fields} | {
+        "metrics": _zipped([record["metrics"] for record in records], list),
+        "selection": selection,
+        "seeds": [seed for record in records for seed in record["seeds"]],
+        "per_class": {
+            name: _zipped([record["per_class"][name] for record in records], _mean) | {"seen": entry["seen"]}
+            for name, entry in first["per_class"].items()
+        },
+        "timing": _zipped([record["timing"] for record in records], _mean),
+    }
+
+
 def _describe(source: dataset.Dataset) -> dict:
     is_seen = np.asarray(source.classes.is_seen)
     counts = {name: len(rows) for name, rows in source.splits.items()}
@@ -68,6 +92,18 @@ def _per_class(evaluated: evaluation.Evaluation, task: dataset.Task) -> dict:
         for row, name in enumerate(task.classes.names)
         if evaluated.total[row]
     }
+
+
+def _zipped(trees: Sequence[Any], join: Callable[[Iterable], Any]) -> Any:
+    """Joins the leaves of dicts of one shape."""
+    if not isinstance(trees[0], dict):
+        return join(trees)
+    return {name: _zipped([tree[name] for tree in trees], join) for name in trees[0]}
+
+
+def _mean(values: Iterable[float]) -> float:
+    mean = statistics.fmean(values)
+    return int(mean) if mean == int(mean) else mean
 
 
 def _floats(values: dict) -> dict[str, float]:

@@ -57,15 +57,23 @@ def make_method_from(knobs: dict[str, Any], scaling: dict[str, str]) -> methods.
     return methods.normalized(methods.factory(knobs.pop("name"))(**knobs), **scaling)
 
 
-def run(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:
+def run(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    *,
+    say: Callable[[str], None] = print,
+    problem: Problem | None = None,
+) -> Result:
     """Runs a config in its workdir, or goes on where an earlier run of the same config stopped.
 
     Args:
       config: see `zsl_jax.config`.
       workdir: made if it does not exist.
       say: called with lines for the user.
+      problem: that of the config; None makes it. Configs that differ in their seed alone may share one, and with it the
+        data and the compiled programs.
     """
-    problem = make_problem(config)
+    problem = make_problem(config) if problem is None else problem
     open_workdir(workdir, config)
     started = time.perf_counter()
     selection = _select(problem, config, workdir, say)

@@ -89,17 +89,22 @@ def required_config(values: flags.FlagValues, overrides: dict[str, str], verb: s
     """Returns the recipe of `--config` with its overrides, checked and locked."""
     if not values.config:
         raise errors.UserError(f"{verb} needs --config=FILE, e.g. --config=configs/ale.py (recipes are in configs/)")
-    config = load_recipe(values.config)
-    for key, text in overrides.items():
-        _override(config, key, text)
-    config_lib.check(config)
-    return config.lock()
+    return recipe(values.config, overrides)
 
 
 def required_workdir(values: flags.FlagValues, verb: str) -> pathlib.Path:
     if not values.workdir:
         raise errors.UserError(f"{verb} needs --workdir=DIR, the folder of the run, e.g. --workdir=runs/ale")
     return pathlib.Path(values.workdir)
+
+
+def recipe(text: str, overrides: dict[str, str]) -> ml_collections.ConfigDict:
+    """Returns the recipe `FILE[:ARGUMENT]` with its overrides, checked and locked."""
+    config = load_recipe(text)
+    for key, value in overrides.items():
+        _override(config, key, value)
+    config_lib.check(config)
+    return config.lock()
 
 
 def load_recipe(text: str) -> ml_collections.ConfigDict:

@@ -228,7 +228,7 @@ def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:
                 row.label,
                 knobs,
                 _listed(row.seeds),
-                _listed(content["selection"].get("epochs", "") for content in contents),
+                _listed(epochs for content in contents for epochs in np.ravel(content["selection"].get("epochs", ""))),
                 f"{np.mean(seconds):.1f}" if seconds else "",
                 "; ".join(sorted({content.get("device", "unknown") for content in contents})),
                 _listed(record.name for record in row.records),
