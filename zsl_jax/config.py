@@ -103,6 +103,7 @@ KNOBS = {
 
 OPTIONS = {
     "seed": ("seed of the rendered images, or of the split", whole(0)),
+    "num_unseen": ("classes held out", whole(1)),
     "num_per_class": ("images rendered a class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from zsl_jax import errors
 from zsl_jax.data import dataset
 
-SOURCES = ("digits", "shapes", "xlsa17")
+SOURCES = ("digits", "npz", "shapes", "xlsa17")
 
 
 def load(name: str, **options) -> dataset.Dataset:
@@ -15,7 +15,8 @@ def load(name: str, **options) -> dataset.Dataset:
 
     Args:
       name: `digits` (handwritten digits, described by strokes), `shapes` (rendered from a seed, described by shape,
-        colour, texture and size) or `xlsa17` (a folder in the layout of the standard benchmark; option `dir`).
+        colour, texture and size), `xlsa17` (a folder in the layout of the standard benchmark; option `dir`) or `npz`
+        (features of one's own in a NumPy archive; option `file`).
       **options: see the `load` of the module `zsl_jax.data.NAME`.
 
     Raises:

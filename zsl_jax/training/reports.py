@@ -20,7 +20,7 @@ from zsl_jax.training import reading
 NUM_SAMPLES = 10_000
 USUAL = ("inductive", "validation classes")
 # Where data lies, what is drawn, logged and kept, and how many settings a sweep tries do not make another result.
-_IRRELEVANT = ("seed", "data.dir", "plots", "tensorboard", "train.checkpoint_every")
+_IRRELEVANT = ("seed", "data.dir", "data.file", "plots", "tensorboard", "train.checkpoint_every")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _title(record: reading.Record) -> str:
 
 
 def _data_of(record: reading.Record) -> dict:
-    options = {name: value for name, value in record.content["config"].get("data", {}).items() if name != "dir"}
+    options = {name: value for name, value in record.content["config"].get("data", {}).items() if name not in ("dir", "file")}
     return record.content["dataset"] | {"options": options}
 
 

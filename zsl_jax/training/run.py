@@ -151,7 +151,7 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     """Lists the leaves that differ; where data lies and what is drawn or logged do not make another run."""
-    if name in ("data.dir", "plots", "tensorboard"):
+    if name in ("data.dir", "data.file", "plots", "tensorboard"):
         return []
     if isinstance(found, dict) and isinstance(wanted, dict):
         keys = sorted(set(found) | set(wanted))

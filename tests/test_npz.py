@@ -1,0 +1,111 @@
+"""Archives of features: what they become, and what is refused in a line."""
+
+import numpy as np
+import pytest
+
+from zsl_jax import data, errors
+
+CLASSES, PER_CLASS = 6, 10
+LABELS = np.repeat(np.arange(CLASSES), PER_CLASS)
+GROUPS = np.array([7, 7, 7, 2, 2, 9])
+ARRAYS = {
+    "features": np.arange(CLASSES * PER_CLASS * 3.0).reshape(-1, 3).astype(np.float16),
+    "labels": LABELS.astype(np.int16),
+    "coarse": GROUPS[LABELS],
+    "split": np.tile([0, 0, 0, 0, 0, 0, 1, 2, 2, 2], CLASSES),
+    "attributes": np.eye(CLASSES, 4),
+    "iconic_features": np.ones((CLASSES, 3)),
+    "descriptions": np.array(["red apple", "green apple", "sour apple", "red plum", "blue plum", "milk"]),
+    "class_names": np.array(list("abcdef")),
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    def save_and_load(changed=(), *, absent=(), **options):
+        arrays = {name: value for name, value in {**ARRAYS, **dict(changed)}.items() if name not in absent}
+        np.savez(tmp_path / "food.npz", **arrays)
+        return data.load("npz", file=str(tmp_path / "food.npz"), **{"num_unseen": 2, **options})
+
+    return save_and_load
+
+
+def test_splits_follow_the_archive(load):
+    food = load(semantics="attributes", seed=3)
+    is_seen = food.classes.is_seen
+    assert (food.name, food.classes.names, is_seen.sum()) == ("food", tuple("abcdef"), 4)
+    assert food.inputs.dtype == np.float32
+    np.testing.assert_array_equal(food.classes.embedding, ARRAYS["attributes"])
+    split = ARRAYS["split"]
+    expected = {
+        "train": is_seen[LABELS] & (split < 2),
+        "test_seen": is_seen[LABELS] & (split == 2),
+        "test_unseen": ~is_seen[LABELS],
+    }
+    for name, mask in expected.items():
+        np.testing.assert_array_equal(food.splits[name], np.flatnonzero(mask))
+    assert list(food.info["files"]) == ["food.npz"]
+    np.testing.assert_array_equal(load(semantics="iconic", seed=3).classes.is_seen, is_seen)
+    assert any(np.any(load(semantics="iconic", seed=seed).classes.is_seen != is_seen) for seed in range(4))
+
+
+def test_a_fifth_of_the_seen_images_is_drawn_where_the_archive_does_not_split(load):
+    food = load(absent=["split", "class_names"], semantics="iconic")
+    counts = {name: np.bincount(food.labels[rows], minlength=CLASSES) for name, rows in food.splits.items()}
+    np.testing.assert_array_equal(counts["test_seen"], np.where(food.classes.is_seen, 2, 0))
+    np.testing.assert_array_equal(sum(counts.values()), np.full(CLASSES, PER_CLASS))
+    assert food.classes.names[0] == "class 0"
+
+
+@pytest.mark.parametrize("coarse", [GROUPS[LABELS], GROUPS])
+def test_classes_share_their_group_and_the_root(load, coarse):
+    table = load({"coarse": coarse}, semantics="hierarchy").classes.embedding
+    assert table.shape == (CLASSES, CLASSES + 3 + 1)
+    np.testing.assert_array_equal(table @ table.T, 1 + np.equal.outer(GROUPS, GROUPS) + np.eye(CLASSES))
+
+
+def test_words_are_those_of_seen_classes(load):
+    food = load(semantics="descriptions")
+    used = food.classes.embedding[food.classes.is_seen] > 0
+    assert np.all(used.any(axis=0))
+    np.testing.assert_allclose(np.linalg.norm(food.classes.embedding[food.classes.is_seen], axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "message"),
+    [
+        ({}, {"semantics": "iconik"}, "did you mean 'iconic'"),
+        ({}, {"num_unseen": 5}, "num_unseen=5 of the 6 classes in food.npz: 1 to 4 can be held out"),
+        ({"labels": LABELS + 1}, {}, "labels must be the rows of the classes"),
+        ({"labels": LABELS[:-1]}, {}, r"features \(60, 3\) and labels \(59,\)"),
+        ({"features": np.full((60, 3), np.nan)}, {}, "not finite"),
+        ({"coarse": np.arange(60) % 7}, {}, "different groups"),
+        ({"coarse": np.zeros(5)}, {}, "wanted a group an image"),
+        ({"descriptions": np.array(["a"])}, {"semantics": "descriptions"}, "a text for each of 6 classes"),
+        ({"attributes": np.eye(5)}, {"semantics": "attributes"}, "does not describe 6 classes"),
+        ({"split": np.full(60, 3)}, {}, "split must hold 0, 1 or 2"),
+        ({"split": np.full(60, 2)}, {}, "has no training image"),
+        ({"class_names": np.array(["a"])}, {}, "wanted one for each of 6 classes"),
+    ],
+)
+def test_what_is_wrong_is_a_line(load, changed, options, message):
+    with pytest.raises(errors.UserError, match=message):
+        load(changed, **options)
+
+
+def test_what_is_missing_is_named(load, tmp_path):
+    with pytest.raises(errors.UserError, match="no attributes, which semantics=attributes needs; it offers hierarchy"):
+        load(absent=["attributes"], semantics="attributes")
+    with pytest.raises(errors.UserError, match="food.npz has no labels, only"):
+        load(absent=["labels"])
+    with pytest.raises(errors.UserError, match=r"--config\.data\.file=FILE"):
+        data.load("npz")
+    with pytest.raises(errors.UserError, match="cannot read"):
+        data.load("npz", file=tmp_path / "none.npz")
+    for content in (b"no archive", b""):
+        (tmp_path / "bad.npz").write_bytes(content)
+        with pytest.raises(errors.UserError, match="no archive of plain arrays"):
+            data.load("npz", file=tmp_path / "bad.npz")
+    np.savez(tmp_path / "pickled.npz", features=np.array([{}], object))
+    with pytest.raises(errors.UserError, match="no archive of plain arrays"):
+        data.load("npz", file=tmp_path / "pickled.npz")
