@@ -21,10 +21,12 @@ def load(path):
     return module
 
 
-@pytest.mark.parametrize("dataset", ["shapes", "digits,smoke", "xlsa17", None])
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipe_builds(path, dataset):
-    recipe = load(path).get_config(*([dataset] if dataset else []))
+def test_recipe_builds(path):
+    get_config = load(path).get_config
+    for dataset in ("digits,smoke", "npz", "shapes", "xlsa17"):
+        config.check(get_config(dataset))
+    recipe = get_config()
     config.check(recipe)
     method = run.make_method(recipe)
     task = data.test_task(toy.dataset())

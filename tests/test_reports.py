@@ -48,6 +48,24 @@ def test_the_interval_is_centred_on_the_mean_over_seeds(three_methods):
         assert reports.interval(row, "calibrated_harmonic") is None
 
 
+def test_a_merged_record_says_what_its_runs_say(tmp_path):
+    contents = [tiny_records.record(seed=seed) | {"state_sha256": str(seed)} for seed in range(3)]
+    for content in contents:
+        content["selection"] |= {"classes": ["a"], "history": [{"epochs": 1}]}
+    (apart,) = collect(tmp_path / "apart", *contents).columns
+    (merged,) = collect(tmp_path / "merged", record.merged(contents)).columns
+    (one,), (other,) = apart.rows, merged.rows
+    assert (one.label, one.seeds) == (other.label, other.seeds)
+    for name, values in one.values.items():
+        np.testing.assert_allclose(other.values[name], values, err_msg=name)
+    for name, values in one.samples.items():
+        np.testing.assert_allclose(other.samples[name], values, atol=1e-6, err_msg=name)
+    content = other.records[0].content
+    assert content["selection"]["epochs"] == [10, 11, 12]
+    assert content["per_class"]["a"]["seen"] is False
+    assert not {"state_sha256", "history"} & {*content, *content["selection"]}
+
+
 def test_another_knob_is_another_row_and_says_so(tmp_path):
     contents = [tiny_records.record(seed=seed, knobs={"margin": m}) for m in (1.0, 2.0) for seed in (0, 1)]
     (column,) = collect(tmp_path, *contents).columns

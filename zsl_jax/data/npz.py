@@ -98,7 +98,9 @@ def _hierarchy(coarse: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> n
     elif coarse.shape == (num_classes,):
         group = coarse
     else:
-        raise errors.UserError(f"coarse {coarse.shape}: wanted a group an image {labels.shape} or a class {num_classes}")
+        raise errors.UserError(
+            f"coarse {coarse.shape}: wanted a group an image {labels.shape} or a class {num_classes}"
+        )
     groups, group = np.unique(group, return_inverse=True)
     root = num_classes + len(groups)
     parents = np.concatenate([num_classes + group, np.full(len(groups), root), [-1]])

@@ -189,7 +189,9 @@ def _title(record: reading.Record) -> str:
 
 
 def _data_of(record: reading.Record) -> dict:
-    options = {name: value for name, value in record.content["config"].get("data", {}).items() if name not in ("dir", "file")}
+    options = {
+        name: value for name, value in record.content["config"].get("data", {}).items() if name not in ("dir", "file")
+    }
     return record.content["dataset"] | {"options": options}
 
 
