@@ -48,10 +48,8 @@ class Row:
 
     def command(self, seed: int) -> str:
         changes = [f"--config.{key}={value}" for key, value in {**self.overrides, "seed": str(seed)}.items()]
-        workdir = self.workdir(seed).relative_to(ROOT)
-        return shlex.join(
-            ["python", "-m", "zsl_jax", "train", f"--config={self.recipe}", *changes, f"--workdir={workdir}"]
-        )
+        workdir = f"--workdir={self.workdir(seed).relative_to(ROOT)}"
+        return shlex.join(["python", "-m", "zsl_jax", "train", f"--config={self.recipe}", *changes, workdir])
 
 
 def rows(cub: str | None, groceries: str | None) -> list[Row]:

@@ -94,4 +94,4 @@ def test_help_of_every_verb(verb, capsys):
 
 def test_every_method_and_source_is_listed():
     assert {"ale"} <= set(methods.METHODS)
-    assert set(sources.SOURCES) == {"digits", "shapes", "xlsa17"}
+    assert set(sources.SOURCES) == {"digits", "npz", "shapes", "xlsa17"}

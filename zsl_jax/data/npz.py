@@ -1,7 +1,7 @@
 """Features of one's own in a NumPy archive: images, their classes, and what describes the classes.
 
     features [N, F]         labels [N], rows of the classes, from 0         image features and classes
-    split [N]               0 train, 1 validation, 2 test                   optional: images of seen classes by their use
+    split [N]               0 train, 1 validation, 2 test                   optional: the use of a seen class's image
     class_names [C]                                                         optional
     attributes [C, A]       semantics=attributes                            at least one of these four:
     coarse [N] or [C]       semantics=hierarchy: the group of a class       ancestors in a tree of two levels
@@ -54,7 +54,7 @@ def load(
     num_classes = int(labels.max()) + 1
     if not 1 <= num_unseen <= num_classes - 2:
         raise errors.UserError(
-            f"num_unseen={num_unseen} of the {num_classes} classes in {path.name}: 1 to {num_classes - 2} can be held out"
+            f"num_unseen={num_unseen} of the {num_classes} classes in {path.name}: hold out 1 to {num_classes - 2}"
         )
     rng = np.random.default_rng(seed)
     is_seen = np.ones(num_classes, bool)
@@ -98,9 +98,8 @@ def _hierarchy(coarse: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> n
     elif coarse.shape == (num_classes,):
         group = coarse
     else:
-        raise errors.UserError(
-            f"coarse {coarse.shape}: wanted a group an image {labels.shape} or a class {num_classes}"
-        )
+        wanted = f"{labels.shape} or {is_seen.shape}"
+        raise errors.UserError(f"coarse {coarse.shape}: wanted a group an image or a class, {wanted}")
     groups, group = np.unique(group, return_inverse=True)
     root = num_classes + len(groups)
     parents = np.concatenate([num_classes + group, np.full(len(groups), root), [-1]])

@@ -189,10 +189,8 @@ def _title(record: reading.Record) -> str:
 
 
 def _data_of(record: reading.Record) -> dict:
-    options = {
-        name: value for name, value in record.content["config"].get("data", {}).items() if name not in ("dir", "file")
-    }
-    return record.content["dataset"] | {"options": options}
+    options = record.content["config"].get("data", {})
+    return record.content["dataset"] | {"options": {k: v for k, v in options.items() if k not in ("dir", "file")}}
 
 
 def _relevant(record: reading.Record) -> dict[str, Any]:
