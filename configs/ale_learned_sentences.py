@@ -21,3 +21,7 @@ def get_config(argument=None):
     config.method.attachment = 0.1
     config.method.learning_rate = 0.3
     return config
+
+
+def sweep():
+    return {"method.attachment": (0.01, 0.1, 1.0), "method.learning_rate": (0.1, 0.3, 1.0)}

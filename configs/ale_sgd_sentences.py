@@ -17,3 +17,7 @@ def get_config(argument=None):
         config.data.semantics = "sent"
     config.method.learning_rate = 0.3
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.03, 0.1, 0.3, 1.0, 3.0)}

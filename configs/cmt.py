@@ -17,3 +17,7 @@ from zsl_jax import config as config_lib
 
 def get_config(argument=None):
     return config_lib.base("cmt", argument)
+
+
+def sweep():
+    return {"method.learning_rate": (0.0003, 0.001, 0.003)}

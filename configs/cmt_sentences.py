@@ -16,3 +16,7 @@ def get_config(argument=None):
     if "semantics" in config.data:
         config.data.semantics = "sent"
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.0003, 0.001, 0.003)}

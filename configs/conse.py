@@ -19,3 +19,7 @@ from zsl_jax import config as config_lib
 
 def get_config(argument=None):
     return config_lib.base("conse", argument)
+
+
+def sweep():
+    return {"method.learning_rate": (1.0, 3.0, 10.0, 30.0)}

@@ -22,3 +22,7 @@ def get_config(argument=None):
     if "semantics" in config.data:
         config.data.semantics = "sent"
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (1.0, 3.0, 10.0, 30.0)}

@@ -20,3 +20,7 @@ from zsl_jax import config as config_lib
 
 def get_config(argument=None):
     return config_lib.base("dap", argument)
+
+
+def sweep():
+    return {"method.learning_rate": (0.3, 1.0, 3.0, 10.0)}

@@ -15,3 +15,7 @@ def get_config(argument=None):
     config = config_lib.base("dem", argument)
     config.method.weight_decay = 0.0003
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.0003, 0.001, 0.003)}

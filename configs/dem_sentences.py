@@ -17,3 +17,7 @@ def get_config(argument=None):
         config.data.semantics = "sent"
     config.method.weight_decay = 0.0001
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.0003, 0.001, 0.003)}

@@ -24,3 +24,7 @@ def get_config(argument=None):
     config.method.feature_ridge = 3.0
     config.method.class_ridge = 0.01
     return config
+
+
+def sweep():
+    return {"method.feature_ridge": (0.1, 0.3, 1.0, 3.0, 10.0), "method.class_ridge": (0.001, 0.01, 0.1, 0.3, 1.0)}

@@ -23,3 +23,7 @@ def get_config(argument=None):
     config.train.batch_size = 512
     config.method.class_ridge = 0.01
     return config
+
+
+def sweep():
+    return {"method.class_ridge": (0.01, 0.1, 1.0), "method.prior_count": (100.0, 1000.0, 10000.0)}

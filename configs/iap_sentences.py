@@ -24,3 +24,7 @@ def get_config(argument=None):
         config.data.semantics = "sent"
     config.method.learning_rate = 10.0
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (1.0, 3.0, 10.0, 30.0)}

@@ -20,3 +20,7 @@ def get_config(argument=None):
     config.method.num_maps = 2
     config.method.learning_rate = 1.0
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.3, 1.0, 3.0, 10.0)}

@@ -17,3 +17,7 @@ def get_config(argument=None):
     config = config_lib.base("psr", argument)
     config.method.relation_weight = 0.1
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.0003, 0.001, 0.003)}

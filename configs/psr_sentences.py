@@ -18,3 +18,7 @@ def get_config(argument=None):
     config.method.relation_weight = 0.1
     config.method.weight_decay = 0.0003
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.0003, 0.001, 0.003)}

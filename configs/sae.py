@@ -20,3 +20,7 @@ def get_config(argument=None):
     config.train.epochs = 1
     config.train.batch_size = 512
     return config
+
+
+def sweep():
+    return {"method.encoder_weight": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)}

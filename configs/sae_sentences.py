@@ -23,3 +23,7 @@ def get_config(argument=None):
     config.train.batch_size = 512
     config.method.encoder_weight = 0.03
     return config
+
+
+def sweep():
+    return {"method.encoder_weight": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)}

@@ -19,3 +19,7 @@ def get_config(argument=None):
     config.method.learning_rate = 0.001
     config.method.weight_decay = 0.001
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.001, 0.003, 0.01)}

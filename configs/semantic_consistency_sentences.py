@@ -19,3 +19,7 @@ def get_config(argument=None):
         config.data.semantics = "sent"
     config.method.learning_rate = 0.001
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.001, 0.003, 0.01)}

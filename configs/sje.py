@@ -18,3 +18,7 @@ def get_config(argument=None):
     config = config_lib.base("sje", argument)
     config.method.learning_rate = 1.0
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.1, 0.3, 1.0, 3.0, 10.0)}

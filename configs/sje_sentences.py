@@ -19,3 +19,7 @@ def get_config(argument=None):
         config.data.semantics = "sent"
     config.method.learning_rate = 3.0
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.1, 0.3, 1.0, 3.0, 10.0)}

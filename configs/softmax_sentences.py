@@ -16,3 +16,7 @@ def get_config(argument=None):
         config.data.semantics = "sent"
     config.method.learning_rate = 30.0
     return config
+
+
+def sweep():
+    return {"method.learning_rate": (1.0, 3.0, 10.0, 30.0, 100.0)}

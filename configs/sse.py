@@ -18,3 +18,7 @@ from zsl_jax import config as config_lib
 
 def get_config(argument=None):
     return config_lib.base("sse", argument)
+
+
+def sweep():
+    return {"method.spread": (0.01, 0.1), "method.learning_rate": (0.1, 0.3, 1.0, 3.0)}

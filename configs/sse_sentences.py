@@ -21,3 +21,7 @@ def get_config(argument=None):
     if "semantics" in config.data:
         config.data.semantics = "sent"
     return config
+
+
+def sweep():
+    return {"method.spread": (0.01, 0.1), "method.learning_rate": (0.1, 0.3, 1.0, 3.0)}

@@ -19,3 +19,7 @@ from zsl_jax import config as config_lib
 
 def get_config(argument=None):
     return config_lib.base("sync", argument)
+
+
+def sweep():
+    return {"method.bandwidth": (0.3, 1.0, 3.0), "method.learning_rate": (0.3, 1.0, 3.0)}

@@ -5,8 +5,9 @@
     python docs/make_results.py --dry_run                                 # says what it would run
 
 FOLDER is a benchmark in the xlsa17 layout, FILE features in the layout of `zsl_jax/data/npz.py`; without them the
-datasets that the library carries are run. Each run is that of `python -m zsl_jax train`, with its seed; what a dataset,
-a method and its five seeds have in common is loaded and compiled once. Runs stay in runs/results and are resumed;
+datasets that the library carries are run. The recipes hold knobs for FOLDER, chosen on its validation classes, and are
+run as they are; for the other datasets knobs are chosen as by `python -m zsl_jax sweep`. What the five seeds of a row
+have in common is loaded and compiled once. Runs stay in runs/results and are resumed;
 docs/results/DATASET/RECIPE/record.json holds what the table needs of the seeds of a row, and is committed.
 """
 
@@ -15,6 +16,7 @@ import dataclasses
 import json
 import pathlib
 import shlex
+import statistics
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -32,67 +34,86 @@ METHODS = (
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A row of the table: where its record goes, the recipe, and the config keys that say which data."""
+    """A row of the table: where its record goes, the recipe, and the config keys that say which data.
+
+    The knobs are those of the recipe, or `swept`: chosen on validation classes among those that its sweep() names.
+    """
 
     name: str
     recipe: str
     overrides: dict[str, str]
+    swept: bool
     seeds: tuple[int, ...]
 
     @property
     def record(self) -> pathlib.Path:
         return RECORDS / self.name / "record.json"
 
-    def workdir(self, seed: int) -> pathlib.Path:
-        return RUNS / self.name / f"seed_{seed}"
+    @property
+    def workdir(self) -> pathlib.Path:
+        return RUNS / self.name
 
-    def command(self, seed: int) -> str:
-        changes = [f"--config.{key}={value}" for key, value in {**self.overrides, "seed": str(seed)}.items()]
-        workdir = f"--workdir={self.workdir(seed).relative_to(ROOT)}"
-        return shlex.join(["python", "-m", "zsl_jax", "train", f"--config={self.recipe}", *changes, workdir])
+    def commands(self) -> list[str]:
+        verb, workdir = ["python", "-m", "zsl_jax"], self.workdir.relative_to(ROOT)
+        changes = [f"--config={self.recipe}", *(f"--config.{key}={value}" for key, value in self.overrides.items())]
+        if self.swept:
+            seeds = f"--config.sweep.seeds={len(self.seeds)}"
+            return [shlex.join([*verb, "sweep", *changes, seeds, f"--workdir={workdir}"])]
+        return [
+            shlex.join([*verb, "train", *changes, f"--config.seed={seed}", f"--workdir={workdir}/seed_{seed}"])
+            for seed in self.seeds
+        ]
 
 
 def rows(cub: str | None, groceries: str | None) -> list[Row]:
     """Returns the rows of the datasets that are at hand, those of one dataset together."""
     found = []
 
-    def add(dataset: str, suffix: str, argument: str, overrides: dict[str, str]) -> None:
+    def add(dataset: str, suffix: str, argument: str, overrides: dict[str, str], *, swept: bool) -> None:
         for method in METHODS:
             recipe = f"configs/{method}{suffix}.py:{argument}"
             seeds = (0,) if method in CLOSED else tuple(range(SEEDS))
-            found.append(Row(f"{dataset}/{method}", recipe, overrides, seeds))
+            found.append(Row(f"{dataset}/{method}", recipe, overrides, swept, seeds))
 
     if cub:
         name = pathlib.Path(cub).resolve().name
-        add(f"{name}_att", "", "xlsa17", {"data.dir": cub})
-        add(f"{name}_sent", "_sentences", "xlsa17", {"data.dir": cub})
+        add(f"{name}_att", "", "xlsa17", {"data.dir": cub}, swept=False)
+        add(f"{name}_sent", "_sentences", "xlsa17", {"data.dir": cub}, swept=False)
     if groceries:
         name = pathlib.Path(groceries).stem
         for semantics in ("hierarchy", "descriptions", "iconic"):
-            add(f"{name}_{semantics}", "", "npz", {"data.file": groceries, "data.semantics": semantics})
-    add("digits", "", "digits", {})
-    add("shapes", "", "shapes", {})
+            overrides = {"data.file": groceries, "data.semantics": semantics}
+            add(f"{name}_{semantics}", "", "npz", overrides, swept=True)
+    add("digits", "", "digits", {}, swept=True)
+    add("shapes", "", "shapes", {}, swept=True)
     return found
 
 
 def run(row: Row) -> None:
     """Runs all seeds of a row and writes its record."""
-    from zsl_jax.training import files, record
+    from zsl_jax.training import files, record, sweeps
     from zsl_jax.training import run as running
     from zsl_jax.verbs import command_line
 
+    base = command_line.recipe(str(ROOT / row.recipe), row.overrides)
+    setting = {}
+    if row.swept:
+        points = sweeps.settings(command_line.load_module(str(ROOT / row.recipe)).sweep(), samples=0, seed=0)
+        trials = sweeps.run_trials(base, points, row.workdir)
+        setting = max(trials, key=lambda trial: trial[base.select.metric])["setting"]
     problem, records = None, []
     for seed in row.seeds:
-        done = row.workdir(seed) / "record.json"
-        if not done.exists():
-            config = command_line.recipe(str(ROOT / row.recipe), row.overrides | {"seed": str(seed)})
+        workdir = row.workdir / f"seed_{seed}"
+        if not (workdir / "record.json").exists():
+            config = sweeps.overridden(base, setting | {"seed": seed})
             problem = running.make_problem(config) if problem is None else problem
-            running.run(config, row.workdir(seed), problem=problem, say=lambda line: None)
-        records.append(json.loads(done.read_text()))
+            running.run(config, workdir, problem=problem, say=lambda line: None)
+        records.append(json.loads((workdir / "record.json").read_text()))
     row.record.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(row.record, record.merged(records))
-    values = records[0]["metrics"]
-    print(f"{row.name}: ZSL {values['zsl']['top1']:.3f}, {records[0]['timing']['train_s']:.1f} s a run", flush=True)
+    files.write_text(row.record, json.dumps(record.merged(records), separators=(",", ":")) + "\n")
+    zsl = statistics.fmean(entry["metrics"]["zsl"]["top1"] for entry in records)
+    seconds = statistics.fmean(entry["timing"]["train_s"] for entry in records)
+    print(f"{row.name}: ZSL {zsl:.3f}, {seconds:.1f} s a run {setting}", flush=True)
 
 
 def main() -> int:
@@ -107,7 +128,7 @@ def main() -> int:
         wanted = [row for row in wanted if {row.name, row.name.split("/")[0]} & set(arguments.rows)]
     for row in wanted:
         if arguments.dry_run:
-            print("\n".join(row.command(seed) for seed in row.seeds))
+            print("\n".join(row.commands()))
         elif not row.record.exists():
             run(row)
     report = ["report", str(RECORDS), f"--out={RECORDS.parent}"]
