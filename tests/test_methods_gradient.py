@@ -243,6 +243,10 @@ def test_few_shot_moves_examples_and_keeps_the_rest(task):
     # Nested: two shots of a seed are among its four.
     assert set(rows(few_shot.few_shot(task, 2, seed=1).train)) <= set(rows(shifted.train))
     assert set(rows(few_shot.few_shot(task, 4, seed=2).train)) != set(rows(shifted.train))
+    # With the same reserve the test images are the same whatever the shots.
+    reserved = few_shot.few_shot(task, 2, reserve=4, seed=1)
+    assert rows(reserved.test_unseen) == rows(shifted.test_unseen)
+    assert rows(reserved.train) == rows(few_shot.few_shot(task, 2, seed=1).train)
 
 
 def test_any_shot_orders_classes_and_keeps_labels_with_their_class(task):
@@ -264,6 +268,8 @@ def test_any_shot_orders_classes_and_keeps_labels_with_their_class(task):
 def test_few_shot_refuses_what_it_cannot_do(task):
     with pytest.raises(errors.UserError, match="it has 16 examples, one of which must stay"):
         few_shot.few_shot(task, 16)
+    with pytest.raises(errors.UserError, match="it has 16 examples, one of which must stay"):
+        few_shot.few_shot(task, 1, reserve=16)
     with pytest.raises(errors.UserError, match="unknown unseen class 'yeti'"):
         few_shot.few_shot(task, {"yeti": 1})
 

@@ -27,6 +27,7 @@ def story():
     }
     record = {
         "method": "ale",
+        "setting": "inductive",
         "dataset": {"name": "toy"},
         "metrics": {"zsl": {"top1": 0.75}, "gzsl": {**scored.gzsl, "calibrated": calibrated}},
         "per_class": per_class,

@@ -52,6 +52,25 @@ def test_the_record_has_what_readers_rely_on(finished):
     assert "validation classes" in lines[0]
 
 
+@pytest.mark.long
+def test_a_few_images_of_unseen_digits_join_training(finished, tmp_path):
+    """Five of each of the three join it, twenty leave the test, and the record says so."""
+    config = make_config(**{"few_shot.shots": 5, "few_shot.reserve": 20, "train.epochs": 2})
+    record = run.run(config, tmp_path, say=lambda line: None).record
+    zero_shot, counts = finished[1].record["dataset"]["counts"], record["dataset"]["counts"]
+    assert record["setting"] == "few-shot"
+    assert counts["train"] == zero_shot["train"] + 3 * 5
+    assert counts["test_unseen"] == zero_shot["test_unseen"] - 3 * 20
+    assert sum(entry["images"] for entry in record["per_class"].values() if not entry["seen"]) == counts["test_unseen"]
+    assert run.evaluate(config, tmp_path).record["metrics"] == record["metrics"]
+
+
+def test_more_shots_than_there_are_images_are_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(errors.UserError, match="900 shots of class"):
+        run.run(make_config(**{"few_shot.shots": 900}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_unseen_digits_are_recognised_above_chance(finished):
     assert finished[1].record["metrics"]["zsl"]["top1"] > 0.5
 

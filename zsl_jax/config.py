@@ -54,6 +54,10 @@ KEYS = {
     "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
     "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
     "train.checkpoint_every": Key(10, "epochs between checkpoints", whole(1)),
+    "few_shot.shots": Key(0, "labelled images of each unseen class that join training; 0 is zero-shot", whole(0)),
+    "few_shot.reserve": Key(
+        0, "images of each unseen class that leave the test, so that figures of fewer shots compare", whole(0)
+    ),
     "select.metric": Key(
         "harmonic", "what chooses the epochs on validation classes", one_of(("zsl", "harmonic", "ausuc"))
     ),

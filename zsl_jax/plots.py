@@ -25,9 +25,10 @@ def story(record: dict, evaluation, task, images=None) -> mpl_figure.Figure:
     figure = mpl_figure.Figure(figsize=(width, 4.8 + (5.2 if rows == 2 else 0)), layout="constrained")
     grid = figure.add_gridspec(rows, 2, width_ratios=(1, 1.35), height_ratios=(4.8, 5.2)[:rows])
     zsl = record["metrics"]["zsl"]["top1"]
+    shown = "shown a few times" if record["setting"] == "few-shot" else "never seen"
     figure.suptitle(
         f"{record['method'].upper()} on {record['dataset']['name']}: {100 * zsl:.1f} % of the images of classes "
-        f"never seen are named right (chance {100 / len(task.unseen_classes):.1f} %)",
+        f"{shown} are named right (chance {100 / len(task.unseen_classes):.1f} %)",
         fontsize=12,
     )
     trade_off(figure.add_subplot(grid[0, 0]), evaluation.curve, record["metrics"]["gzsl"])

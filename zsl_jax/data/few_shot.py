@@ -16,16 +16,17 @@ from zsl_jax import errors
 from zsl_jax.data import dataset
 
 
-def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, seed: int = 0) -> dataset.Task:
+def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int = 0, seed: int = 0) -> dataset.Task:
     """Returns the task with labelled examples of its unseen classes moved from `test_unseen` to `train`.
 
     It works on a test task and on a validation task alike, so that knobs for k shots can be chosen with k shots. The
-    examples of the same seed are nested: those of 2 shots are among those of 5. Figures of different k are over
-    different test images; to compare them exactly, leave out of every test what the largest k takes.
+    examples of the same seed are nested: those of 2 shots are among those of 5. With the same `reserve`, figures of
+    different k are over the same test images, down to k = 0: one curve from zero-shot to few-shot to ordinary learning.
 
     Args:
       task: its unseen classes have examples in `test_unseen` only.
       shots: examples of each unseen class, or their number by class name (others get none).
+      reserve: examples of each unseen class that leave the test at least; those that are not shots are left out.
       seed: of which examples are taken.
 
     Returns:
@@ -43,18 +44,20 @@ def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, seed: int = 
             raise errors.unknown("unseen class", name, names)
     rng = np.random.default_rng(seed)
     counts = np.array([shots.get(name, 0) for name in names])
-    moved = []
+    moved, reserved = [], []
     for row, (name, count) in enumerate(zip(names, counts)):
         rows = rng.permutation(np.flatnonzero(task.test_unseen.labels == num_seen + row))
-        if not 0 <= count < max(len(rows), 1):
+        taken = max(count, reserve)
+        if not 0 <= count <= taken < max(len(rows), 1):
             raise errors.UserError(
-                f"{count} shots of class {name!r}: it has {len(rows)} examples, one of which must stay in the test"
+                f"{taken} shots of class {name!r}: it has {len(rows)} examples, one of which must stay in the test"
             )
         moved.append(rows[:count])
-    moved = np.sort(np.concatenate(moved))
+        reserved.append(rows[:taken])
+    moved, reserved = np.sort(np.concatenate(moved)), np.concatenate(reserved)
     order = np.concatenate([np.arange(num_seen), num_seen + np.argsort(counts == 0, kind="stable")])
     new_row = np.argsort(order).astype(np.int32)
-    kept = np.setdiff1d(np.arange(len(task.test_unseen.labels)), moved)
+    kept = np.setdiff1d(np.arange(len(task.test_unseen.labels)), reserved)
     joined = dataset.Examples(
         np.concatenate([task.train.inputs, task.test_unseen.inputs[moved]]),
         new_row[np.concatenate([task.train.labels, task.test_unseen.labels[moved]])],

@@ -6,8 +6,8 @@ from zsl_jax.methods import base
 def any_shot(method: base.Method, num_classes: int) -> base.Method:
     """Returns the method trained on the first classes of the table: the seen ones, and those with a few examples.
 
-    For tasks of `data.few_shot.few_shot`. The trainer shows the whole table only to a method that says that it looks at
-    it, hence the setting; classes beyond the first `num_classes` are cut off here and take no part in training.
+    For tasks of `data.few_shot.few_shot`. Its setting is `few-shot`, in which the trainer shows the whole table; the
+    classes beyond the first `num_classes` are cut off here and take no part in training.
 
     Args:
       method: any method.
@@ -15,6 +15,7 @@ def any_shot(method: base.Method, num_classes: int) -> base.Method:
     """
     return method._replace(
         init=lambda key, batch, classes: method.init(key, batch, classes[:num_classes]),
+        prepare=lambda state, train, classes, key: method.prepare(state, train, classes[:num_classes], key),
         update=lambda state, batch, classes, key: method.update(state, batch, classes[:num_classes], key),
-        setting="class-transductive",
+        setting="few-shot",
     )

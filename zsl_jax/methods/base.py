@@ -22,6 +22,10 @@ def _unadapted(state, inputs, classes):
     return state
 
 
+# The settings in which `prepare` and `update` get the whole class table.
+SEE_ALL_CLASSES = ("class-transductive", "few-shot")
+
+
 class Method(NamedTuple):
     """Pure functions that train a zero-shot method and score classes with it; `state` is any pytree of arrays.
 
@@ -32,7 +36,7 @@ class Method(NamedTuple):
       classifier to lean on); the tree, shapes and dtypes are those of `init`. `classes` is what `update` gets.
     update(state, batch, classes, key) -> (state, metrics)
       One step. `metrics` is a dict of scalars with at least `loss`. `batch.where` is False for rows that only fill up
-      the last batch of an epoch. `classes` holds the seen classes alone, unless `setting` is `class-transductive`.
+      the last batch of an epoch. `classes` holds the seen classes alone, unless `setting` is in `SEE_ALL_CLASSES`.
     finish(state, train, classes, key) -> state
       After the last step; `train` is a `data.Examples` of all training examples, `classes` the whole table.
     scores(state, inputs, classes) -> [B, C]
@@ -41,7 +45,8 @@ class Method(NamedTuple):
       For instance-transductive methods: a look at the unlabelled inputs that will be scored.
     setting
       What the method may look at: `inductive`, `class-transductive` (descriptions of unseen classes in training),
-      `instance-transductive` (unlabelled test inputs) or `pretrained`.
+      `instance-transductive` (unlabelled test inputs), `few-shot` (a few labelled examples of unseen classes) or
+      `pretrained`.
     """
 
     init: Callable[..., Any]

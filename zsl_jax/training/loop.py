@@ -60,8 +60,8 @@ def init_state(method: base.Method, task: dataset.Task, *, key, batch_size: int)
 
 
 def training_classes(method: base.Method, task: dataset.Task) -> dataset.ClassTable:
-    """The classes that `update` may see: the seen ones, or all of them for a class-transductive method."""
-    return task.classes if method.setting == "class-transductive" else task.seen_classes
+    """The classes that `update` may see: the seen ones, or all of them where the method's setting allows it."""
+    return task.classes if method.setting in base.SEE_ALL_CLASSES else task.seen_classes
 
 
 def fit(

@@ -7,8 +7,6 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from zsl_jax.data import dataset
 from zsl_jax.training import checkpoints, evaluation
 
@@ -34,7 +32,7 @@ def make(
         "version": VERSION,
         "method": config.method.name,
         "setting": method.setting,
-        "dataset": _describe(source),
+        "dataset": _describe(source, task),
         "metrics": {
             "zsl": _floats(evaluated.zsl),
             "gzsl": _floats(evaluated.gzsl) | {"calibrated": calibrated},
@@ -72,10 +70,9 @@ def merged(records: Sequence[dict]) -> dict:
     }
 
 
-def _describe(source: dataset.Dataset) -> dict:
-    is_seen = np.asarray(source.classes.is_seen)
-    counts = {name: len(rows) for name, rows in source.splits.items()}
-    counts |= {"seen_classes": int(is_seen.sum()), "unseen_classes": int((~is_seen).sum())}
+def _describe(source: dataset.Dataset, task: dataset.Task) -> dict:
+    counts = {name: len(getattr(task, name).labels) for name in ("train", "test_seen", "test_unseen")}
+    counts |= {"seen_classes": task.num_seen, "unseen_classes": len(task.unseen_classes)}
     identity = {name: source.info[name] for name in _IDENTITY if name in source.info}
     return {"name": source.name, **identity, "counts": counts}
 

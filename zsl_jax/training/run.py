@@ -7,6 +7,7 @@ WORKDIR/selection.json      what was chosen, and the validation scores behind it
 WORKDIR/record.json         the result
 """
 
+import functools
 import json
 import pathlib
 import time
@@ -18,6 +19,7 @@ import ml_collections
 import numpy as np
 
 from zsl_jax import data, errors, methods
+from zsl_jax.data import few_shot
 from zsl_jax.training import checkpoints, evaluation, files, logs, loop, parallel, record
 
 PHASES = ("select", "train")
@@ -74,10 +76,12 @@ def run(
         data and the compiled programs.
     """
     problem = make_problem(config) if problem is None else problem
+    choice = data.validation_task(data.training_part(problem.dataset), seed=config.seed, **config.select.split)
+    choosing, choice = _with_shots(problem, choice, config)
+    problem, task = _with_shots(problem, data.test_task(problem.dataset), config)
     open_workdir(workdir, config)
     started = time.perf_counter()
-    selection = _select(problem, config, workdir, say)
-    task = data.test_task(problem.dataset)
+    selection = _select(choosing, choice, config, workdir, say)
     state, steps_per_s = _train(problem, task, config, workdir, selection["epochs"], say)
     trained = time.perf_counter()
     evaluated = evaluation.make_evaluate(problem.method, task, problem.mesh)(state)
@@ -98,7 +102,7 @@ def run(
         parallel.describe(problem.mesh),
     )
     files.write_json(workdir / "record.json", result)
-    return Result(result, evaluated, task, _unseen_images(problem.dataset))
+    return Result(result, evaluated, task, _unseen_images(problem.dataset, config))
 
 
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:
@@ -109,7 +113,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: C
     if files_now != files_then:
         changed = sorted(name for name in files_then if files_now.get(name) != files_then[name])
         raise errors.UserError(f"the data has changed since {workdir} was trained: {', '.join(changed)}")
-    task = data.test_task(problem.dataset)
+    problem, task = _with_shots(problem, data.test_task(problem.dataset), config)
     restored = checkpoints.restore_latest(
         workdir / "checkpoints" / "finished", _abstract_finished(problem, task, config), warn=say
     )
@@ -127,7 +131,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: C
         saved["timing"],
         parallel.describe(problem.mesh),
     )
-    return Result(result, evaluated, task, _unseen_images(problem.dataset))
+    return Result(result, evaluated, task, _unseen_images(problem.dataset, config))
 
 
 def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:
@@ -160,13 +164,27 @@ def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     return [] if found == wanted else [f"{name} is {found!r} there, {wanted!r} here"]
 
 
-def _select(problem: Problem, config, workdir: pathlib.Path, say) -> dict:
-    """Returns the chosen epochs and gamma with the validation scores of every epoch; sees no test example."""
+def _with_shots(problem: Problem, task: data.Task, config) -> tuple[Problem, data.Task]:
+    """Returns both as the config's number of labelled examples of the unseen classes makes them."""
+    shots, reserve = config.few_shot.shots, config.few_shot.reserve
+    if shots or reserve:
+        task = few_shot.few_shot(task, shots, reserve=reserve, seed=config.seed)
+    if shots:
+        problem = problem._replace(method=_any_shot(problem.method, few_shot.num_trained(task)))
+    return problem, task
+
+
+@functools.lru_cache(maxsize=4)
+def _any_shot(method: methods.Method, num_classes: int) -> methods.Method:
+    """The same method for the same arguments, so that programs are compiled once."""
+    return methods.any_shot(method, num_classes)
+
+
+def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, say) -> dict:
+    """Returns the chosen epochs and gamma with the scores of every epoch on a validation task."""
     path = workdir / "selection.json"
     if path.exists():
         return json.loads(path.read_text())
-    training = data.training_part(problem.dataset)
-    task = data.validation_task(training, seed=config.seed, **config.select.split)
     evaluate_state = evaluation.make_evaluate(problem.method, task, problem.mesh)
     key = _phase_key(config, "select")
     history = []
@@ -268,8 +286,11 @@ def _epochs(
         raise errors.Diverged(f"{phase}: {error}; the last good checkpoint in {directory} is kept") from error
 
 
-def _unseen_images(source: data.Dataset) -> np.ndarray | None:
-    return None if source.images is None else source.images[source.splits["test_unseen"]]
+def _unseen_images(source: data.Dataset, config) -> np.ndarray | None:
+    """The images of `test_unseen` in the task, or None where there are none or some have left the test."""
+    if source.images is None or config.few_shot.shots or config.few_shot.reserve:
+        return None
+    return source.images[source.splits["test_unseen"]]
 
 
 def _phase_key(config, phase: str):

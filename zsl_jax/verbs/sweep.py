@@ -38,6 +38,8 @@ def main(argv: Sequence[str]) -> int:
     if space is None:
         raise errors.UserError(f"{values.config} has no sweep(): a function that names config keys and their values")
 
+    if config.few_shot.shots or config.few_shot.reserve:
+        raise errors.UserError("sweep chooses for zero-shot learning: leave config.few_shot.shots and .reserve at 0")
     from zsl_jax.training import files, run, sweeps
 
     space = space()
