@@ -1,7 +1,13 @@
 """Encoders: flax.linen modules from inputs to embeddings `[B, D]`, by name in `ENCODERS`.
 
+    encoder = encoders.factory("resnet50")(dtype="bfloat16")
+    variables = encoder.init(key, images, train=False)                      {"params": ..., "batch_stats": ...}
+    variables = encoders.weights.load("resnet50.safetensors", variables)    a public checkpoint
+    embeddings = encoder.apply(variables, images, train=False)              [B, D]
+    embeddings, places = encoder.apply(variables, images, train=False, local=True)      and [B, H*W, D] before pooling
+
 A module is called as `encoder(inputs, *, train)`. Pixels are uint8 in 0..255 or float in 0..1; both are taken, see
-`pixels.as_float`. The knobs of an encoder are the fields of its module, each with a default: they are the keys of
+`pixels.as_float`. The knobs of an encoder are the arguments of its factory, each with a default: they are the keys of
 `config.encoder`.
 """
 
@@ -10,12 +16,24 @@ from collections.abc import Callable
 from flax import linen as nn
 
 from zsl_jax import errors
+from zsl_jax.encoders import counts, weights
 from zsl_jax.encoders.convnet import ConvNet
 from zsl_jax.encoders.mlp import MLP
+from zsl_jax.encoders.mobilenet import MobileNetV2, mobilenet_v2
+from zsl_jax.encoders.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
+from zsl_jax.encoders.vit import ViT, vit_base, vit_small, vit_tiny
 
 ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
     "convnet": ConvNet,
+    "mobilenet_v2": mobilenet_v2,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "vit_tiny": vit_tiny,
+    "vit_small": vit_small,
+    "vit_base": vit_base,
 }
 
 
@@ -33,4 +51,22 @@ def factory(name: str) -> Callable[..., nn.Module]:
     return ENCODERS[name]
 
 
-__all__ = ["ENCODERS", "MLP", "ConvNet", "factory"]
+__all__ = [
+    "ENCODERS",
+    "MLP",
+    "ConvNet",
+    "MobileNetV2",
+    "ResNet",
+    "ViT",
+    "counts",
+    "factory",
+    "mobilenet_v2",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "vit_base",
+    "vit_small",
+    "vit_tiny",
+    "weights",
+]

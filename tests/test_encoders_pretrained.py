@@ -1,0 +1,211 @@
+"""ResNet, MobileNetV2 and ViT against plain numpy, block by block, and against the sizes of the public checkpoints."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy_layers as oracle
+import pytest
+
+from zsl_jax import encoders, errors
+from zsl_jax.encoders import counts, mobilenet, resnet, vit
+
+
+def random_variables(module, *args, **kwargs):
+    """Variables of a module, random everywhere so that nothing cancels; variances are positive."""
+    shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), *args, **kwargs))
+    rng = np.random.default_rng(0)
+    return jax.tree.map_with_path(
+        lambda path, leaf: (
+            rng.random(leaf.shape) + 0.5 if path[-1].key == "var" else rng.normal(size=leaf.shape) / 2
+        ).astype(np.float32),
+        shapes,
+    )
+
+
+def pictures(*shape):
+    return np.random.default_rng(1).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("expansion", "channels", "stride", "padding", "size"),
+    [
+        (1, 3, 1, "same", 5),
+        (2, 3, 1, "symmetric", 4),
+        (2, 5, 2, "same", 6),
+        (2, 3, 2, "symmetric", 6),
+        (2, 4, 2, "same", 5),
+    ],
+)
+def test_inverted_residual(expansion, channels, stride, padding, size):
+    block = mobilenet.InvertedResidual(expansion, channels, stride, padding, train=False, dtype=jnp.float32)
+    x = pictures(2, size, size, 3)
+    variables = random_variables(block, x)
+    p, s = variables["params"], variables["batch_stats"]
+    i = 1 if expansion > 1 else 0
+    y = x
+    if expansion > 1:
+        y = np.clip(oracle.batch_norm(oracle.conv(y, p["conv_0_0"]["kernel"]), p["conv_0_1"], s["conv_0_1"]), 0, 6)
+    pads = (oracle.same(size, stride),) * 2 if padding == "same" else ((1, 1), (1, 1))
+    y = oracle.conv(y, p[f"conv_{i}_0"]["kernel"], stride=stride, padding=pads, each_channel=True)
+    y = np.clip(oracle.batch_norm(y, p[f"conv_{i}_1"], s[f"conv_{i}_1"]), 0, 6)
+    y = oracle.conv(y, p[f"conv_{i + 1}"]["kernel"])
+    y = oracle.batch_norm(y, p[f"conv_{i + 2}"], s[f"conv_{i + 2}"])
+    if stride == 1 and channels == 3:
+        y = y + x
+    np.testing.assert_allclose(block.apply(variables, x), y, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("stride", "channels"), [(1, 8), (1, 3), (2, 8)])
+@pytest.mark.parametrize("kind", [resnet.Basic, resnet.Bottleneck])
+def test_residual_block(kind, stride, channels):
+    width = 8 if kind is resnet.Basic else 2
+    block = kind(width, stride, train=False, dtype=jnp.float32)
+    x = pictures(2, 6, 6, channels)
+    variables = random_variables(block, x)
+    p, s = variables["params"], variables["batch_stats"]
+
+    def norm(y, name):
+        return oracle.batch_norm(y, p[name], s[name])
+
+    one = ((1, 1), (1, 1))
+    if kind is resnet.Basic:
+        y = np.maximum(norm(oracle.conv(x, p["conv1"]["kernel"], stride=stride, padding=one), "bn1"), 0)
+        y = norm(oracle.conv(y, p["conv2"]["kernel"], padding=one), "bn2")
+    else:
+        y = np.maximum(norm(oracle.conv(x, p["conv1"]["kernel"]), "bn1"), 0)
+        y = np.maximum(norm(oracle.conv(y, p["conv2"]["kernel"], stride=stride, padding=one), "bn2"), 0)
+        y = norm(oracle.conv(y, p["conv3"]["kernel"]), "bn3")
+    around = x
+    if stride > 1 or channels != 8:
+        around = norm(oracle.conv(x, p["downsample_0"]["kernel"], stride=stride), "downsample_1")
+    assert ("downsample_0" in p) == (stride > 1 or channels != 8)
+    np.testing.assert_allclose(block.apply(variables, x), np.maximum(y + around, 0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def tiny_vit():
+    module = vit.ViT(8, 1, 2, 4, "token", "symmetric", jnp.dtype("float32"), remat=False)
+    images = np.random.default_rng(2).integers(0, 256, (2, 8, 12, 3)).astype(np.uint8)
+    return module, random_variables(module, images, train=False), images
+
+
+def test_vit(tiny_vit):
+    module, variables, images = tiny_vit
+    p = variables["params"]
+    unit = images / 127.5 - 1
+    patches = [
+        np.einsum("bijc,ijcd->bd", unit[:, i : i + 4, j : j + 4], p["patch_embed"]["proj"]["kernel"])
+        for i in (0, 4)
+        for j in (0, 4, 8)
+    ]
+    x = np.stack(patches, axis=1) + p["patch_embed"]["proj"]["bias"]
+    x = np.concatenate([np.repeat(p["cls_token"], 2, axis=0), x], axis=1) + p["pos_embed"]
+    b = p["blocks_0"]
+    x = x + oracle.attention(oracle.layer_norm(x, b["norm1"]), b["attn"], 2)
+    hidden = oracle.gelu(oracle.dense(oracle.layer_norm(x, b["norm2"]), b["mlp"]["fc1"]))
+    x = oracle.layer_norm(x + oracle.dense(hidden, b["mlp"]["fc2"]), p["norm"])
+    token, places = module.apply(variables, images, train=False, local=True)
+    np.testing.assert_allclose(token, x[:, 0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(places, x[:, 1:], rtol=1e-4, atol=1e-4)
+    pooled = module.copy(pool="mean").apply(variables, images, train=False)
+    np.testing.assert_allclose(pooled, x[:, 1:].mean(axis=1), rtol=1e-4, atol=1e-4)
+
+
+def test_vit_says_which_images_it_takes(tiny_vit):
+    module, variables, _ = tiny_vit
+    with pytest.raises(errors.UserError, match="multiples of 4, such as 8, not 9 x 8"):
+        module.apply(variables, np.zeros((1, 9, 8, 3), np.uint8), train=False)
+    with pytest.raises(errors.UserError, match=r"made for images of 6 patches .* not of 4 \(8 x 8\)"):
+        module.apply(variables, np.zeros((1, 8, 8, 3), np.uint8), train=False)
+
+
+# With their classifiers of 1000 classes, as torchvision and timm print them.
+PARAMETERS = {
+    "resnet18": (11_689_512, 512),
+    "resnet34": (21_797_672, 512),
+    "resnet50": (25_557_032, 2048),
+    "resnet101": (44_549_160, 2048),
+    "mobilenet_v2": (3_504_872, 1280),
+    "vit_tiny": (5_717_416, 192),
+    "vit_small": (22_050_664, 384),
+    "vit_base": (86_567_656, 768),
+}
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "mobilenet_v2", "vit_tiny", "vit_small", "vit_base"])
+def test_parameters_are_those_of_the_public_checkpoints(name):
+    module = encoders.factory(name)()
+    images = jax.ShapeDtypeStruct((2, 224, 224, 3), np.uint8)
+    out, variables = jax.eval_shape(lambda x: module.init_with_output(jax.random.key(0), x, train=False), images)
+    total, width = PARAMETERS[name]
+    assert out.shape == (2, width)
+    assert counts.parameters(variables) == total - 1000 * (width + 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["resnet34", "resnet101"])
+def test_parameters_of_the_deeper_ones(name):
+    test_parameters_are_those_of_the_public_checkpoints(name)
+
+
+def test_flops_are_those_of_the_products():
+    module = encoders.factory("vit_tiny")(depth=2)
+    variables = jax.eval_shape(lambda: module.init(jax.random.key(0), np.zeros((1, 32, 32, 3)), train=False))
+    length, width = 5, 192
+    products = 4 * 768 * width + 2 * (length * 12 * width**2 + 2 * length**2 * width)
+    assert 2 * products < counts.flops(module, variables, (32, 32, 3)) < 2.2 * products
+
+
+SMALL = {
+    "resnet18": {"width": 8},
+    "mobilenet_v2": {"width": 0.1},
+    "vit_tiny": {"depth": 1},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_half_precision_stays_out_of_the_normalisation(name):
+    module = encoders.factory(name)(dtype="bfloat16", **SMALL[name])
+    images = np.zeros((2, 32, 32, 3), np.uint8)
+    shapes = jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), images, train=True))
+    assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {jnp.dtype("float32")}
+    program = str(jax.make_jaxpr(lambda v: module.apply(v, images, train=False))(shapes[1]))
+    assert "bf16" in program
+    assert not [line for line in program.splitlines() if "rsqrt" in line and "bf16" in line]
+
+
+def test_rematerialised_gradients_are_the_same():
+    images = np.random.default_rng(0).random((1, 4, 8, 3)).astype(np.float32)
+    gradients = []
+    for remat in (False, True):
+        module = vit.ViT(8, 1, 2, 4, "token", "none", jnp.dtype("float32"), remat)
+        variables = random_variables(module, images, train=True)
+        loss = jax.jit(jax.grad(lambda v, m=module: jnp.sum(m.apply(v, images, train=True)[:, :5] ** 2)))
+        assert ("remat" in str(jax.make_jaxpr(loss)(variables))) == remat
+        gradients.append(loss(variables))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *gradients)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
+
+
+def test_batch_statistics_move_in_training_only():
+    block = resnet.Basic(4, 1, train=True, dtype=jnp.float32)
+    x = pictures(4, 4, 4, 4)
+    variables = random_variables(block, x)
+    _, moved = block.apply(variables, x, mutable=["batch_stats"])
+    before = oracle.conv(x, variables["params"]["conv1"]["kernel"], padding=((1, 1), (1, 1))).mean(axis=(0, 1, 2))
+    expected = 0.9 * variables["batch_stats"]["bn1"]["mean"] + 0.1 * before
+    np.testing.assert_allclose(moved["batch_stats"]["bn1"]["mean"], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_wrong_choice_names_the_right_ones():
+    for name, knobs, says in [
+        ("mobilenet_v2", {"padding": "sam"}, "did you mean 'same'"),
+        ("resnet18", {"scaling": "imagenett"}, "did you mean 'imagenet'"),
+        ("vit_tiny", {"pool": "tokn"}, "did you mean 'token'"),
+    ]:
+        with pytest.raises(errors.UserError, match=says):
+            encoders.factory(name)(**knobs)
+    with pytest.raises(errors.UserError, match="did you mean 'resnet50'"):
+        encoders.factory("resnet5o")
+    with pytest.raises(errors.UserError, match=r"images \[B, H, W, 3\] are wanted, not \[2, 8, 8\]"):
+        encoders.factory("resnet18")().init(jax.random.key(0), np.zeros((2, 8, 8)), train=False)

@@ -1,0 +1,113 @@
+"""Pictures of every kind come upright and as RGB, of one size, in their order; what is no picture is named."""
+
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from zsl_jax import errors
+from zsl_jax.data import images
+
+STRETCH = images.Preprocessing(4, "stretch", 1.0, "bilinear")
+
+
+@pytest.fixture
+def left_red():
+    """4 x 6 pixels, the left half red and the right half blue."""
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[:, :3, 0] = pixels[:, 3:, 2] = 255
+    return pixels
+
+
+def test_exif_rotation(tmp_path, left_red):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 270 degrees to see it upright
+    PIL.Image.fromarray(left_red).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(images.decode(tmp_path / "turned.png"), np.rot90(left_red, k=-1))
+
+
+def test_modes(tmp_path, left_red):
+    grey = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+    PIL.Image.fromarray(grey).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(images.decode(tmp_path / "grey.png"), np.repeat(grey[..., None], 3, axis=-1))
+    PIL.Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "grey16.png")
+    np.testing.assert_array_equal(images.decode(tmp_path / "grey16.png"), np.repeat(grey[..., None], 3, axis=-1))
+    alpha = np.concatenate([left_red, np.full((4, 6, 1), 255, np.uint8)], axis=-1)
+    alpha[0, 0] = 0
+    PIL.Image.fromarray(alpha).save(tmp_path / "alpha.png")
+    on_white = left_red.copy()
+    on_white[0, 0] = 255
+    np.testing.assert_array_equal(images.decode(tmp_path / "alpha.png"), on_white)
+    PIL.Image.fromarray(left_red).convert("P").save(tmp_path / "palette.gif")
+    np.testing.assert_array_equal(images.decode(tmp_path / "palette.gif"), left_red)
+    PIL.Image.fromarray(left_red).resize((48, 32), 0).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
+    cmyk = images.decode(tmp_path / "cmyk.jpg").astype(int)
+    assert cmyk.shape == (32, 48, 3)
+    assert np.abs(cmyk[4, 4] - [255, 0, 0]).max() < 20
+    assert np.abs(cmyk[4, 44] - [0, 0, 255]).max() < 20
+
+
+def test_unreadable_files_are_named(tmp_path, left_red):
+    PIL.Image.fromarray(np.repeat(left_red, 50, axis=0)).save(tmp_path / "whole.jpg")
+    content = (tmp_path / "whole.jpg").read_bytes()
+    for name, held, says in [
+        ("empty.jpg", b"", "an empty file"),
+        ("text.jpg", b"no picture", "not a readable image"),
+        ("half.jpg", content[: len(content) // 2], "not a readable image"),
+    ]:
+        (tmp_path / name).write_bytes(held)
+        with pytest.raises(images.UnreadableImage, match=says) as caught:
+            images.decode(tmp_path / name)
+        assert str(caught.value).startswith(f"{tmp_path / name}: ")
+        assert "\n" not in str(caught.value)
+    with pytest.raises(errors.UserError, match=r"absent\.jpg: not a readable image"):
+        images.decode(tmp_path / "absent.jpg")
+
+
+def test_a_picture_too_large_to_be_one(tmp_path, monkeypatch):
+    PIL.Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "large.png")
+    for limit in (1000, 100):  # PIL warns above the limit, and raises above twice the limit
+        monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", limit)
+        with pytest.raises(images.UnreadableImage, match="1600 pixels"):
+            images.decode(tmp_path / "large.png")
+
+
+def test_stretch_and_crop():
+    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels[:, 4:12] = 200  # the middle square
+    pixels[2:6, 6:10] = 100  # the middle of it
+    crop = images.Preprocessing(4, "crop", 1.0, "bilinear")
+    middle = images.fit(pixels, crop).astype(int)
+    assert middle[0, 0, 0] > 150  # nothing of the black sides
+    np.testing.assert_array_equal(middle, middle[:, ::-1])
+    inner = images.Preprocessing(4, "crop", 0.5, "bilinear")
+    np.testing.assert_array_equal(images.fit(pixels, inner), np.full((4, 4, 3), 100))
+    stretched = images.fit(pixels, STRETCH)
+    assert stretched.shape == (4, 4, 3)
+    assert stretched[0, 0, 0] < 100
+    with pytest.raises(errors.UserError, match="did you mean 'stretch'"):
+        images.Preprocessing(4, "strech", 1.0, "bilinear")
+    with pytest.raises(errors.UserError, match="did you mean 'bicubic'"):
+        images.Preprocessing(4, "crop", 1.0, "bicubik")
+
+
+def test_many_come_in_order_and_the_broken_are_skipped_if_asked(tmp_path):
+    for i in range(30):
+        PIL.Image.fromarray(np.full((5, 5, 3), i, np.uint8)).save(tmp_path / f"{i:02}.png")
+    (tmp_path / "07.png").write_bytes(b"")
+    paths = sorted(tmp_path.iterdir())
+    with pytest.raises(images.UnreadableImage, match=r"07\.png"):
+        list(images.load(paths, STRETCH, ahead=4))
+    skipped = []
+    found = list(images.load(paths, STRETCH, skip=skipped.append, ahead=4))
+    assert [None if x is None else x[0, 0, 0] for x in found] == [i if i != 7 else None for i in range(30)]
+    assert len(skipped) == 1
+    assert "07.png" in str(skipped[0])
+
+
+def test_find(tmp_path):
+    for name in ("b/2.JPG", "b/1.png", "a/x.txt", "a/c/3.webp", ".hidden/4.png", "b/._1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(io.BytesIO().getvalue())
+    assert [str(path) for path in images.find(tmp_path)] == ["a/c/3.webp", "b/1.png", "b/2.JPG"]

@@ -1,0 +1,143 @@
+"""Pictures from files: decoded upright as RGB and brought to one size.
+
+decode(path)                       [H, W, 3] uint8    EXIF rotation, greyscale, palettes, transparency, CMYK
+fit(image, preprocessing)          [S, S, 3] uint8
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from zsl_jax import errors
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_TOO_LARGE = (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError)
+FITS = ("stretch", "crop")
+FILTERS = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resampling.BICUBIC}
+
+
+class UnreadableImage(errors.UserError):
+    """A file that is no picture, an empty one, or a damaged one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """What happens to a picture between the file and the encoder.
+
+    Args:
+      size: S, height and width that the encoder sees, pixels.
+      fit: `stretch` to the square, or `crop` the middle out of a picture whose shorter side is `size / crop_fraction`.
+      crop_fraction: (0, 1], without meaning for `stretch`.
+      filter: of the resizing, `bilinear` or `bicubic`, over all pixels that an output pixel covers.
+    """
+
+    size: int
+    fit: str
+    crop_fraction: float
+    filter: str
+
+    def __post_init__(self):
+        if self.fit not in FITS:
+            raise errors.unknown("fit", self.fit, FITS)
+        if self.filter not in FILTERS:
+            raise errors.unknown("filter", self.filter, FILTERS)
+
+
+def decode(path: str | os.PathLike) -> np.ndarray:
+    """Returns a picture as `[H, W, 3]` uint8: turned as its EXIF tag says, transparent places on white.
+
+    Raises:
+      UnreadableImage: the file is missing, empty, damaged or no picture; the message names it.
+    """
+    try:
+        if not os.path.getsize(path):
+            raise UnreadableImage(f"{path}: an empty file, not an image")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(path) as opened:
+                return np.array(_rgb(PIL.ImageOps.exif_transpose(opened)))
+    except (OSError, SyntaxError, ValueError, *_TOO_LARGE) as error:
+        if isinstance(error, UnreadableImage):
+            raise
+        says = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        says = says.replace(repr(os.fspath(path)), "the file")
+        raise UnreadableImage(f"{path}: not a readable image ({' '.join(says.split())})") from error
+
+
+def fit(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Returns the picture `[H, W, 3]` as `[S, S, 3]` uint8."""
+    size, resample = preprocessing.size, FILTERS[preprocessing.filter]
+    height, width = image.shape[:2]
+    box = (0.0, 0.0, float(width), float(height))
+    if preprocessing.fit == "crop":
+        side = min(height, width) * preprocessing.crop_fraction
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+    return np.asarray(PIL.Image.fromarray(image).resize((size, size), resample, box))
+
+
+def load(
+    paths: Sequence[str | os.PathLike],
+    preprocessing: Preprocessing,
+    *,
+    skip: Callable[[UnreadableImage], None] | None = None,
+    ahead: int = 64,
+) -> Iterator[np.ndarray | None]:
+    """Yields the pictures of `paths` in their order, `[S, S, 3]` uint8, decoded ahead in threads.
+
+    Args:
+      paths: of the pictures.
+      preprocessing: size and fit.
+      skip: called with what is wrong with an unreadable picture, for which None is yielded; it is raised if None.
+      ahead: pictures decoded before they are asked for, at most.
+    """
+
+    def load_one(path: str | os.PathLike) -> np.ndarray:
+        return fit(decode(path), preprocessing)
+
+    waiting, rest = collections.deque(), iter(paths)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            while True:
+                while len(waiting) < ahead and (path := next(rest, None)) is not None:
+                    waiting.append(pool.submit(load_one, path))
+                if not waiting:
+                    return
+                try:
+                    picture = waiting.popleft().result()
+                except UnreadableImage as error:
+                    if skip is None:
+                        raise
+                    skip(error)
+                    picture = None
+                yield picture
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def find(folder: str | os.PathLike) -> list[pathlib.PurePosixPath]:
+    """Returns the pictures in a folder and below it, by suffix, relative to it and sorted; hidden ones are left out."""
+    folder = pathlib.Path(folder)
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(
+        pathlib.PurePosixPath(path.as_posix()) for path in found if not any(part.startswith(".") for part in path.parts)
+    )
+
+
+def _rgb(image: PIL.Image.Image) -> PIL.Image.Image:
+    if image.mode.startswith("I;16") or image.mode == "I":  # 16 bits of grey
+        image = PIL.Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = PIL.Image.new("RGBA", image.size, "white")
+        return PIL.Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,147 @@
+"""ResNet, version 1.5: residual blocks whose 3x3 convolution, not the 1x1 before it, carries the stride.
+
+    basic (18, 34)          x -> 3x3 -> 3x3                        -> + x
+    bottleneck (50, 101)    x -> 1x1 narrower -> 3x3 -> 1x1 wider  -> + x       batch normalisation after each
+
+References: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016; the stride as in Goyal,
+Dollár, Girshick et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", arXiv 2017, and in torchvision.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from zsl_jax.encoders import scaling as scaling_lib
+from zsl_jax.encoders.batch_norm import batch_norm
+
+_EXPANSION = 4  # how much wider a bottleneck's output is than its inside
+
+
+class ResNet(nn.Module):
+    """A ResNet without its classifier; D is 8 `width`, or 32 `width` with bottlenecks.
+
+    Args:
+      blocks: in each of the four stages.
+      bottleneck: which of the two blocks.
+      width: channels of the first stage, 64 in the paper.
+      scaling: of the pixels, see `zsl_jax.encoders.scaling`.
+      dtype: of the convolutions; normalisation is float32.
+      remat: whether the backward pass computes the blocks once more instead of keeping what is inside them.
+    """
+
+    blocks: tuple[int, ...]
+    bottleneck: bool
+    width: int
+    scaling: str
+    dtype: Any
+    remat: bool
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool, local: bool = False):
+        """Returns embeddings `[B, D]` of `images [B, H, W, 3]`, uint8 or float in [0, 1].
+
+        With `local=True` also those of the places before pooling, `[B, H*W / 32^2, D]`.
+        """
+        x = scaling_lib.scaled(images, self.scaling)
+        x = _conv(self.width, 7, stride=2, dtype=self.dtype, name="conv1")(x)
+        x = nn.relu(batch_norm(train, name="bn1")(x))
+        x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
+        block = Bottleneck if self.bottleneck else Basic
+        if self.remat:
+            block = nn.remat(block)
+        for stage, blocks in enumerate(self.blocks):
+            for i in range(blocks):
+                x = block(
+                    width=self.width * 2**stage,
+                    stride=2 if stage > 0 and i == 0 else 1,
+                    train=train,
+                    dtype=self.dtype,
+                    name=f"layer{stage + 1}_{i}",
+                )(x)
+        places = x.reshape(len(x), -1, x.shape[-1])
+        embeddings = jnp.mean(places, axis=1)
+        return (embeddings, places) if local else embeddings
+
+
+class Basic(nn.Module):
+    """Two 3x3 convolutions and the way around them; `[B, H, W, D] -> [B, H / stride, W / stride, width]`."""
+
+    width: int
+    stride: int
+    train: bool
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = _conv(self.width, 3, stride=self.stride, dtype=self.dtype, name="conv1")(x)
+        y = nn.relu(batch_norm(self.train, name="bn1")(y))
+        y = _conv(self.width, 3, dtype=self.dtype, name="conv2")(y)
+        y = batch_norm(self.train, name="bn2")(y)
+        return nn.relu(y + _shortcut(x, self.width, self))
+
+
+class Bottleneck(nn.Module):
+    """Narrows to `width`, filters 3x3, widens fourfold; `[B, H, W, D] -> [B, H / stride, W / stride, 4 width]`."""
+
+    width: int
+    stride: int
+    train: bool
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = _conv(self.width, 1, dtype=self.dtype, name="conv1")(x)
+        y = nn.relu(batch_norm(self.train, name="bn1")(y))
+        y = _conv(self.width, 3, stride=self.stride, dtype=self.dtype, name="conv2")(y)
+        y = nn.relu(batch_norm(self.train, name="bn2")(y))
+        y = _conv(_EXPANSION * self.width, 1, dtype=self.dtype, name="conv3")(y)
+        y = batch_norm(self.train, name="bn3")(y)
+        return nn.relu(y + _shortcut(x, _EXPANSION * self.width, self))
+
+
+def resnet18(*, width: int = 64, scaling: str = "imagenet", dtype: str = "float32", remat: bool = False) -> ResNet:
+    """ResNet-18; D = 512 at width 64."""
+    return _resnet((2, 2, 2, 2), False, width, scaling, dtype, remat)
+
+
+def resnet34(*, width: int = 64, scaling: str = "imagenet", dtype: str = "float32", remat: bool = False) -> ResNet:
+    """ResNet-34; D = 512 at width 64."""
+    return _resnet((3, 4, 6, 3), False, width, scaling, dtype, remat)
+
+
+def resnet50(*, width: int = 64, scaling: str = "imagenet", dtype: str = "float32", remat: bool = False) -> ResNet:
+    """ResNet-50; D = 2048 at width 64."""
+    return _resnet((3, 4, 6, 3), True, width, scaling, dtype, remat)
+
+
+def resnet101(*, width: int = 64, scaling: str = "imagenet", dtype: str = "float32", remat: bool = False) -> ResNet:
+    """ResNet-101; D = 2048 at width 64."""
+    return _resnet((3, 4, 23, 3), True, width, scaling, dtype, remat)
+
+
+def _resnet(blocks: tuple[int, ...], bottleneck: bool, width: int, scaling: str, dtype: str, remat: bool) -> ResNet:
+    scaling_lib.check(scaling)
+    return ResNet(blocks, bottleneck, width, scaling, jnp.dtype(dtype), remat)
+
+
+def _conv(features: int, side: int, *, stride: int = 1, dtype: Any, name: str) -> nn.Conv:
+    return nn.Conv(
+        features,
+        (side, side),
+        stride,
+        padding=side // 2,
+        use_bias=False,
+        kernel_init=nn.initializers.variance_scaling(2.0, "fan_out", "truncated_normal"),
+        dtype=dtype,
+        name=name,
+    )
+
+
+def _shortcut(x: jax.Array, features: int, block: Basic | Bottleneck) -> jax.Array:
+    """`x` itself, or brought to the shape that the block gives it."""
+    if block.stride == 1 and x.shape[-1] == features:
+        return x
+    x = _conv(features, 1, stride=block.stride, dtype=block.dtype, name="downsample_0")(x)
+    return batch_norm(block.train, name="downsample_1")(x)
