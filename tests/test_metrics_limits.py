@@ -108,3 +108,14 @@ def test_alignment_has_finite_gradients_at_identical_embeddings():
     value, gradient = jax.value_and_grad(lambda a: metrics.alignment(a, z, power=1.0))(z)
     assert value == 0.0
     np.testing.assert_array_equal(gradient, np.zeros((3, 2)))
+
+
+def test_best_class_is_argmax_with_its_ties():
+    scores = np.random.default_rng(0).integers(-2, 2, (50, 7)).astype(np.float32)
+    scores[0], scores[1, 2:] = -np.inf, -np.inf
+    found = metrics.best_class(scores)
+    np.testing.assert_array_equal(found, np.argmax(scores, axis=1))
+    np.testing.assert_array_equal(jax.jit(metrics.best_class)(scores), found)
+    for wrong in (scores[0], scores[:, :0]):
+        with pytest.raises(ValueError, match="at least one class"):
+            metrics.best_class(wrong)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import toy
 
-from zsl_jax import __main__, config, data, errors
-from zsl_jax.training import run, side_by_side, sweeps
+from zsl_jax import __main__, config, data, errors, methods
+from zsl_jax.training import evaluation, loop, parallel, run, side_by_side, sweeps
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RATES = (0.1, 0.5, 2.0)
@@ -83,24 +83,67 @@ def test_structure_and_chunks_change_nothing(toy_data, tmp_path):
         np.testing.assert_allclose([one[n] for n in sweeps.SCORES], [other[n] for n in sweeps.SCORES], atol=1e-4)
 
 
+def test_every_lane_is_a_run_of_its_own(toy_data):
+    """Two folds, two seeds and two settings in one program against the loop, lane by lane."""
+    setup = make_config(**{"select.folds": 2, "select.seeds": 2, "train.epochs": 2})
+    tasks = sweeps.selection_tasks(setup)
+    rates = (0.3, 2.0)
+    trainer = sweeps.Trainer(setup, ["method.learning_rate"], tasks)
+    epochs, history = trainer.history([{"method.learning_rate": rate} for rate in rates], 3)
+    assert epochs == [1, 2]
+    assert history["ausuc"].shape == (2, 2, 2, 2)
+    assert len(np.unique(history["gamma"][-1])) == 8, "the lanes must differ for this to mean something"
+    for fold, seed, setting in ((0, 0, 0), (1, 0, 1), (1, 1, 0)):
+        method = run.make_method(sweeps.overridden(setup, {"method.learning_rate": rates[setting]}))
+        key = jax.random.fold_in(jax.random.key(seed), run.PHASES.index("select"))
+        mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
+        *_, (_, state, _) = loop.fit(method, tasks[fold], key=key, epochs=2, batch_size=16, mesh=mesh)
+        scored = evaluation.make_evaluate(method, tasks[fold], mesh)(state)
+        found = [history[name][-1, fold, seed, setting] for name in ("zsl", "ausuc", "harmonic")]
+        wanted = scored.zsl["top1"], scored.gzsl["ausuc"], evaluation.best_calibration(scored)["harmonic"]
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_what_no_knob_reaches_is_held_once():
+    task = data.test_task(toy.dataset())
+    batch = data.Batch(task.train.inputs[:8], task.train.labels[:8], np.ones(8, bool))
+
+    def reached(factory):
+        knobs = {"feature_ridge": jax.ShapeDtypeStruct((3,), np.float32)}
+        return side_by_side.reached_by_knobs(factory, knobs, batch, task.seen_classes)
+
+    closed = reached(lambda feature_ridge: methods.eszsl(feature_ridge=feature_ridge))
+    assert not any(jax.tree.leaves(closed)), "sums over examples know of no ridge"
+    trained = reached(lambda feature_ridge: methods.ale(learning_rate=feature_ridge))
+    assert not trained.basis
+    assert all(jax.tree.leaves(trained.inner)), "the step size reaches the weights in the first step"
+
+
+def test_chunks_are_of_one_size():
+    assert sweeps.chunks(list("abcdefghi"), 8) == ([list("abcde"), list("fghi")], 5)
+    assert sweeps.chunks(list("abc"), 8) == ([list("abc")], 3)
+
+
 def test_a_killed_sweep_goes_on(toy_data, tmp_path, monkeypatch):
     chunked = make_config(**{"sweep.side_by_side": 1})
+    monkeypatch.setattr(parallel, "device_count", lambda: 1)
     uninterrupted = sweeps.run_trials(chunked, points(), tmp_path / "a")
-    train, count = sweeps._train_chunk, 0
+    train, trained = sweeps.Trainer.train, []
 
-    def once(*args):
-        nonlocal count
-        count += 1
-        if count > 1:
+    def until_killed(self, settings, size, tick):
+        trained.extend(settings)
+        if len(trained) > killed_after:
             raise KeyboardInterrupt
-        return train(*args)
+        return train(self, settings, size, tick)
 
-    monkeypatch.setattr(sweeps, "_train_chunk", once)
+    monkeypatch.setattr(sweeps.Trainer, "train", until_killed)
+    killed_after = 1
     with pytest.raises(KeyboardInterrupt):
         sweeps.run_trials(chunked, points(), tmp_path / "b")
-    count = -10
+    trained.clear()
+    killed_after = 3
     assert sweeps.run_trials(chunked, points(), tmp_path / "b") == uninterrupted
-    assert count == -8, "two settings were left to train"
+    assert trained == points()[1:], "two settings were left to train"
 
 
 def test_a_setting_that_diverges_does_not_stop_the_others(toy_data, tmp_path):
@@ -122,23 +165,33 @@ def test_test_labels_take_no_part(tmp_path, monkeypatch):
     assert sweeps.run_trials(make_config(), points(), tmp_path / "b") == before
 
 
-def test_folds_hold_every_class_out_once():
+def test_folds_are_disjoint_and_of_one_shape():
     training = data.training_part(toy.dataset(num_seen=8))
+    uneven = np.flatnonzero((training.labels != 3) | (np.arange(len(training.labels)) % 2 == 0))
+    training = dataclasses.replace(
+        training,
+        inputs=training.inputs[uneven],
+        labels=training.labels[uneven],
+        splits={"train": np.arange(len(uneven))},
+    )
     tasks = data.validation_tasks(training, folds=3, seed=1)
     held_out = [name for task in tasks for name in task.unseen_classes.names]
-    assert sorted(held_out) == sorted(training.classes.names)
+    assert len(held_out) == len(set(held_out)) == 6
+    shapes = [jax.tree.map(np.shape, (task.train, task.test_seen, task.test_unseen)) for task in tasks]
+    assert shapes[0] == shapes[1] == shapes[2]
+    for task in tasks:
+        assert set(task.train.labels) <= set(range(task.num_seen))
+        assert set(task.test_unseen.labels) == set(range(task.num_seen, len(task.classes)))
+    with pytest.raises(errors.UserError, match=r"select.folds=9 is more than the 8 seen classes"):
+        data.validation_tasks(training, folds=9)
 
 
 def test_settings_are_split_over_the_devices(toy_data):
-    task = data.test_task(toy.dataset())
-    factory = sweeps._factory(json.dumps(json.loads(make_config().to_json()), sort_keys=True))
-    knobs = {"learning_rate": np.linspace(0.1, 1, 8).astype(np.float32)}
-    batch = data.Batch(task.train.inputs[:8], task.train.labels[:8], np.ones(8, bool))
-    state = side_by_side.start(factory, knobs, jax.random.key(0), batch, task.seen_classes)
-    placed = sweeps.parallel.place_state(state, sweeps.parallel.settings_mesh(8))
-    weights = placed.states.inner.params
-    assert weights.shape[1] == 8
-    assert len({str(shard.index) for shard in weights.addressable_shards}) == 8
+    trainer = sweeps.Trainer(make_config(), ["method.learning_rate"], [data.test_task(toy.dataset())])
+    states = trainer.start([{"method.learning_rate": 0.1 * i} for i in range(1, 9)], 8)[0]
+    assert states.inner.params.shape[2] == 8
+    assert len({str(shard.index) for shard in states.inner.params.addressable_shards}) == 8
+    assert len({str(shard.index) for shard in states.basis.addressable_shards}) == 1
 
 
 RECIPE = """

@@ -62,6 +62,7 @@ KEYS = {
         "harmonic", "what chooses the epochs on validation classes", one_of(("zsl", "harmonic", "ausuc"))
     ),
     "select.folds": Key(1, "class folds that a sweep averages validation scores over", whole(1)),
+    "select.seeds": Key(1, "seeds that a sweep averages validation scores over", whole(1)),
     "select.every": Key(1, "epochs between validation scores", whole(1)),
     "select.split.class_fraction": Key(
         0.25, "share of seen classes held out where the benchmark names none", number(0, 1)
@@ -69,7 +70,9 @@ KEYS = {
     "select.split.image_fraction": Key(0.2, "share of the other seen classes' images held out", number(0, 1)),
     "normalize.inputs": Key("l2", "scaling of each input", one_of(tuple(methods.SCALINGS))),
     "normalize.classes": Key("l2", "scaling of each class description", one_of(tuple(methods.SCALINGS))),
-    "sweep.side_by_side": Key(16, "settings of a sweep trained in one program at a time", whole(1)),
+    "sweep.side_by_side": Key(
+        0, "settings of a sweep that a device trains at a time; 0: as many as suit its cache or memory", whole(0)
+    ),
     "sweep.samples": Key(32, "settings drawn where the sweep names a range", whole(1)),
     "sweep.seeds": Key(3, "seeds that the winner of a sweep is trained with", whole(1)),
     "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),

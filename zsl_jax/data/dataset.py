@@ -186,18 +186,52 @@ def validation_task(
 def validation_tasks(
     training: Dataset, *, folds: int = 1, seed: int = 0, class_fraction: float = 0.25, image_fraction: float = 0.2
 ) -> list[Task]:
-    """Returns one `validation_task`, or one a fold: the seen classes are split into `folds` parts, each held out once.
+    """Returns one `validation_task`, or one a fold: disjoint sets of seen classes, each held out in turn.
 
-    With folds, the parts come from the seed, not from the benchmark's validation classes.
+    The folds are of one shape, so that they can be trained in one program: each holds out as many classes, from few to
+    many images alike, and where the images do not come out even some of the larger ones' are left out. With C
+    classes, `C % folds` of the largest are in no fold. With several folds the classes come from the seed, not from the
+    benchmark's validation classes.
+
+    Args:
+      training: what `training_part` returns.
+      folds: K >= 1.
+      seed, class_fraction, image_fraction: as `validation_task` takes them.
+
+    Raises:
+      UserError: as `validation_task`, also where there are fewer classes than folds.
     """
     if folds == 1:
         return [validation_task(training, seed=seed, class_fraction=class_fraction, image_fraction=image_fraction)]
-    parts = np.array_split(np.random.default_rng(seed).permutation(len(training.classes)), folds)
-    return [
+    if folds > len(training.classes):
+        raise errors.UserError(f"select.folds={folds} is more than the {len(training.classes)} seen classes")
+    rng = np.random.default_rng(seed)
+    sizes = np.bincount(training.labels, minlength=len(training.classes))
+    by_size = np.lexsort((rng.random(len(sizes)), sizes))
+    strata = by_size[: len(sizes) // folds * folds].reshape(-1, folds)
+    parts = rng.permuted(strata, axis=1).T
+    tasks = [
         validation_task(
             dataclasses.replace(training, validation_classes=part), seed=seed, image_fraction=image_fraction
         )
         for part in parts
+    ]
+    return _of_one_size(tasks, rng)
+
+
+def _of_one_size(tasks: list[Task], rng: np.random.Generator) -> list[Task]:
+    """Leaves examples out at random until all tasks have as many of each kind."""
+
+    def cut(name: str) -> list[Examples]:
+        kinds = [getattr(task, name) for task in tasks]
+        count = min(len(examples.labels) for examples in kinds)
+        rows = (np.sort(rng.permutation(len(examples.labels))[:count]) for examples in kinds)
+        return [Examples(examples.inputs[kept], examples.labels[kept]) for examples, kept in zip(kinds, rows)]
+
+    names = ("train", "test_seen", "test_unseen")
+    return [
+        dataclasses.replace(task, **dict(zip(names, kinds)))
+        for task, kinds in zip(tasks, zip(*(cut(name) for name in names)))
     ]
 
 

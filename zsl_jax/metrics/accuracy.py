@@ -16,6 +16,7 @@ from zsl_jax import arguments
 from zsl_jax.metrics import ranking
 
 __all__: Sequence[str] = (
+    "best_class",
     "harmonic_mean",
     "harmonic_of_means",
     "mean_of_harmonics",
@@ -26,6 +27,30 @@ __all__: Sequence[str] = (
     "per_class_top_k_accuracy",
     "top_k_accuracy",
 )
+
+
+def best_class(scores: ArrayLike) -> jax.Array:
+    """Class of the highest score, the lowest of equal ones: `argmax` in two passes that suit vector units.
+
+    Args:
+      scores: `[N, C]`, without NaN.
+
+    Returns:
+      `[N]` int32 in [0, C).
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(best_class(jnp.array([[1.0, 3.0, 3.0], [0.0, -1.0, -2.0]])))
+    [1 0]
+    """
+    scores = jnp.asarray(scores)
+    if scores.ndim != 2 or not scores.shape[1]:
+        raise ValueError(f"scores must be [N, C] with at least one class, not {scores.shape}")
+    highest = jnp.max(scores, axis=1, keepdims=True)
+    classes = jnp.arange(scores.shape[1], dtype=jnp.int32)
+    return jnp.min(jnp.where(scores == highest, classes[None, :], scores.shape[1] - 1), axis=1)
 
 
 def per_class_accuracy(

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
+from zsl_jax.metrics import accuracy
 
 __all__: Sequence[str] = ("ausuc", "calibrated_stacking", "seen_unseen_curve")
 
@@ -146,7 +147,7 @@ def winners(scores: jax.Array, is_seen: jax.Array) -> Winners:
     def best(group: jax.Array) -> tuple[jax.Array, jax.Array]:
         within = jnp.where(group[None, :], scores, -jnp.inf)
         score = jnp.max(within, axis=1)
-        return score, jnp.where(score > -jnp.inf, jnp.argmax(within, axis=1), scores.shape[1])
+        return score, jnp.where(score > -jnp.inf, accuracy.best_class(within), scores.shape[1])
 
     (seen, seen_class), (unseen, unseen_class) = best(is_seen), best(~is_seen)
     return Winners(seen, unseen, seen_class, unseen_class)

@@ -82,11 +82,12 @@ def evaluate_arrays(method: base.Method, state, arrays: tuple):
     seen_test, unseen_test, classes, unseen_classes = arrays
     zsl_state = method.adapt(state, unseen_test.inputs, unseen_classes)
     zsl_scores = method.scores(zsl_state, unseen_test.inputs, unseen_classes)
-    inputs = jnp.concatenate([unseen_test.inputs, seen_test.inputs])
+    gzsl_state = method.adapt(state, jnp.concatenate([unseen_test.inputs, seen_test.inputs]), classes)
+    # Scores are put together, not inputs: those are larger, and without an `adapt` nobody needs them in one array.
+    gzsl_scores = jnp.concatenate([method.scores(gzsl_state, x.inputs, classes) for x in (unseen_test, seen_test)])
     labels = jnp.concatenate([unseen_test.labels, seen_test.labels])
-    gzsl_scores = method.scores(method.adapt(state, inputs, classes), inputs, classes)
     finite = jnp.all(jnp.isfinite(zsl_scores)) & jnp.all(jnp.isfinite(gzsl_scores))
-    zsl_predictions = len(classes) - len(unseen_classes) + jnp.argmax(zsl_scores, axis=-1)
+    zsl_predictions = len(classes) - len(unseen_classes) + metrics.best_class(zsl_scores)
     return finite, summarize(zsl_predictions, gzsl_scores, labels, classes.is_seen)
 
 
@@ -105,7 +106,7 @@ def summarize(zsl_predictions, gzsl_scores, labels, is_seen) -> Evaluation:
       is_seen: `[C]` bool.
     """
     num_classes, num_unseen = len(is_seen), len(zsl_predictions)
-    predictions = jnp.argmax(gzsl_scores, axis=-1)
+    predictions = metrics.best_class(gzsl_scores)
     is_unseen_image = jnp.arange(len(labels)) < num_unseen
 
     def accuracies(predictions, labels, where):

@@ -99,7 +99,7 @@ def fit(
     # Nothing is left to train: the examples need not even reach the device.
     if first_epoch >= epochs:
         return
-    state = parallel.place_state(state, mesh)
+    state = parallel.replicate(state, mesh)
     train = parallel.replicate(task.train, mesh)
     classes = parallel.replicate(training_classes(method, task), mesh)
     if first_epoch == 0:
@@ -108,13 +108,13 @@ def fit(
     with tqdm.tqdm(
         total=epochs * num_steps, initial=first_epoch * num_steps, desc=title, unit="step", disable=None, leave=False
     ) as bar:
-        for epoch in range(first_epoch, epochs):
-            state, metrics = _run_epoch(state, train, classes, key, epoch * num_steps, method=method, **batches)
+        for number in range(first_epoch, epochs):
+            state, metrics = _run_epoch(state, train, classes, key, number * num_steps, method=method, **batches)
             metrics = jax.device_get(metrics)
-            _check_finite(metrics, epoch * num_steps)
+            _check_finite(metrics, number * num_steps)
             bar.set_postfix(loss=f"{np.mean(metrics['loss']):.4f}", refresh=False)
             bar.update(num_steps)
-            yield epoch + 1, state, metrics
+            yield number + 1, state, metrics
 
 
 def finish(method: base.Method, state, task: dataset.Task, *, key, mesh):
@@ -123,9 +123,16 @@ def finish(method: base.Method, state, task: dataset.Task, *, key, mesh):
     return jax.jit(method.finish)(state, train, classes, jax.random.fold_in(key, 3))
 
 
-@functools.partial(jax.jit, static_argnames=("method", "mesh", "num_steps", "batch_size"), donate_argnames="state")
-def _run_epoch(state, train, classes, key, first_step, *, method: base.Method, mesh, num_steps: int, batch_size: int):
-    """Returns the state after an epoch and the metrics of its steps; compiled once for a method and the shapes."""
+def epoch(state, train, classes, key, first_step, *, method: base.Method, mesh, num_steps: int, batch_size: int):
+    """Returns the state after an epoch and the metrics of its steps `[num_steps]`; pure.
+
+    Args:
+      state: as the steps before left it.
+      train, classes: the training examples, and what `update` may see of the classes.
+      key: PRNG key of the run.
+      first_step: scalar int, may be traced.
+      method, mesh, num_steps, batch_size: as in `fit`; without a mesh the batch lies as the examples do.
+    """
     order_key, step_key = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)
     rows, where = batch_rows(
         order_key, first_step, num_steps=num_steps, num_examples=len(train.labels), batch_size=batch_size
@@ -134,10 +141,15 @@ def _run_epoch(state, train, classes, key, first_step, *, method: base.Method, m
     def step(state, x):
         number, rows, where = x
         batch = dataset.Batch(jax.tree.map(lambda a: a[rows], train.inputs), train.labels[rows], where)
-        batch = parallel.split_batch(batch, mesh)
+        batch = batch if mesh is None else parallel.split_batch(batch, mesh)
         return method.update(state, batch, classes, jax.random.fold_in(step_key, number))
 
     return jax.lax.scan(step, state, (first_step + jnp.arange(num_steps), rows, where))
+
+
+_run_epoch = functools.partial(
+    jax.jit, static_argnames=("method", "mesh", "num_steps", "batch_size"), donate_argnames="state"
+)(epoch)
 
 
 def _check_finite(metrics: dict, first_step: int) -> None:

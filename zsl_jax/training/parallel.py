@@ -4,12 +4,13 @@ A mesh has one axis. Along `data`, batches are split and states are whole on eve
 many settings side by side are split and every device sees the whole batch.
 """
 
-import math
-
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from zsl_jax import errors
+
+_CACHE_BYTES = 20 * 2**20
+_MOST_SETTINGS = 64
 
 
 def make_mesh() -> Mesh:
@@ -17,15 +18,19 @@ def make_mesh() -> Mesh:
     return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
 
 
+def device_count() -> int:
+    return jax.device_count()
+
+
 def settings_mesh(num_settings: int) -> Mesh:
-    """Returns the mesh along `settings` of as many devices as can share that many settings evenly."""
-    count = math.gcd(num_settings, jax.device_count())
+    """Returns the mesh of all devices along `settings`, or of as many as there are settings."""
+    count = min(num_settings, jax.device_count())
     return jax.make_mesh((count,), ("settings",), axis_types=(AxisType.Auto,), devices=jax.devices()[:count])
 
 
 def check_batch_size(mesh: Mesh, batch_size: int) -> None:
     """Raises a UserError, with the nearest size that is right, where the devices cannot share a batch evenly."""
-    devices = mesh.shape.get("data", 1)
+    devices = mesh.size
     if batch_size % devices:
         nearest = max(devices, round(batch_size / devices) * devices)
         raise errors.UserError(
@@ -38,24 +43,33 @@ def replicate(tree, mesh: Mesh):
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
-def place_state(state, mesh: Mesh):
-    """Puts a state where the steps want it: whole everywhere, or split by settings."""
-    if "settings" not in mesh.axis_names:
-        return replicate(state, mesh)
+def split_settings(tree, axes, mesh: Mesh):
+    """Splits each array along its axis of settings over the devices; whole on each where the axis is None."""
 
-    def place(x):
-        spec = PartitionSpec(*[None] * settings_axis(x.ndim), "settings")
+    def place(axis, x):
+        spec = PartitionSpec() if axis is None else PartitionSpec(*[None] * axis, "settings")
         return jax.device_put(x, NamedSharding(mesh, spec))
 
-    return jax.tree.map(place, state)
+    return jax.tree.map(place, axes, tree, is_leaf=lambda axis: axis is None)
 
 
-def settings_axis(ndim: int) -> int:
-    """Where the axis of the settings stands in an array of `ndim` axes, that one included.
+def fitting(moving: int, held: int) -> int:
+    """Returns how many settings a device should train at a time, at least 1.
 
-    Second: a weight matrix `[F, C]` of S settings is `[F, S, C]`, and `inputs @ weights` stays one matrix product.
+    On a CPU a step is fast while the states of all of them stay in the cache (benchmarks/bench_sweep.py); on an
+    accelerator they should only fit the memory.
+
+    Args:
+      moving: bytes of a setting that a step reads and writes.
+      held: bytes of a setting that are held besides when it is scored.
     """
-    return min(1, ndim - 1)
+    device = jax.devices()[0]
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    memory = (stats or {}).get("bytes_limit", 4 * 2**30) // 4
+    bounds = [_MOST_SETTINGS, memory // max(3 * moving + held, 1)]
+    if device.platform == "cpu":
+        bounds.append(_CACHE_BYTES // max(moving, 1))
+    return max(1, min(bounds))
 
 
 def abstract(tree, mesh: Mesh):
@@ -65,9 +79,8 @@ def abstract(tree, mesh: Mesh):
 
 
 def split_batch(batch, mesh: Mesh):
-    """Inside jit: lays the leading axis of every array along the devices, where the mesh is one of data."""
-    spec = PartitionSpec("data") if "data" in mesh.axis_names else PartitionSpec()
-    return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, spec))
+    """Inside jit: lays the leading axis of every array along the devices."""
+    return jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, PartitionSpec("data")))
 
 
 def describe(mesh: Mesh) -> str:

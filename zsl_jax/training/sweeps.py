@@ -7,7 +7,6 @@ makes a program of its own. Only the training part of the dataset is looked at.
 """
 
 import dataclasses
-import functools
 import itertools
 import json
 import pathlib
@@ -24,6 +23,7 @@ from zsl_jax import data, errors, methods, metrics
 from zsl_jax.training import evaluation, files, loop, parallel, run, side_by_side
 
 SCORES = ("zsl", "harmonic", "ausuc", "gamma")
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} settings [{elapsed}<{remaining}]"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,19 +94,22 @@ def run_trials(
     path = workdir / "trials.jsonl"
     known = {_name(trial["setting"]): trial for trial in _read(path)}
     tasks: dict[str, list[data.Task]] = {}
-    with tqdm.tqdm(total=len(points), desc="sweep", unit="setting", disable=None) as bar:
-        for structure, knobs in _chunks(config, points):
-            chunk = [structure | dict(zip(knobs, values)) for values in zip(*knobs.values())] if knobs else [structure]
-            if not all(_name(setting) in known for setting in chunk):
-                changed = overridden(config, structure)
-                source = _name(dict(changed.data))
-                if source not in tasks:
-                    tasks = {source: _validation_tasks(changed)}
-                scores = _train_chunk(changed, knobs, len(chunk), tasks[source])
-                trials = [{"setting": setting, **score} for setting, score in zip(chunk, scores)]
+    with tqdm.tqdm(total=len(points), desc="sweep", unit="setting", disable=None, bar_format=_BAR) as bar:
+        for structure, members in _groups(config, points):
+            left = [setting for setting in members if _name(setting) not in known]
+            bar.update(len(members) - len(left))
+            if not left:
+                continue
+            changed = overridden(config, structure)
+            source = _name({"data": dict(changed.data), "seed": changed.seed})
+            if source not in tasks:
+                tasks = {source: selection_tasks(changed)}
+            trainer = Trainer(changed, [key for key in members[0] if is_knob(config, key)], tasks[source])
+            parts, size = chunks(left, trainer.most())
+            for chunk in parts:
+                trials = [{"setting": s, **score} for s, score in zip(chunk, trainer.train(chunk, size, bar.update))]
                 known |= {_name(trial["setting"]): trial for trial in trials}
                 files.write_text(path, "".join(json.dumps(trial) + "\n" for trial in known.values()))
-            bar.update(len(chunk))
     return [known[_name(point)] for point in points]
 
 
@@ -123,108 +126,133 @@ def is_knob(config: ml_collections.ConfigDict, key: str) -> bool:
     return section == "method" and isinstance(config.method.get(name), float)
 
 
-def _chunks(config, points) -> Iterator[tuple[dict[str, Any], dict[str, list[float]]]]:
-    """Yields (structure, knobs) with knobs as lists of equal length, in chunks that are trained together."""
-    groups: dict[str, list[dict]] = {}
+def _groups(config, points) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Yields (structure, settings): the settings that share all keys but numeric knobs, hence a program."""
+    groups: dict[str, tuple[dict, list[dict]]] = {}
     for point in points:
         structure = {key: value for key, value in point.items() if not is_knob(config, key)}
-        groups.setdefault(_name(structure), []).append(point)
-    for members in groups.values():
-        structure = {key: value for key, value in members[0].items() if not is_knob(config, key)}
-        keys = [key for key in members[0] if is_knob(config, key)]
-        size = config.sweep.side_by_side if keys else 1
-        for first in range(0, len(members), size):
-            chunk = members[first : first + size]
-            yield structure, {key: [float(point[key]) for point in chunk] for key in keys}
+        groups.setdefault(_name(structure), (structure, []))[1].append(point)
+    yield from groups.values()
 
 
-def _validation_tasks(config) -> list[data.Task]:
+def chunks(settings: list[dict[str, Any]], most: int) -> tuple[list[list[dict[str, Any]]], int]:
+    """Returns settings in as few chunks as `most` at a time allow, and the size of all of them but the last.
+
+    >>> chunks(["a", "b", "c"], 2)
+    ([['a', 'b'], ['c']], 2)
+    """
+    size = -(-len(settings) // -(-len(settings) // most))
+    return [settings[first : first + size] for first in range(0, len(settings), size)], size
+
+
+def selection_tasks(config) -> list[data.Task]:
     training = data.training_part(data.load(**config.data))
     return data.validation_tasks(training, folds=config.select.folds, seed=config.seed, **config.select.split)
 
 
-def _train_chunk(config, knobs: dict[str, list[float]], count: int, tasks: list[data.Task]) -> list[dict[str, float]]:
-    """Returns the validation scores of each setting at its best epoch, means over the class folds."""
-    arrays = {key.removeprefix("method."): jnp.asarray(values) for key, values in knobs.items()} or {
-        "": jnp.zeros(count)
-    }
-    factory = _factory(_name(json.loads(config.to_json())))
-    histories = [_train_fold(config, factory, arrays, task) for task in tasks]
-    history = {name: np.mean([fold[name] for fold in histories], axis=0) for name in SCORES}  # [epochs, S]
-    chosen = np.argmax(np.nan_to_num(history[config.select.metric], nan=-1.0), axis=0)
-    return [
-        {"epochs": int(histories[0]["epochs"][epoch])}
-        | {name: float(np.nan_to_num(history[name][epoch, i], nan=-1.0)) for name in SCORES}
-        for i, epoch in enumerate(chosen)
-    ]
+class Trainer:
+    """Trains the settings of one structure, chunk by chunk in the same program."""
+
+    def __init__(self, config, names: Sequence[str], tasks: list[data.Task]):
+        self._config, self._names = config, names
+        factory = _factory(config)
+        shapes = self._knobs([dict.fromkeys(names, 1.0)])
+        first = factory(**{name: values[0] for name, values in shapes.items()})
+        self._tasks = side_by_side.stack_tasks(tasks, first)
+        self.program = side_by_side.make_program(
+            factory,
+            _scores,
+            shapes,
+            self._tasks,
+            seeds=config.select.seeds,
+            batch_size=config.train.batch_size,
+        )
+        self._keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), run.PHASES.index("select")))(
+            config.seed + jnp.arange(config.select.seeds)
+        )
+
+    def most(self) -> int:
+        """How many settings to train at a time on all devices."""
+        return parallel.device_count() * (self._config.sweep.side_by_side or self.program.most)
+
+    def train(self, settings: list[dict[str, Any]], size: int, tick: Callable[[float], None]) -> list[dict[str, float]]:
+        """Returns the scores of each setting at its best epoch, means over seeds and class folds; see `history`."""
+        epochs, history = self.history(settings, size, tick)
+        each = ({name: values[..., i] for name, values in history.items()} for i in range(len(settings)))
+        return [_best(self._config.select.metric, epochs, scores) for scores in each]
+
+    def history(
+        self, settings: list[dict[str, Any]], size: int, tick: Callable[[float], None] = lambda share: None
+    ) -> tuple[list[int], dict[str, np.ndarray]]:
+        """Returns the epochs that are scored, and scores `[epochs, K, Q, S]` of K folds and Q seeds by name.
+
+        Args:
+          settings: S of them.
+          size: at least S: how many the program trains, the last one again where there are fewer. Another size would be
+            another program to compile.
+          tick: called after every epoch with the share of S settings that was trained in it.
+        """
+        config = self._config
+        states, *given = self.start(settings, size)
+        num_steps = loop.steps_per_epoch(self._tasks.train.labels.shape[1], config.train.batch_size)
+        epochs, found = [], []
+        for epoch in range(1, config.train.epochs + 1):
+            states, _ = self.program.epoch(states, *given, (epoch - 1) * num_steps)
+            if epoch % config.select.every == 0 or epoch == config.train.epochs:
+                epochs.append(epoch)
+                found.append(jax.device_get(self.program.score(states, *given)))
+            tick(len(settings) / config.train.epochs)
+        return epochs, {name: np.stack([scores[name] for scores in found])[..., : len(settings)] for name in SCORES}
+
+    def start(self, settings: list[dict[str, Any]], size: int) -> tuple:
+        """Returns states before the first step, knobs, tasks and keys, all on the devices."""
+        mesh = parallel.settings_mesh(size)
+        size += -size % mesh.size
+        knobs = self._knobs(settings + settings[-1:] * (size - len(settings)))
+        knobs = parallel.split_settings(knobs, dict.fromkeys(knobs, 0), mesh)
+        tasks, keys = parallel.replicate((self._tasks, self._keys), mesh)
+        return self.program.start(knobs, tasks, keys, mesh), knobs, tasks, keys
+
+    def _knobs(self, settings) -> dict[str, Any]:
+        """Arrays `[S]` by name; one that the factory passes over where the sweep names no knob."""
+        knobs = {n.removeprefix("method."): jnp.asarray([float(s[n]) for s in settings]) for n in self._names}
+        return knobs or {"": jnp.zeros(len(settings))}
 
 
-@functools.lru_cache(maxsize=4)
-def _factory(config_json: str) -> Callable[..., methods.Method]:
-    """Returns `(**knobs) -> Method`; the same function for the same config, so that programs are compiled once."""
-    config = ml_collections.ConfigDict(json.loads(config_json))
+def _best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict[str, float]:
+    """The mean of scores `[epochs, K, Q]` at the epoch where it is best; -1 for one that is not finite."""
+    means = {name: np.nan_to_num(np.mean(values, axis=(1, 2)), nan=-1.0) for name, values in history.items()}
+    best = int(np.argmax(means[metric]))
+    result = {"epochs": epochs[best], **{name: float(means[name][best]) for name in SCORES}}
+    values = history[metric][best].ravel()
+    if len(values) > 1 and np.all(np.isfinite(values)):
+        result["deviation"] = float(np.std(values, ddof=1))
+    return result
+
+
+def _factory(config) -> Callable[..., methods.Method]:
+    """Returns `(**knobs) -> Method`, the other knobs as the config has them."""
+    given, scaling = dict(config.method), dict(config.normalize)
 
     def factory(**knobs):
-        changed = ml_collections.ConfigDict(config)
-        values = dict(changed.method) | {name: value for name, value in knobs.items() if name}
-        return run.make_method_from(values, dict(changed.normalize))
+        return run.make_method_from(given | {name: value for name, value in knobs.items() if name}, scaling)
 
     return factory
 
 
-@functools.lru_cache(maxsize=4)
-def _method(factory: Callable[..., methods.Method]) -> methods.Method:
-    return side_by_side.make_method(factory)
-
-
-def _train_fold(config, factory, knobs: dict[str, Any], task: data.Task) -> dict[str, np.ndarray]:
-    """Returns scores by name, arrays `[epochs, S]`, and the `epochs` they belong to."""
-    mesh = parallel.settings_mesh(len(next(iter(knobs.values()))))
-    method = _method(factory)
-    key = jax.random.fold_in(jax.random.key(config.seed), run.PHASES.index("select"))
-    size = config.train.batch_size
-    rows = np.arange(size) % len(task.train.labels)
-    batch = data.Batch(task.train.inputs[rows], task.train.labels[rows], np.ones(size, bool))
-    classes = loop.training_classes(factory(**{name: values[0] for name, values in knobs.items()}), task)
-    start = _start(factory, knobs, jax.random.fold_in(key, 0), batch, classes)
-    arrays = evaluation.task_arrays(task, mesh)
-    found: dict[str, list] = {name: [] for name in ("epochs", *SCORES)}
-    epochs = config.train.epochs
-    for epoch, state, _ in loop.fit(
-        method, task, key=key, epochs=epochs, batch_size=size, mesh=mesh, start=(0, start), title="chunk"
-    ):
-        if epoch % config.select.every == 0 or epoch == epochs:
-            finished = loop.finish(method, state, task, key=key, mesh=mesh)
-            scores = jax.device_get(_validate(finished, arrays, factory=factory))
-            found["epochs"].append(epoch)
-            for name in SCORES:
-                found[name].append(scores[name])
-    return {name: np.stack(values) for name, values in found.items()}
-
-
-@functools.partial(jax.jit, static_argnames="factory")
-def _start(factory, knobs, key, batch, classes):
-    return side_by_side.start(factory, knobs, key, batch, classes)
-
-
-@functools.partial(jax.jit, static_argnames="factory")
-def _validate(state, arrays, *, factory):
-    """Scores of every setting; NaN for those whose class scores are not finite."""
-
-    def one(method, state):
-        finite, evaluated = evaluation.evaluate_arrays(method, state, arrays)
-        curve = evaluated.curve
-        harmonic = metrics.harmonic_mean(curve["unseen"], curve["seen"])
-        best = jnp.argmax(harmonic)
-        scores = {
-            "zsl": evaluated.zsl["top1"],
-            "harmonic": harmonic[best],
-            "ausuc": evaluated.gzsl["ausuc"],
-            "gamma": curve["gamma"][best],
-        }
-        return jax.tree.map(lambda x: jnp.where(finite, x, jnp.nan), scores)
-
-    return side_by_side.map_settings(factory, one, state)
+def _scores(method: methods.Method, state, arrays) -> dict[str, Any]:
+    """Scores of a finished state; NaN where those of its classes are not finite."""
+    finite, evaluated = evaluation.evaluate_arrays(method, state, arrays)
+    curve = evaluated.curve
+    harmonic = metrics.harmonic_mean(curve["unseen"], curve["seen"])
+    best = jnp.argmax(harmonic)
+    scores = {
+        "zsl": evaluated.zsl["top1"],
+        "harmonic": harmonic[best],
+        "ausuc": evaluated.gzsl["ausuc"],
+        "gamma": curve["gamma"][best],
+    }
+    return jax.tree.map(lambda x: jnp.where(finite, x, jnp.nan), scores)
 
 
 def _name(setting: dict[str, Any]) -> str:

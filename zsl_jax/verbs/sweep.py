@@ -21,8 +21,9 @@ usage: python -m zsl_jax sweep --config=configs/NAME.py[:DATASET[,smoke]] --work
 
   --config.sweep.seeds=3           seeds that the winner is trained with
   --config.sweep.samples=32        settings drawn, where the sweep names a range and not a grid
-  --config.sweep.side_by_side=16   settings trained in one program at a time
-  --config.select.folds=1          class folds that the validation scores are averaged over"""
+  --config.sweep.side_by_side=0    settings that a device trains at a time (0: as many as suit its cache or memory)
+  --config.select.folds=1          class folds that the validation scores are averaged over
+  --config.select.seeds=1          seeds that the validation scores are averaged over"""
 
 _SHOWN = 10
 
