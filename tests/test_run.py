@@ -29,10 +29,16 @@ def make_config(**overrides):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def problem():
+    """Shared, so that its programs are compiled once for all tests."""
+    return run.make_problem(make_config())
+
+
+@pytest.fixture(scope="module")
+def finished(problem, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("run")
     lines = []
-    result = run.run(make_config(), workdir, say=lines.append)
+    result = run.run(make_config(), workdir, say=lines.append, problem=problem)
     return workdir, result, lines
 
 
@@ -112,9 +118,9 @@ def test_evaluate_says_when_the_record_is_not_what_the_checkpoint_gives(finished
     assert "differs from" in capsys.readouterr().err
 
 
-def test_permuted_test_labels_change_nothing_but_the_final_scores(finished, tmp_path, monkeypatch):
+def test_permuted_test_labels_change_nothing_but_the_final_scores(finished, problem, tmp_path):
     _, result, _ = finished
-    honest = data.load("digits")
+    honest = problem.dataset
     test_rows = np.concatenate([honest.splits["test_seen"], honest.splits["test_unseen"]])
     labels = honest.labels.copy()
     for name in ("test_seen", "test_unseen"):
@@ -122,15 +128,24 @@ def test_permuted_test_labels_change_nothing_but_the_final_scores(finished, tmp_
         labels[rows] = np.random.default_rng(0).permutation(labels[rows])
     permuted = dataclasses.replace(honest, labels=labels)
     assert (permuted.labels[test_rows] != honest.labels[test_rows]).mean() > 0.5
-    monkeypatch.setattr(data, "load", lambda **options: permuted)
-    other = run.run(make_config(), tmp_path / "run", say=lambda line: None).record
+    blind = problem._replace(dataset=permuted)
+    other = run.run(make_config(), tmp_path / "run", say=lambda line: None, problem=blind).record
     assert other["selection"] == result.record["selection"]
     assert other["state_sha256"] == result.record["state_sha256"]
     assert other["metrics"]["zsl"]["top1"] < result.record["metrics"]["zsl"]["top1"]
 
 
+def test_chosen_on_test_is_said_loudly_and_is_the_best_epoch_there(problem, tmp_path):
+    lines = []
+    oracle = make_config(**{"select.on": "test", "train.epochs": 3, "select.metric": "zsl"})
+    found = run.run(oracle, tmp_path / "run", say=lines.append, problem=problem).record
+    assert lines[0].startswith("CHOSEN ON TEST LABELS")
+    assert found["selection"]["on"] == "test_oracle"
+    assert found["metrics"]["zsl"]["top1"] == max(entry["zsl"] for entry in found["selection"]["history"])
+
+
 @pytest.mark.parametrize("saves", [2, pytest.param(7, marks=pytest.mark.long)])
-def test_an_interrupted_run_ends_with_the_same_bits(saves, finished, tmp_path, monkeypatch):
+def test_an_interrupted_run_ends_with_the_same_bits(saves, finished, problem, tmp_path, monkeypatch):
     """Stopped before the third checkpoint of the selection, or in the final training."""
     workdir = tmp_path / "run"
     count = 0
@@ -145,11 +160,11 @@ def test_an_interrupted_run_ends_with_the_same_bits(saves, finished, tmp_path, m
 
     monkeypatch.setattr(checkpoints, "save", save_or_stop)
     with pytest.raises(KeyboardInterrupt):
-        run.run(make_config(), workdir, say=lambda line: None)
+        run.run(make_config(), workdir, say=lambda line: None, problem=problem)
     assert not (workdir / "record.json").exists()
     monkeypatch.setattr(checkpoints, "save", save)
     lines = []
-    record = run.run(make_config(), workdir, say=lines.append).record
+    record = run.run(make_config(), workdir, say=lines.append, problem=problem).record
     assert any("resuming" in line for line in lines)
     assert record["state_sha256"] == finished[1].record["state_sha256"]
     assert record["selection"] == finished[1].record["selection"]

@@ -223,9 +223,10 @@ def test_the_verb_trains_the_winner_and_says_its_command(toy_data, tmp_path, cap
     assert result["winner"]["setting"] == {"method.learning_rate": 0.5}
     assert "--config.method.learning_rate=0.5" in result["command"]
     assert result["command"] in out
-    assert len(result["test"]["zsl"]) == 2
+    assert len(result["test"]["zsl"]["values"]) == 2
+    assert result["selected_on"] == "validation classes"
     record = json.loads((tmp_path / "run" / "seed_1" / "record.json").read_text())
-    assert result["test"]["zsl"][1] == record["metrics"]["zsl"]["top1"]
+    assert result["test"]["zsl"]["values"][1] == record["metrics"]["zsl"]["top1"]
 
 
 @pytest.mark.parametrize(
@@ -233,6 +234,10 @@ def test_the_verb_trains_the_winner_and_says_its_command(toy_data, tmp_path, cap
     [
         ('{"method.learning_rat": (1.0,)}', "did you mean 'method.learning_rate'"),
         ('{"method.learning_rate": ()}', "range of method.learning_rate is empty"),
+        ("{}", "sweep() names no config key"),
+        ('{"method.learning_rate": 1.0}', "range of method.learning_rate is 1.0: name a tuple"),
+        ('{"method.learning_rate": ("fast",)}', "config.method.learning_rate='fast' is of another type"),
+        ('{"train.epochs": (2.5,)}', "config.train.epochs=2.5 is of another type"),
         ('{"method.learning_rate": (-1.0,)}', "config.method.learning_rate=-1.0 is not a number"),
     ],
 )

@@ -69,14 +69,18 @@ def test_half_a_folder_is_described_as_far_as_it_goes(part, tmp_path, capsys):
             "AWA1",
             [
                 "images 19832 train, 4958 test_seen, 5685 test_unseen",
-                "split proposed split (PS) of AWA1, train_loc and val_loc those for GZSL (all by their counts)",
+                "split proposed split (PS) of AWA1 by counts and hash; with train_loc and val_loc that leave the "
+                "seen test images out",
                 "note original_att marks 4 values as missing (-1), of 'antelope'",
                 "verdict 1 problem",
             ],
         ),
         (
             "CUB",
-            ["split proposed split (PS) of CUB, no train_loc and val_loc (all by their counts)", "verdict 1 problem"],
+            [
+                "split proposed split (PS) of CUB by counts and hash; as in v2, without train_loc and val_loc",
+                "verdict 1 problem",
+            ],
         ),
         (
             "CUB127",

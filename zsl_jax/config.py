@@ -58,6 +58,11 @@ KEYS = {
     "few_shot.reserve": Key(
         0, "images of each unseen class that leave the test, so that figures of fewer shots compare", whole(0)
     ),
+    "select.on": Key(
+        "validation",
+        "what choices look at: held-out seen classes, or the test labels (to reproduce papers; no honest result)",
+        one_of(("validation", "test")),
+    ),
     "select.metric": Key(
         "harmonic", "what chooses the epochs on validation classes", one_of(("zsl", "harmonic", "ausuc"))
     ),

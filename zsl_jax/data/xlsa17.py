@@ -29,7 +29,8 @@ SOURCE = (
 )
 
 # Classes, then images of trainval, seen test and unseen test; then of train_loc and val_loc in the form for ZSL (which
-# holds the seen test images) and in the form for GZSL (which does not).
+# holds the seen test images) and in the form for GZSL (which does not). Early copies of the archive have these (v1),
+# copies since 2020 do not (v2).
 PROPOSED_SPLITS = {
     "SUN": ((717, 10320, 2580, 1440), (11600, 1300), (9280, 1040)),
     "CUB": ((200, 7057, 1764, 2967), (5875, 2946), (4702, 2355)),

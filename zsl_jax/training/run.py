@@ -23,6 +23,11 @@ from zsl_jax.data import few_shot
 from zsl_jax.training import checkpoints, evaluation, files, logs, loop, parallel, record
 
 PHASES = ("select", "train")
+SELECTED_ON = {"validation": "validation classes", "test": "test_oracle"}
+ORACLE = (
+    "CHOSEN ON TEST LABELS (config.select.on=test): what comes out is the best that could have been picked, not what "
+    "the method reaches; the record says test_oracle"
+)
 
 
 class Problem(NamedTuple):
@@ -76,7 +81,9 @@ def run(
         data and the compiled programs.
     """
     problem = make_problem(config) if problem is None else problem
-    choice = data.validation_task(data.training_part(problem.dataset), seed=config.seed, **config.select.split)
+    if config.select.on == "test":
+        say(ORACLE)
+    choice = selection_task(problem.dataset, config)
     choosing, choice = _with_shots(problem, choice, config)
     problem, task = _with_shots(problem, data.test_task(problem.dataset), config)
     open_workdir(workdir, config)
@@ -164,6 +171,13 @@ def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     return [] if found == wanted else [f"{name} is {found!r} there, {wanted!r} here"]
 
 
+def selection_task(dataset: data.Dataset, config) -> data.Task:
+    """Returns what choices are made on: no test example and no unseen class, unless the config asks for them."""
+    if config.select.on == "test":
+        return data.test_task(dataset)
+    return data.validation_task(data.training_part(dataset), seed=config.seed, **config.select.split)
+
+
 def _with_shots(problem: Problem, task: data.Task, config) -> tuple[Problem, data.Task]:
     """Returns both as the config's number of labelled examples of the unseen classes makes them."""
     shots, reserve = config.few_shot.shots, config.few_shot.reserve
@@ -181,7 +195,7 @@ def _any_shot(method: methods.Method, num_classes: int) -> methods.Method:
 
 
 def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, say) -> dict:
-    """Returns the chosen epochs and gamma with the scores of every epoch on a validation task."""
+    """Returns the chosen epochs and gamma with the scores of every epoch on the task to choose on."""
     path = workdir / "selection.json"
     if path.exists():
         return json.loads(path.read_text())
@@ -204,7 +218,7 @@ def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, sa
             )
     best = max(history, key=lambda entry: entry[config.select.metric])
     selection = {
-        "on": "validation classes",
+        "on": SELECTED_ON[config.select.on],
         "metric": config.select.metric,
         "epochs": best["epochs"],
         "gamma": best["gamma"],
@@ -212,8 +226,9 @@ def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, sa
         "history": history,
     }
     files.write_json(path, selection)
+    what = {"validation": "validation classes", "test": "TEST CLASSES"}[config.select.on]
     say(
-        f"chosen on {len(task.unseen_classes)} validation classes: {best['epochs']} of {config.train.epochs} epochs, "
+        f"chosen on {len(task.unseen_classes)} {what}: {best['epochs']} of {config.train.epochs} epochs, "
         f"gamma {best['gamma']:.3f} (there: ZSL {best['zsl']:.3f}, harmonic {best['harmonic']:.3f})"
     )
     return selection
@@ -294,7 +309,12 @@ def _unseen_images(source: data.Dataset, config) -> np.ndarray | None:
 
 
 def _phase_key(config, phase: str):
-    return jax.random.fold_in(jax.random.key(config.seed), PHASES.index(phase))
+    return phase_key(config.seed, phase, config.select.on)
+
+
+def phase_key(seed, phase: str, selected_on: str):
+    """Returns the key of a phase; chosen on test, both phases are one training, of which the best epoch is kept."""
+    return jax.random.fold_in(jax.random.key(seed), PHASES.index("train" if selected_on == "test" else phase))
 
 
 def _abstract_finished(problem: Problem, task: data.Task, config):

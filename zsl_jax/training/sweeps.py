@@ -58,12 +58,16 @@ def settings(space: dict[str, Any], *, samples: int, seed: int) -> list[dict[str
       seed: of the draw.
 
     Raises:
-      UserError: an empty range.
+      UserError: an empty range, or what is neither a tuple of values nor a `Range`.
 
     >>> settings({"a": (1, 2), "b": (3,)}, samples=0, seed=0)
     [{'a': 1, 'b': 3}, {'a': 2, 'b': 3}]
     """
+    if not space:
+        raise errors.UserError("sweep() names no config key: return {'method.learning_rate': (0.1, 1.0)} or alike")
     for key, values in space.items():
+        if not isinstance(values, (Range, tuple, list)):
+            raise errors.UserError(f"the range of {key} is {values!r}: name a tuple of values, uniform or log_uniform")
         if isinstance(values, Range):
             positive = values.low > 0 or not values.logarithmic
             if not (values.low < values.high and positive):
@@ -116,7 +120,11 @@ def run_trials(
 def overridden(config: ml_collections.ConfigDict, setting: dict[str, Any]) -> ml_collections.ConfigDict:
     """Returns a copy of a config with some keys changed."""
     changed = ml_collections.ConfigDict(config).unlock()
-    changed.update_from_flattened_dict(setting)
+    for key, value in setting.items():
+        try:
+            changed.update_from_flattened_dict({key: value})
+        except TypeError as error:
+            raise errors.UserError(f"config.{key}={value!r} is of another type than its default") from error
     return changed.lock()
 
 
@@ -146,8 +154,13 @@ def chunks(settings: list[dict[str, Any]], most: int) -> tuple[list[list[dict[st
 
 
 def selection_tasks(config) -> list[data.Task]:
-    training = data.training_part(data.load(**config.data))
-    return data.validation_tasks(training, folds=config.select.folds, seed=config.seed, **config.select.split)
+    """Returns what the settings are scored on: one task a fold; see `run.selection_task`."""
+    dataset, folds = data.load(**config.data), config.select.folds
+    if folds == 1:
+        return [run.selection_task(dataset, config)]
+    if config.select.on == "test":
+        raise errors.UserError(f"select.folds={folds} are of validation classes: with select.on=test it must be 1")
+    return data.validation_tasks(data.training_part(dataset), folds=folds, seed=config.seed, **config.select.split)
 
 
 class Trainer:
@@ -167,9 +180,8 @@ class Trainer:
             seeds=config.select.seeds,
             batch_size=config.train.batch_size,
         )
-        self._keys = jax.vmap(lambda seed: jax.random.fold_in(jax.random.key(seed), run.PHASES.index("select")))(
-            config.seed + jnp.arange(config.select.seeds)
-        )
+        seeds = config.seed + jnp.arange(config.select.seeds)
+        self._keys = jax.vmap(lambda seed: run.phase_key(seed, "select", config.select.on))(seeds)
 
     def most(self) -> int:
         """How many settings to train at a time on all devices."""
@@ -219,14 +231,17 @@ class Trainer:
         return knobs or {"": jnp.zeros(len(settings))}
 
 
-def _best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict[str, float]:
-    """The mean of scores `[epochs, K, Q]` at the epoch where it is best; -1 for one that is not finite."""
+def _best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The means of scores `[epochs, K, Q]` at the epoch where that of the metric is best; -1 for what is not finite.
+
+    With several folds or seeds also the standard deviations over all of them.
+    """
     means = {name: np.nan_to_num(np.mean(values, axis=(1, 2)), nan=-1.0) for name, values in history.items()}
     best = int(np.argmax(means[metric]))
     result = {"epochs": epochs[best], **{name: float(means[name][best]) for name in SCORES}}
-    values = history[metric][best].ravel()
-    if len(values) > 1 and np.all(np.isfinite(values)):
-        result["deviation"] = float(np.std(values, ddof=1))
+    if history[metric][best].size > 1:
+        spread = {name: np.std(values[best], ddof=1) for name, values in history.items()}
+        result["deviation"] = {name: float(np.nan_to_num(value, nan=0.0)) for name, value in spread.items()}
     return result
 
 

@@ -11,7 +11,7 @@ from absl import flags
 from absl import logging as absl_logging
 
 from zsl_jax import errors
-from zsl_jax.data import checks, notes, xlsa17
+from zsl_jax.data import checks, notes, published, xlsa17
 
 USAGE = """\
 usage: python -m zsl_jax data check FOLDER [--semantics=NAME]
@@ -107,7 +107,7 @@ def _description(folder: xlsa17.Folder, semantics: str, available: tuple[str, ..
             )
         )
     lines.append(("semantics", ", ".join(available) or "none"))
-    lines.append(("split", _split(variables)))
+    lines.append(("split", _split(folder)))
     return lines
 
 
@@ -132,12 +132,19 @@ def _images_per_class(variables: checks.Variables) -> list[tuple[str, str]]:
     return [("per class", f"least / median / most images: {', '.join(texts)}")] if texts else []
 
 
-def _split(variables: checks.Variables) -> str:
+def _split(folder: xlsa17.Folder) -> str:
+    """The benchmark by counts and hash, and which form of its files this is by train_loc and val_loc."""
+    variables = folder.variables
     name = xlsa17.benchmark(variables)
     if name is None:
         return "own split: its counts are those of no published benchmark"
+    known = published.is_known_split(name, folder.files)
+    by = "by counts and hash" if known else f"by counts; the hash of {xlsa17.SPLITS_FILE} is not one known here"
     sizes = tuple(len(variables[loc]) for loc in checks.VALIDATION_SPLITS if loc in variables)
     _, zsl, gzsl = xlsa17.PROPOSED_SPLITS[name]
-    purpose = {zsl: "those for ZSL", gzsl: "those for GZSL"}.get(sizes, "of its own")
-    form = f"train_loc and val_loc {purpose}" if sizes else "no train_loc and val_loc"
-    return f"proposed split (PS) of {name}, {form} (all by their counts)"
+    forms = {
+        (): "as in v2, without train_loc and val_loc",
+        zsl: "as in v1, with train_loc and val_loc that hold the seen test images",
+        gzsl: "with train_loc and val_loc that leave the seen test images out",
+    }
+    return f"proposed split (PS) of {name} {by}; {forms.get(sizes, 'with train_loc and val_loc of its own')}"

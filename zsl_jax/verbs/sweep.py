@@ -2,9 +2,9 @@
 
 import functools
 import json
+import shlex
+import statistics
 from collections.abc import Sequence
-
-import numpy as np
 
 from zsl_jax import config as config_lib
 from zsl_jax import errors
@@ -26,6 +26,7 @@ usage: python -m zsl_jax sweep --config=configs/NAME.py[:DATASET[,smoke]] --work
   --config.select.seeds=1          seeds that the validation scores are averaged over"""
 
 _SHOWN = 10
+_SCORES = {"zsl": "ZSL", "harmonic": "H calibrated", "ausuc": "AUSUC"}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -52,32 +53,43 @@ def main(argv: Sequence[str]) -> int:
     for point in points:
         config_lib.check(sweeps.overridden(config, point))
     run.open_workdir(workdir, config)
+    if config.select.on == "test":
+        print(run.ORACLE)
     trials = sweeps.run_trials(config, points, workdir)
-    metric = config.select.metric
+    metric, where = config.select.metric, run.SELECTED_ON[config.select.on]
     ranked = sorted(trials, key=lambda trial: trial[metric], reverse=True)
     winner = ranked[0]
-    print(_trials_table(ranked, metric))
+    print(_trials_table(ranked, metric, where))
 
-    changes = [f"--config.{key}={value}" for key, value in {**overrides, **winner["setting"]}.items()]
-    command = " ".join(["python -m zsl_jax train", f"--config={values.config}", *changes, "--workdir=DIR"])
-    records = []
+    changes = {**overrides, **winner["setting"]}
+    flags = [f"--config={values.config}", *(f"--config.{key}={value}" for key, value in changes.items())]
+    command = shlex.join(["python", "-m", "zsl_jax", "train", *flags, "--workdir=DIR"])
+    summary = _summary(_train_winner(sweeps.overridden(config, winner["setting"]), workdir))
+    result = {"selected_on": where, "metric": metric, "winner": winner, "command": command, "test": summary}
+    files.write_json(workdir / "sweep.json", result | {"trials": trials})
+    print(_summary_lines(summary, config.sweep.seeds))
+    print(f"winner: {command}\nresult: {workdir / 'sweep.json'}")
+    if config.plots == "story":
+        _draw(trials, metric, workdir)
+    return 0
+
+
+def _train_winner(config, workdir) -> list[dict]:
+    """Returns the records of the winner's seeds, which share the data and the compiled programs."""
+    from zsl_jax.training import run, sweeps
+
+    records, problem = [], None
     for seed in range(config.seed, config.seed + config.sweep.seeds):
-        chosen = sweeps.overridden(config, winner["setting"] | {"seed": seed})
         folder = workdir / f"seed_{seed}"
         done = folder / "record.json"
         if done.exists():
             records.append(json.loads(done.read_text()))
         else:
+            problem = problem or run.make_problem(config)
             say = functools.partial(print, f"seed {seed}:")
-            records.append(run.run(chosen, folder, say=say).record)
-    summary = _summary(records)
-    result = {"metric": metric, "winner": winner, "command": command, "test": summary, "trials": trials}
-    files.write_json(workdir / "sweep.json", result)
-    print(_summary_lines(summary, len(records)))
-    print(f"winner: {command}\nresult: {workdir / 'sweep.json'}")
-    if config.plots == "story":
-        _draw(trials, metric, workdir)
-    return 0
+            chosen = sweeps.overridden(config, {"seed": seed})
+            records.append(run.run(chosen, folder, say=say, problem=problem).record)
+    return records
 
 
 def _define(values) -> None:
@@ -85,37 +97,49 @@ def _define(values) -> None:
     command_line.define_workdir(values)
 
 
-def _trials_table(ranked: list[dict], metric: str) -> str:
+def _trials_table(ranked: list[dict], metric: str, where: str) -> str:
     keys = list(ranked[0]["setting"])
-    head = [*keys, "epochs", "ZSL", "H calibrated", "AUSUC"]
+    head = [*keys, "epochs", *_SCORES.values()]
     rows = [
-        [*(_text(t["setting"][key]) for key in keys), str(t["epochs"])]
-        + [f"{100 * t[name]:.1f}" for name in ("zsl", "harmonic", "ausuc")]
+        [*(_text(t["setting"][key]) for key in keys), str(t["epochs"]), *(_score(t, name) for name in _SCORES)]
         for t in ranked[:_SHOWN]
     ]
     widths = [max(map(len, column)) for column in zip(head, *rows)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in [head, *rows]]
-    title = f"\n{len(ranked)} settings on validation classes, %, best {metric} first"
+    title = f"\n{len(ranked)} settings on {where}, %, best {metric} first"
+    if any("deviation" in trial for trial in ranked):
+        title += "; mean +- standard deviation over seeds and folds"
     more = [f"({len(ranked) - _SHOWN} more in sweep.json)"] if len(ranked) > _SHOWN else []
     return "\n".join([title, *lines, *more])
 
 
-def _summary(records: list[dict]) -> dict[str, list[float]]:
-    """The test scores of all seeds by name."""
+def _score(trial: dict, name: str) -> str:
+    spread = f" +- {100 * trial['deviation'][name]:.1f}" if "deviation" in trial else ""
+    return f"{100 * trial[name]:.1f}{spread}" if trial[name] >= 0 else "not finite"
+
+
+def _summary(records: list[dict]) -> dict[str, dict]:
+    """The test scores of all seeds by name, with their mean and, of several, their standard deviation."""
     gzsl = [record["metrics"]["gzsl"] for record in records]
-    return {
+    values = {
         "zsl": [record["metrics"]["zsl"]["top1"] for record in records],
         **{name: [entry[name] for entry in gzsl] for name in ("unseen", "seen", "harmonic", "ausuc")},
         "calibrated harmonic": [entry["calibrated"]["harmonic"] for entry in gzsl],
     }
+    return {
+        name: {"mean": statistics.fmean(found), "values": found}
+        | ({"deviation": statistics.stdev(found)} if len(found) > 1 else {})
+        for name, found in values.items()
+    }
 
 
-def _summary_lines(summary: dict[str, list[float]], seeds: int) -> str:
+def _summary_lines(summary: dict[str, dict], seeds: int) -> str:
     cells = [
-        f"{name} {100 * np.mean(values):.1f}" + (f" +- {100 * np.std(values, ddof=1):.1f}" if seeds > 1 else "")
-        for name, values in summary.items()
+        f"{name} {100 * found['mean']:.1f}" + (f" +- {100 * found['deviation']:.1f}" if seeds > 1 else "")
+        for name, found in summary.items()
     ]
-    return f"\nthe winner on the test split, %, mean and standard deviation of {seeds} seeds\n  " + "\n  ".join(cells)
+    what = f"mean and standard deviation of {seeds} seeds" if seeds > 1 else "one seed"
+    return f"\nthe winner on the test split, %, {what}\n  " + "\n  ".join(cells)
 
 
 def _text(value) -> str:
