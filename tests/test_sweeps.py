@@ -11,6 +11,7 @@ import toy
 
 from zsl_jax import __main__, config, data, errors, methods
 from zsl_jax.training import evaluation, loop, parallel, run, side_by_side, sweeps
+from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RATES = (0.1, 0.5, 2.0)
@@ -117,6 +118,31 @@ def test_what_no_knob_reaches_is_held_once():
     trained = reached(lambda feature_ridge: methods.ale(learning_rate=feature_ridge))
     assert not trained.basis
     assert all(jax.tree.leaves(trained.inner)), "the step size reaches the weights in the first step"
+
+
+RECIPES = sorted(path.name for path in (ROOT / "configs").glob("*.py") if "sentences" not in path.name)
+
+
+@pytest.mark.long
+def test_the_knobs_of_every_recipe_are_traced(toy_data):
+    """Program, finish and scores are traced with knobs that are no numbers; nothing is compiled."""
+    traced = 0
+    for name in RECIPES:
+        module = command_line.load_module(str(ROOT / "configs" / name))
+        setup = command_line.load_recipe(f"{ROOT / 'configs' / name}:digits").lock()
+        knobs = [key for key in getattr(module, "sweep", dict)() if sweeps.is_knob(setup, key)]
+        if not knobs:
+            continue
+        trainer = sweeps.Trainer(setup, knobs, [data.test_task(toy.dataset())])
+
+        def lanes(trainer=trainer, knobs=knobs):
+            states, *given = trainer.start([dict.fromkeys(knobs, 0.5)] * 2, 2)
+            states, _ = trainer.program.epoch(states, *given, 0)
+            return trainer.program.score(states, *given)
+
+        assert jax.eval_shape(lanes)["zsl"].shape == (1, 1, 2), name
+        traced += 1
+    assert traced >= 15
 
 
 def test_chunks_are_of_one_size():
