@@ -62,9 +62,11 @@ def test_calibration_at_the_best_gamma_gives_the_point_of_the_curve(task, evalua
     best = evaluation.best_calibration(evaluated)
     again = evaluation.calibrated(evaluated, task, best["gamma"])
     for name in ("unseen", "seen", "harmonic"):
-        np.testing.assert_allclose(again[name], best[name], atol=1e-6)
+        np.testing.assert_allclose(again.metrics[name], best[name], atol=1e-6)
+    shares = again.correct / np.maximum(evaluated.total, 1)
+    np.testing.assert_allclose(shares[task.num_seen :].mean(), best["unseen"], atol=1e-6)
     for gamma in np.linspace(-5, 5, 5):
-        assert evaluation.calibrated(evaluated, task, gamma)["harmonic"] <= best["harmonic"] + 1e-6
+        assert evaluation.calibrated(evaluated, task, gamma).metrics["harmonic"] <= best["harmonic"] + 1e-6
 
 
 def test_a_score_that_is_not_finite_is_an_error(task):

@@ -66,6 +66,15 @@ def test_a_merged_record_says_what_its_runs_say(tmp_path):
     assert not {"state_sha256", "history"} & {*content, *content["selection"]}
 
 
+def test_calibrated_images_give_an_interval_where_every_record_counts_them(tmp_path):
+    contents = [tiny_records.record(seed=seed) for seed in (0, 1)]
+    for content in contents:
+        for counted in content["per_class"].values():
+            counted["calibrated_correct"] = counted["gzsl_correct"]
+    row = collect(tmp_path, *contents).columns[0].rows[0]
+    np.testing.assert_allclose(reports.interval(row, "calibrated_unseen"), reports.interval(row, "unseen"), atol=0.03)
+
+
 def test_another_knob_is_another_row_and_says_so(tmp_path):
     contents = [tiny_records.record(seed=seed, knobs={"margin": m}) for m in (1.0, 2.0) for seed in (0, 1)]
     (column,) = collect(tmp_path, *contents).columns

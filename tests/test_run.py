@@ -14,7 +14,7 @@ import pytest
 
 from zsl_jax import __main__, config, data, errors
 from zsl_jax.data import sources
-from zsl_jax.training import checkpoints, run
+from zsl_jax.training import checkpoints, record, run
 from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -56,6 +56,10 @@ def test_the_record_has_what_readers_rely_on(finished):
     images = sum(entry["images"] for entry in record["per_class"].values())
     assert images == record["dataset"]["counts"]["test_seen"] + record["dataset"]["counts"]["test_unseen"]
     assert "validation classes" in lines[0]
+    intervals = record["intervals"]
+    assert intervals["zsl"][0] < record["metrics"]["zsl"]["top1"] < intervals["zsl"][1]
+    low, high = intervals["calibrated_harmonic"]
+    assert low < record["metrics"]["gzsl"]["calibrated"]["harmonic"] < high
 
 
 @pytest.mark.long
@@ -75,6 +79,22 @@ def test_more_shots_than_there_are_images_are_refused_before_anything_is_written
     with pytest.raises(errors.UserError, match="900 shots of class"):
         run.run(make_config(**{"few_shot.shots": 900}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_intervals_are_as_wide_as_the_binomial_says():
+    """Two unseen classes of 400 images and one seen class of 100."""
+    counts = {"a": (False, 400, 200), "b": (False, 400, 100), "c": (True, 100, 90)}
+    per_class = {
+        name: {"seen": seen, "images": n, "gzsl_correct": k, "calibrated_correct": k, "zsl_correct": k}
+        for name, (seen, n, k) in counts.items()
+    }
+    found = record.intervals(per_class)
+    unseen_deviation = np.sqrt(0.5 * 0.5 / 400 + 0.25 * 0.75 / 400) / 2
+    for name, mean, deviation in (("zsl", 0.375, unseen_deviation), ("seen", 0.9, np.sqrt(0.9 * 0.1 / 100))):
+        np.testing.assert_allclose(
+            found[name], mean + 1.96 * deviation * np.array([-1, 1]), atol=0.15 * deviation + 0.005
+        )
+    assert found["calibrated_unseen"] == pytest.approx(found["zsl"], abs=0.01)
 
 
 def test_unseen_digits_are_recognised_above_chance(finished):

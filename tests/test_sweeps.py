@@ -152,7 +152,7 @@ def test_chunks_are_of_one_size():
 
 def test_a_killed_sweep_goes_on(toy_data, tmp_path, monkeypatch):
     chunked = make_config(**{"sweep.side_by_side": 1})
-    monkeypatch.setattr(parallel, "device_count", lambda: 1)
+    monkeypatch.setattr(parallel, "of_all_devices", lambda number: number)
     uninterrupted = sweeps.run_trials(chunked, points(), tmp_path / "a")
     train, trained = sweeps.Trainer.train, []
 

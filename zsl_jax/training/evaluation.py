@@ -150,10 +150,20 @@ def best_calibration(evaluation: Evaluation) -> dict[str, float]:
     }
 
 
-def calibrated(evaluation: Evaluation, task: dataset.Task, gamma: float) -> dict[str, float]:
-    """Returns GZSL accuracies with `gamma` taken from the scores of the seen classes."""
-    is_seen = np.asarray(task.classes.is_seen)
-    scores = metrics.calibrated_stacking(jnp.asarray(evaluation.gzsl_scores), jnp.asarray(is_seen), gamma)
+class Calibrated(NamedTuple):
+    """GZSL accuracies at a calibration constant, and the correct test images of each class, `[C]`."""
+
+    metrics: dict[str, float]
+    correct: np.ndarray
+
+
+def calibrated(evaluation: Evaluation, task: dataset.Task, gamma: float) -> Calibrated:
+    """Returns what GZSL comes to with `gamma` taken from the scores of the seen classes."""
+    is_seen, total = np.asarray(task.classes.is_seen), np.asarray(evaluation.total)
+    stacked = metrics.calibrated_stacking(evaluation.gzsl_scores, is_seen, gamma)
     labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
-    again = summarize(jnp.asarray(evaluation.zsl_predictions), scores, jnp.asarray(labels), jnp.asarray(is_seen)).gzsl
-    return {"gamma": float(gamma)} | {name: float(again[name]) for name in ("unseen", "seen", "harmonic")}
+    hits = np.argmax(stacked, axis=1) == labels
+    correct = np.bincount(labels[hits], minlength=len(is_seen))
+    unseen, seen = (float(metrics.mean_per_class(*np.where(side, (correct, total), 0))) for side in (~is_seen, is_seen))
+    harmonic = float(metrics.harmonic_mean(unseen, seen))
+    return Calibrated({"gamma": float(gamma), "unseen": unseen, "seen": seen, "harmonic": harmonic}, correct)

@@ -18,8 +18,9 @@ def make_mesh() -> Mesh:
     return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
 
 
-def device_count() -> int:
-    return jax.device_count()
+def of_all_devices(number: int) -> int:
+    """Returns what all devices have together of which each has `number`."""
+    return number * jax.device_count()
 
 
 def settings_mesh(num_settings: int) -> Mesh:

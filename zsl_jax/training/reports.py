@@ -181,6 +181,9 @@ def _samples(group: list[reading.Record], *, seed: int) -> dict[str, np.ndarray]
     unseen_total = np.where(is_seen, 0, total).astype(np.float32)
     samples = {"zsl": metrics.resampled_accuracy(draw("zsl_correct", 0), unseen_total)}
     samples |= metrics.resampled_gzsl(draw("gzsl_correct", 1), total, is_seen)
+    if all("calibrated_correct" in table[name] for table in tables for name in names):
+        calibrated = metrics.resampled_gzsl(draw("calibrated_correct", 2), total, is_seen)
+        samples |= {f"calibrated_{name}": value for name, value in calibrated.items()}
     return {name: np.asarray(value) for name, value in samples.items()}
 
 

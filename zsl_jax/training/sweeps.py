@@ -185,7 +185,7 @@ class Trainer:
 
     def most(self) -> int:
         """How many settings to train at a time on all devices."""
-        return parallel.device_count() * (self._config.sweep.side_by_side or self.program.most)
+        return parallel.of_all_devices(self._config.sweep.side_by_side or self.program.most)
 
     def train(self, settings: list[dict[str, Any]], size: int, tick: Callable[[float], None]) -> list[dict[str, float]]:
         """Returns the scores of each setting at its best epoch, means over seeds and class folds; see `history`."""

@@ -118,12 +118,15 @@ def _scores(rows: tuple[reports.Row, ...]) -> pages.Table:
 
 
 def _intervals(rows: tuple[reports.Row, ...]) -> pages.Table:
-    shown = {name: label for name, label in _AS_SCORED.items() if name != "ausuc"}
-    cells = tuple(
-        (row.label, *("{:.1f} to {:.1f}".format(*(100 * x for x in reports.interval(row, name))) for name in shown))
-        for row in rows
-    )
+    """Of every metric that some row counts by class; records of an early kind do not count calibrated images."""
+    names = {**_AS_SCORED, **_CALIBRATED}
+    shown = {name: label for name, label in names.items() if any(name in row.samples for row in rows)}
+    cells = tuple((row.label, *(_interval(reports.interval(row, name)) for name in shown)) for row in rows)
     return pages.Table(("method", *shown.values()), cells)
+
+
+def _interval(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else "{:.1f} to {:.1f}".format(*(100 * x for x in ends))
 
 
 def _matches(column: reports.Column, row: reports.Row) -> list[published.Match]:

@@ -24,11 +24,21 @@ def render(record: dict) -> str:
         ),
         ("calibrated", "", "", *(_percent(calibrated[name]) for name in ("unseen", "seen", "harmonic")), ""),
     ]
+    if "intervals" in record:
+        ends = record["intervals"]
+        names = ("zsl", "unseen", "seen", "harmonic"), ("calibrated_unseen", "calibrated_seen", "calibrated_harmonic")
+        first, second = ([_interval(ends[name]) for name in group] for group in names)
+        label = f"  {100 * ends['level']:.0f} % over images"
+        rows = [*rows[:2], (label, "", *first, ""), rows[2], (label, "", "", *second, "")]
     lines = []
     for name, note, first, *rest in rows:
-        lines.append(f"{name:<20}{first:>8} {note:<14}" + "".join(f"{cell:>8}" for cell in rest))
+        lines.append(f"{name:<20}{first:>10} {note:<14}" + "".join(f"{cell:>11}" for cell in rest).rstrip())
     return "\n".join([head, *lines, ""])
 
 
 def _percent(fraction: float) -> str:
     return f"{100 * fraction:.1f}"
+
+
+def _interval(ends: list[float]) -> str:
+    return "-".join(map(_percent, ends))
