@@ -67,6 +67,30 @@ def test_iap_is_its_rule_on_the_attributes_of_probable_classes():
     contract.assert_close(scores, posterior(there, np.array([[1, 1], [0, 1]])))
 
 
+def test_without_a_cut_attributes_are_probabilities():
+    """DAP's detectors are logistic; its score is the expectation over attributes drawn as descriptions say."""
+    weights, bias, x = np.array([[1.0, -2.0]]), np.array([0.5, 0.0]), np.array([[2.0], [-1.0]])
+    there = 1 / (1 + np.exp(-(x @ weights + bias)))
+    soft = np.array(OTHERS.embedding)[None]
+    prior = (SEEN.sum(axis=0) + 0.5) / 4
+    ones, zeros = np.log(there[:, None] / prior), np.log((1 - there[:, None]) / (1 - prior))
+    expected = np.sum(soft * ones + (1 - soft) * zeros, axis=-1)
+    state = classifier_state(weights, bias)
+    contract.assert_close(methods.dap(cut="none").scores(state, jnp.array(x), OTHERS), expected)
+    contract.assert_close(methods.normalized(methods.dap(), inputs="none").attributes(state, jnp.array(x)), there)
+    percent = state._replace(seen=100 * state.seen)
+    table = dataclasses.replace(OTHERS, embedding=100 * OTHERS.embedding)
+    contract.assert_close(methods.dap(cut="none").scores(percent, jnp.array(x), table), expected)
+    assert methods.normalized(methods.ale()).attributes is None
+
+
+def test_iap_predicts_the_attributes_of_probable_classes():
+    weights, x = np.array([[1.0, -2.0, 0.0]]), np.array([[1.0]])
+    p = np.exp([1.0, -2.0, 0.0]) / np.exp([1.0, -2.0, 0.0]).sum()
+    there = methods.iap(cut="none", smoothing=0.1).attributes(classifier_state(weights, np.zeros(3)), jnp.array(x))
+    contract.assert_close(there, (0.9 * p @ SEEN + 0.1 * (SEEN.sum(axis=0) + 0.5) / 4)[None])
+
+
 def test_conse_is_the_cosine_with_the_mixture_of_the_top_classes():
     weights, bias, x = np.array([[1.0, -2.0, 0.0]]), np.zeros(3), np.array([[1.0]])
     state = classifier_state(weights, bias)

@@ -1,5 +1,6 @@
 """`python -m zsl_jax bound`: what it prints and writes, what it says of bad tables, and what an interrupt leaves."""
 
+import itertools
 import json
 import pathlib
 
@@ -45,6 +46,15 @@ def run(capsys, *argv) -> tuple[int, list[str]]:
     return code, capsys.readouterr().out.splitlines()
 
 
+ALONE = "the attribute, and the least error between the two with it alone"
+
+
+def selected(lines: list[str]) -> list[str]:
+    """The rows of the table of selected attributes."""
+    start = next(i for i, line in enumerate(lines) if line.startswith("attributes  "))
+    return list(itertools.takewhile(lambda line: line[:1].isdigit(), lines[start + 1 :]))
+
+
 def test_what_is_printed_of_a_file(csv, capsys):
     code, lines = run(capsys, csv, "--select=2", "--pair=seal,otter")
     assert code == 0
@@ -56,7 +66,7 @@ def test_what_is_printed_of_a_file(csv, capsys):
     assert lines[head + 1].startswith("seal, otter")
     assert "25.00 %" in lines[head + 1]
     second = max(("stripes", "hooves"), key=lambda name: bounds.dense(matrix[:, [name == "hooves", 2]]).accuracy)
-    assert [line.split()[:2] for line in lines if line[:1].isdigit()] == [["1", "swims"], ["2", second]]
+    assert [line.split()[:2] for line in selected(lines)] == [["1", "swims"], ["2", second]]
     pair = next(i for i, line in enumerate(lines) if line.startswith("to tell"))
     assert lines[pair + 1].split() == ["swims", "25.00", "%"]
 
@@ -83,7 +93,7 @@ def test_equal_classes_are_named(tmp_path, capsys):
     _, lines = run(capsys, path, "--select=0")
     assert "'hare' and 'rabbit' are described alike: between them every map is at chance, 50 %" in lines
     assert "the best map guarantees an accuracy of 66.67 % (exact)" in lines
-    assert not any(line.startswith("attributes") for line in lines)
+    assert not any(line.startswith("attributes  ") for line in lines)
 
 
 def test_error_rates_lower_the_guarantee(csv, tmp_path, capsys):
@@ -99,6 +109,67 @@ def test_error_rates_lower_the_guarantee(csv, tmp_path, capsys):
     assert found[3] == pytest.approx(0.25, abs=1e-6)
 
 
+def test_the_attribute_to_annotate_next(csv, capsys):
+    """Seal and otter with hooves annotated: stripes say nothing, swims leaves (1 - .5) / 2."""
+    _, lines = run(capsys, csv, "--attributes=hooves", "--pair=seal,otter", "--select=0")
+    head = "the attribute to annotate next, and the least error between the two then (now 50.00 %)"
+    assert lines[-3:] == [f"to tell 'seal' from 'otter': {head}", "swims     25.00 %", "stripes   50.00 %"]
+    _, lines = run(capsys, csv, "--attributes=hooves", "--select=0")  # the pair that is alike in most images
+    assert "to tell 'zebra' from 'horse': " + head in lines
+
+
+DETECTIONS = """\
+image,swims,hooves,stripes
+horse,0.3,0.9,0
+horse,0.1,0.7,0.2
+otter,0.6,0,0
+"""
+
+
+def test_detections_of_validation_classes_say_how_detectors_err(csv, tmp_path, capsys):
+    detections = tmp_path / "detections.csv"
+    detections.write_text(DETECTIONS)
+    out = tmp_path / "out"
+    code, lines = run(
+        capsys,
+        csv,
+        "--classes=zebra,seal",
+        f"--detections={detections}",
+        "--select=0",
+        "--pair=zebra,seal",
+        f"--out={out}",
+    )
+    assert code == 0
+    record = json.loads((out / "bound.json").read_text())
+    # stripes: horse 0.1 off 0; hooves: 0.8 off 0.9; swims: 0.2 off 0.1 and 0.6 off 0.5
+    np.testing.assert_allclose(record["error_rates"], [0.05, 0.05, 0.1], atol=1e-6)
+    matrix = np.array([[0.8, 0.9, 0], [0, 0, 1]])
+    expected = bounds.worst_case(matrix, error_rates=np.array([0.05, 0.05, 0.1]))[0]
+    assert record["guarantee"] == pytest.approx(expected, abs=1e-6)
+    assert f"detectors are off by 6.67 % on average over the attributes, at most ({detections})" in lines
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "message"),
+    [
+        (DETECTIONS, ["--classes=zebra,otter"], "'otter' is one of the candidates"),
+        (DETECTIONS.replace("otter", "oter"), [], "did you mean 'otter'"),
+        (DETECTIONS.replace("hooves", "hoofs"), [], "no attribute 'hooves' in it"),
+        (DETECTIONS.replace("0.6", "6"), [], "'swims' in image 3 is 6; probabilities"),
+        (DETECTIONS.replace("0.6", ""), [], "'swims' in image 3 is nan; probabilities"),
+        (DETECTIONS, ["--error_rate=0.1"], "--error_rate or --detections .* not both"),
+        (None, [], "no such file"),
+    ],
+)
+def test_bad_detections(csv, tmp_path, text, more, message):
+    path = tmp_path / "detections.csv"
+    if text:
+        path.write_text(text)
+    more = more if more and more[0].startswith("--classes") else ["--classes=zebra,seal", *more]
+    with pytest.raises(errors.UserError, match=message):
+        bound.main([str(csv), f"--detections={path}", *more])
+
+
 def test_a_folder_is_scaled_and_its_unseen_classes_are_found(tmp_path):
     folder = write_folder(tmp_path / "beasts")
     (folder / "testclasses.txt").write_text("gnu\nelk\n")
@@ -107,7 +178,6 @@ def test_a_folder_is_scaled_and_its_unseen_classes_are_found(tmp_path):
     assert table.attributes == ("1", "2", "3")
     np.testing.assert_allclose(table.matrix, [[0, 0.8, 0.2], [0.25, 0.75, 0]])
     assert bound_tables.read(str(folder), "seen").classes == ("ox", "yak")
-    assert len(bound_tables.read(str(folder), "all").classes) == 4
     (folder / "testclasses.txt").unlink()
     scipy.io.savemat(folder / "res101.mat", {"labels": np.array([[1], [1], [2], [3], [3], [4]])})
     assert bound_tables.read(str(folder), "unseen").classes == ("yak", "elk")
@@ -122,7 +192,8 @@ def test_fractions_stay_and_a_missing_value_may_be_anything(tmp_path, capsys):
     _, lines = run(capsys, folder, "--classes=all", "--select=2")
     assert "1 values are missing and may be anything" in lines
     assert "the best map guarantees an accuracy of 80.00 % (exact)" in lines  # (1 + |0.3 - 0.9|) / 2
-    assert [line.split()[:2] for line in lines if line[:1].isdigit() and line.endswith("%")] == [["1", "2"]]
+    assert [line.split()[:2] for line in selected(lines)] == [["1", "2"]]
+    assert lines[-2:] == ["to tell 'a' from 'b': " + ALONE, "2   20.00 %"]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +226,8 @@ def test_a_bad_file(tmp_path, text, message):
         (["CSV", "--attributes=4"], "the table has 3 attributes"),
         (["CSV", "--attributes=stripe"], "did you mean 'stripes'"),
         (["CSV", "--attributes=stripes,stripes"], "different names"),
+        (["CSV", "--classes=zebra,seals"], "did you mean 'seal'"),
+        (["CSV", "--classes=zebra"], "1 classes; there is nothing to confuse"),
         (["CSV", "--pair=zebra"], "two classes are wanted"),
         (["CSV", "--pair=zebra,hors"], "did you mean 'horse'"),
         (["CSV", "--error_rate=2"], "a rate in \\[0, 1\\]"),
@@ -175,8 +248,13 @@ def test_bad_arguments(csv, argv, message):
 def test_bad_folders(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
+    above = tmp_path / "above"
+    above.mkdir()
+    write_folder(above / "BEASTS")
     for folder, which, message in (
-        (empty, None, r"att_splits\.mat: no such file"),
+        (empty, None, r"empty: no att_splits\.mat in it$"),
+        (above, None, r"above: no att_splits\.mat in it; its folders BEASTS have one"),
+        (above / "BEASTS" / "att_splits.mat", None, r"a CSV file or a folder is wanted; its folder is .*BEASTS"),
         (write_folder(tmp_path / "no_table", original_att=None), None, "no variable 'original_att' among"),
         (write_folder(tmp_path / "short", original_att=np.ones((3, 2))), None, "needs a column for each of 4 classes"),
         (write_folder(tmp_path / "silent"), None, r"no testclasses\.txt or res101\.mat says"),
@@ -219,14 +297,23 @@ def test_an_interrupt_leaves_the_best_interval(csv, tmp_path, capsys, monkeypatc
 def test_an_interrupt_leaves_the_attributes_selected_so_far(csv, capsys, monkeypatch):
     greedy = bounds.greedy
 
-    def interrupted(*args):
-        yield next(greedy(*args))
+    def interrupted(*args, **kwargs):
+        yield next(greedy(*args, **kwargs))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bounds, "greedy", interrupted)
     code, lines = run(capsys, csv)
     assert code == 130
-    assert [line.split()[1] for line in lines if line[:1].isdigit() and line.endswith("%")] == ["swims"]
+    assert [line.split()[1] for line in selected(lines)] == ["swims"]
+
+
+def test_an_interrupt_before_anything_is_known_is_one_line(capsys, monkeypatch):
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bound, "main", interrupted)
+    assert __main__.main(["bound", "somewhere"]) == 130
+    assert capsys.readouterr().err == "zsl-jax: interrupted\n"
 
 
 def test_help_and_nothing(capsys):
@@ -236,7 +323,8 @@ def test_help_and_nothing(capsys):
     assert "usage" in capsys.readouterr().err
     assert __main__.main(["bound", "nowhere"]) == 2
     assert capsys.readouterr().err == (
-        "zsl-jax: nowhere: no such folder or file; a folder with att_splits.mat or a CSV file is wanted\n"
+        "zsl-jax: nowhere: no such folder or file; "
+        "a folder with att_splits.mat, a CSV file or a finished run is wanted\n"
     )
 
 

@@ -17,6 +17,22 @@ def check(capsys, *argv) -> tuple[int, str]:
     return code, capsys.readouterr().out
 
 
+def numbers_of_tiny() -> list[str]:
+    """The lines on the attributes, by loops."""
+    table, names = tiny_xlsa17.variables()["original_att"].T / 100, tiny_xlsa17.NAMES
+    away = [np.abs(np.delete(table, i, axis=0) - row).max(axis=1).min() for i, row in enumerate(table)]
+    ratio = [max(row / np.delete(table, i, axis=0).mean(axis=0)) for i, row in enumerate(table)]
+    correlation = (np.abs(np.corrcoef(table.T)) - np.eye(4)).max(axis=1)
+    return [
+        f"separable any two classes differ by {min(away):.2f} or more in some attribute "
+        f"({names[np.argmin(away)]!r} is nearest to another), median {np.median(away):.2f}",
+        f"RoA the attribute that speaks most for a class is there {min(ratio):.1f} times as often as in the others for "
+        f"{names[np.argmin(ratio)]!r}, the least; median {np.median(ratio):.1f} times",
+        f"redundancy {np.sum(correlation > 0.95)} of 4 attributes correlate with another by more than .95; median "
+        f"{np.median(correlation):.2f}",
+    ]
+
+
 def test_a_sound_folder(tmp_path, capsys):
     code, out = check(capsys, tiny_xlsa17.write(tmp_path / "tiny"))
     assert code == 0
@@ -27,6 +43,7 @@ def test_a_sound_folder(tmp_path, capsys):
         "classes 6: 4 seen (1 of them for validation by val_loc), 2 unseen",
         "per class least / median / most images: train 3 / 3 / 3, test_seen 1 / 1 / 1, test_unseen 4 / 4 / 4",
         next(line for line in lines if line.startswith("attributes 4 of 'att', values 0.")),
+        *numbers_of_tiny(),
         "semantics att",
         "split own split: its counts are those of no published benchmark",
         "note train_loc and val_loc hold 4 seen test images: only their classes are used, no image",

@@ -43,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv and argv[0] not in VERBS:
             print(f"\n{usage()}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("zsl-jax: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -107,7 +107,10 @@ KNOBS = {
     "kernel": ("kernel on class descriptions", one_of(("linear", "rbf"))),
     "bandwidth": ("width of the kernel, in units of the distance of two class descriptions", number(0)),
     "prior_count": ("examples with the common variance added to each class", number(0)),
-    "cut": ("where descriptions are cut: the mean of each attribute or of the table", one_of(("attribute", "table"))),
+    "cut": (
+        "where descriptions are cut: the mean of each attribute or of the table; none for probabilities",
+        one_of(("attribute", "table", "none")),
+    ),
     "smoothing": ("share of the prior in a probability", number(0, 1)),
     "num_top": ("seen classes that an image is a mixture of", whole(1)),
     "spread": ("penalty that makes a class a mixture of more seen ones", number(0)),

@@ -9,7 +9,7 @@ from zsl_jax.bounds import groups as groups_lib
 from zsl_jax.bounds import interval, problem, programs
 from zsl_jax.bounds import rule as rule_lib
 
-MAX_CLASSES = 14  # 2^14 groups are looked at in a fraction of the time of one linear program
+MAX_CLASSES = 16  # 2^16 groups are looked at in a fraction of the time of one linear program
 _MOST_ADDED = 200
 
 
@@ -24,7 +24,7 @@ def narrow(
     """Yields intervals that close in; the last is no wider than the tolerance, if there is time.
 
     Args:
-      matrix: `[C, A]`, C <= 14.
+      matrix: `[C, A]`, C <= 16.
       allowance: of the detectors.
       tolerance: width at which to stop.
       time_left: seconds.

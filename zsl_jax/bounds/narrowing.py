@@ -28,7 +28,7 @@ def worst_case(
     on each other in any way. No method that sees the attributes alone can promise more for balanced classes; a method
     does better only where the attributes of real images are kinder than the worst case.
 
-    Exact up to 14 classes with any number of attributes, and for `C 2^A <= 131072`. Beyond that the value is the best
+    Exact up to 16 classes with any number of attributes, and for `C 2^A <= 131072`. Beyond that the value is the best
     that was proved in the time given, and `narrow` tells how far from A* it can be.
 
     Args:

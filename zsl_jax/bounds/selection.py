@@ -1,6 +1,7 @@
 """Which attributes are worth annotating: the few with the best guarantee, and those that tell two classes apart."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -19,7 +20,7 @@ class Selection(NamedTuple):
     found: interval.Interval
 
 
-def greedy(matrix: ArrayLike, count: int) -> Iterator[Selection]:
+def greedy(matrix: ArrayLike, count: int, *, time_limit: float = float("inf")) -> Iterator[Selection]:
     """Yields selections of 1, 2, ... attributes: each adds the one that leaves the best guarantee.
 
     No attribute is passed over unseen: the adversary of the present selection, with its groups, bounds what each could
@@ -29,6 +30,7 @@ def greedy(matrix: ArrayLike, count: int) -> Iterator[Selection]:
     Args:
       matrix: `[C, A]` in [0, 1], P(attribute present | class).
       count: the most attributes to select, in [1, A]; at most `largest(C)`.
+      time_limit: seconds, after which a choice that is not made yet is given up.
 
     Yields:
       `Selection`s.
@@ -48,11 +50,11 @@ def greedy(matrix: ArrayLike, count: int) -> Iterator[Selection]:
     most = min(matrix.shape[1], largest(len(matrix)))
     if not 1 <= count <= most:
         raise ValueError(f"count must be in [1, {most}] for {len(matrix)} classes, not {count}")
-    return _greedy(matrix, count)
+    return _greedy(matrix, count, _clock(time_limit))
 
 
 def largest(num_classes: int) -> int:
-    """The most attributes whose guarantee is computed exactly for so many classes; far more than there are up to 14.
+    """The most attributes whose guarantee is computed exactly for so many classes; far more than there are up to 16.
 
     >>> largest(50)
     11
@@ -62,12 +64,13 @@ def largest(num_classes: int) -> int:
     return int(np.log2(programs.MAX_DENSE / num_classes))
 
 
-def exchange(matrix: ArrayLike, attributes: Sequence[int]) -> Iterator[Selection]:
+def exchange(matrix: ArrayLike, attributes: Sequence[int], *, time_limit: float = float("inf")) -> Iterator[Selection]:
     """Yields better and better selections of the same size: one attribute is exchanged for another while that helps.
 
     Args:
       matrix: `[C, A]` in [0, 1], P(attribute present | class).
       attributes: columns to start from; at most `largest(C)`.
+      time_limit: seconds, after which the search ends where it is.
 
     Yields:
       `Selection`s, the start first; no single exchange improves the last.
@@ -86,7 +89,7 @@ def exchange(matrix: ArrayLike, attributes: Sequence[int]) -> Iterator[Selection
         raise ValueError(f"attributes must be distinct columns in [0, {matrix.shape[1]}), not {attributes}")
     if len(attributes) > largest(len(matrix)):
         raise ValueError(f"at most {largest(len(matrix))} attributes for {len(matrix)} classes, not {len(attributes)}")
-    return _exchange(matrix, attributes)
+    return _exchange(matrix, attributes, _clock(time_limit))
 
 
 @jax.jit
@@ -120,15 +123,25 @@ def separating(matrix: ArrayLike, first: int, second: int, where: ArrayLike | No
     return (1 - jnp.maximum(gap, present)) / 2
 
 
-def _greedy(matrix: np.ndarray, count: int) -> Iterator[Selection]:
+def _clock(time_limit: float) -> Callable[[], bool]:
+    """Says whether the time is up."""
+    end = time.monotonic() + time_limit
+    return lambda: time.monotonic() > end
+
+
+def _greedy(matrix: np.ndarray, count: int, out_of_time: Callable[[], bool]) -> Iterator[Selection]:
     now = Selection((), interval.trivial(matrix))
     everyone = np.ones((1, len(matrix)), bool)
     for _ in range(count):
-        now = _best_with(matrix, now.attributes, np.concatenate([everyone, now.found.adversary.groups]))
+        groups = np.concatenate([everyone, now.found.adversary.groups])
+        best = _best_with(matrix, now.attributes, groups, out_of_time)
+        if best is None:
+            return
+        now = best
         yield now
 
 
-def _exchange(matrix: np.ndarray, attributes: tuple[int, ...]) -> Iterator[Selection]:
+def _exchange(matrix: np.ndarray, attributes: tuple[int, ...], out_of_time: Callable[[], bool]) -> Iterator[Selection]:
     now = _selection(matrix, attributes)
     yield now
     improved = len(attributes) < matrix.shape[1]
@@ -136,7 +149,8 @@ def _exchange(matrix: np.ndarray, attributes: tuple[int, ...]) -> Iterator[Selec
         improved = False
         for old in now.attributes:
             rest = tuple(a for a in now.attributes if a != old)
-            best = _best_with(matrix, rest, now.found.adversary.groups, above=now.found.lower + 1e-6, without=old)
+            enough = now.found.lower + 1e-6
+            best = _best_with(matrix, rest, now.found.adversary.groups, out_of_time, above=enough, without=old)
             if best is not None:
                 now, improved = best, True
                 yield now
@@ -144,13 +158,24 @@ def _exchange(matrix: np.ndarray, attributes: tuple[int, ...]) -> Iterator[Selec
 
 
 def _best_with(
-    matrix: np.ndarray, rest: tuple[int, ...], groups: np.ndarray, *, above: float = 0.0, without: int | None = None
+    matrix: np.ndarray,
+    rest: tuple[int, ...],
+    groups: np.ndarray,
+    out_of_time: Callable[[], bool],
+    *,
+    above: float = 0.0,
+    without: int | None = None,
 ) -> Selection | None:
-    """The rest and the attribute that leaves the best guarantee with it; None where none is above a given one."""
+    """The rest and the attribute that leaves the best guarantee with it.
+
+    None where no guarantee is above a given one, or where the time is up.
+    """
     groups = groups_lib.unique(np.concatenate([np.eye(len(matrix), dtype=bool), groups]))
     candidates = [a for a in range(matrix.shape[1]) if a not in rest and a != without]
     promise = {}
     for new in candidates:
+        if out_of_time():
+            return None
         columns = matrix[:, [*rest, new]]
         solution = programs.over_groups(columns, problem.Allowance(), groups)
         promise[new] = 1.0 if solution is None else solution[0]
@@ -158,6 +183,8 @@ def _best_with(
     for new in sorted(candidates, key=lambda a: -promise[a]):
         if promise[new] <= max(above, best.found.lower if best else 0.0):
             break
+        if out_of_time():
+            return None
         trial = _selection(matrix, (*rest, new))
         if trial.found.lower > max(above, best.found.lower if best else 0.0):
             best = trial

@@ -4,7 +4,8 @@
     iap    a softmax classifier of the seen classes, then their attributes   p(a_k | x) = sum_s p(s | x) a_sk
 
 Both take attributes as there or not. Descriptions with values in between are cut at the mean of the attribute over the
-seen classes, or at one mean of the whole table.
+seen classes, or at one mean of the whole table. Without a cut they are probabilities, P(a_k | class), or percentages;
+what is predicted is a probability too, as of the attribute detectors that `zsl_jax.bounds` speaks of.
 
 Reference: Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object Categorization",
 TPAMI 2014.
@@ -19,8 +20,9 @@ from zsl_jax import errors, losses
 from zsl_jax.methods import base, seen_classes
 
 CUTS = {
-    "attribute": lambda seen: jnp.mean(seen, axis=0),
-    "table": lambda seen: jnp.broadcast_to(jnp.mean(seen), seen.shape[1:]),
+    "attribute": lambda attributes, seen: _above(attributes, jnp.mean(seen, axis=0)),
+    "table": lambda attributes, seen: _above(attributes, jnp.broadcast_to(jnp.mean(seen), seen.shape[1:])),
+    "none": lambda attributes, seen: jnp.clip(attributes * jnp.where(jnp.max(seen) > 1, 0.01, 1.0), 0, 1),
 }
 
 
@@ -30,7 +32,8 @@ def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attrib
     Args:
       learning_rate: of gradient descent, > 0.
       momentum: of gradient descent, in [0, 1).
-      cut: where descriptions are cut: at the mean of each `attribute`, or of the whole `table`.
+      cut: where descriptions are cut: at the mean of each `attribute`, or of the whole `table`; `none` where they are
+        probabilities or percentages.
 
     Raises:
       UserError: an unknown cut.
@@ -49,7 +52,7 @@ def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attrib
     classifier = seen_classes.linear(
         lambda classes: classes.embedding.shape[-1], loss, optax.sgd(learning_rate, momentum=momentum)
     )
-    return seen_classes.keep_seen(classifier, scores)
+    return seen_classes.keep_seen(classifier, scores, lambda logits, seen: jax.nn.sigmoid(logits))
 
 
 def iap(
@@ -61,21 +64,25 @@ def iap(
       learning_rate: of gradient descent, > 0.
       momentum: of gradient descent, in [0, 1).
       smoothing: share of the attribute's prior in its probability, in (0, 1); keeps the logarithms finite.
-      cut: where descriptions are cut: at the mean of each `attribute`, or of the whole `table`.
+      cut: where descriptions are cut: at the mean of each `attribute`, or of the whole `table`; `none` where they are
+        probabilities or percentages.
 
     Raises:
       UserError: an unknown cut.
     """
     binary = _binary(cut)
 
-    def scores(logits, seen, attributes):
+    def predict(logits, seen):
         has = binary(seen, seen)
-        prior = _prior(has)
-        there = (1 - smoothing) * jax.nn.softmax(logits) @ has + smoothing * prior[None, :]
+        return (1 - smoothing) * jax.nn.softmax(logits) @ has + smoothing * _prior(has)[None, :]
+
+    def scores(logits, seen, attributes):
+        there = predict(logits, seen)
+        prior = _prior(binary(seen, seen))
         return attribute_log_posterior(jnp.log(there), jnp.log1p(-there), binary(attributes, seen), prior)
 
     classifier = seen_classes.seen_softmax(optax.sgd(learning_rate, momentum=momentum))
-    return seen_classes.keep_seen(classifier, scores)
+    return seen_classes.keep_seen(classifier, scores, predict)
 
 
 def attribute_log_posterior(
@@ -88,7 +95,7 @@ def attribute_log_posterior(
     Args:
       log_there: `[B, A]`, log p_bk: that attribute k is there.
       log_absent: `[B, A]`, log(1 - p_bk).
-      binary_attributes: `[C, A]`, 0 or 1.
+      binary_attributes: `[C, A]`, 0 or 1, or probabilities, for the expectation over attributes that are drawn so.
       prior: `[A]` in (0, 1), p_k.
 
     Returns:
@@ -106,10 +113,14 @@ def attribute_log_posterior(
 
 
 def _binary(cut: str):
-    """Returns `(attributes [C, A], seen [S, A]) -> [C, A]` of 0 and 1."""
+    """Returns `(attributes [C, A], seen [S, A]) -> [C, A]` of 0 and 1, or without a cut of probabilities."""
     if cut not in CUTS:
         raise errors.unknown("cut", cut, CUTS)
-    return lambda attributes, seen: (attributes > CUTS[cut](seen)[None, :]).astype(jnp.float32)
+    return CUTS[cut]
+
+
+def _above(attributes, threshold) -> jax.Array:
+    return (attributes > threshold[None, :]).astype(jnp.float32)
 
 
 def _prior(binary_seen: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""What a zero-shot method is to the trainer: six pure functions in a tuple, as an optax transformation is two."""
+"""What a zero-shot method is to the trainer: pure functions in a tuple, as an optax transformation is."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -43,6 +43,8 @@ class Method(NamedTuple):
       Similarities to any class table, also one never seen before.
     adapt(state, inputs, classes) -> state
       For instance-transductive methods: a look at the unlabelled inputs that will be scored.
+    attributes(state, inputs) -> [B, A]
+      For methods that predict attributes: the probability of each; None for the others.
     setting
       What the method may look at: `inductive`, `class-transductive` (descriptions of unseen classes in training),
       `instance-transductive` (unlabelled test inputs), `few-shot` (a few labelled examples of unseen classes) or
@@ -55,4 +57,5 @@ class Method(NamedTuple):
     prepare: Callable[..., Any] = _unprepared
     finish: Callable[..., Any] = _unfinished
     adapt: Callable[..., Any] = _unadapted
+    attributes: Callable[..., Any] | None = None
     setting: str = "inductive"

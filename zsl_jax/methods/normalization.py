@@ -38,4 +38,5 @@ def normalized(method: base.Method, *, inputs: str = "l2", classes: str = "l2") 
         finish=lambda state, train, table, key: method.finish(state, scale_examples(train), scale_classes(table), key),
         adapt=lambda state, x, table: method.adapt(state, scale_inputs(x), scale_classes(table)),
         scores=lambda state, x, table: method.scores(state, scale_inputs(x), scale_classes(table)),
+        attributes=method.attributes and (lambda state, x: method.attributes(state, scale_inputs(x))),
     )

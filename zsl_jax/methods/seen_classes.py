@@ -32,18 +32,22 @@ class ProportionsState(NamedTuple):
     inner: Any
 
 
-def keep_seen(method: base.Method, scores: Callable) -> base.Method:
+def keep_seen(method: base.Method, scores: Callable, attributes: Callable | None = None) -> base.Method:
     """Returns the method as it trains, with other scores.
 
     Args:
       method: what trains on the seen classes, by steps alone: its `finish` is not called.
       scores: `(method_scores [B, S], seen [S, A], attributes [C, A]) -> [B, C]`; the first is what the method gives for
         the table of seen classes.
+      attributes: `(method_scores [B, S], seen [S, A]) -> [B, A]`, or None for a method that predicts no attributes.
     """
 
     def update(state, batch, classes, key):
         inner, metrics = method.update(state.inner, batch, classes, key)
         return state._replace(inner=inner), metrics
+
+    def predict(state, inputs):
+        return attributes(method.scores(state.inner, inputs, state.seen), state.seen)
 
     def rescore(state, inputs, classes):
         return scores(method.scores(state.inner, inputs, state.seen), state.seen, jnp.asarray(classes.embedding))
@@ -51,7 +55,7 @@ def keep_seen(method: base.Method, scores: Callable) -> base.Method:
     def init(key, batch, classes):
         return SeenState(jnp.asarray(classes.embedding), method.init(key, batch, classes))
 
-    return base.Method(init=init, update=update, scores=rescore)
+    return base.Method(init=init, update=update, scores=rescore, attributes=attributes and predict)
 
 
 def as_proportions(method: base.Method, proportions: Callable) -> base.Method:

@@ -83,8 +83,7 @@ def run(
     problem = make_problem(config) if problem is None else problem
     if config.select.on == "test":
         say(ORACLE)
-    choice = selection_task(problem.dataset, config)
-    choosing, choice = _with_shots(problem, choice, config)
+    choosing, choice = choosing_task(problem, config)
     problem, task = _with_shots(problem, data.test_task(problem.dataset), config)
     open_workdir(workdir, config)
     started = time.perf_counter()
@@ -112,8 +111,38 @@ def run(
     return Result(result, evaluated, task, _unseen_images(problem.dataset, config))
 
 
+def choosing_task(problem: Problem, config: ml_collections.ConfigDict) -> tuple[Problem, data.Task]:
+    """Returns the problem and the task of the phase that chooses."""
+    return _with_shots(problem, selection_task(problem.dataset, config), config)
+
+
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:
     """Scores the finished state of a workdir again; returns a record with everything but a new selection and timing."""
+    saved = json.loads((workdir / "record.json").read_text())
+    problem, task, state = restore_finished(config, workdir, say=say)
+    evaluated = evaluation.make_evaluate(problem.method, task, problem.mesh)(state)
+    result = record.make(
+        config,
+        problem.dataset,
+        problem.method,
+        task,
+        evaluated,
+        saved["selection"],
+        state,
+        saved["timing"],
+        parallel.describe(problem.mesh),
+    )
+    return Result(result, evaluated, task, _unseen_images(problem.dataset, config))
+
+
+def restore_finished(
+    config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print
+) -> tuple[Problem, data.Task, Any]:
+    """Returns the problem of a finished run, its test task and the finished state.
+
+    Raises:
+      UserError: the data has changed since, or no whole checkpoint is there.
+    """
     saved = json.loads((workdir / "record.json").read_text())
     problem = make_problem(config)
     files_now, files_then = dict(problem.dataset.info.get("files", {})), saved["dataset"]["files"]
@@ -126,19 +155,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: C
     )
     if restored is None:
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
-    evaluated = evaluation.make_evaluate(problem.method, task, problem.mesh)(restored.state)
-    result = record.make(
-        config,
-        problem.dataset,
-        problem.method,
-        task,
-        evaluated,
-        saved["selection"],
-        restored.state,
-        saved["timing"],
-        parallel.describe(problem.mesh),
-    )
-    return Result(result, evaluated, task, _unseen_images(problem.dataset, config))
+    return problem, task, restored.state
 
 
 def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> None:

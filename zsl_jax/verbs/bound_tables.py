@@ -33,93 +33,96 @@ def read(path: str, which: str | None) -> Table:
 
     Args:
       path: of the folder or file.
-      which: "unseen", "seen", "all", or None for the unseen classes of a folder and all of a file.
+      which: "unseen", "seen", "all", names of classes with commas between them, or None for the unseen classes of a
+        folder and all of a file.
 
     Raises:
       UserError: the table is not there, or is none.
     """
-    if which not in (None, "unseen", "seen", "all"):
-        raise errors.unknown("choice of --classes", which, ("unseen", "seen", "all"))
     location = pathlib.Path(path).expanduser()
     if location.is_dir():
         table = _folder(location)
-        if which != "all":
-            is_unseen = _is_unseen(location, table.classes)
-            wanted = is_unseen if which in (None, "unseen") else ~is_unseen
-            table = _rows(table, np.flatnonzero(wanted))
     elif location.is_file():
-        if which in ("unseen", "seen"):
-            raise errors.UserError(f"{path}: a CSV file has no seen and unseen classes; leave --classes={which} out")
-        table = _csv(location)
+        table = of_csv(location)
     else:
-        raise errors.UserError(f"{path}: no such folder or file; a folder with {SPLITS_FILE} or a CSV file is wanted")
-    _check(table, path)
+        raise errors.UserError(
+            f"{path}: no such folder or file; a folder with {SPLITS_FILE}, a CSV file or a finished run is wanted"
+        )
+    if which in ("unseen", "seen") or (which is None and location.is_dir()):
+        if location.is_file():
+            raise errors.UserError(f"{path}: a CSV file has no seen and unseen classes; leave --classes={which} out")
+        table = rows(table, np.flatnonzero(_is_unseen(location, table.classes) == (which != "seen")))
+    elif which not in (None, "all"):
+        table = rows(table, _places(which, table.classes))
+    check(table, path)
     return table
 
 
-def choose(table: Table, text: str | None) -> Table:
-    """The table with some of the attributes: the first N, or those of the names in a list."""
+def check(table: Table, path: str) -> None:
+    """Raises a UserError that names the first value or class that the bound cannot take."""
+    if len(table.classes) < 2:
+        raise errors.UserError(f"{path}: {len(table.classes)} classes; there is nothing to confuse with fewer than 2")
+    wrong = np.argwhere(~((table.matrix >= 0) & (table.matrix <= 1)))
+    if len(wrong):
+        row, column = wrong[0]
+        raise errors.UserError(
+            f"{path}: attribute {table.attributes[column]!r} of {table.classes[row]!r} is "
+            f"{table.matrix[row, column]:g}; probabilities in [0, 1] are wanted (divide percentages by 100)"
+        )
+    empty = np.flatnonzero(~np.any(table.matrix > 0, axis=1))
+    if len(empty):
+        raise errors.UserError(
+            f"{path}: {table.classes[empty[0]]!r} has no attributes: all its values are 0 or missing"
+        )
+
+
+def _places(text: str, classes: tuple[str, ...]) -> np.ndarray:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in classes:
+            raise errors.unknown("class", name, classes if "," in text else ("unseen", "seen", "all", *classes))
+    return np.array([classes.index(name) for name in dict.fromkeys(names)], np.int64)
+
+
+def attribute_places(table: Table, text: str | None) -> np.ndarray:
+    """Which attributes are meant: all, the first N, or those of the names in a list."""
     if text is None:
-        return table
+        return np.arange(len(table.attributes))
     names = [name.strip() for name in text.split(",") if name.strip()]
     if len(names) == 1 and names[0].isdecimal():
         count = int(names[0])
         if not 1 <= count <= len(table.attributes):
             raise errors.UserError(f"--attributes={text}: the table has {len(table.attributes)} attributes")
-        columns = np.arange(count)
-    else:
-        column = {name: i for i, name in enumerate(table.attributes)}
-        for name in names:
-            if name not in column:
-                raise errors.unknown("attribute", name, table.attributes)
-        if not names or len(set(names)) < len(names):
-            raise errors.UserError(f"--attributes={text}: a number, or a list of different names, is wanted")
-        columns = np.array([column[name] for name in names])
+        return np.arange(count)
+    place = {name: i for i, name in enumerate(table.attributes)}
+    for name in names:
+        if name not in place:
+            raise errors.unknown("attribute", name, table.attributes)
+    if not names or len(set(names)) < len(names):
+        raise errors.UserError(f"--attributes={text}: a number, or a list of different names, is wanted")
+    return np.array([place[name] for name in names])
+
+
+def columns(table: Table, places: np.ndarray) -> Table:
+    """Some of the attributes."""
     return Table(
-        table.matrix[:, columns],
-        table.unknown[:, columns],
+        table.matrix[:, places],
+        table.unknown[:, places],
         table.classes,
-        tuple(table.attributes[i] for i in columns),
+        tuple(table.attributes[i] for i in places),
     )
 
 
-def read_error_rates(text: str, table: Table) -> np.ndarray:
-    """Error rates `[C, A]` from a number, or from a CSV file with the classes and attributes of the table."""
-    try:
-        rate = float(text)
-    except ValueError:
-        return _rates_of_file(text, table)
-    if not 0 <= rate <= 1:
-        raise errors.UserError(f"--error_rate={text}: a rate in [0, 1] is wanted")
-    return np.full(table.matrix.shape, rate)
-
-
-def _rates_of_file(path: str, table: Table) -> np.ndarray:
-    location = pathlib.Path(path).expanduser()
-    if not location.is_file():
-        raise errors.UserError(f"--error_rate={path}: neither a number nor a CSV file")
-    rates = _csv(location)
-    for kind, wanted, held in (
-        ("attribute", table.attributes, rates.attributes),
-        ("class", table.classes, rates.classes),
-    ):
-        for name in wanted:
-            if name not in held:
-                raise errors.UserError(f"{path}: no {kind} {name!r} in it")
-    rows = [rates.classes.index(name) for name in table.classes]
-    columns = [rates.attributes.index(name) for name in table.attributes]
-    found = np.where(rates.unknown, 1.0, rates.matrix)[np.ix_(rows, columns)]
-    wrong = np.argwhere(~((found >= 0) & (found <= 1)))
-    if len(wrong):
-        row, column = wrong[0]
-        raise errors.UserError(
-            f"{path}: the error rate of {table.attributes[column]!r} for {table.classes[row]!r} is "
-            f"{found[row, column]:g}; it must be in [0, 1]"
-        )
-    return found
+def rows(table: Table, places: np.ndarray) -> Table:
+    """Some of the classes."""
+    return Table(table.matrix[places], table.unknown[places], tuple(table.classes[i] for i in places), table.attributes)
 
 
 def _folder(folder: pathlib.Path) -> Table:
+    if not (folder / SPLITS_FILE).is_file():
+        below = sorted(path.parent.name for path in folder.glob(f"*/{SPLITS_FILE}"))
+        hint = f"; its folders {', '.join(below)} have one" if below else ""
+        raise errors.UserError(f"{folder}: no {SPLITS_FILE} in it{hint}")
     variables = matfile.read(folder / SPLITS_FILE)
     for name in ("original_att", "allclasses_names"):
         if name not in variables:
@@ -153,27 +156,36 @@ def _is_unseen(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
     return np.isin(np.arange(1, len(classes) + 1), labels[places - 1])
 
 
-def _csv(path: pathlib.Path) -> Table:
+def of_csv(path: pathlib.Path) -> Table:
+    attributes, classes, matrix = lines(path)
+    twice = sorted({name for name in classes if classes.count(name) > 1})
+    if twice:
+        raise errors.UserError(f"{path}: the class {twice[0]!r} is there twice")
+    unknown = np.isnan(matrix)
+    return Table(np.where(unknown, 0, matrix), unknown, classes, attributes)
+
+
+def lines(path: pathlib.Path) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
+    """Attributes of the header, the first cell of each line, and the other cells as numbers, NaN for an empty one."""
+    if path.suffix == ".mat":
+        raise errors.UserError(f"{path}: a CSV file or a folder is wanted; its folder is {path.parent}")
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        lines = [
+        found = [
             (number, line) for number, line in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in line)
         ]
-    if len(lines) < 2 or len(lines[0][1]) < 2:
+    if len(found) < 2 or len(found[0][1]) < 2:
         raise errors.UserError(f"{path}: a header with attribute names and a line a class are wanted")
-    attributes = tuple(cell.strip() for cell in lines[0][1][1:])
-    classes, rows = [], []
-    for number, (name, *cells) in lines[1:]:
+    attributes = tuple(cell.strip() for cell in found[0][1][1:])
+    classes, values = [], []
+    for number, (name, *cells) in found[1:]:
         if len(cells) != len(attributes):
             raise errors.UserError(f"{path}, line {number}: {len(cells)} values for {len(attributes)} attributes")
         classes.append(name.strip())
-        rows.append([_value(cell, path, number) for cell in cells])
-    for kind, names in (("attribute", attributes), ("class", classes)):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise errors.UserError(f"{path}: the {kind} {twice[0]!r} is there twice")
-    matrix = np.array(rows)
-    unknown = np.isnan(matrix)
-    return Table(np.where(unknown, 0, matrix), unknown, tuple(classes), attributes)
+        values.append([_value(cell, path, number) for cell in cells])
+    twice = sorted({name for name in attributes if attributes.count(name) > 1})
+    if twice:
+        raise errors.UserError(f"{path}: the attribute {twice[0]!r} is there twice")
+    return attributes, tuple(classes), np.array(values)
 
 
 def _value(cell: str, path: pathlib.Path, number: int) -> float:
@@ -186,24 +198,3 @@ def _value(cell: str, path: pathlib.Path, number: int) -> float:
     if not np.isfinite(value):
         raise errors.UserError(f"{path}, line {number}: {cell.strip()!r} is no number")
     return value
-
-
-def _rows(table: Table, rows: np.ndarray) -> Table:
-    return Table(table.matrix[rows], table.unknown[rows], tuple(table.classes[i] for i in rows), table.attributes)
-
-
-def _check(table: Table, path: str) -> None:
-    if len(table.classes) < 2:
-        raise errors.UserError(f"{path}: {len(table.classes)} classes; there is nothing to confuse with fewer than 2")
-    wrong = np.argwhere(~((table.matrix >= 0) & (table.matrix <= 1)))
-    if len(wrong):
-        row, column = wrong[0]
-        raise errors.UserError(
-            f"{path}: attribute {table.attributes[column]!r} of {table.classes[row]!r} is "
-            f"{table.matrix[row, column]:g}; probabilities in [0, 1] are wanted (divide percentages by 100)"
-        )
-    empty = np.flatnonzero(~np.any(table.matrix > 0, axis=1))
-    if len(empty):
-        raise errors.UserError(
-            f"{path}: {table.classes[empty[0]]!r} has no attributes: all its values are 0 or missing"
-        )

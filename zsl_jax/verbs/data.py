@@ -10,7 +10,7 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
-from zsl_jax import errors
+from zsl_jax import bounds, errors
 from zsl_jax.data import checks, notes, published, xlsa17
 
 USAGE = """\
@@ -106,9 +106,49 @@ def _description(folder: xlsa17.Folder, semantics: str, available: tuple[str, ..
                 f"{norms.max():.3g}",
             )
         )
+    lines += _numbers(variables) if semantics == "att" else []
     lines.append(("semantics", ", ".join(available) or "none"))
     lines.append(("split", _split(folder)))
     return lines
+
+
+def _numbers(variables: checks.Variables) -> list[tuple[str, str]]:
+    """What the attributes say of the classes: quick numbers of original_att as probabilities, or of att as it is."""
+    name = "original_att" if "original_att" in variables else "att"
+    values = variables.get(name)
+    if values is None or "allclasses_names" not in variables or values.shape[1] < 2:
+        return []
+    values = np.where(notes.missing(values), 0, values)
+    if name == "original_att" and values.max() > 1:
+        values = values / 100
+    redundancy = np.asarray(bounds.redundancy(values.T))
+    lines = [
+        (
+            "redundancy",
+            f"{np.sum(redundancy > 0.95)} of {len(values)} attributes correlate with another by more than .95; median "
+            f"{np.median(redundancy):.2f}",
+        )
+    ]
+    if name == "att" or values.min() < 0 or values.max() > 1:  # no probabilities
+        return lines
+    separability = np.asarray(bounds.separability(values.T))
+    nearest = int(np.argmin(separability))
+    spoken_for = np.max(np.asarray(bounds.representativeness(values.T)), axis=1)
+    least = int(np.argmin(spoken_for))
+    names = variables["allclasses_names"]
+    return [
+        (
+            "separable",
+            f"any two classes differ by {separability.min():.2f} or more in some attribute ({names[nearest]!r} is "
+            f"nearest to another), median {np.median(separability):.2f}",
+        ),
+        (
+            "RoA",
+            f"the attribute that speaks most for a class is there {np.exp(spoken_for[least]):.1f} times as often as in "
+            f"the others for {names[least]!r}, the least; median {np.exp(np.median(spoken_for)):.1f} times",
+        ),
+        *lines,
+    ]
 
 
 def _seen_and_unseen(folder: xlsa17.Folder) -> str:
