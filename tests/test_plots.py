@@ -20,7 +20,7 @@ def story():
     scored = evaluation.summarize(
         jnp.asarray(zsl), jnp.asarray(scores), jnp.asarray(labels), jnp.asarray(task.classes.is_seen)
     )
-    calibrated = evaluation.calibrated(scored, task, 0.5)
+    calibrated = evaluation.calibrated(scored, task, 0.5).metrics
     per_class = {
         name: {"seen": bool(seen), "images": 10, "zsl_correct": row, "gzsl_correct": row}
         for row, (name, seen) in enumerate(zip(task.classes.names, task.classes.is_seen))

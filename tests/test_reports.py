@@ -72,7 +72,23 @@ def test_calibrated_images_give_an_interval_where_every_record_counts_them(tmp_p
         for counted in content["per_class"].values():
             counted["calibrated_correct"] = counted["gzsl_correct"]
     row = collect(tmp_path, *contents).columns[0].rows[0]
-    np.testing.assert_allclose(reports.interval(row, "calibrated_unseen"), reports.interval(row, "unseen"), atol=0.03)
+    width = {name: np.ptp(reports.interval(row, name)) for name in ("unseen", "calibrated_unseen")}
+    assert width["calibrated_unseen"] == pytest.approx(width["unseen"], abs=0.03)
+    assert np.mean(reports.interval(row, "calibrated_unseen")) == pytest.approx(
+        row.values["calibrated_unseen"].mean(), abs=0.02
+    )
+
+
+def test_the_interval_of_seeds_that_differ_much_lies_around_their_mean(tmp_path):
+    """H is 0 for the first seed and 0.6 for the second; of the mean counts it would be 0.4, not 0.3."""
+    contents = [tiny_records.record(seed=seed) for seed in (0, 1)]
+    for content, unseen in zip(contents, (0.0, 0.6)):
+        content["metrics"]["gzsl"] |= {"unseen": unseen, "seen": 0.6, "harmonic": unseen}
+        for counted in content["per_class"].values():
+            counted["gzsl_correct"] = 15 if counted["seen"] else round(unseen * 25)
+    row = collect(tmp_path, *contents).columns[0].rows[0]
+    low, high = reports.interval(row, "harmonic")
+    assert 0.2 < low < 0.3 < high < 0.4
 
 
 def test_another_knob_is_another_row_and_says_so(tmp_path):

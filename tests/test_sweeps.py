@@ -59,19 +59,15 @@ def test_an_empty_range_is_an_error(values):
         sweeps.settings({"margin": values}, samples=3, seed=0)
 
 
-@pytest.mark.long
-def test_side_by_side_is_one_after_another(toy_data, tmp_path):
-    together = sweeps.run_trials(make_config(), points(), tmp_path)
-    for trial in together:
-        alone = sweeps.overridden(make_config(), trial["setting"])
-        selection = run.run(alone, tmp_path / f"alone_{trial['setting']['method.learning_rate']}", say=str).record[
-            "selection"
-        ]
-        assert trial["epochs"] == selection["epochs"]
-        history = selection["history"][selection["epochs"] - 1]
-        for name in ("zsl", "harmonic", "ausuc"):
-            np.testing.assert_allclose(trial[name], history[name], atol=1e-5)
-    assert len({trial["ausuc"] for trial in together}) == 3, "the settings must differ for this to mean something"
+def test_the_best_epoch_is_that_of_the_mean_over_seeds_and_folds():
+    history = {name: np.zeros((3, 2, 2)) for name in sweeps.SCORES}  # epochs, folds, seeds
+    history["harmonic"] += np.array([0.2, 0.5, 0.4])[:, None, None] + np.array([[0.0, 0.1], [0.2, 0.3]])
+    history["zsl"][1, 0, 0] = np.nan
+    found = sweeps.best("harmonic", [2, 4, 5], history)
+    assert (found["epochs"], found["harmonic"], found["zsl"]) == (4, pytest.approx(0.65), -1)
+    assert found["deviation"]["harmonic"] == pytest.approx(np.std([0, 0.1, 0.2, 0.3], ddof=1))
+    assert sweeps.best("zsl", [2, 4, 5], history)["epochs"] == 2, "an epoch that is not finite is never the best"
+    assert "deviation" not in sweeps.best("zsl", [1], {name: np.zeros((1, 1, 1)) for name in sweeps.SCORES})
 
 
 @pytest.mark.long
@@ -94,8 +90,9 @@ def test_every_lane_is_a_run_of_its_own(toy_data):
     assert epochs == [1, 2]
     assert history["ausuc"].shape == (2, 2, 2, 2)
     assert len(np.unique(history["gamma"][-1])) == 8, "the lanes must differ for this to mean something"
-    for fold, seed, setting in ((0, 0, 0), (1, 0, 1), (1, 1, 0)):
-        method = run.make_method(sweeps.overridden(setup, {"method.learning_rate": rates[setting]}))
+    setting = 1
+    method = run.make_method(sweeps.overridden(setup, {"method.learning_rate": rates[setting]}))
+    for fold, seed in ((0, 0), (1, 0), (1, 1)):
         key = jax.random.fold_in(jax.random.key(seed), run.PHASES.index("select"))
         mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
         *_, (_, state, _) = loop.fit(method, tasks[fold], key=key, epochs=2, batch_size=16, mesh=mesh)
@@ -150,24 +147,31 @@ def test_chunks_are_of_one_size():
     assert sweeps.chunks(list("abc"), 8) == ([list("abc")], 3)
 
 
-def test_a_killed_sweep_goes_on(toy_data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("real", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_killed_sweep_goes_on(real, toy_data, tmp_path, monkeypatch):
     chunked = make_config(**{"sweep.side_by_side": 1})
     monkeypatch.setattr(parallel, "of_all_devices", lambda number: number)
-    uninterrupted = sweeps.run_trials(chunked, points(), tmp_path / "a")
-    train, trained = sweeps.Trainer.train, []
+    trained, killed_after = [], 9
 
-    def until_killed(self, settings, size, tick):
-        trained.extend(settings)
+    def made_up(self, settings, size, tick):
+        return [{"zsl": setting["method.learning_rate"]} for setting in settings]
+
+    train = sweeps.Trainer.train if real else made_up
+
+    def until_killed(*args):
+        trained.extend(args[1])
         if len(trained) > killed_after:
             raise KeyboardInterrupt
-        return train(self, settings, size, tick)
+        return train(*args)
 
     monkeypatch.setattr(sweeps.Trainer, "train", until_killed)
+    uninterrupted = sweeps.run_trials(chunked, points(), tmp_path / "a")
+    trained.clear()
     killed_after = 1
     with pytest.raises(KeyboardInterrupt):
         sweeps.run_trials(chunked, points(), tmp_path / "b")
     trained.clear()
-    killed_after = 3
+    killed_after = 9
     assert sweeps.run_trials(chunked, points(), tmp_path / "b") == uninterrupted
     assert trained == points()[1:], "two settings were left to train"
 

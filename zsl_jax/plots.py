@@ -97,20 +97,26 @@ def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
         axes[0, column].set_title(textwrap.fill(readable(task.classes.names[label]), 16), fontsize=8)
 
 
-def landscape(trials: list[dict], metric: str) -> mpl_figure.Figure:
-    """Returns the validation score of a sweep against each of its keys; the winner is marked.
+def landscape(trials: list[dict], metric: str, where: str = "validation classes") -> mpl_figure.Figure:
+    """Returns the score that a sweep chooses by against each of its keys; the winner is marked.
+
+    A bar is the standard deviation over seeds and folds, where there are several.
 
     Args:
       trials: dicts with `setting` (values by key) and scores, as sweep.json holds them.
       metric: the score that chose the winner.
+      where: what it was measured on.
     """
     keys = list(trials[0]["setting"])
     scores = np.array([trial[metric] for trial in trials])
+    spread = np.array([trial.get("deviation", {}).get(metric, 0.0) for trial in trials])
     best = int(np.argmax(scores))
     figure = mpl_figure.Figure(figsize=(4.2 * len(keys), 3.6), layout="constrained")
     for axes, key in zip(np.ravel(figure.subplots(1, len(keys), sharey=True)), keys):
         values = [trial["setting"][key] for trial in trials]
         axes.plot(values, scores, "o", color=SEEN, alpha=0.6)
+        if spread.any():
+            axes.errorbar(values, scores, spread, fmt="none", ecolor=SEEN, alpha=0.3)
         axes.plot(values[best], scores[best], "D", color="black", markersize=8)
         axes.annotate(f"{scores[best]:.3f}", (values[best], scores[best]), (6, 6), textcoords="offset points")
         numbers = [value for value in values if isinstance(value, (int, float))]
@@ -118,8 +124,8 @@ def landscape(trials: list[dict], metric: str) -> mpl_figure.Figure:
             axes.set_xscale("log")
         axes.set_xlabel(key)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel(f"{metric} on validation classes")
-    figure.axes[0].set_ylim(0, 1.1 * max(scores[best], 0.01))
+    figure.axes[0].set_ylabel(f"{metric} on {where}")
+    figure.axes[0].set_ylim(0, 1.1 * max(np.max(scores + spread), 0.01))
     return figure
 
 

@@ -142,7 +142,7 @@ def _rows(members: list[reading.Record], column: int) -> tuple[Row, ...]:
         seeds = tuple(seed for record in group for seed in record.content["seeds"])
         values = {name: np.concatenate([reading.values(record, name) for record in group]) for name in reading.METRICS}
         variant = _telling(_relevant(group[0]), same_method[key[:4]])
-        samples = _samples(group, seed=1000 * column + number)
+        samples = _samples(group, values, seed=1000 * column + number)
         rows.append(Row(method, variant, setting, selected_on, selected_by, tuple(group), seeds, values, samples))
     return tuple(rows)
 
@@ -161,7 +161,12 @@ def _check_seeds(group: list[reading.Record]) -> None:
             owner[seed] = record
 
 
-def _samples(group: list[reading.Record], *, seed: int) -> dict[str, np.ndarray]:
+def _samples(group: list[reading.Record], values: dict[str, np.ndarray], *, seed: int) -> dict[str, np.ndarray]:
+    """Metrics after test images are drawn again, of the counts' mean over seeds.
+
+    A harmonic mean of mean counts is not the mean of the seeds' harmonic means: samples are moved by that difference,
+    so that they lie around the figure that the row shows.
+    """
     tables = [record.content["per_class"] for record in group]
     names = list(tables[0])
     images = [{name: (entry["seen"], entry["images"]) for name, entry in table.items()} for table in tables]
@@ -173,18 +178,22 @@ def _samples(group: list[reading.Record], *, seed: int) -> dict[str, np.ndarray]
     total = np.array([images[0][name][1] for name in names], np.float32)
     is_seen = np.array([images[0][name][0] for name in names], bool)
 
-    def draw(field: str, number: int) -> np.ndarray:
-        correct = np.mean([[table[name].get(field, 0) for name in names] for table in tables], axis=0)
+    def drawn(field: str, number: int, metrics_of) -> dict[str, np.ndarray]:
+        correct = np.mean([[table[name].get(field, 0) for name in names] for table in tables], axis=0, dtype=np.float32)
         key = jax.random.fold_in(jax.random.key(seed), number)
-        return metrics.resampled_counts(key, correct.astype(np.float32), total, num_samples=NUM_SAMPLES)
+        again = metrics_of(metrics.resampled_counts(key, correct, total, num_samples=NUM_SAMPLES))
+        centre = metrics_of(correct[None, :])
+        return {name: np.asarray(again[name] - centre[name]) for name in again}
+
+    def gzsl(counts):
+        return metrics.resampled_gzsl(counts, total, is_seen)
 
     unseen_total = np.where(is_seen, 0, total).astype(np.float32)
-    samples = {"zsl": metrics.resampled_accuracy(draw("zsl_correct", 0), unseen_total)}
-    samples |= metrics.resampled_gzsl(draw("gzsl_correct", 1), total, is_seen)
+    moved = drawn("zsl_correct", 0, lambda counts: {"zsl": metrics.resampled_accuracy(counts, unseen_total)})
+    moved |= drawn("gzsl_correct", 1, gzsl)
     if all("calibrated_correct" in table[name] for table in tables for name in names):
-        calibrated = metrics.resampled_gzsl(draw("calibrated_correct", 2), total, is_seen)
-        samples |= {f"calibrated_{name}": value for name, value in calibrated.items()}
-    return {name: np.asarray(value) for name, value in samples.items()}
+        moved |= {f"calibrated_{name}": value for name, value in drawn("calibrated_correct", 2, gzsl).items()}
+    return {name: np.clip(values[name].mean() + value, 0, 1) for name, value in moved.items()}
 
 
 def _title(record: reading.Record) -> str:

@@ -191,7 +191,7 @@ class Trainer:
         """Returns the scores of each setting at its best epoch, means over seeds and class folds; see `history`."""
         epochs, history = self.history(settings, size, tick)
         each = ({name: values[..., i] for name, values in history.items()} for i in range(len(settings)))
-        return [_best(self._config.select.metric, epochs, scores) for scores in each]
+        return [best(self._config.select.metric, epochs, scores) for scores in each]
 
     def history(
         self, settings: list[dict[str, Any]], size: int, tick: Callable[[float], None] = lambda share: None
@@ -231,7 +231,7 @@ class Trainer:
         return knobs or {"": jnp.zeros(len(settings))}
 
 
-def _best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict[str, Any]:
+def best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict[str, Any]:
     """The means of scores `[epochs, K, Q]` at the epoch where that of the metric is best; -1 for what is not finite.
 
     With several folds or seeds also the standard deviations over all of them.

@@ -40,15 +40,16 @@ class Picture(NamedTuple):
 Block = Heading | Paragraph | Bullets | Table | Picture
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 72rem; margin: 2rem auto;
+body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 86rem; margin: 2rem auto;
        padding: 0 1.5rem }
 h1 { font-size: 1.6rem; font-weight: 600 } h2 { font-size: 1.25rem; font-weight: 600; margin-top: 2.5rem;
        padding-top: 1rem; border-top: 1px solid #ddd } h3 { font-size: 1rem; font-weight: 600; margin-top: 1.5rem }
 p, ul { max-width: 50rem } li { margin: .15rem 0 }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem }
 th { font-weight: 600; border-bottom: 1px solid #888; vertical-align: bottom } tr + tr td { border-top: 1px solid #eee }
-th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap }
-th.left, td.left { text-align: left } th:first-child, td:first-child { padding-left: 0 }
+th, td { padding: .3rem .55rem; text-align: right; white-space: nowrap }
+th.left, td.left { text-align: left } td.left + td.left { white-space: normal }
+th:first-child, td:first-child { padding-left: 0 }
 figure { display: inline-block; width: 48%; margin: 1.5rem 1% 0 0 } img { max-width: 100%; height: auto }
 figcaption { color: #555; font-size: .9rem }
 """

@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     print(_summary_lines(summary, config.sweep.seeds))
     print(f"winner: {command}\nresult: {workdir / 'sweep.json'}")
     if config.plots == "story":
-        _draw(trials, metric, workdir)
+        _draw(trials, metric, where, workdir)
     return 0
 
 
@@ -146,11 +146,11 @@ def _text(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _draw(trials: list[dict], metric: str, workdir) -> None:
+def _draw(trials: list[dict], metric: str, where: str, workdir) -> None:
     try:
         from zsl_jax import plots
     except ImportError:
         print("no picture: matplotlib is missing (pip install 'zsl-jax[viz]')")
         return
-    plots.save(plots.landscape(trials, metric), workdir / "sweep.png")
+    plots.save(plots.landscape(trials, metric, where), workdir / "sweep.png")
     print(f"picture: {workdir / 'sweep.png'}")
