@@ -21,3 +21,30 @@ def shared_data() -> pathlib.Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the real benchmarks in {SHARED_DATA}")
     return SHARED_DATA
+
+
+def digits_config():
+    """ALE on digits, six epochs: the run that several tests look at."""
+    from zsl_jax.verbs import command_line
+
+    result = command_line.load_recipe(f"{ROOT / 'configs/ale.py'}:digits")
+    result.train.update(epochs=6, checkpoint_every=1)
+    return result
+
+
+@pytest.fixture(scope="session")
+def digits_problem():
+    """Shared, so that its programs are compiled once for all tests."""
+    from zsl_jax.training import run
+
+    return run.make_problem(digits_config())
+
+
+@pytest.fixture(scope="session")
+def digits_run(digits_problem, tmp_path_factory):
+    """A finished run: its workdir, its result, and what it said. Tests leave the workdir as it is."""
+    from zsl_jax.training import run
+
+    workdir, lines = tmp_path_factory.mktemp("digits") / "run", []
+    result = run.run(digits_config(), workdir, say=lines.append, problem=digits_problem)
+    return workdir, result, lines

@@ -9,7 +9,7 @@ PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "zsl_jax"
 FLOORS = (
     ("errors", "arguments", "similarity", "losses", "metrics", "bounds"),
     ("encoders", "class_encoders", "data"),
-    ("methods",),
+    ("methods", "explain"),
     ("training",),
     ("verbs", "config", "plots", "__main__"),
 )

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from conftest import digits_config
 
 from zsl_jax import __main__, config, data, errors
 from zsl_jax.data import sources
@@ -22,24 +23,19 @@ LINE = (f"--config={ROOT / 'configs/ale.py'}:digits", "--config.train.epochs=6",
 
 
 def make_config(**overrides):
-    result = command_line.load_recipe(f"{ROOT / 'configs/ale.py'}:digits")
-    result.train.update(epochs=6, checkpoint_every=1)
+    result = digits_config()
     result.update_from_flattened_dict(overrides)
     return result
 
 
 @pytest.fixture(scope="module")
-def problem():
-    """Shared, so that its programs are compiled once for all tests."""
-    return run.make_problem(make_config())
+def problem(digits_problem):
+    return digits_problem
 
 
 @pytest.fixture(scope="module")
-def finished(problem, tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("run")
-    lines = []
-    result = run.run(make_config(), workdir, say=lines.append, problem=problem)
-    return workdir, result, lines
+def finished(digits_run):
+    return digits_run
 
 
 def test_the_record_has_what_readers_rely_on(finished):

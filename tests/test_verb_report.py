@@ -22,7 +22,8 @@ def written(tmp_path_factory):
     for seed in range(3):
         tiny_records.write(runs / f"ale_{seed}", tiny_records.record("ale", seed=seed, right=0.6))
         tiny_records.write(runs / f"sje_{seed}", tiny_records.record("sje", seed=seed, right=0.3))
-    (runs / "ale_0" / "story.png").write_bytes(PNG)
+    for name in ("confusion.png", "story.png"):
+        (runs / "ale_0" / name).write_bytes(PNG)
     cub = {"name": "CUB", "benchmark": "CUB", "files": {"att_splits.mat": tiny_records.CUB_SPLITS}}
     tiny_records.write(runs / "cub", tiny_records.record("ale", on="test", **cub))
     assert __main__.main(["report", str(runs)]) == 0
@@ -50,7 +51,9 @@ def test_csv_has_a_line_a_row(written):
 def test_html_holds_all_it_shows(written):
     page = (written / "results.html").read_text()
     assert page.count("<table>") == page.count("</table>") == MARKDOWN.count("\n|:--|")
-    assert re.findall(r'src="([^"]{30})', page) == ["data:image/png;base64,iVBORyBu"]
+    assert re.findall(r'src="([^"]{30})', page) == ["data:image/png;base64,iVBORyBu"] * 2
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page)
+    assert [caption.partition(": ")[2].split()[0] for caption in captions] == ["the", "what"]
     assert not re.search(r"https?:|<script|<link", page)
     assert "<b>64.3 ± 2.3</b>" in page
 

@@ -10,6 +10,8 @@ from zsl_jax import errors
 VERBS = {
     "train": "train a method, evaluate it on classes it never saw, and leave a record; run again to resume",
     "evaluate": "score a finished workdir again from its checkpoint",
+    "predict": "name the class of new inputs, among the classes of a table given at that moment",
+    "export": "write a trained method as one file that scores without this package",
     "report": "build the table of results from the records of runs, as text, Markdown, CSV and a page",
     "sweep": "search hyper-parameters on validation classes, side by side, and train the winner",
     "data": "check what a folder of benchmark files holds, or prepare it as a TFDS dataset",

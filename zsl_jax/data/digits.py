@@ -94,6 +94,7 @@ def load(*, seed: int = 0, inputs: str = "features") -> dataset.Dataset:
             "split": f"seed {seed}",
             "files": {},
             "inputs": inputs,
+            "preprocessing": "descriptors" if inputs == "features" else None,
             "images_sha256": hashlib.sha256(images).hexdigest(),
             "attributes": list(ATTRIBUTES),
         },

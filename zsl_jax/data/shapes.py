@@ -86,6 +86,7 @@ def load(*, seed: int = 0, num_per_class: int = 100, size: int = 32, inputs: str
             "split": f"seed {seed}",
             "files": {},
             "inputs": inputs,
+            "preprocessing": "descriptors" if inputs == "features" else None,
             "images_sha256": hashlib.sha256(images).hexdigest(),
             "attributes": list(ATTRIBUTES),
             "groups": {

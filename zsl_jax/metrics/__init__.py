@@ -6,6 +6,7 @@ Every family is a file; its public names are its `__all__` and are re-exported h
 from zsl_jax.metrics.accuracy import *  # noqa: F403
 from zsl_jax.metrics.attributes import *  # noqa: F403
 from zsl_jax.metrics.compositional import *  # noqa: F403
+from zsl_jax.metrics.confidence import *  # noqa: F403
 from zsl_jax.metrics.curve import *  # noqa: F403
 from zsl_jax.metrics.geometry import *  # noqa: F403
 from zsl_jax.metrics.ranking import *  # noqa: F403

@@ -167,3 +167,14 @@ def calibrated(evaluation: Evaluation, task: dataset.Task, gamma: float) -> Cali
     unseen, seen = (float(metrics.mean_per_class(*np.where(side, (correct, total), 0))) for side in (~is_seen, is_seen))
     harmonic = float(metrics.harmonic_mean(unseen, seen))
     return Calibrated({"gamma": float(gamma), "unseen": unseen, "seen": seen, "harmonic": harmonic}, correct)
+
+
+def temperature(evaluation: Evaluation, task: dataset.Task, gamma: float) -> float:
+    """Returns the temperature at which the calibrated scores are probabilities; for validation tasks, as gamma is."""
+    labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
+    return float(_temperature(evaluation.gzsl_scores, labels, np.asarray(task.classes.is_seen), gamma))
+
+
+@jax.jit
+def _temperature(scores, labels, is_seen, gamma):
+    return metrics.fitted_temperature(metrics.calibrated_stacking(scores, is_seen, gamma), labels)

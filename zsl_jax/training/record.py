@@ -79,7 +79,12 @@ def _describe(source: dataset.Dataset, task: dataset.Task) -> dict:
     counts = {name: len(getattr(task, name).labels) for name in ("train", "test_seen", "test_unseen")}
     counts |= {"seen_classes": task.num_seen, "unseen_classes": len(task.unseen_classes)}
     identity = {name: source.info[name] for name in _IDENTITY if name in source.info}
-    return {"name": source.name, **identity, "counts": counts}
+    inputs = {
+        "shape": list(source.inputs.shape[1:]),
+        "dtype": str(source.inputs.dtype),
+        "preprocessing": source.info.get("preprocessing"),
+    }
+    return {"name": source.name, **identity, "counts": counts, "inputs": inputs}
 
 
 def intervals(per_class: dict[str, dict]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ WORKDIR/config.json         what the run is; a second run with another config is
 WORKDIR/metrics.jsonl       a line an epoch of either phase
 WORKDIR/checkpoints/PHASE/  `select`, `train` and `finished`
 WORKDIR/selection.json      what was chosen, and the validation scores behind it
+WORKDIR/classes.csv         the class table, in the form that `predict` takes, if it is a matrix
 WORKDIR/record.json         the result
 """
 
@@ -19,7 +20,7 @@ import ml_collections
 import numpy as np
 
 from zsl_jax import data, errors, methods
-from zsl_jax.data import few_shot
+from zsl_jax.data import class_files, few_shot
 from zsl_jax.training import checkpoints, evaluation, files, logs, loop, parallel, record
 
 PHASES = ("select", "train")
@@ -45,6 +46,7 @@ class Result(NamedTuple):
     evaluation: evaluation.Evaluation
     task: data.Task
     unseen_images: np.ndarray | None
+    pairs: list | None  # (attribute, object) of each class, where the data says
 
 
 def make_problem(config: ml_collections.ConfigDict) -> Problem:
@@ -107,8 +109,10 @@ def run(
         timing,
         parallel.describe(problem.mesh),
     )
+    if isinstance(task.classes.embedding, np.ndarray) and task.classes.embedding.ndim == 2:
+        class_files.write(workdir / "classes.csv", task.classes, class_files.attribute_names(problem.dataset))
     files.write_json(workdir / "record.json", result)
-    return Result(result, evaluated, task, _unseen_images(problem.dataset, config))
+    return Result(result, evaluated, task, _unseen_images(problem.dataset, config), _pairs(problem.dataset, task))
 
 
 def choosing_task(problem: Problem, config: ml_collections.ConfigDict) -> tuple[Problem, data.Task]:
@@ -132,7 +136,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: C
         saved["timing"],
         parallel.describe(problem.mesh),
     )
-    return Result(result, evaluated, task, _unseen_images(problem.dataset, config))
+    return Result(result, evaluated, task, _unseen_images(problem.dataset, config), _pairs(problem.dataset, task))
 
 
 def restore_finished(
@@ -151,7 +155,7 @@ def restore_finished(
         raise errors.UserError(f"the data has changed since {workdir} was trained: {', '.join(changed)}")
     problem, task = _with_shots(problem, data.test_task(problem.dataset), config)
     restored = checkpoints.restore_latest(
-        workdir / "checkpoints" / "finished", _abstract_finished(problem, task, config), warn=say
+        workdir / "checkpoints" / "finished", abstract_finished(problem, task, config), warn=say
     )
     if restored is None:
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
@@ -225,20 +229,22 @@ def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, sa
         if due and (not history or history[-1]["epochs"] < epoch):
             finished = loop.finish(problem.method, state, task, key=key, mesh=problem.mesh)
             scored = evaluate_state(finished)
-            history.append(
-                {
-                    "epochs": epoch,
-                    "zsl": float(scored.zsl["top1"]),
-                    "ausuc": float(scored.gzsl["ausuc"]),
-                    **evaluation.best_calibration(scored),
-                }
-            )
+            entry = {
+                "epochs": epoch,
+                "zsl": float(scored.zsl["top1"]),
+                "ausuc": float(scored.gzsl["ausuc"]),
+                **evaluation.best_calibration(scored),
+            }
+            if all(entry[config.select.metric] > earlier[config.select.metric] for earlier in history):
+                entry["temperature"] = evaluation.temperature(scored, task, entry["gamma"])
+            history.append(entry)
     best = max(history, key=lambda entry: entry[config.select.metric])
     selection = {
         "on": SELECTED_ON[config.select.on],
         "metric": config.select.metric,
         "epochs": best["epochs"],
         "gamma": best["gamma"],
+        "temperature": best["temperature"],
         "classes": list(task.unseen_classes.names),
         "history": history,
     }
@@ -254,7 +260,7 @@ def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, sa
 def _train(problem: Problem, task: data.Task, config, workdir: pathlib.Path, epochs: int, say) -> tuple[Any, float]:
     """Returns the finished state, trained on all seen classes or read back, and the steps a second of this call."""
     directory = workdir / "checkpoints" / "finished"
-    restored = checkpoints.restore_latest(directory, _abstract_finished(problem, task, config), warn=say)
+    restored = checkpoints.restore_latest(directory, abstract_finished(problem, task, config), warn=say)
     if restored is not None:
         return restored.state, restored.notes["steps_per_s"]
     started, steps = time.perf_counter(), 0
@@ -325,6 +331,13 @@ def _unseen_images(source: data.Dataset, config) -> np.ndarray | None:
     return source.images[source.splits["test_unseen"]]
 
 
+def _pairs(source: data.Dataset, task: data.Task) -> list | None:
+    if "pairs" not in source.info:
+        return None
+    pair = dict(zip(source.classes.names, source.info["pairs"]))
+    return [tuple(pair[name]) for name in task.classes.names]
+
+
 def _phase_key(config, phase: str):
     return phase_key(config.seed, phase, config.select.on)
 
@@ -334,7 +347,7 @@ def phase_key(seed, phase: str, selected_on: str):
     return jax.random.fold_in(jax.random.key(seed), PHASES.index("train" if selected_on == "test" else phase))
 
 
-def _abstract_finished(problem: Problem, task: data.Task, config):
+def abstract_finished(problem: Problem, task: data.Task, config: ml_collections.ConfigDict):
     """Shapes of the finished state, without computing it."""
     key = _phase_key(config, "train")
 

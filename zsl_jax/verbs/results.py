@@ -6,9 +6,10 @@ import numpy as np
 
 from zsl_jax.data import published
 from zsl_jax.training import comparisons, reports
-from zsl_jax.verbs import pages
+from zsl_jax.verbs import captions, pages
 
 TITLE = "Results"
+_ROWS_IN_FULL = 4
 _AS_SCORED = {"zsl": "ZSL", "unseen": "U", "seen": "S", "harmonic": "H", "ausuc": "AUSUC"}
 _CALIBRATED = {"calibrated_unseen": "cal. U", "calibrated_seen": "cal. S", "calibrated_harmonic": "cal. H"}
 _PUBLISHED = ("zsl", "unseen", "seen", "harmonic")
@@ -242,9 +243,14 @@ def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:
 
 
 def _pictures(rows: tuple[reports.Row, ...]) -> list[pages.Block]:
-    """The picture of each row's first seed."""
-    found = [(row, row.records[0].path.with_name("story.png")) for row in rows]
-    return [pages.Picture(path, f"{row.label}, seed {row.seeds[0]}") for row, path in found if path.is_file()]
+    """The pictures of each row's first seed, or of many rows one each."""
+    shown = list(captions.CAPTIONS)[: None if len(rows) <= _ROWS_IN_FULL else 1]
+    found = [(row, name, row.records[0].path.with_name(name)) for row in rows for name in shown]
+    return [
+        pages.Picture(path, f"{row.label}, seed {row.seeds[0]}: {captions.CAPTIONS[name]}")
+        for row, name, path in found
+        if path.is_file()
+    ]
 
 
 def _by_protocol(rows: Iterable[reports.Row]) -> list[list[reports.Row]]:

@@ -45,9 +45,10 @@ def main(argv: Sequence[str]) -> int:
         if config.plots == "story":
             _draw(result, workdir)
     print(table.render(record))
-    for name in ("record.json", "story.png"):
-        if (workdir / name).exists():
-            print(f"{'record' if name == 'record.json' else 'picture'}: {workdir / name}")
+    print(f"record: {done}")
+    drawn = sorted(path.name for path in workdir.glob("*.png"))
+    if drawn:
+        print(f"pictures: {workdir / 'story.png'}" + "".join(f", {name}" for name in drawn if name != "story.png"))
     return 0
 
 
@@ -58,8 +59,8 @@ def _define(values: flags.FlagValues) -> None:
 
 def _draw(result, workdir: pathlib.Path) -> None:
     try:
-        from zsl_jax import plots
+        from zsl_jax.verbs import pictures
     except ImportError:
-        print("no picture: matplotlib is missing (pip install 'zsl-jax[viz]')")
+        print("no pictures: matplotlib is missing (pip install 'zsl-jax[viz]')")
         return
-    plots.save(plots.story(result.record, result.evaluation, result.task, result.unseen_images), workdir / "story.png")
+    pictures.draw(result, workdir)

@@ -1,13 +1,12 @@
-"""Pictures of a run. Seen classes are blue and unseen ones orange, everywhere. Needs matplotlib (the extra `viz`)."""
+"""The picture of a run: the seen-unseen trade-off, the accuracy of each unseen class, and images with their answers."""
 
-import pathlib
-import re
 import textwrap
 
 import numpy as np
 from matplotlib import figure as mpl_figure
 
-SEEN, UNSEEN, WRONG = "#0072B2", "#D55E00", "#767676"
+from zsl_jax.plots.style import SEEN, UNSEEN, WRONG, readable
+
 _MAX_BARS = 60
 
 
@@ -95,49 +94,3 @@ def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
         axes[0, column].set_title(textwrap.fill(readable(task.classes.names[label]), 16), fontsize=8)
-
-
-def landscape(trials: list[dict], metric: str, where: str = "validation classes") -> mpl_figure.Figure:
-    """Returns the score that a sweep chooses by against each of its keys; the winner is marked.
-
-    A bar is the standard deviation over seeds and folds, where there are several.
-
-    Args:
-      trials: dicts with `setting` (values by key) and scores, as sweep.json holds them.
-      metric: the score that chose the winner.
-      where: what it was measured on.
-    """
-    keys = list(trials[0]["setting"])
-    scores = np.array([trial[metric] for trial in trials])
-    spread = np.array([trial.get("deviation", {}).get(metric, 0.0) for trial in trials])
-    best = int(np.argmax(scores))
-    figure = mpl_figure.Figure(figsize=(4.2 * len(keys), 3.6), layout="constrained")
-    for axes, key in zip(np.ravel(figure.subplots(1, len(keys), sharey=True)), keys):
-        values = [trial["setting"][key] for trial in trials]
-        axes.plot(values, scores, "o", color=SEEN, alpha=0.6)
-        if spread.any():
-            axes.errorbar(values, scores, spread, fmt="none", ecolor=SEEN, alpha=0.3)
-        axes.plot(values[best], scores[best], "D", color="black", markersize=8)
-        axes.annotate(f"{scores[best]:.3f}", (values[best], scores[best]), (6, 6), textcoords="offset points")
-        numbers = [value for value in values if isinstance(value, (int, float))]
-        if numbers and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
-            axes.set_xscale("log")
-        axes.set_xlabel(key)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel(f"{metric} on {where}")
-    figure.axes[0].set_ylim(0, 1.1 * max(np.max(scores + spread), 0.01))
-    return figure
-
-
-def readable(name: str) -> str:
-    """Returns a class name as people write it.
-
-    >>> readable("190.Red_cockaded_Woodpecker")
-    'Red cockaded Woodpecker'
-    """
-    return re.sub(r"^\d+\.", "", name).replace("_", " ")
-
-
-def save(figure: mpl_figure.Figure, path: pathlib.Path) -> None:
-    """Writes the picture as PNG, without a display."""
-    figure.savefig(path, dpi=120)

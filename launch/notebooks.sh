@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Writes colab/NAME.ipynb from colab/NAME.py and executes it: bash launch/notebooks.sh quickstart losses (default: all)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${NOTEBOOK_PYTHON:-.venv/bin/python}
+if [ ! -x "$python" ]; then
+  source launch/environment.sh
+  environment dev
+fi
+names=("$@")
+[ $# -gt 0 ] || names=($(ls colab/*.py | xargs -n1 basename -s .py))
+export JAX_PLATFORMS=${JAX_PLATFORMS:-cpu} PYTHONPATH=$PWD
+for name in "${names[@]}"; do
+  "$python" -m jupytext --quiet --to ipynb --execute "colab/$name.py" --output "colab/$name.ipynb"
+  echo "colab/$name.ipynb"
+done

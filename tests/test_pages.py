@@ -1,0 +1,87 @@
+"""The pages say what is: commands are of this command line, generated pages are up to date, the reference builds."""
+
+import pathlib
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from zsl_jax import __main__, config, data, methods
+from zsl_jax.verbs import command_line
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMAND = re.compile(r"(?:^|`)(?: {4})?((?:\.venv/bin/)?python -m zsl_jax (?:[^`\n]|\n(?=--))+)", re.MULTILINE)
+COMMANDS = sorted(
+    {
+        (page.name, found.strip())
+        for page in PAGES
+        for found in COMMAND.findall(re.sub(r" *\\\n *", " ", page.read_text()))
+    }
+)
+
+
+def test_the_pages_show_the_verbs():
+    verbs = {command.split()[3] for _, command in COMMANDS}
+    assert {"train", "evaluate", "predict", "export", "sweep", "report", "data", "bound"} <= verbs
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=lambda text: text[-60:])
+def test_a_command_is_of_this_command_line(page, command):
+    verb, *words = shlex.split(re.sub(r"\[--.*", "", command.split("  #")[0]), comments=True)[3:]
+    assert verb in __main__.VERBS
+    module = __import__(f"zsl_jax.verbs.{verb}", fromlist=["USAGE"])
+    rest, overrides = command_line.split_overrides(words)
+    for word in rest:
+        flag = word.partition("=")[0]
+        assert not flag.startswith("-") or flag in module.USAGE, f"{verb} has no {flag}"
+    recipe = next((word.partition("=")[2] for word in rest if word.startswith("--config=")), None)
+    if recipe is not None and not re.search(r"\b[A-Z]{4,}\b", recipe):  # NAME, METHOD, DATASET stand for one
+        leaves = config.leaves(command_line.load_recipe(str(ROOT / recipe)))
+        assert set(overrides) <= set(leaves)
+
+
+def test_the_page_of_the_methods_is_the_generated_one():
+    maker = runpy.run_path(str(ROOT / "docs" / "make_methods_page.py"))
+    page = (ROOT / "docs" / "methods.md").read_text()
+    assert page == maker["page"](), "run: python docs/make_methods_page.py"
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == list(methods.METHODS)
+
+
+def test_the_three_shapes_are_images_of_unseen_classes():
+    shapes = data.load("shapes", num_per_class=2)
+    maker = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
+    images = np.load(ROOT / "docs" / "three_shapes.npy")
+    assert shapes.classes.is_seen[shapes.classes.names.index(next(iter(maker["POINTS"])))]
+    for image, name in zip(images, maker["CLASSES"]):
+        row = shapes.classes.names.index(name)
+        assert not shapes.classes.is_seen[row]
+        assert any((image == other).all() for other in shapes.images[shapes.labels == row])
+
+
+@pytest.mark.long
+def test_the_page_on_prediction_runs(tmp_path):
+    """Its commands one after another, then its Python."""
+    page = (ROOT / "docs" / "predict.md").read_text()
+    (tmp_path / "runs").mkdir()
+    for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL):
+        for line in block.splitlines():
+            command = line.replace("runs/", f"{tmp_path}/runs/").replace("python -m", f"{sys.executable} -m", 1)
+            done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(block.replace("runs/", f"{tmp_path}/runs/"), "predict.md", "exec"), {})
+
+
+@pytest.mark.long
+def test_the_reference_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    reference = (tmp_path / "site" / "api" / "losses.html").read_text()
+    assert 'id="zsl_jax.losses.warp"' in reference
+    assert "Attribute Label Embedding" in (tmp_path / "site" / "methods.html").read_text()

@@ -1,0 +1,239 @@
+"""From a finished run to answers: the scores of the run, among the classes of a table, in lines."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from zsl_jax import __main__, data, errors
+from zsl_jax.data import class_files, input_files
+from zsl_jax.training import predicting, trained
+
+
+@pytest.fixture(scope="module")
+def finished(digits_run, tmp_path_factory):
+    workdir, result, _ = digits_run
+    folder = tmp_path_factory.mktemp("predict")
+    (folder / "run").symlink_to(workdir)
+    digits = data.load("digits")
+    rows = digits.splits["test_unseen"][:20]
+    np.save(folder / "features.npy", digits.inputs[rows])
+    np.save(folder / "images.npy", digits.images[rows])
+    return folder, result, trained.load(folder / "run"), digits.inputs[rows]
+
+
+def call(capsys, *argv):
+    code = __main__.main(["predict", *map(str, argv)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_model_read_back_is_the_one_of_the_run(finished):
+    _, result, model, _ = finished
+    task = result.task
+    assert model.classes.names == task.classes.names
+    np.testing.assert_array_equal(model.classes.embedding, task.classes.embedding)
+    inputs = np.concatenate([task.test_unseen.inputs, task.test_seen.inputs])
+    scores = model.method.scores(model.state, inputs, model.classes)
+    np.testing.assert_allclose(scores, result.evaluation.gzsl_scores, rtol=1e-5, atol=1e-5)
+
+
+def test_predictions_are_the_calibrated_ones_of_the_record(finished):
+    """The accuracy of the calibrated record, out of the blocks of `predict`."""
+    _, result, model, _ = finished
+    task, found = result.task, {}
+    for name, part in (("unseen", task.test_unseen), ("seen", task.test_seen)):
+        block = input_files.Block(list(map(str, part.labels)), part.inputs)
+        predictions = list(predicting.predict(model, model.classes, [block]))
+        names = np.array([prediction.candidates[0].name for prediction in predictions])
+        right = names == np.array(task.classes.names)[part.labels]
+        found[name] = np.mean([right[part.labels == label].mean() for label in np.unique(part.labels)])
+    calibrated = result.record["metrics"]["gzsl"]["calibrated"]
+    assert found["unseen"] == pytest.approx(calibrated["unseen"], abs=0.005)
+    assert found["seen"] == pytest.approx(calibrated["seen"], abs=0.005)
+
+
+def test_csv_has_a_line_an_input(finished, capsys):
+    folder, _, model, inputs = finished
+    code, out, err = call(capsys, f"--workdir={folder / 'run'}", "--top=3", "--probabilities", folder / "features.npy")
+    assert (code, err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert len(rows) == 20
+    scores = np.asarray(trained.calibrated_scores(model.method, model.state, inputs, model.classes, model.gamma))
+    probabilities = np.exp(scores / model.temperature)
+    probabilities /= probabilities.sum(1, keepdims=True)
+    for b, row in enumerate(rows):
+        order = np.argsort(-scores[b])
+        assert row["prediction"] == row["class_1"]
+        for rank in (1, 2, 3):
+            column = order[rank - 1]
+            assert row[f"class_{rank}"] == model.classes.names[column]
+            assert float(row[f"score_{rank}"]) == pytest.approx(scores[b, column], rel=1e-4)
+            assert float(row[f"probability_{rank}"]) == pytest.approx(probabilities[b, column], rel=1e-3)
+
+
+def test_images_are_brought_into_the_form_of_the_training_inputs(finished, capsys):
+    folder, *_ = finished
+    _, of_features, _ = call(capsys, f"--workdir={folder / 'run'}", folder / "features.npy")
+    _, of_images, _ = call(capsys, f"--workdir={folder / 'run'}", folder / "images.npy")
+    assert of_images.replace("images.npy", "features.npy") == of_features
+
+
+def test_pictures_are_read_from_their_files(finished, tmp_path, capsys):
+    folder, *_ = finished
+    images = np.load(folder / "images.npy")
+    paths = [tmp_path / f"{i}.png" for i in range(3)]
+    for path, image in zip(paths, images):
+        PIL.Image.fromarray(image).save(path)
+    _, out, err = call(capsys, f"--workdir={folder / 'run'}", *paths, folder / "images.npy")
+    assert err == ""
+    rows = list(csv.reader(io.StringIO(out)))[1:]
+    assert [row[0] for row in rows[:3]] == list(map(str, paths))
+    assert [row[1:] for row in rows[:3]] == [row[1:] for row in rows[3:6]]
+
+
+def test_a_class_that_did_not_exist_in_training_is_recognised_by_its_row(finished, tmp_path, capsys):
+    folder, _, model, inputs = finished
+    renamed = list(model.classes.names)
+    renamed[renamed.index("one")] = "new sign"
+    table = data.ClassTable(model.classes.embedding, np.zeros(10, bool), tuple(renamed))[::-1]
+    lines = io.StringIO()
+    writer = csv.writer(lines)
+    writer.writerow(["class", *model.attributes[::-1]])
+    for name, row in zip(table.names, table.embedding):
+        writer.writerow([name, *row[::-1]])
+    (tmp_path / "classes.csv").write_text(lines.getvalue())
+    code, out, _ = call(
+        capsys, f"--workdir={folder / 'run'}", f"--classes={tmp_path / 'classes.csv'}", folder / "features.npy"
+    )
+    assert code == 0
+    scores = trained.calibrated_scores(model.method, model.state, inputs, model.classes, model.gamma)
+    expected = [renamed[row] for row in np.argmax(scores, axis=1)]
+    assert [row["prediction"] for row in csv.DictReader(io.StringIO(out))] == expected
+    described = class_files.read(tmp_path / "classes.csv", model.attributes)
+    assert [n for n, seen in zip(described.classes.names, model.table(described).is_seen) if not seen] == [
+        "seven",
+        "five",
+        "new sign",
+    ]
+
+
+def test_reasons_add_up_to_the_difference_of_the_scores(finished, capsys):
+    folder, *_ = finished
+    line = f"--workdir={folder / 'run'}", "--format=jsonl", "--explain", "--top=2", folder / "features.npy"
+    code, out, _ = call(capsys, *line)
+    assert code == 0
+    answers = list(map(json.loads, out.splitlines()))
+    assert len(answers) == 20
+    for answer in answers:
+        best, following = answer["candidates"]
+        because = answer["because"]
+        assert because["against"] == following["class"]
+        assert because["margin"] == pytest.approx(best["score"] - following["score"], abs=1e-5)
+        total = sum(because["attributes"].values()) + because["others"] + because["calibration"]
+        assert total == pytest.approx(because["margin"], abs=1e-5)
+        assert len(because["attributes"]) <= 5
+    assert any(answer["because"]["calibration"] for answer in answers)
+
+
+def test_abstaining_leaves_the_answer_empty(finished, capsys):
+    folder, _, model, _ = finished
+    line = f"--workdir={folder / 'run'}", "--probabilities", folder / "features.npy"
+    rows = list(csv.DictReader(io.StringIO(call(capsys, *line)[1])))
+    middle = sorted(float(row["probability_1"]) for row in rows)[10]
+    kept = list(csv.DictReader(io.StringIO(call(capsys, *line, f"--abstain_below={middle}")[1])))
+    answered = [row["prediction"] != "" for row in kept]
+    assert answered == [float(row["probability_1"]) >= middle * (1 - 1e-6) for row in rows]
+    assert 0 < sum(answered) < 20
+    assert model.temperature > 0
+
+
+def test_a_file_is_written_whole_or_not_at_all(finished, tmp_path, capsys):
+    folder, *_ = finished
+    out = tmp_path / "answers.csv"
+    code, printed, _ = call(capsys, f"--workdir={folder / 'run'}", f"--out={out}", folder / "features.npy")
+    assert code == 0
+    assert f"written: {out}" in printed
+    assert len(out.read_text().splitlines()) == 21
+    other = tmp_path / "other.csv"
+    code, _, err = call(capsys, f"--workdir={folder / 'run'}", f"--out={other}", folder / "features.npy", "nowhere.npy")
+    assert code == 2
+    assert "no file 'nowhere.npy'" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.csv"]
+
+
+def test_an_exported_file_scores_in_a_process_that_knows_jax_alone(finished, tmp_path, capsys):
+    folder, _, model, inputs = finished
+    file = tmp_path / "ale.zip"
+    assert __main__.main(["export", f"--workdir={folder / 'run'}", f"--out={file}"]) == 0
+    assert f"written: {file}" in capsys.readouterr().out
+    program = (
+        "import json, sys, zipfile, jax.export, numpy as np\n"
+        f"with zipfile.ZipFile({str(file)!r}) as archive:\n"
+        "    about = json.loads(archive.read('about.json'))\n"
+        "    score = jax.export.deserialize(bytearray(archive.read('scores.stablehlo')))\n"
+        f"inputs = np.load({str(folder / 'features.npy')!r})\n"
+        f"np.save({str(tmp_path / 'scores.npy')!r}, score.call(inputs))\n"
+        "assert score.call(inputs[:3]).shape == (3, len(about['classes']))\n"
+        "assert about['format'] == 1\n"
+        "print(about['classes'][0])\n"
+        "assert not {'zsl_jax', 'flax', 'optax'} & set(sys.modules)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("XLA_FLAGS", "PYTHONPATH")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == model.classes.names[0]
+    expected = trained.calibrated_scores(model.method, model.state, inputs, model.classes, model.gamma)
+    np.testing.assert_allclose(np.load(tmp_path / "scores.npy"), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_mistakes_of_export_are_one_line(finished, capsys):
+    folder, *_ = finished
+    run_there = f"--workdir={folder / 'run'}"
+    for argv, words in (([run_there], "export needs --out=FILE"), ([run_there, "--out=no/such/a.zip"], "cannot write")):
+        assert __main__.main(["export", *argv]) == 2
+        err = capsys.readouterr().err
+        assert words in err
+        assert err.count("\n") == 1
+
+
+WRONG = {
+    "no workdir": ([], "predict needs --workdir=DIR"),
+    "no run": (["--workdir=nowhere", "x.npy"], "holds no finished run"),
+    "no inputs": (["--workdir=RUN"], "predict needs files of inputs"),
+    "top": (["--workdir=RUN", "--top=0", "x.npy"], "--top=0 is not a whole number >= 1"),
+    "threshold": (["--workdir=RUN", "--abstain_below=2", "x.npy"], "--abstain_below=2 is not a probability in [0, 1]"),
+    "gamma": (["--workdir=RUN", "--gamma=nan", "x.npy"], "--gamma=nan is not a finite number"),
+    "format": (["--workdir=RUN", "--format=json", "x.npy"], "unknown format 'json': did you mean 'jsonl'?"),
+    "flag": (["--workdir=RUN", "--clases=t.csv", "x.npy"], "did you mean '--classes'?"),
+    "table": (["--workdir=RUN", "--classes=nowhere.csv", "x.npy"], "no class table 'nowhere.csv'"),
+    "width": (["--workdir=RUN", "FOLDER/narrow.npy"], "are 3 numbers an input, 718 numbers are wanted"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_mistakes_are_one_line(case, finished, capsys):
+    folder, *_ = finished
+    np.save(folder / "narrow.npy", np.zeros((2, 3), np.float32))
+    argv, words = WRONG[case]
+    argv = [word.replace("RUN", str(folder / "run")).replace("FOLDER", str(folder)) for word in argv]
+    code, out, err = call(capsys, *argv)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert words in err
+
+
+def test_a_run_of_an_older_version_is_refused(finished, tmp_path):
+    folder, *_ = finished
+    for name in ("config.json", "record.json"):
+        (tmp_path / name).write_text((folder / "run" / name).read_text())
+    with pytest.raises(errors.UserError, match="keeps no class table"):
+        trained.load(tmp_path)

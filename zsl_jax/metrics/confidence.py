@@ -1,0 +1,72 @@
+"""From scores to probabilities: the temperature of a softmax, fitted to labels.
+
+p(c | x) = softmax_c(s_c / T)
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+
+__all__: Sequence[str] = ("fitted_temperature",)
+
+_STEPS = 25  # halvings of the interval, to 1e-6 of the temperature
+_RANGE = 1e4
+
+
+def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
+    """The temperature of the softmax under which the labels are most likely.
+
+    `T = argmin_T mean_b [log sum_c exp(s_bc / T) - s_by / T]`
+
+    The mean is convex in 1/T; its derivative, the mean over examples of `E_p[s] - s_y`, is brought to zero by
+    bisection. T is sought within a factor of 10^4 of the standard deviation of the scores. Fit it on validation
+    classes: a temperature fitted to training images is too sure of itself.
+
+    Args:
+      scores: `[B, C]`, with what is taken from seen classes already taken.
+      labels: `[B]` int, columns of `scores`.
+      where: `[B]` bool, the examples that count; None for all.
+
+    Returns:
+      A float32 scalar > 0, in units of the scores.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> scores = jnp.array([[1.0, 0.0]] * 4)  # right three times out of four: softmax(1 / T) = 3/4
+    >>> print(f"{fitted_temperature(scores, jnp.array([0, 0, 0, 1])):.3f}")
+    0.910
+
+    Reference: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    arguments.check_labels(scores, labels)
+    scores = arguments.as_float(scores)
+    where = arguments.mask_like(where, scores.shape[:1])
+    own = jnp.take_along_axis(scores, jnp.asarray(labels)[:, None], axis=1)[:, 0]
+    scale = jnp.sqrt(_variance(scores, where))
+
+    def is_too_cold(log_temperature):
+        inverse = jnp.exp(-log_temperature)
+        expected = jnp.sum(jax.nn.softmax(scores * inverse) * scores, axis=1)
+        return jnp.sum(expected - own, where=where) > 0
+
+    def halve(_, interval):
+        low, high = interval
+        middle = (low + high) / 2
+        cold = is_too_cold(middle)
+        return jnp.where(cold, middle, low), jnp.where(cold, high, middle)
+
+    centre, reach = jnp.log(scale), jnp.log(_RANGE)
+    low, high = jax.lax.fori_loop(0, _STEPS, halve, (centre - reach, centre + reach))
+    return jnp.exp((low + high) / 2)
+
+
+def _variance(scores: jax.Array, where: jax.Array) -> jax.Array:
+    """The mean variance of a row; 1 where all scores of every row are alike."""
+    variance = jnp.sum(jnp.var(scores, axis=1), where=where) / jnp.maximum(jnp.sum(where), 1)
+    return jnp.where(variance > 0, variance, 1.0)

@@ -1,0 +1,41 @@
+"""Pictures, each a function from arrays or a record to a figure. Needs matplotlib (the extra `viz`).
+
+story.py        the picture of a run: trade-off, bars of the unseen classes, images with their answers
+curves.py       losses and validation scores by epoch; the landscape of a sweep
+confusion.py    the confusion matrix in its seen | unseen blocks; the worst confusions and why
+attributes.py   class x attribute, described against predicted; why one class and not another
+embeddings.py   images and class prototypes in the plane
+images.py       the nearest images of each class
+pairs.py        accuracy by attribute and object, for classes that are pairs
+"""
+
+from zsl_jax.plots.attributes import attribute_maps, reasons
+from zsl_jax.plots.confusion import confusion_matrix, confusions, worst_pairs
+from zsl_jax.plots.curves import landscape, training_curves
+from zsl_jax.plots.embeddings import embeddings
+from zsl_jax.plots.images import retrieval
+from zsl_jax.plots.pairs import pair_matrix
+from zsl_jax.plots.story import class_bars, image_strip, story, trade_off
+from zsl_jax.plots.style import SEEN, UNSEEN, WRONG, readable, save
+
+__all__ = [
+    "SEEN",
+    "UNSEEN",
+    "WRONG",
+    "attribute_maps",
+    "class_bars",
+    "confusion_matrix",
+    "confusions",
+    "embeddings",
+    "image_strip",
+    "landscape",
+    "pair_matrix",
+    "readable",
+    "reasons",
+    "retrieval",
+    "save",
+    "story",
+    "trade_off",
+    "training_curves",
+    "worst_pairs",
+]

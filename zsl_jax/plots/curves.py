@@ -1,0 +1,83 @@
+"""How a run or a sweep went: losses and validation scores by epoch, and the score of every setting."""
+
+import numpy as np
+from matplotlib import figure as mpl_figure
+
+from zsl_jax.plots.style import SEEN, UNSEEN, WRONG
+
+_LINES = {"select": ("choosing, on part of the seen classes", "--"), "train": ("training, on all seen classes", "-")}
+_SCORES = {"zsl": ("ZSL", UNSEEN, "-"), "harmonic": ("H, calibrated", "black", "-"), "ausuc": ("AUSUC", WRONG, "--")}
+
+
+def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
+    """Returns the losses of both phases by epoch and, beside them, the validation scores with the chosen epoch.
+
+    Args:
+      entries: the lines of metrics.jsonl: `phase`, `epoch`, `loss`.
+      selection: as `record["selection"]` holds it, with the `history` of validation scores.
+    """
+    figure = mpl_figure.Figure(figsize=(10, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for phase, (label, style) in _LINES.items():
+        points = [(entry["epoch"], entry["loss"]) for entry in entries if entry["phase"] == phase]
+        if points:
+            left.plot(*zip(*points), style, color=SEEN, label=label, marker="." if len(points) < 3 else None)
+    left.set(xlabel="epoch", ylabel="mean loss of the steps", title="training loss")
+    left.legend(frameon=False, fontsize=8)
+    history = selection["history"]
+    epochs = [entry["epochs"] for entry in history]
+    for name, (label, colour, style) in _SCORES.items():
+        right.plot(
+            epochs,
+            [entry[name] for entry in history],
+            style,
+            color=colour,
+            label=label,
+            marker="." if len(epochs) < 3 else None,
+        )
+    right.axvline(selection["epochs"], color="black", linewidth=0.8, linestyle=":")
+    right.annotate(
+        f" chosen: {selection['epochs']}",
+        (selection["epochs"], 0.02),
+        fontsize=8,
+        ha="right" if selection["epochs"] > (epochs[0] + epochs[-1]) / 2 else "left",
+    )
+    right.set(
+        xlabel="epoch", ylabel="accuracy", ylim=(0, 1), title=f"on {len(selection['classes'])} validation classes"
+    )
+    right.legend(frameon=False, fontsize=8)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def landscape(trials: list[dict], metric: str, where: str = "validation classes") -> mpl_figure.Figure:
+    """Returns the score that a sweep chooses by against each of its keys; the winner is marked.
+
+    A bar is the standard deviation over seeds and folds, where there are several.
+
+    Args:
+      trials: dicts with `setting` (values by key) and scores, as sweep.json holds them.
+      metric: the score that chose the winner.
+      where: what it was measured on.
+    """
+    keys = list(trials[0]["setting"])
+    scores = np.array([trial[metric] for trial in trials])
+    spread = np.array([trial.get("deviation", {}).get(metric, 0.0) for trial in trials])
+    best = int(np.argmax(scores))
+    figure = mpl_figure.Figure(figsize=(4.2 * len(keys), 3.6), layout="constrained")
+    for axes, key in zip(np.ravel(figure.subplots(1, len(keys), sharey=True)), keys):
+        values = [trial["setting"][key] for trial in trials]
+        axes.plot(values, scores, "o", color=SEEN, alpha=0.6)
+        if spread.any():
+            axes.errorbar(values, scores, spread, fmt="none", ecolor=SEEN, alpha=0.3)
+        axes.plot(values[best], scores[best], "D", color="black", markersize=8)
+        axes.annotate(f"{scores[best]:.3f}", (values[best], scores[best]), (6, 6), textcoords="offset points")
+        numbers = [value for value in values if isinstance(value, (int, float))]
+        if numbers and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
+            axes.set_xscale("log")
+        axes.set_xlabel(key)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel(f"{metric} on {where}")
+    figure.axes[0].set_ylim(0, 1.1 * max(np.max(scores + spread), 0.01))
+    return figure

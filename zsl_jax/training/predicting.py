@@ -1,0 +1,170 @@
+"""Inputs of any number through a trained method, a block at a time: the best classes, how sure, and why."""
+
+import dataclasses
+import functools
+import itertools
+import math
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zsl_jax import data, errors, explain, methods
+from zsl_jax.data import images, input_files, preprocessing
+from zsl_jax.training import run, trained
+
+BLOCK = 1024
+
+
+class Candidate(NamedTuple):
+    """A class with its score (calibrated) and its probability among the candidates."""
+
+    name: str
+    score: float
+    probability: float
+
+
+class Reasons(NamedTuple):
+    """Why the best class and not the next: `margin`, the difference of their scores, is the sum of all the rest.
+
+    Fields:
+      against: the next class.
+      attributes: the largest contributions by name, the largest first; an attribute that is not there may speak for a
+        class, too.
+      others: the sum of all other attributes' contributions.
+      calibration: what gamma adds, where one of the two classes is seen and the other is not.
+    """
+
+    against: str
+    margin: float
+    attributes: dict[str, float]
+    others: float
+    calibration: float
+
+
+class Prediction(NamedTuple):
+    """The best candidates of an input, best first, and, where asked, the reasons."""
+
+    name: str
+    candidates: list[Candidate]
+    reasons: Reasons | None
+
+
+def predict(
+    model: trained.Trained,
+    classes: data.ClassTable,
+    inputs: Iterable[input_files.Block],
+    *,
+    top: int = 1,
+    gamma: float | None = None,
+    num_reasons: int = 0,
+) -> Iterator[Prediction]:
+    """Yields a prediction an input, in their order.
+
+    Args:
+      model: from `trained.load`.
+      classes: the candidates.
+      inputs: blocks of what the model was trained on, or of images where it knows how to make inputs of them.
+      top: how many candidates, at most all classes.
+      gamma: taken from the scores of seen classes; None for the one chosen on validation classes.
+      num_reasons: how many attributes to name; 0 for no reasons.
+
+    Raises:
+      UserError: inputs of another shape, or reasons asked of a method that has none.
+    """
+    gamma = model.gamma if gamma is None else gamma
+    top = min(top, len(classes))
+    why = _reasons(model, classes, gamma, num_reasons) if num_reasons else None
+    for names, rows in inputs:
+        rows = as_inputs(model, rows, names[0])
+        for first in range(0, len(rows), BLOCK):
+            part = rows[first : first + BLOCK]
+            count = len(part)
+            # One shape, one program: the last block is filled up.
+            padded = np.concatenate([part, np.broadcast_to(part[:1], (_padding(count), *part.shape[1:]))])
+            scores, best, probabilities = jax.device_get(
+                _best(model.state, padded, classes, gamma, model.temperature, method=model.method, top=top)
+            )
+            if not np.isfinite(scores[:count]).all():
+                raise errors.Diverged(f"a score is not finite at or after {names[first]}")
+            reasons = why(padded)[:count] if why else [None] * count
+            for i in range(count):
+                candidates = [
+                    Candidate(classes.names[row], float(score), float(probability))
+                    for row, score, probability in zip(best[i], scores[i], probabilities[i])
+                ]
+                yield Prediction(names[first + i], candidates, reasons[i])
+
+
+def blocks(model: trained.Trained, paths: Sequence[pathlib.Path]) -> Iterator[input_files.Block]:
+    """Yields what files hold in their order, a block at a time; inputs are made of image files.
+
+    Raises:
+      UserError: a file that cannot be read, or images where the model does not know how to make inputs of them.
+    """
+    for is_image, group in itertools.groupby(paths, lambda path: path.suffix.lower() in images.SUFFIXES):
+        if not is_image:
+            for path in group:
+                yield from input_files.blocks(path, size=BLOCK)
+            continue
+        files = list(group)
+        rows = zip(files, preprocessing.make(model.preprocessing).of_files(files))
+        while batch := list(itertools.islice(rows, BLOCK)):
+            yield input_files.Block([str(path) for path, _ in batch], np.stack([row for _, row in batch]))
+
+
+def as_inputs(model: trained.Trained, inputs: np.ndarray, name: str) -> np.ndarray:
+    """Returns inputs of the shape that the model takes, made of images where these are images."""
+    if inputs.shape[1:] == model.input_shape:
+        return np.asarray(inputs, model.record["dataset"]["inputs"]["dtype"])
+    if inputs.ndim == 4 and inputs.shape[-1] == 3 and inputs.dtype == np.uint8:
+        return preprocessing.make(model.preprocessing).of_arrays(inputs)
+    found, wanted = (_described(shape) for shape in (inputs.shape[1:], model.input_shape))
+    raise errors.UserError(f"{name} and what follows are {found} an input, {wanted} are wanted")
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    return f"{math.prod(shape)} numbers" if len(shape) == 1 else f"arrays {list(shape)}"
+
+
+def _padding(count: int) -> int:
+    """Rows that fill a block up to the next power of two, so that few programs are compiled."""
+    return min(BLOCK, 1 << (count - 1).bit_length()) - count
+
+
+@functools.partial(jax.jit, static_argnames=("method", "top"))
+def _best(state, inputs, classes, gamma, temperature, *, method: methods.Method, top: int):
+    """Returns scores, rows of the table and probabilities `[B, top]` of the best classes."""
+    scores = trained.calibrated_scores(method, state, inputs, classes, gamma)
+    best, rows = jax.lax.top_k(scores, top)
+    return best, rows, jnp.take_along_axis(jax.nn.softmax(scores / temperature), rows, axis=1)
+
+
+def _reasons(
+    model: trained.Trained, classes: data.ClassTable, gamma: float, count: int
+) -> Callable[[np.ndarray], list[Reasons]]:
+    method, scaled = explainable(model, classes)
+    offsets = -gamma * np.asarray(classes.is_seen, np.float32)
+
+    def of(inputs: np.ndarray) -> list[Reasons]:
+        found = jax.device_get(explain.margin(method, model.state, inputs, scaled, offsets=offsets))
+        result = []
+        for first, second, margin, contributions in zip(*found):
+            calibration = float(offsets[first] - offsets[second])
+            rows, others = explain.largest(contributions, count)
+            named = {model.attributes[row]: float(contributions[row]) for row in rows if contributions[row]}
+            result.append(Reasons(classes.names[second], float(margin) + calibration, named, others, calibration))
+        return result
+
+    return of
+
+
+def explainable(model: trained.Trained, classes: data.ClassTable) -> tuple[methods.Method, data.ClassTable]:
+    """Returns the method without its scaling of classes, and the table scaled: what `explain` takes."""
+    scaling = dict(model.config.normalize)
+    method = run.make_method_from(dict(model.config.method), scaling | {"classes": "none"})
+    scale = methods.SCALINGS[scaling["classes"]]
+    return method, dataclasses.replace(classes, embedding=np.asarray(scale(classes.embedding)))

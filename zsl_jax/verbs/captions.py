@@ -1,0 +1,12 @@
+"""The pictures that a run leaves in its workdir, in the order of telling, and what each of them shows."""
+
+CAPTIONS = {
+    "story.png": "the run at a glance",
+    "curves.png": "losses, and the validation scores that chose the epochs",
+    "confusion.png": "what is taken for what, among all classes",
+    "confusions.png": "the worst confusions, and the attributes behind them",
+    "attributes.png": "classes by attributes, as described and as read off the images",
+    "embeddings.png": "images and class descriptions in the plane",
+    "retrieval.png": "the nearest images of unseen classes",
+    "pairs.png": "accuracy by attribute and object",
+}

@@ -1,0 +1,111 @@
+"""The pictures that a run leaves in its workdir, and what each of them shows."""
+
+import json
+import pathlib
+
+import jax
+import numpy as np
+from matplotlib import figure as mpl_figure
+
+from zsl_jax import errors, explain, plots
+from zsl_jax.training import predicting, run, trained
+from zsl_jax.verbs.captions import CAPTIONS
+
+_WORST, _STRIPS = 6, 6
+_BLOCK, _IMAGES = 256, 4000  # images explained at a time, and in all
+
+
+def draw(result: run.Result, workdir: pathlib.Path) -> list[str]:
+    """Writes the pictures of a run into its workdir; returns the names of the files."""
+    drawn = figures(result, workdir)
+    for name, figure in drawn.items():
+        plots.save(figure, workdir / name)
+    return list(drawn)
+
+
+def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.Figure]:
+    """Returns the pictures that a run has the data for, by the names in `CAPTIONS` and in their order.
+
+    Args:
+      result: of `run.run` or `run.evaluate`.
+      workdir: of the run.
+    """
+    record, scored, task = result.record, result.evaluation, result.task
+    names, is_seen = task.classes.names, np.asarray(task.classes.is_seen)
+    labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
+    predictions = np.asarray(scored.gzsl_predictions)
+    found = {
+        "story.png": plots.story(record, scored, task, result.unseen_images),
+        "curves.png": plots.training_curves(_entries(workdir / "metrics.jsonl"), record["selection"]),
+        "confusion.png": plots.confusion_matrix(labels, predictions, names=names, is_seen=is_seen),
+        **_explained(workdir, task, labels, predictions),
+    }
+    if result.unseen_images is not None:
+        unseen = np.flatnonzero(~is_seen)
+        rows = unseen[np.linspace(0, len(unseen) - 1, min(_STRIPS, len(unseen))).astype(int)]
+        scores = np.asarray(scored.gzsl_scores)[: len(task.test_unseen.labels)]
+        found["retrieval.png"] = plots.retrieval(
+            result.unseen_images, scores, task.test_unseen.labels, names=names, rows=rows
+        )
+    if result.pairs is not None:
+        accuracies = np.asarray(scored.gzsl_correct) / np.maximum(np.asarray(scored.total), 1)
+        accuracies = np.where(np.asarray(scored.total) > 0, accuracies, np.nan)
+        found["pairs.png"] = plots.pair_matrix(result.pairs, accuracies, is_seen)
+    return {name: found[name] for name in CAPTIONS if name in found}
+
+
+def _explained(workdir: pathlib.Path, task, labels, predictions) -> dict:
+    """The pictures in the space of attributes, for methods whose score is a sum over them; none for the others."""
+    inputs = np.concatenate([task.test_unseen.inputs, task.test_seen.inputs])
+    pairs = plots.worst_pairs(labels, predictions, len(task.classes), _WORST)
+    try:
+        model = trained.load(workdir, say=lambda line: None)
+        method, classes = predicting.explainable(model, task.classes)
+        contributions = _contributions(method, model.state, inputs, classes, labels, predictions, pairs)
+        chosen = np.unique(np.linspace(0, len(inputs) - 1, _IMAGES).astype(int))
+        inputs, labels = inputs[chosen], labels[chosen]
+        blocks = np.array_split(inputs, -(-len(inputs) // _BLOCK))
+        directions = np.concatenate([explain.directions(method, model.state, block, classes) for block in blocks])
+    except errors.UserError:
+        return {}
+    shared = {"names": classes.names, "is_seen": np.asarray(classes.is_seen)}
+    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+    unit = directions / np.where(lengths > 0, lengths, 1)
+    means = np.stack([directions[labels == row].mean(axis=0) for row in range(len(classes)) if (labels == row).any()])
+    present = [row for row in range(len(classes)) if (labels == row).any()]
+    figures = {
+        "attributes.png": plots.attribute_maps(
+            np.asarray(task.classes.embedding)[present],
+            means,
+            names=[classes.names[row] for row in present],
+            attributes=model.attributes,
+            is_seen=shared["is_seen"][present],
+        ),
+        "embeddings.png": plots.embeddings(unit, labels, _unit(classes.embedding), **shared),
+    }
+    if pairs:
+        figures["confusions.png"] = plots.confusions(pairs, contributions, attributes=model.attributes, **shared)
+    return figures
+
+
+def _contributions(method, state, inputs, classes, labels, predictions, pairs) -> list[np.ndarray]:
+    """For each confusion the mean contributions `[A]` to the margin of the predicted class over the right one."""
+    if not pairs:
+        return []
+    of_pair = [np.flatnonzero((labels == pair.label) & (predictions == pair.predicted))[:_BLOCK] for pair in pairs]
+    rows = np.concatenate(of_pair)
+    found = jax.device_get(
+        explain.margin(method, state, inputs[rows], classes, first=predictions[rows], second=labels[rows])
+    )
+    ends = np.cumsum([len(part) for part in of_pair])[:-1]
+    parts = zip(*(np.split(field, ends) for field in found))
+    return [np.asarray(explain.average(explain.Explanation(*part)).contributions[0]) for part in parts]
+
+
+def _unit(rows):
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1)
+
+
+def _entries(path: pathlib.Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]

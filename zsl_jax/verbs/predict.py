@@ -1,0 +1,171 @@
+"""Name the class of new inputs, for classes that are given in a table at that moment."""
+
+import csv
+import json
+import math
+import os
+import pathlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+import tqdm
+from absl import flags
+
+from zsl_jax import errors
+from zsl_jax.verbs import command_line
+
+USAGE = """\
+Names the class of new inputs with a finished run, among the classes of a table: also classes nobody has trained on.
+
+usage: python -m zsl_jax predict --workdir=DIR [--classes=TABLE.csv] [--top=K] [--probabilities] [--abstain_below=P]
+       [--explain] [--gamma=G] [--format=csv|jsonl] [--out=FILE] INPUTS...
+
+  python -m zsl_jax predict --workdir=runs/ale --classes=classes.csv features.npy
+  python -m zsl_jax predict --workdir=runs/ale --explain --format=jsonl images.npy
+
+INPUTS          .npy, .npz or .csv files of what the run was trained on, a row an input, read a block at a time, so of
+                any length; where the run knows how to make features of images, also arrays of them [N, H, W, 3] uint8,
+                and pictures (.jpg, .png, ...)
+--classes       a class a line, `class` and the run's attributes in the header (default: DIR/classes.csv, all its
+                classes); a class is seen if the run has seen one of that name, or as a column `seen` says
+--top           candidates an input, best first (default 1)
+--probabilities also the probability of each candidate; its temperature was fitted on validation classes
+--abstain_below no answer where the best probability is lower, in [0, 1]
+--explain       which attributes speak for the best class and against the next: their contributions to the margin
+--gamma         what is taken from the scores of seen classes (default: as chosen on validation classes)
+--out           a file (default: standard output)"""
+
+_FORMATS = ("csv", "jsonl")
+_REASONS = 5
+
+
+def main(argv: Sequence[str]) -> int:
+    inputs = [pathlib.Path(word) for word in argv if not word.startswith("-")]
+    values = command_line.parse("predict", [word for word in argv if word.startswith("-")], _define, USAGE)
+    if values is None:
+        return 0
+    workdir = command_line.required_workdir(values, "predict")
+    if not inputs:
+        raise errors.UserError("predict needs files of inputs, e.g. features.npy")
+    _check(values)
+
+    from zsl_jax.data import class_files
+    from zsl_jax.training import predicting, trained
+
+    model = trained.load(workdir, say=lambda line: print(line, file=sys.stderr))
+    classes = model.classes
+    if values.classes:
+        classes = model.table(class_files.read(pathlib.Path(values.classes), model.attributes))
+    found = predicting.predict(
+        model,
+        classes,
+        predicting.blocks(model, inputs),
+        top=values.top,
+        gamma=values.gamma,
+        num_reasons=_REASONS if values.explain else 0,
+    )
+    _write(found, values, min(values.top, len(classes)))
+    return 0
+
+
+def _define(values: flags.FlagValues) -> None:
+    command_line.define_workdir(values)
+    command_line.define_string(values, "classes", "table of the candidate classes")
+    command_line.define_string(values, "out", "file to write")
+    flags.DEFINE_string("format", "csv", "csv or jsonl", flag_values=values)
+    flags.DEFINE_integer("top", 1, "candidates an input", flag_values=values)
+    flags.DEFINE_boolean("probabilities", False, "also probabilities", flag_values=values)
+    flags.DEFINE_boolean("explain", False, "also the attributes that decide", flag_values=values)
+    flags.DEFINE_float("abstain_below", None, "probability below which there is no answer", flag_values=values)
+    flags.DEFINE_float("gamma", None, "taken from the scores of seen classes", flag_values=values)
+
+
+def _check(values: flags.FlagValues) -> None:
+    if values.format not in _FORMATS:
+        raise errors.unknown("format", values.format, _FORMATS)
+    if values.top < 1:
+        raise errors.UserError(f"--top={values.top} is not a whole number >= 1")
+    if values.abstain_below is not None and not 0 <= values.abstain_below <= 1:
+        raise errors.UserError(f"--abstain_below={values.abstain_below:g} is not a probability in [0, 1]")
+    if values.gamma is not None and not math.isfinite(values.gamma):
+        raise errors.UserError(f"--gamma={values.gamma:g} is not a finite number")
+
+
+def _write(found: Iterator, values: flags.FlagValues, top: int) -> None:
+    """Writes line by line; a file is there when all of it is, or not at all."""
+    if not values.out:
+        _lines(found, values, top, sys.stdout)
+        return
+    path = pathlib.Path(values.out)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with part.open("w", newline="") as file:
+            _lines(found, values, top, file)
+        part.replace(path)
+    except OSError as error:
+        raise errors.UserError(f"cannot write to --out={path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"written: {path}")
+
+
+def _lines(found: Iterator, values: flags.FlagValues, top: int, file: TextIO) -> None:
+    # To a terminal the lines are progress enough.
+    bar = tqdm.tqdm(found, desc="predict", unit="input", disable=True if file.isatty() else None)
+    if values.format == "jsonl":
+        for prediction in bar:
+            file.write(json.dumps(_as_json(prediction, values), ensure_ascii=False) + "\n")
+        return
+    writer = csv.writer(file, lineterminator="\n")
+    fields = ("class", "score", *(["probability"] if values.probabilities else []))
+    header = [f"{field}_{rank}" for rank in range(1, top + 1) for field in fields]
+    for number, prediction in enumerate(bar):
+        if number == 0:
+            writer.writerow(["input", "prediction", *header, *(["because"] if values.explain else [])])
+        cells = [
+            cell
+            for candidate in prediction.candidates
+            for cell in (
+                candidate.name,
+                _number(candidate.score),
+                *([_number(candidate.probability)] if values.probabilities else []),
+            )
+        ]
+        because = [_because(prediction.reasons)] if values.explain else []
+        writer.writerow([prediction.name, _answer(prediction, values) or "", *cells, *because])
+
+
+def _answer(prediction, values: flags.FlagValues) -> str | None:
+    best = prediction.candidates[0]
+    abstains = values.abstain_below is not None and best.probability < values.abstain_below
+    return None if abstains else best.name
+
+
+def _as_json(prediction, values: flags.FlagValues) -> dict:
+    candidates = [
+        {"class": candidate.name, "score": candidate.score}
+        | ({"probability": candidate.probability} if values.probabilities else {})
+        for candidate in prediction.candidates
+    ]
+    result = {"input": prediction.name, "prediction": _answer(prediction, values), "candidates": candidates}
+    return result | ({"because": prediction.reasons._asdict()} if values.explain else {})
+
+
+def _because(reasons) -> str:
+    """One line whose numbers add up to the margin.
+
+    >>> from zsl_jax.training import predicting
+    >>> _because(predicting.Reasons("horse", 0.5, {"striped": 0.75}, -0.25, 0.0))
+    'over horse by 0.5: striped +0.75, other attributes -0.25'
+    """
+    parts = [f"{name} {value:+.4g}" for name, value in reasons.attributes.items()]
+    if reasons.others:
+        parts.append(f"other attributes {reasons.others:+.4g}")
+    if reasons.calibration:
+        parts.append(f"calibration {reasons.calibration:+.4g}")
+    return f"over {reasons.against} by {reasons.margin:.4g}: {', '.join(parts)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}"
