@@ -14,7 +14,7 @@ classes, ResNet-101 features; Xian, Lampert, Schiele, Akata, TPAMI 2018): ZSL 54
 from zsl_jax import config as config_lib
 
 # Chosen on validation classes; only learning_rate / margin matters, because the problem is homogeneous in W.
-LEARNING_RATE = {"xlsa17": 0.3, "shapes": 3.0, "digits": 3.0, "npz": 3.0}
+LEARNING_RATE = {"xlsa17": 0.3, "shapes": 3.0, "digits": 3.0, "npz": 3.0, "features": 0.3, "image_folder": 0.3}
 
 
 def get_config(argument=None):

@@ -72,7 +72,7 @@ def test_names_of_mobilenet_and_vit():
 
 def test_folded_layers_compute_what_they_say():
     """The first convolution, and an inverted residual's depthwise one, by their own weights and biases."""
-    _, variables = shapes("mobilenet_v2", width=0.1)
+    _, variables = shapes("mobilenet_v2", width_multiplier=0.1)
     rng = np.random.default_rng(0)
     table = weights.names(variables)
     folded = {}

@@ -158,7 +158,7 @@ def test_flops_are_those_of_the_products():
 
 SMALL = {
     "resnet18": {"width": 8},
-    "mobilenet_v2": {"width": 0.1},
+    "mobilenet_v2": {"width_multiplier": 0.1},
     "vit_tiny": {"depth": 1},
 }
 

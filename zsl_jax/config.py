@@ -165,9 +165,9 @@ def check(config: ml_collections.ConfigDict) -> None:
     rules |= {f"data.{name}": rule for name, (_, rule) in OPTIONS.items()}
     for name, value in leaves(config).items():
         if name in rules:
-            _check_value(name, value, rules[name])
+            check_value(name, value, rules[name])
         elif isinstance(value, float):
-            _check_value(name, value, number(-math.inf))
+            check_value(name, value, number(-math.inf))
 
 
 def leaves(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def describe() -> str:
     )
 
 
-def _check_value(name: str, value: Any, rule: Rule) -> None:
+def check_value(name: str, value: Any, rule: Rule) -> None:
     if not rule.holds(value):
         raise errors.UserError(f"config.{name}={value} is not {rule.words}")
 

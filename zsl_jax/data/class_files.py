@@ -3,6 +3,8 @@
 class,seen,striped,hooves        the column `seen` is optional, and so are empty lines
 horse,true,0,1
 zebra,false,1,1
+
+In place of `seen` a column `split` may say `train`, `validation` or `test`; the classes of `test` are the unseen ones.
 """
 
 import csv
@@ -16,15 +18,23 @@ import numpy as np
 from zsl_jax import errors
 from zsl_jax.data import dataset
 
-_FLAGS = {"true": True, "false": False}
+# The words in the columns `seen` and `split`, and whether a class with that word is seen.
+_FLAGS = {
+    "seen": {"true": True, "false": False},
+    "split": {"train": True, "validation": True, "test": False},
+}
 
 
 class Described(NamedTuple):
-    """The class table of a file, the names of its columns `[A]`, and whether the file says which classes are seen."""
+    """The class table of a file, the names of its columns `[A]`, and whether the file says which classes are seen.
+
+    `splits` are the words of the column `split`, if there is one.
+    """
 
     classes: dataset.ClassTable
     attributes: tuple[str, ...]
     says_seen: bool
+    splits: tuple[str, ...] | None = None
 
 
 def attribute_names(source: dataset.Dataset) -> tuple[str, ...]:
@@ -66,7 +76,8 @@ def read(path: pathlib.Path, attributes: Sequence[str] | None = None) -> Describ
     if len(lines) < 2 or len(lines[0][1]) < 2:
         raise errors.UserError(f"{path}: a header (class, then the attributes) and a line a class are wanted")
     header = lines[0][1]
-    says_seen = header[1].lower() == "seen"
+    column = header[1].lower()
+    says_seen = column in _FLAGS
     first = 2 if says_seen else 1
     found = header[first:]
     order = _order(path, found, found if attributes is None else attributes)
@@ -77,10 +88,11 @@ def read(path: pathlib.Path, attributes: Sequence[str] | None = None) -> Describ
         if cells[0] in names:
             raise errors.UserError(f"{path}, line {number}: the class {cells[0]!r} is there twice")
         names.append(cells[0])
-        flags.append(_flag(path, number, cells[1]) if says_seen else False)
+        flags.append(_flag(path, number, column, cells[1]) if says_seen else False)
         rows.append([_number(path, number, header[first + i], cells[first + i]) for i in order])
     table = dataset.ClassTable(np.array(rows, np.float32), np.array(flags), tuple(names))
-    return Described(table, tuple(found[i] for i in order), says_seen)
+    splits = tuple(cells[1].lower() for _, cells in lines[1:]) if column == "split" else None
+    return Described(table, tuple(found[i] for i in order), says_seen, splits)
 
 
 def _order(path: pathlib.Path, found: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -97,10 +109,11 @@ def _order(path: pathlib.Path, found: Sequence[str], wanted: Sequence[str]) -> l
     return [list(found).index(name) for name in wanted]
 
 
-def _flag(path: pathlib.Path, line: int, cell: str) -> bool:
-    if cell.lower() not in _FLAGS:
-        raise errors.UserError(f"{path}, line {line}: seen is {cell!r}, not true or false")
-    return _FLAGS[cell.lower()]
+def _flag(path: pathlib.Path, line: int, column: str, cell: str) -> bool:
+    words = _FLAGS[column]
+    if cell.lower() not in words:
+        raise errors.UserError(f"{path}, line {line}: {column} is {cell!r}, not {' or '.join(words)}")
+    return words[cell.lower()]
 
 
 def _number(path: pathlib.Path, line: int, attribute: str, cell: str) -> float:

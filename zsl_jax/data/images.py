@@ -72,6 +72,17 @@ def decode(path: str | os.PathLike) -> np.ndarray:
         raise UnreadableImage(f"{path}: not a readable image ({' '.join(says.split())})") from error
 
 
+def fault(path: str | os.PathLike) -> str | None:
+    """What is wrong with a file by its size and its first bytes, or None; a damaged end shows in `decode` only."""
+    try:
+        if not os.path.getsize(path):
+            return f"{path}: an empty file, not an image"
+        with PIL.Image.open(path):
+            return None
+    except (OSError, SyntaxError, ValueError, *_TOO_LARGE):
+        return f"{path}: not a readable image"
+
+
 def fit(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Returns the picture `[H, W, 3]` as `[S, S, 3]` uint8."""
     size, resample = preprocessing.size, FILTERS[preprocessing.filter]

@@ -23,34 +23,21 @@ from zsl_jax.data import dataset, xlsa17
 _OTHER_IMAGES = "unlisted"  # the split of the images that are in no split of the benchmark
 
 
-class Xlsa17(tfds.core.GeneratorBasedBuilder):
+class Features(tfds.core.GeneratorBasedBuilder):
     """The TFDS builder. Splits: `train`, `test_seen`, `test_unseen`, and `unlisted` for images in none of them.
 
     An example is `input [F]` float32, `label` (row of the class table) and `index` (row among all images).
 
     Args:
-      manual_dir: the folder with res101.mat and att_splits.mat, read and checked here.
-      semantics: as for `xlsa17.load`.
-      attributes: as for `xlsa17.load`.
+      source: a dataset in memory whose `info` names its `semantics`, `attributes` and `files`.
       progress: called with the number of examples written and that of all examples.
       **kwargs: `data_dir` and what else a TFDS builder takes.
-
-    Raises:
-      UserError: as `xlsa17.load`.
     """
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def __init__(
-        self,
-        *,
-        manual_dir: str | os.PathLike,
-        semantics: str = "att",
-        attributes: str = "att",
-        progress: Callable[[int, int], None] | None = None,
-        **kwargs,
-    ):
-        self._dataset = xlsa17.load(manual_dir, semantics=semantics, attributes=attributes)
+    def __init__(self, *, source: dataset.Dataset, progress: Callable[[int, int], None] | None = None, **kwargs):
+        self._dataset = source
         self._progress = progress
         self._written = 0
         kwargs.setdefault("file_format", "array_record")
@@ -95,6 +82,23 @@ class Xlsa17(tfds.core.GeneratorBasedBuilder):
                 self._progress(self._written, len(data.inputs))
 
 
+class Xlsa17(Features):
+    """The builder for a folder in the xlsa17 layout.
+
+    Args:
+      manual_dir: the folder with res101.mat and att_splits.mat, read and checked here.
+      semantics: as for `xlsa17.load`.
+      attributes: as for `xlsa17.load`.
+      **kwargs: as for `Features`.
+
+    Raises:
+      UserError: as `xlsa17.load`.
+    """
+
+    def __init__(self, *, manual_dir: str | os.PathLike, semantics: str = "att", attributes: str = "att", **kwargs):
+        super().__init__(source=xlsa17.load(manual_dir, semantics=semantics, attributes=attributes), **kwargs)
+
+
 def prepare(
     dir: str | os.PathLike,
     data_dir: str | os.PathLike | None = None,
@@ -119,18 +123,17 @@ def prepare(
     Raises:
       UserError: the folder is not sound, or `data_dir` cannot be written.
     """
-    if progress:
-        tfds.disable_progress_bar()
     options = {"semantics": semantics, "attributes": attributes, "progress": progress}
-    try:
-        builder = Xlsa17(manual_dir=dir, data_dir=data_dir, **options)
-        builder.download_and_prepare()
-    except OSError as error:
-        raise errors.UserError(f"cannot write the prepared dataset: {error}") from error
-    finally:
-        if progress:
-            tfds.enable_progress_bar()
-    return pathlib.Path(builder.data_dir)
+    return _prepared(lambda: Xlsa17(manual_dir=dir, data_dir=data_dir, **options), quiet=progress is not None)
+
+
+def write(source: dataset.Dataset, data_dir: str | os.PathLike) -> pathlib.Path:
+    """Writes a dataset in memory in the same form; returns its folder.
+
+    Raises:
+      UserError: `data_dir` cannot be written.
+    """
+    return _prepared(lambda: Features(source=source, data_dir=data_dir), quiet=True)
 
 
 def load_prepared(path: str | os.PathLike) -> dataset.Dataset:
@@ -172,6 +175,20 @@ def load_prepared(path: str | os.PathLike) -> dataset.Dataset:
         validation_classes=None if validation is None else np.array(validation, np.int64),
         info={**metadata["info"], "image_files": tuple(metadata["info"]["image_files"])},
     )
+
+
+def _prepared(make_builder: Callable[[], Features], *, quiet: bool) -> pathlib.Path:
+    if quiet:
+        tfds.disable_progress_bar()
+    try:
+        builder = make_builder()
+        builder.download_and_prepare()
+    except OSError as error:
+        raise errors.UserError(f"cannot write the prepared dataset: {error}") from error
+    finally:
+        if quiet:
+            tfds.enable_progress_bar()
+    return pathlib.Path(builder.data_dir)
 
 
 def _identity(name: str, info: Mapping) -> str:

@@ -141,20 +141,20 @@ class Depthwise(nn.Module):
 
 def mobilenet_v2(
     *,
-    width: float = 1.0,
+    width_multiplier: float = 1.0,
     padding: str = "symmetric",
     scaling: str = "imagenet",
     dtype: str = "float32",
     remat: bool = False,
 ) -> MobileNetV2:
-    """A `MobileNetV2` whose channels are `width` times those of the paper, in multiples of 8; D is at least 1280."""
+    """A `MobileNetV2` with `width_multiplier` times the paper's channels, in multiples of 8; D is at least 1280."""
     scaling_lib.check(scaling)
     if padding not in PADDINGS:
         raise errors.unknown("padding", padding, PADDINGS)
     return MobileNetV2(
-        stages=tuple((t, _multiple_of_8(width * c), n, s) for t, c, n, s in STAGES),
-        stem=_multiple_of_8(width * 32),
-        num_features=_multiple_of_8(max(1.0, width) * 1280),
+        stages=tuple((t, _multiple_of_8(width_multiplier * c), n, s) for t, c, n, s in STAGES),
+        stem=_multiple_of_8(width_multiplier * 32),
+        num_features=_multiple_of_8(max(1.0, width_multiplier) * 1280),
         padding=padding,
         scaling=scaling,
         dtype=jnp.dtype(dtype),

@@ -102,7 +102,7 @@ def recipe(text: str, overrides: dict[str, str]) -> ml_collections.ConfigDict:
     """Returns the recipe `FILE[:ARGUMENT]` with its overrides, checked and locked."""
     config = load_recipe(text)
     for key, value in overrides.items():
-        _override(config, key, value)
+        override(config, key, value)
     config_lib.check(config)
     return config.lock()
 
@@ -128,10 +128,13 @@ def load_module(text: str) -> types.ModuleType:
     return module
 
 
-def _override(config: ml_collections.ConfigDict, key: str, text: str) -> None:
+def override(config: ml_collections.ConfigDict, key: str, text: str) -> None:
+    """Sets a key to the value that a text says; raises a UserError for an unknown key or another type."""
     leaves = config_lib.leaves(config)
     if key not in leaves:
         raise errors.unknown("config key", key, leaves)
+    if key == "encoder.name" and "method" not in config:
+        raise errors.UserError(f"config.{key} is chosen by the recipe: take another one than that of {leaves[key]}")
     if key in ("method.name", "data.name"):
         raise errors.UserError(
             f"config.{key} is chosen by the recipe: write --config=configs/{config.method.name}.py:{config.data.name}"

@@ -1,4 +1,4 @@
-"""Says what a benchmark folder holds and what is wrong with it, or prepares it for TFDS."""
+"""Says what a benchmark folder holds and what is wrong with it, prepares it, or imports pictures of one's own."""
 
 import contextlib
 import io
@@ -12,19 +12,31 @@ from absl import logging as absl_logging
 
 from zsl_jax import bounds, errors
 from zsl_jax.data import checks, notes, published, xlsa17
+from zsl_jax.verbs import data_import
 
 USAGE = """\
 usage: python -m zsl_jax data check FOLDER [--semantics=NAME]
        python -m zsl_jax data prepare FOLDER [--semantics=NAME] [--data_dir=DIR]
+       python -m zsl_jax data import IMAGES_DIR --attributes=TABLE.csv [--out=DATASET] [--unseen=SHARE] [--seed=N]
+                                     [--skip_unmatched] [--skip_unreadable]
 
 check    says what a folder in the xlsa17 layout holds and lists all that is wrong with it; exit code 2 if anything is
 prepare  writes the folder as a TFDS dataset (ArrayRecord) and prints where it is
+import   joins a folder of pictures (IMAGES_DIR/CLASS/NAME.jpg) with a table of attributes (`class` and the attributes
+         in the header, a class a line) by the names of the classes, and lists all that does not match
 
 --semantics=NAME  which description of the classes: that of NAME_splits.mat (default: att)
 --data_dir=DIR    where prepared datasets live (default: that of TFDS, $TFDS_DATA_DIR or ~/tensorflow_datasets)
+--attributes      the table; a second column `split` (train, validation, test) or `seen` (true, false) says which
+                  classes are unseen, otherwise they are drawn
+--out=DATASET     where dataset.json is written (default: datasets/NAME, after IMAGES_DIR); the pictures stay in place
+--unseen=SHARE    of the classes, where they are drawn (default 0.25)
+--seed=N          of what is drawn (default 0)
+--skip_unmatched  go on with the classes that are in both; --skip_unreadable: without the files that are no pictures
 
 example: python -m zsl_jax data check xlsa17/data/CUB
-         python -m zsl_jax data prepare xlsa17/data/CUB --data_dir=prepared"""
+         python -m zsl_jax data prepare xlsa17/data/CUB --data_dir=prepared
+         python -m zsl_jax data import photos --attributes=classes.csv"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,9 +47,11 @@ def main(argv: Sequence[str]) -> int:
         print(USAGE)
         return 0
     action, *rest = argv
+    if action == "import":
+        return data_import.main(rest)
     actions = {"check": _check, "prepare": _prepare}
     if action not in actions:
-        raise errors.unknown("action of data", action, actions)
+        raise errors.unknown("action of data", action, [*actions, "import"])
     values = flags.FlagValues()
     flags.DEFINE_string("semantics", "att", "which description of the classes", flag_values=values)
     if action == "prepare":

@@ -1,0 +1,172 @@
+"""`extract` makes a dataset of features, goes on after a stop, and records what would make the same of new pictures."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tiny_photos
+
+from zsl_jax import __main__, data, errors, extraction_config
+from zsl_jax.data import features, image_folder, images
+from zsl_jax.encoders import extraction
+from zsl_jax.verbs import command_line, extract
+from zsl_jax.verbs import data as data_verb
+
+RECIPES = pathlib.Path(__file__).resolve().parent.parent / "configs" / "extract"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Imported photos and weights for the tiny encoder."""
+    folder = tiny_photos.write(tmp_path_factory.mktemp("own"))
+    tiny_photos.write_weights(folder / "tiny.npz")
+    command = [str(folder / "photos"), f"--attributes={folder / 'classes.csv'}", "--unseen=0.34"]
+    data_verb.main(["import", *command, f"--out={folder / 'dataset'}"])
+    return folder
+
+
+def command(photos, out, *more) -> list[str]:
+    return [
+        f"--config={RECIPES / 'vit.py'}:tiny",
+        f"--config.data.dir={photos / 'dataset'}",
+        f"--config.encoder.weights={photos / 'tiny.npz'}",
+        f"--out={out}",
+        *tiny_photos.TINY,
+        *more,
+    ]
+
+
+def test_features_are_the_encoders_and_a_stopped_run_goes_on(photos, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(features, "_PART", 7)
+    assert extract.main(command(photos, tmp_path / "whole")) == 0
+    printed = capsys.readouterr().out
+    assert "192 features" in printed
+    assert "M parameters" in printed
+    whole = data.load("features", dir=tmp_path / "whole")
+    assert whole.inputs.shape == (30, 192)
+    assert whole.classes.names == tuple(tiny_photos.COLOURS)
+    assert not (tmp_path / "whole" / "parts").exists()
+
+    made = extraction.Extraction.from_json(whole.info["preprocessing"])
+    extractor = extraction.load(made)
+    imported = image_folder.read(photos / "dataset")
+    assert extractor.extraction == made
+    np.testing.assert_allclose(list(extractor.files(imported.paths()[:5])), whole.inputs[:5], rtol=1e-5, atol=1e-5)
+    pictures = np.stack([images.fit(images.decode(path), made.images) for path in imported.paths()[:3]])
+    np.testing.assert_allclose(extractor(pictures), whole.inputs[:3], rtol=1e-5, atol=1e-5)
+
+    # Stopped after two parts; what is there is not made again.
+    asked = []
+    files = extraction.Extractor.files
+
+    def stop(self, paths, **kwargs):
+        asked.append(len(paths))
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return files(self, paths, **kwargs)
+
+    monkeypatch.setattr(extraction.Extractor, "files", stop)
+    with pytest.raises(KeyboardInterrupt):
+        extract.main(command(photos, tmp_path / "stopped"))
+    with pytest.raises(errors.UserError, match="has not ended: run the same line"):
+        data.load("features", dir=tmp_path / "stopped")
+    (tmp_path / "stopped" / "parts" / "00001.npz").write_bytes(b"half of i")  # a part that is damaged is made again
+    assert extract.main(command(photos, tmp_path / "stopped")) == 0
+    assert asked == [7, 7, 7, 7, 7, 7, 2]
+    stopped = data.load("features", dir=tmp_path / "stopped")
+    np.testing.assert_array_equal(stopped.inputs, whole.inputs)
+    assert stopped.info == whole.info
+
+    capsys.readouterr()
+    assert extract.main(command(photos, tmp_path / "stopped")) == 0
+    assert "is finished" in capsys.readouterr().out
+    assert len(asked) == 7
+    with pytest.raises(errors.UserError, match=r"another extraction \(images differ\): choose another --out"):
+        extract.main(command(photos, tmp_path / "stopped", "--config.images.filter=bilinear"))
+
+
+def test_a_damaged_picture_stops_or_is_left_out(photos, tmp_path, capsys):
+    path = photos / "photos" / "red" / "2.png"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    try:
+        with pytest.raises(errors.UserError, match=r"red/2\.png: not a readable image"):
+            extract.main(command(photos, tmp_path / "strict"))
+        assert extract.main(command(photos, tmp_path / "lenient", "--skip_unreadable")) == 0
+    finally:
+        path.write_bytes(content)
+    assert "left out" in capsys.readouterr().err
+    found = data.load("features", dir=tmp_path / "lenient")
+    assert len(found.inputs) == len(found.labels) == len(found.info["image_files"]) == 29
+    assert "red/2.png" not in found.info["image_files"]
+    assert sorted(np.concatenate(list(found.splits.values()))) == list(range(29))
+
+
+def test_weights_that_changed_since_are_refused(photos, tmp_path):
+    config = extraction_config.base("vit_tiny")
+    for key, text in command_line.split_overrides(command(photos, tmp_path))[1].items():
+        command_line.override(config, key, text)
+    made = extraction_config.make_extraction(config)
+    known = extraction.load(made).extraction
+    assert extraction.Extraction.from_json(json.loads(json.dumps(known.to_json()))) == known
+    other = tmp_path / "tiny.npz"
+    other.write_bytes((photos / "tiny.npz").read_bytes() + b" ")
+    moved = {**known.to_json(), "weights": str(other)}
+    with pytest.raises(errors.UserError, match="no longer the file of weights"):
+        extraction.load(extraction.Extraction.from_json(moved))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("--config", None), "extract needs --config=FILE"),
+        (("--out", None), "extract needs --out=FEATURES"),
+        (("--config.data.dir", None), "config.data.dir= is not a folder"),
+        (("--config.data.dir", "nowhere"), "no dataset in 'nowhere'"),
+        (("--config.encoder.weights", "absent.npz"), "no weights file 'absent.npz'"),
+        (("--config.encoder.weights", "w.pth"), "a .safetensors or .npz file is wanted"),
+        (("--config", f"{RECIPES / 'vit.py'}:tini"), "did you mean 'tiny'"),
+        (("--config", f"{RECIPES / 'vit.py'}:small"), "of another encoder: 15 of another shape: "),
+        (("--config", f"{RECIPES / 'resnet.py'}:5"), "unknown depth '5'"),
+        (("--config", f"{RECIPES / 'resnet.py'}:18"), "unknown config key 'encoder.depth'"),
+        (("--config", f"{RECIPES.parent / 'ale.py'}"), "recipes for extract are in configs/extract/"),
+        (("--config.images.size", "33"), "multiples of 16, such as 32, not 33 x 33"),
+        (("--config.images.size", "48"), "pos_embed is [1, 5, 192], not [1, 10, 192]"),
+        (("--config.images.fit", "streach"), "config.images.fit=streach is not stretch or crop"),
+        (("--config.encoder.name", "resnet18"), "config.encoder.name is chosen by the recipe"),
+        (("--config.encoder.dept", "1"), "did you mean 'encoder.depth'"),
+        (("--config.encoder.dtype", "float64"), "config.encoder.dtype=float64 is not float32 or bfloat16"),
+        (("--config.images.crop_fraction", "1.5"), "config.images.crop_fraction=1.5 is not a number in (0, 1]"),
+    ],
+)
+def test_what_a_user_gets_wrong_is_one_line(photos, tmp_path, capsys, monkeypatch, change, says):
+    monkeypatch.chdir(tmp_path)
+    name, value = change
+    argv = [word for word in command(photos, "out") if word.partition("=")[0] != name]
+    argv += [f"{name}={value}"] if value is not None else []
+    assert __main__.main(["extract", *argv]) == 2
+    printed = capsys.readouterr().err
+    assert len(printed.splitlines()) == 1
+    assert says in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.py")), ids=lambda path: path.stem)
+def test_recipes(path):
+    module = command_line.load_module(str(path))
+    assert f"--config=configs/extract/{path.name}" in module.__doc__
+    config = module.get_config()
+    config.data.dir = "somewhere"
+    extraction_config.check(config)
+    assert extraction_config.make_extraction(config).encoder == config.encoder.name
+    with pytest.raises(errors.UserError, match="choices"):
+        module.get_config("nonsense")
+    assert set(config.encoder) - {"name", "weights"} <= set(extraction_config.KNOBS)
+
+
+def test_features_that_are_not_there(tmp_path):
+    with pytest.raises(errors.UserError, match="no features in it"):
+        data.load("features", dir=tmp_path)
+    with pytest.raises(errors.UserError, match="needs what `extract` wrote"):
+        data.load("features")

@@ -1,0 +1,175 @@
+"""Pictures of one's own, as `data import` wrote them down: which there are, of which classes, described how.
+
+DATASET/dataset.json     paths, labels, the class table and the splits; the pictures stay where they are
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from zsl_jax import errors
+from zsl_jax.data import dataset, images
+
+FILE = "dataset.json"
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Imported:
+    """What `dataset.json` holds.
+
+    Args:
+      name: of the folder of pictures.
+      images_dir: that folder, an absolute path.
+      images: paths of the pictures, relative to it.
+      labels: a row of the class table for each.
+      class_names: C names.
+      attributes: A names.
+      embedding: `[C][A]` numbers.
+      is_seen: C flags.
+      validation_classes: rows of the seen classes that are held out for validation, or None.
+      splits: rows of pictures by name: `train`, `test_seen`, `test_unseen`.
+      split_by: who chose the unseen classes, e.g. `the table`.
+      files: sha256 by name, of what it was made of.
+    """
+
+    name: str
+    images_dir: str
+    images: tuple[str, ...]
+    labels: tuple[int, ...]
+    class_names: tuple[str, ...]
+    attributes: tuple[str, ...]
+    embedding: tuple[tuple[float, ...], ...]
+    is_seen: tuple[bool, ...]
+    validation_classes: tuple[int, ...] | None
+    splits: Mapping[str, tuple[int, ...]]
+    split_by: str
+    files: Mapping[str, str]
+
+    def paths(self) -> list[pathlib.Path]:
+        return [pathlib.Path(self.images_dir, path) for path in self.images]
+
+    def dataset(self, inputs: np.ndarray, *, preprocessing: Mapping[str, Any], **info) -> dataset.Dataset:
+        """The dataset with these inputs `[N, ...]`, a row a picture.
+
+        Args:
+          inputs: `[N, ...]`.
+          preprocessing: what made them of the pictures, for `preprocessing.make`.
+          **info: more that identifies it.
+        """
+        validation = self.validation_classes
+        return dataset.Dataset(
+            name=self.name,
+            inputs=inputs,
+            labels=np.array(self.labels, np.int32),
+            classes=dataset.ClassTable(np.array(self.embedding, np.float32), np.array(self.is_seen), self.class_names),
+            splits={name: np.array(rows, np.int64) for name, rows in self.splits.items()},
+            validation_classes=None if validation is None else np.array(validation, np.int64),
+            info={
+                "semantics": "att",
+                "split": self.split_by,
+                "files": dict(self.files),
+                "attributes": list(self.attributes),
+                "image_files": self.images,
+                "preprocessing": dict(preprocessing),
+                **info,
+            },
+        )
+
+    def keep(self, kept: np.ndarray) -> "Imported":
+        """Only the pictures where `kept [N]` is True.
+
+        Raises:
+          UserError: a class or a split is left without a picture.
+        """
+        new_row = np.cumsum(kept) - 1
+        splits = {name: tuple(int(new_row[r]) for r in rows if kept[r]) for name, rows in self.splits.items()}
+        labels = tuple(label for label, keep in zip(self.labels, kept) if keep)
+        trained = {labels[row] for row in splits["train"]} | {labels[row] for row in splits["test_unseen"]}
+        lost = [name for row, name in enumerate(self.class_names) if row not in trained]
+        if lost or not splits["test_seen"]:
+            what = f"class {lost[0]!r} has" if lost else "the seen classes have"
+            raise errors.UserError(f"{what} no readable image left{' to train on' if lost else ' to test on'}")
+        paths = tuple(path for path, keep in zip(self.images, kept) if keep)
+        return dataclasses.replace(self, images=paths, labels=labels, splits=splits)
+
+
+def load(dir: str | os.PathLike = "", *, size: int = 64, fit: str = "crop", skip_unreadable: bool = False):
+    """Pictures of one's own in memory, for encoders that are trained from pixels.
+
+    Args:
+      dir: the folder that `data import` wrote.
+      size: S, height and width that they are brought to, pixels, at least 16.
+      fit: `crop` the middle square or `stretch` to it.
+      skip_unreadable: leave damaged pictures out, where they are an error otherwise.
+
+    Returns:
+      A `Dataset` with `inputs [N, S, S, 3]` uint8.
+
+    Raises:
+      UserError: no imported dataset, or a picture that cannot be read.
+    """
+    if not os.fspath(dir):
+        raise errors.UserError(
+            "image_folder needs what `data import` wrote in its option dir: --config.data.dir=DATASET"
+        )
+    if size < 16:
+        raise errors.UserError(f"data.size={size} is less than 16 pixels")
+    imported = read(dir)
+    preprocessing = images.Preprocessing(size=size, fit=fit, crop_fraction=1.0, filter="bilinear")
+    skip = (lambda error: None) if skip_unreadable else None
+    found = list(images.load(imported.paths(), preprocessing, skip=skip))
+    kept = np.array([picture is not None for picture in found])
+    pictures = np.stack([picture for picture in found if picture is not None])
+    loaded = (imported if kept.all() else imported.keep(kept)).dataset(
+        pictures, preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)}
+    )
+    return dataclasses.replace(loaded, images=pictures)
+
+
+def write(folder: str | os.PathLike, imported: Imported) -> None:
+    """Writes `dataset.json` whole, or not at all; the same dataset is the same bytes."""
+    folder = pathlib.Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{FILE}.{os.getpid()}"
+        part.write_text(json.dumps({"version": VERSION, **dataclasses.asdict(imported)}, indent=1) + "\n")
+        part.replace(folder / FILE)
+    except OSError as error:
+        raise errors.UserError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def read(folder: str | os.PathLike) -> Imported:
+    """Reads what `write` wrote.
+
+    Raises:
+      UserError: there is none, or it is damaged or of another version.
+    """
+    path = pathlib.Path(folder).expanduser() / FILE
+    if not path.is_file():
+        raise errors.UserError(
+            f"no dataset in {str(folder)!r}: make one with `zsl-jax data import IMAGES_DIR --attributes=TABLE.csv`"
+        )
+    try:
+        values = json.loads(path.read_text())
+        if values.pop("version") != VERSION:
+            raise errors.UserError(f"{path} is of another version of zsl-jax: import the folder again")
+        found = Imported(**{name: _thawed(value) for name, value in values.items()})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, errors.UserError):
+            raise
+        raise errors.UserError(f"{path} is damaged: import the folder again") from error
+    if not os.path.isdir(found.images_dir):
+        raise errors.UserError(f"the folder of images {found.images_dir} is gone: import it again where it is now")
+    return found
+
+
+def _thawed(value):
+    if isinstance(value, list):
+        return tuple(map(_thawed, value))
+    return {name: _thawed(item) for name, item in value.items()} if isinstance(value, dict) else value

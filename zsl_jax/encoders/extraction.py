@@ -1,0 +1,126 @@
+"""From pictures to features, by an encoder with its weights and the preprocessing that belongs to them.
+
+extraction = Extraction(encoder="resnet50", knobs={}, weights="resnet50.safetensors", images=Preprocessing(...))
+extractor = load(extraction)
+features = extractor(pictures)                                  [n, S, S, 3] uint8 -> [n, D] float32
+Extraction.from_json(extractor.extraction.to_json())            what a dataset and a record keep of it
+"""
+
+import dataclasses
+import itertools
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zsl_jax import encoders, errors
+from zsl_jax.data import images, matfile
+from zsl_jax.encoders import counts, weights
+
+
+@dataclasses.dataclass(frozen=True)
+class Extraction:
+    """What makes features of pictures.
+
+    Args:
+      encoder: a name in `encoders.ENCODERS`.
+      knobs: arguments of its factory.
+      weights: file of its weights; empty for random ones, always the same.
+      images: the preprocessing.
+      weights_sha256: of the file; None before it has been read.
+      batch_size: pictures at a time; the features do not depend on it but for rounding.
+    """
+
+    encoder: str
+    knobs: Mapping[str, Any]
+    weights: str
+    images: images.Preprocessing
+    batch_size: int
+    weights_sha256: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, which `from_json` reads."""
+        return {"by": "encoder", **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Extraction":
+        fields = {name: value for name, value in values.items() if name != "by"}
+        knobs = {name: tuple(value) if isinstance(value, list) else value for name, value in values["knobs"].items()}
+        return cls(**fields | {"knobs": knobs, "images": images.Preprocessing(**values["images"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class Extractor:
+    """A function from pictures `[n, S, S, 3]` uint8 to features `[n, width]` float32.
+
+    Args:
+      extraction: what it is made of, with the sha256 of its weights.
+      width: D.
+      size: parameters and operations, in words.
+      embed: the compiled function, for `batch_size` pictures.
+    """
+
+    extraction: Extraction
+    width: int
+    size: str
+    embed: Callable[[np.ndarray], jax.Array]
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        found = [np.zeros((0, self.width), np.float32)]
+        step = self.extraction.batch_size
+        for first in range(0, len(pictures), step):
+            part = pictures[first : first + step]
+            # One shape, one program: the last batch is filled up.
+            filled = np.concatenate([part, np.zeros((step - len(part), *part.shape[1:]), part.dtype)])
+            found.append(np.asarray(self.embed(filled))[: len(part)])
+        return np.concatenate(found)
+
+    def files(
+        self,
+        paths: Sequence[str | os.PathLike],
+        *,
+        skip: Callable[[images.UnreadableImage], None] | None = None,
+    ) -> Iterator[np.ndarray | None]:
+        """Yields the features `[width]` of a file in their order, None for one that `skip` took, see `images.load`."""
+        step = self.extraction.batch_size
+        loaded = images.load(paths, self.extraction.images, skip=skip)
+        while batch := tuple(itertools.islice(loaded, 4 * step)):
+            sound = [picture for picture in batch if picture is not None]
+            features = iter(self(np.stack(sound)) if sound else ())
+            yield from (None if picture is None else next(features) for picture in batch)
+
+
+def load(extraction: Extraction) -> Extractor:
+    """Builds the encoder and reads its weights.
+
+    Raises:
+      UserError: an unknown encoder or knob, a size of picture that the encoder does not take, weights that are missing,
+        damaged, of another encoder or not those that `weights_sha256` names.
+    """
+    size = extraction.images.size
+    module = encoders.factory(extraction.encoder)(**extraction.knobs)
+    pictures = np.zeros((1, size, size, 3), np.uint8)
+
+    def init():
+        return module.init(jax.random.key(0), pictures, train=False)
+
+    shapes = jax.eval_shape(init)
+    if extraction.weights:
+        variables = weights.load(extraction.weights, shapes)
+        digest = matfile.sha256(pathlib.Path(extraction.weights).expanduser())
+        if extraction.weights_sha256 not in (None, digest):
+            raise errors.UserError(f"{extraction.weights} is no longer the file of weights that the features came from")
+    else:
+        variables, digest = jax.jit(init)(), None
+    run = jax.jit(lambda variables, batch: module.apply(variables, batch, train=False).astype(jnp.float32))
+    variables = jax.tree.map(jnp.asarray, variables)
+    return Extractor(
+        extraction=dataclasses.replace(extraction, weights_sha256=digest),
+        width=jax.eval_shape(run, shapes, pictures).shape[-1],
+        size=counts.describe(module, shapes, pictures.shape[1:]),
+        embed=lambda batch: run(variables, batch),
+    )

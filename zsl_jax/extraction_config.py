@@ -1,0 +1,85 @@
+"""Every key of an extraction's config: its default, its unit and what it may be. Recipes start from `base`.
+
+The keys of `config.encoder` beside `name` and `weights` are the arguments of the encoder's factory with their defaults.
+"""
+
+import inspect
+
+import ml_collections
+
+from zsl_jax import encoders, errors
+from zsl_jax.config import Key, Rule, check_value, leaves, number, one_of, whole
+from zsl_jax.data import images
+from zsl_jax.encoders import extraction, scaling
+
+KEYS = {
+    "data.dir": Key(
+        "", "folder that `data import` wrote", Rule(lambda x: bool(x), "a folder: --config.data.dir=DATASET")
+    ),
+    "images.size": Key(224, "height and width that the encoder sees, pixels", whole(1)),
+    "images.fit": Key("crop", "how a picture becomes a square", one_of(images.FITS)),
+    "images.crop_fraction": Key(0.875, "share of the shorter side that is kept by crop", number(0, 1, ends="(]")),
+    "images.filter": Key("bilinear", "of the resizing", one_of(tuple(images.FILTERS))),
+    "batch_size": Key(8, "pictures at a time", whole(1)),
+    "encoder.weights": Key("", "file of weights; random ones without it", Rule(lambda x: True, "a file")),
+}
+
+KNOBS = {
+    "width": ("channels of the first stage", whole(1)),
+    "width_multiplier": ("channels in units of the paper's", number(0)),
+    "depth": ("blocks", whole(1)),
+    "patch": ("height and width of a patch, pixels", whole(1)),
+    "padding": ("at stride 2, as in the framework of the weights", one_of(("same", "symmetric"))),
+    "pool": ("what the embedding is", one_of(("token", "mean"))),
+    "scaling": ("of the pixels, as the weights expect it", one_of(tuple(scaling.SCALINGS))),
+    "dtype": ("of products; bfloat16 is slower on CPU", one_of(("float32", "bfloat16"))),
+    "remat": ("compute blocks again in the backward pass", one_of((False, True))),
+}
+
+PICTURE_ENCODERS = tuple(name for name in encoders.ENCODERS if name not in ("mlp", "convnet"))
+
+
+def base(encoder: str) -> ml_collections.ConfigDict:
+    """Returns the config of an extraction with every key at its default.
+
+    Raises:
+      UserError: an encoder that has no public weights, or an unknown one.
+    """
+    if encoder not in PICTURE_ENCODERS:
+        raise errors.unknown("encoder", encoder, PICTURE_ENCODERS)
+    config = ml_collections.ConfigDict({"data": {}, "images": {}, "encoder": {"name": encoder}})
+    for name, key in KEYS.items():
+        *path, last = name.split(".")
+        (config[path[0]] if path else config)[last] = key.default
+    for knob in inspect.signature(encoders.factory(encoder)).parameters.values():
+        config.encoder[knob.name] = knob.default
+    return config
+
+
+def check(config: ml_collections.ConfigDict) -> None:
+    """Raises a UserError that names the first value that is out of range and what it may be."""
+    rules = {name: key.rule for name, key in KEYS.items()} | {
+        f"encoder.{name}": rule for name, (_, rule) in KNOBS.items()
+    }
+    for name, value in leaves(config).items():
+        if name != "encoder.name":
+            check_value(name, value, rules[name])
+
+
+def make_extraction(config: ml_collections.ConfigDict) -> extraction.Extraction:
+    """Returns what the config says, as plain values."""
+    knobs = dict(config.encoder)
+    return extraction.Extraction(
+        encoder=knobs.pop("name"),
+        weights=knobs.pop("weights"),
+        knobs=knobs,
+        images=images.Preprocessing(**config.images),
+        batch_size=config.batch_size,
+    )
+
+
+def describe() -> str:
+    """Returns a line for every key that all extractions share."""
+    return "\n".join(
+        f"  --config.{name}={key.default}\n      {key.says}: {key.rule.words}" for name, key in KEYS.items()
+    )

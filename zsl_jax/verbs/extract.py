@@ -1,0 +1,89 @@
+"""Turn imported pictures into features, by any encoder and its weights; run the same line again to go on."""
+
+import contextlib
+import io
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import tqdm
+from absl import flags
+from absl import logging as absl_logging
+
+from zsl_jax import errors, extraction_config
+from zsl_jax.data import checks, features, image_folder, matfile
+from zsl_jax.encoders import extraction
+from zsl_jax.verbs import command_line
+
+USAGE = f"""\
+Turns imported pictures into features, by an encoder and its weights, for `train --config=configs/NAME.py:features`.
+The same line again goes on where a run was stopped.
+
+usage: python -m zsl_jax extract --config=configs/extract/NAME.py --config.data.dir=DATASET --out=FEATURES
+       [--config.encoder.weights=FILE] [--config.KEY=VALUE ...] [--skip_unreadable]
+
+  python -m zsl_jax extract --config=configs/extract/mobilenet_v2.py --config.encoder.weights=mobilenet_v2.npz \\
+      --config.data.dir=datasets/photos --out=features/photos
+
+--skip_unreadable  leaves damaged pictures out and names them; otherwise the first one is an error
+
+Keys of every extraction, with their defaults (config.encoder.* are the arguments of the encoder too):
+{extraction_config.describe()}"""
+
+
+def main(argv: Sequence[str]) -> int:
+    argv, overrides = command_line.split_overrides(argv)
+    values = command_line.parse("extract", argv, _define, USAGE)
+    if values is None:
+        return 0
+    if not values.config:
+        raise errors.UserError("extract needs --config=FILE, e.g. --config=configs/extract/mobilenet_v2.py")
+    if not values.out:
+        raise errors.UserError("extract needs --out=FEATURES, the folder to write, e.g. --out=features/photos")
+    config = command_line.load_recipe(values.config)
+    if "images" not in config:
+        raise errors.UserError(f"{values.config} trains a method: recipes for extract are in configs/extract/")
+    for key, text in overrides.items():
+        command_line.override(config, key, text)
+    extraction_config.check(config)
+    imported = image_folder.read(config.data.dir)
+
+    extractor = extraction.load(extraction_config.make_extraction(config))
+    made = extractor.extraction
+    out = pathlib.Path(values.out)
+    dataset_sha256 = matfile.sha256(pathlib.Path(config.data.dir).expanduser() / image_folder.FILE)
+    features.begin(out, made.to_json() | {"dataset": dataset_sha256, "skip_unreadable": values.skip_unreadable})
+    if features.written(out):
+        print(f"{out} is finished; to extract anew, choose another --out or delete this one")
+        return 0
+    print(f"{made.encoder}: {extractor.size}, {extractor.width} features")
+    if not made.weights:
+        print("no weights: features of a random network, only to try the way")
+    found, kept = _collect(out, imported, extractor, values.skip_unreadable)
+    imported = imported if kept.all() else imported.keep(kept)
+    files = {image_folder.FILE: dataset_sha256, "images": features.sha256(imported.paths())}
+    if made.weights:
+        files[pathlib.Path(made.weights).name] = made.weights_sha256
+    absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns of every configuration that its class does not list
+    with contextlib.redirect_stdout(io.StringIO()):
+        features.finish(out, imported, found, files=files, preprocessing=made.to_json())
+    print(f"features: {checks.count(len(found), 'image')} x {extractor.width} in {out}")
+    return 0
+
+
+def _collect(out: pathlib.Path, imported: image_folder.Imported, extractor, skip_unreadable: bool):
+    with tqdm.tqdm(desc="extract", unit=" images", total=len(imported.images), disable=not sys.stderr.isatty()) as bar:
+
+        def skip(error: errors.UserError) -> None:
+            bar.write(f"left out: {error}", file=sys.stderr)
+
+        def extract(paths: list[pathlib.Path]):
+            return list(extractor.files(paths, skip=skip if skip_unreadable else None))
+
+        return features.collect(out, imported.paths(), extract, bar.update)
+
+
+def _define(values: flags.FlagValues) -> None:
+    command_line.define_config(values)
+    command_line.define_string(values, "out", "folder to write")
+    flags.DEFINE_boolean("skip_unreadable", False, "leave damaged pictures out", flag_values=values)
