@@ -58,4 +58,31 @@ def _descriptors(said: str) -> Preprocessing:
     return Preprocessing(descriptors.describe, of_files)
 
 
-PREPROCESSINGS: dict[str, Callable[[Any], Preprocessing]] = {"descriptors": _descriptors}
+def _pixels(said: Mapping[str, Any]) -> Preprocessing:
+    from zsl_jax.data import images
+
+    preprocessing = images.Preprocessing(**{name: value for name, value in said.items() if name != "by"})
+
+    def of_arrays(pictures: np.ndarray) -> np.ndarray:
+        return np.stack([images.fit(picture, preprocessing) for picture in pictures])
+
+    return Preprocessing(of_arrays, lambda paths: images.load(paths, preprocessing))
+
+
+def _encoder(said: Mapping[str, Any]) -> Preprocessing:
+    from zsl_jax.data import images
+    from zsl_jax.encoders import extraction  # flax is for those who encode
+
+    extractor = extraction.load(extraction.Extraction.from_json(said))
+
+    def of_arrays(pictures: np.ndarray) -> np.ndarray:
+        return extractor(np.stack([images.fit(picture, extractor.extraction.images) for picture in pictures]))
+
+    return Preprocessing(of_arrays, extractor.files)
+
+
+PREPROCESSINGS: dict[str, Callable[[Any], Preprocessing]] = {
+    "descriptors": _descriptors,
+    "pixels": _pixels,
+    "encoder": _encoder,
+}

@@ -1,0 +1,93 @@
+"""A folder of pictures and a table to predictions for new classes, by the commands of docs/own_data.md."""
+
+import csv
+import pathlib
+import re
+import shlex
+
+import numpy as np
+import PIL.Image
+import pytest
+import tiny_photos
+
+from zsl_jax import __main__, data
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "own_data.md").read_text()
+COMMANDS = [
+    line.removeprefix("python -m zsl_jax ")
+    for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+]
+TINY = f"--config={ROOT}/configs/extract/vit.py:tiny {' '.join(tiny_photos.TINY)}"
+
+
+def adapted(command: str) -> str:
+    """The command of the page with the tiny encoder."""
+    command = re.sub(r"--config=configs/extract/\S+", TINY, command).replace("mobilenet_v2.npz", "tiny.npz")
+    return command.replace("--config=configs/", f"--config={ROOT}/configs/")
+
+
+def rows(path: pathlib.Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.long
+def test_four_commands(tmp_path, monkeypatch, capsys):
+    words = dict.fromkeys(tiny_photos.COLOURS, "train") | {"blue": "validation", "purple": "test", "grey": "test"}
+    tiny_photos.write(tmp_path, column="split", words=words)
+    tiny_photos.write_weights(tmp_path / "tiny.npz")
+    (tmp_path / "new_classes.csv").write_text("class,b,g,r\npurple,0.9,0.1,0.9\norange,0.1,0.5,0.9\ngrey,0.5,0.5,0.5\n")
+    (tmp_path / "new").mkdir()
+    for name in ("purple", "grey"):
+        for i in range(tiny_photos.PER_CLASS):
+            PIL.Image.open(tmp_path / "photos" / name / f"{i}.png").convert("RGBA").save(
+                tmp_path / "new" / f"{name}{i}.png"
+            )
+    monkeypatch.chdir(tmp_path)
+    verbs = [command.split()[0] for command in COMMANDS]
+    assert verbs == ["data", "extract", "train", "predict"]
+    for command in COMMANDS[:3]:
+        assert (
+            __main__.main([*shlex.split(adapted(command)), *(["--config.plots=none"] if "train" in command else [])])
+            == 0
+        )
+    *options, pattern = shlex.split(COMMANDS[3])
+    pictures = sorted(map(str, pathlib.Path().glob(pattern.replace("jpg", "png"))))
+    assert len(pictures) == 10
+    assert __main__.main([*options, "--out=from_pictures.csv", "--top=3", *pictures]) == 0
+
+    # The same from the features that were extracted before: new pictures go the way of the old ones.
+    features = data.load("features", dir="features/photos")
+    by_name = dict(zip(features.info["image_files"], features.inputs))
+    names = [re.sub(r"new/(\D+)(\d)", r"\1/\2", path) for path in pictures]
+    np.save("inputs.npy", np.stack([by_name[name] for name in names]))
+    assert __main__.main([*options, "--out=from_features.csv", "--top=3", "inputs.npy"]) == 0
+    found, expected = rows(tmp_path / "from_pictures.csv"), rows(tmp_path / "from_features.csv")
+    assert [row["input"] for row in found] == pictures
+    for ours, theirs in zip(found, expected, strict=True):
+        assert {ours[f"class_{i}"] for i in (1, 2, 3)} == {"purple", "orange", "grey"}
+        assert ours["prediction"] == theirs["prediction"]
+        np.testing.assert_allclose(float(ours["score_1"]), float(theirs["score_1"]), rtol=1e-3, atol=1e-4)
+
+    (tmp_path / "new" / "broken.png").write_bytes(b"")
+    capsys.readouterr()
+    assert __main__.main([*options, "--out=none.csv", "new/broken.png"]) == 2
+    assert "new/broken.png: an empty file, not an image" in capsys.readouterr().err
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_pictures_become_the_inputs_of_pixels(tmp_path):
+    """What `predict` asks for a model that was trained on an image folder's pixels."""
+    from zsl_jax.data import preprocessing
+
+    folder = tiny_photos.write(tmp_path)
+    command = ["data", "import", str(folder / "photos"), f"--attributes={folder / 'classes.csv'}"]
+    assert __main__.main([*command, f"--out={tmp_path / 'dataset'}"]) == 0
+    source = data.load("image_folder", dir=tmp_path / "dataset", size=16)
+    made = preprocessing.make(source.info["preprocessing"])
+    files = [folder / "photos" / name for name in source.info["image_files"][:4]]
+    np.testing.assert_array_equal(list(made.of_files(files)), source.inputs[:4])
+    whole = np.stack([np.asarray(PIL.Image.open(path)) for path in files])
+    np.testing.assert_array_equal(made.of_arrays(whole), source.inputs[:4])
