@@ -2,8 +2,8 @@
 
     python benchmarks/bench_encoders.py [FOLDER]     FOLDER of pictures; without it, noise of 227 x 227 as JPEG
 
-MobileNetV2 runs with random weights. Its depthwise convolutions as nine shifted products (`encoders.mobilenet.Depthwise`)
-are set beside XLA's grouped convolution. Medians of repeated passes, alternating; other work on the processors shows in
+MobileNetV2 runs with random weights. Its depthwise convolutions, nine shifted products (`mobilenet.Depthwise`), are set
+beside XLA's grouped convolution. Medians of repeated passes, alternating; other work on the processors shows in
 the load average, which is printed.
 """
 

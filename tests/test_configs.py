@@ -24,7 +24,7 @@ def load(path):
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipe_builds(path):
     get_config = load(path).get_config
-    for dataset in ("digits,smoke", "npz", "shapes", "xlsa17"):
+    for dataset in ("digits,smoke", "features", "image_folder", "npz", "shapes", "xlsa17"):
         config.check(get_config(dataset))
     recipe = get_config()
     config.check(recipe)

@@ -121,6 +121,7 @@ OPTIONS = {
     "num_unseen": ("classes held out", whole(1)),
     "num_per_class": ("images rendered a class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
+    "fit": ("how a picture becomes a square", one_of(("crop", "stretch"))),
 }
 
 
