@@ -127,7 +127,7 @@ def test_weights_that_changed_since_are_refused(photos, tmp_path):
         (("--config.encoder.weights", "absent.npz"), "no weights file 'absent.npz'"),
         (("--config.encoder.weights", "w.pth"), "a .safetensors or .npz file is wanted"),
         (("--config", f"{RECIPES / 'vit.py'}:tini"), "did you mean 'tiny'"),
-        (("--config", f"{RECIPES / 'vit.py'}:small"), "of another encoder: 15 of another shape: "),
+        (("--config", f"{RECIPES / 'vit.py'}:small"), "of another encoder: 18 of another shape: "),
         (("--config", f"{RECIPES / 'resnet.py'}:5"), "unknown depth '5'"),
         (("--config", f"{RECIPES / 'resnet.py'}:18"), "unknown config key 'encoder.depth'"),
         (("--config", f"{RECIPES.parent / 'ale.py'}"), "recipes for extract are in configs/extract/"),
