@@ -93,7 +93,8 @@ def bilinear(loss: Callable, optimizer: optax.GradientTransformation) -> base.Me
         return jnp.zeros((batch.inputs.shape[-1], classes.embedding.shape[-1]))
 
     def scores(weights, inputs, classes):
-        return similarity.bilinear(inputs, classes.embedding, weights)
+        # Images first: scored against several class tables, the larger product is computed once.
+        return similarity.dot(inputs @ weights, classes.embedding)
 
     method = gradient.by_gradient(
         init_params=init_params,

@@ -29,7 +29,7 @@ class Tasks(NamedTuple):
     """Tasks of equal shape, one a fold, stacked along the first axis of every array: `[K, ...]`.
 
     Fields:
-      train, test_seen, test_unseen: `data.Examples`.
+      train, test_seen, test_unseen: `data.Examples`; inputs of the latter two are held transposed, as states are.
       classes, unseen_classes: class tables.
       training_classes: what `update` may see of them.
     """
@@ -67,7 +67,7 @@ def stack_tasks(tasks: Sequence[dataset.Task], method: base.Method) -> Tasks:
             return dataset.ClassTable(classes.embedding, classes.is_seen, tuple(map(str, range(len(classes)))))
 
         tables = (task.classes, task.unseen_classes, loop.training_classes(method, task))
-        return Tasks(task.train, task.test_seen, task.test_unseen, *map(table, tables))
+        return Tasks(task.train, _turned(task.test_seen), _turned(task.test_unseen), *map(table, tables))
 
     return jax.tree.map(lambda *arrays: np.stack(arrays), *map(one, tasks))
 
@@ -178,7 +178,7 @@ def _lane(factory, evaluate, *, batch_size: int):
         return state, jnp.mean(metrics["loss"])
 
     def score(state, knobs, task, key):
-        arrays = (task.test_seen, task.test_unseen, task.classes, task.unseen_classes)
+        arrays = (_turned(task.test_seen), _turned(task.test_unseen), task.classes, task.unseen_classes)
         return evaluate(factory(**knobs), finish(state, knobs, task, key), arrays)
 
     return start, finish, epoch, score
