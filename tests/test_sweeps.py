@@ -265,6 +265,7 @@ def test_the_verb_trains_the_winner_and_says_its_command(toy_data, tmp_path, cap
         ('{"method.learning_rat": (1.0,)}', "did you mean 'method.learning_rate'"),
         ('{"method.learning_rate": ()}', "range of method.learning_rate is empty"),
         ("{}", "sweep() names no config key"),
+        ('{"seed": (0, 1)}', "cannot choose seed"),
         ('{"method.learning_rate": 1.0}', "range of method.learning_rate is 1.0: name a tuple"),
         ('{"method.learning_rate": ("fast",)}', "config.method.learning_rate='fast' is of another type"),
         ('{"train.epochs": (2.5,)}', "config.train.epochs=2.5 is of another type"),

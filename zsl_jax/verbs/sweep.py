@@ -26,6 +26,7 @@ usage: python -m zsl_jax sweep --config=configs/NAME.py[:DATASET[,smoke]] --work
   --config.select.seeds=1          seeds that the validation scores are averaged over"""
 
 _SHOWN = 10
+_NO_CHOICE = ("select.", "sweep.", "few_shot.")
 _SCORES = {"zsl": "ZSL", "harmonic": "H calibrated", "ausuc": "AUSUC"}
 
 
@@ -49,6 +50,10 @@ def main(argv: Sequence[str]) -> int:
     for key in space:
         if key not in leaves:
             raise errors.unknown("config key in sweep()", key, leaves)
+        if key == "seed" or key.startswith(_NO_CHOICE):
+            raise errors.UserError(
+                f"sweep() cannot choose {key}: settings must be scored alike; --config.select.seeds averages over seeds"
+            )
     points = sweeps.settings(space, samples=config.sweep.samples, seed=config.seed)
     for point in points:
         config_lib.check(sweeps.overridden(config, point))
