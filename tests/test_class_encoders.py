@@ -64,6 +64,14 @@ def test_concatenated_inner_products_are_weighted_cosines():
         class_encoders.concatenated([ATTRIBUTES, other], weights=[1.0])
 
 
+def test_weights_recover_the_mixture_that_made_the_prototypes():
+    parts = [RNG.standard_normal((12, width)).astype(np.float32) for width in (3, 5, 4)]
+    mixed = class_encoders.concatenated(parts[:2], weights=[0.2, 0.8])
+    np.testing.assert_allclose(class_encoders.alignment_weights(parts, mixed), [0.2, 0.8, 0.0], atol=1e-4)
+    with pytest.raises(ValueError, match="of the same classes"):
+        class_encoders.alignment_weights(parts, mixed[:3])
+
+
 @pytest.mark.parametrize("count", [2, 3, 10])
 def test_simplex_gram_matrix(count):
     corners = class_encoders.simplex(count)

@@ -10,7 +10,7 @@ import scipy.linalg
 import toy
 
 from zsl_jax import data, errors, methods, metrics
-from zsl_jax.methods import shifted
+from zsl_jax.methods import closed_form, shifted
 from zsl_jax.training import loop, parallel
 
 KEY = jax.random.key(0)
@@ -65,6 +65,14 @@ def test_eszsl_solves_its_normal_equations(task, other_target):
     np.testing.assert_allclose(
         scores, task.test_unseen.inputs @ expected @ task.classes.embedding.T, rtol=1e-3, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("width", [5, 512, 1030])
+def test_the_gram_matrix_is_the_product(width):
+    x = np.random.default_rng(0).standard_normal((7, width)).astype(np.float32)
+    found = np.asarray(closed_form.gram(jnp.asarray(x)))
+    np.testing.assert_allclose(found, x.T @ x, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found, found.T)
 
 
 def test_many_shifts_side_by_side_are_the_single_solutions():

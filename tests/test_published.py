@@ -53,6 +53,7 @@ def test_a_published_row_stands_beside_the_same_protocol_only():
     assert len(authors.unverified) == 1
     assert "features" in authors.unverified[0]
     assert [match.row.method for match in published.beside("sae", CUB, *HONEST)] == ["SAE", "SAE (V->S)", "SAE (S->V)"]
+    assert [match.row.method for match in published.beside("cmt_novelty", CUB, *HONEST)] == ["CMT*"]
     assert published.beside("softmax", CUB, *HONEST) == []
     assert published.beside("ale", CUB | {"benchmark": None}, *HONEST) == []
 

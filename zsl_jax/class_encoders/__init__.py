@@ -1,6 +1,6 @@
 """Class side information to class embeddings `[C, A]`: pure functions on arrays, names and tables.
 
-    attributes.py   binarized, signed, centred forms of a matrix; several joined; a fixed simplex
+    attributes.py   binarized, signed, centred forms of a matrix; several joined, by learned weights; a fixed simplex
     controls.py     embeddings that say nothing of the classes, on which a method must fall to chance
     trees.py        the ancestors of a class in a tree; embeddings smoothed over a graph
     texts.py        word vectors from text files; TF-IDF of descriptions
@@ -8,12 +8,13 @@
 What comes out takes the place of a table's embedding: `dataclasses.replace(table, embedding=...)`.
 """
 
-from zsl_jax.class_encoders.attributes import binarized, centred, concatenated, signed, simplex
+from zsl_jax.class_encoders.attributes import alignment_weights, binarized, centred, concatenated, signed, simplex
 from zsl_jax.class_encoders.controls import permuted, random_embedding
 from zsl_jax.class_encoders.texts import load_word_vectors, tf_idf, word_embedding, words
 from zsl_jax.class_encoders.trees import ancestors, load_tree, retrofitted
 
 __all__ = [
+    "alignment_weights",
     "ancestors",
     "binarized",
     "centred",

@@ -61,10 +61,8 @@ def load(
     is_seen[rng.permutation(num_classes)[:num_unseen]] = False
     source, describe = SEMANTICS[semantics]
     if source not in arrays:
-        offered = [name for name, (array, _) in SEMANTICS.items() if array in arrays]
-        raise errors.UserError(
-            f"{path.name} has no {source}, which semantics={semantics} needs; it offers {', '.join(offered) or 'none'}"
-        )
+        offered = ", ".join(_offered(arrays)) or "none"
+        raise errors.UserError(f"{path.name} has no {source}, which semantics={semantics} needs; it offers {offered}")
     embedding = np.asarray(describe(arrays[source], labels, is_seen), np.float32)
     if embedding.ndim != 2 or len(embedding) != num_classes or not np.all(np.isfinite(embedding)):
         raise errors.UserError(
@@ -85,6 +83,16 @@ def load(
             "files": {path.name: digest},
         },
     )
+
+
+def semantics_in(file: str | os.PathLike) -> tuple[str, ...]:
+    """The descriptions of classes that an archive offers."""
+    arrays, _ = _read(pathlib.Path(file).expanduser())
+    return _offered(arrays)
+
+
+def _offered(arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    return tuple(name for name, (source, _) in SEMANTICS.items() if source in arrays)
 
 
 def _hierarchy(coarse: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:

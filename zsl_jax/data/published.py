@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _FEATURES, _SPLITS = "res101.mat", "att_splits.mat"
+_NAMES = {"cmt*": "cmt_novelty"}
 
 
 class Published(NamedTuple):
@@ -96,7 +97,7 @@ def beside(method: str, dataset: Mapping[str, Any], setting: str, selected_on: s
     return [
         Match(row, (*differs, *filter(None, [row.differs])), tuple(unverified))
         for row in table()
-        if row.dataset == dataset["benchmark"] and row.method.split(" (")[0].lower() == method
+        if row.dataset == dataset["benchmark"] and _method(row) == method
     ]
 
 
@@ -107,6 +108,12 @@ def is_known_split(benchmark: str, files: Mapping[str, str]) -> bool:
     False
     """
     return files.get(_SPLITS) == _content()["splits"][_SPLITS][benchmark]
+
+
+def _method(row: Published) -> str:
+    """The name of a row's method in `methods.METHODS`."""
+    name = row.method.split(" (")[0].lower()
+    return _NAMES.get(name, name)
 
 
 @functools.cache

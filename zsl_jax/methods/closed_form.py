@@ -14,6 +14,9 @@ import jax.numpy as jnp
 
 from zsl_jax.methods import base
 
+# Columns of a block: at 2048 features 10 of 16 blocks are multiplied.
+_BLOCK = 512
+
 
 class Sums(NamedTuple):
     """Sums over examples, with X `[N, F]` their features and Y `[N, S]` their classes, one-hot.
@@ -37,7 +40,20 @@ class Solution(NamedTuple):
 
 def second_moments(inputs, one_hot) -> Sums:
     """Returns the `Sums` of a batch: all that a linear least squares problem with descriptions as targets needs."""
-    return Sums(inputs.T @ inputs, one_hot.T @ inputs, jnp.sum(one_hot, axis=0))
+    return Sums(gram(inputs), one_hot.T @ inputs, jnp.sum(one_hot, axis=0))
+
+
+def gram(inputs: jax.Array) -> jax.Array:
+    """Returns X^T X `[F, F]` of X `[N, F]`, symmetric to the bit: blocks below the diagonal are mirrored."""
+    width = inputs.shape[1]
+    if width <= _BLOCK:
+        return inputs.T @ inputs
+    rows = [
+        jnp.pad(inputs[:, first : first + _BLOCK].T @ inputs[:, first:], ((0, 0), (first, 0)))
+        for first in range(0, width, _BLOCK)
+    ]
+    upper = jnp.concatenate(rows)
+    return jnp.triu(upper) + jnp.triu(upper, 1).T
 
 
 def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_moments) -> base.Method:
