@@ -102,8 +102,8 @@ def concatenated(embeddings: Sequence[ArrayLike], *, weights: Sequence[ArrayLike
     `[sqrt(w_1) e_1 / ||e_1||, sqrt(w_2) e_2 / ||e_2||, ...]`, so that inner products are `sum_k w_k cos_k`
 
     Choose the weights on validation classes, or learn them from seen ones (`alignment_weights`). A bilinear map learns
-    its own weighting of the columns on top; with unit length of the whole restored (`normalize.classes`), only ratios of
-    weights matter.
+    its own weighting of the columns on top; with unit length of the whole restored (`normalize.classes`), ratios of
+    weights alone matter.
 
     Args:
       embeddings: arrays `[C, A_k]`.
