@@ -15,8 +15,10 @@ holds what the table needs of the seeds of a row, and is committed.
 import argparse
 import dataclasses
 import json
+import os
 import pathlib
 import shlex
+import shutil
 import statistics
 import sys
 
@@ -79,6 +81,9 @@ def rows(folders: list[str], archives: list[str]) -> list[Row]:
             recipe = f"configs/{method}{suffix}.py:{argument}"
             seeds = (0,) if method in CLOSED else tuple(range(SEEDS))
             found.append(Row(f"{dataset}/{method}", recipe, overrides, swept, seeds))
+            if method == "sae":  # scores in the space of features, as the recipe, and in that of attributes
+                other = {**overrides, "method.direction": "to_attributes"}
+                found.append(Row(f"{dataset}/sae_to_attributes", recipe, other, swept, seeds))
 
     for folder in folders:
         path = xlsa17.find_folder(folder)
@@ -138,13 +143,18 @@ def main() -> int:
             print("\n".join(row.commands()))
         elif not row.record.exists():
             run(row)
-    report = ["report", str(RECORDS), f"--out={RECORDS.parent}"]
+    out = RUNS / "report"
+    report = ["report", str(RECORDS.relative_to(ROOT)), f"--out={out.relative_to(ROOT)}"]
     if arguments.dry_run:
         print(shlex.join(["python", "-m", "zsl_jax", *report]))
         return 0
     from zsl_jax import __main__ as verbs
 
-    return verbs.main(report)
+    os.chdir(ROOT)
+    code = verbs.main(report)
+    if not code:
+        shutil.copyfile(out / "results.md", RECORDS.with_suffix(".md"))
+    return code
 
 
 if __name__ == "__main__":
