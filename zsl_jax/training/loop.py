@@ -15,7 +15,7 @@ import tqdm
 
 from zsl_jax import errors
 from zsl_jax.data import dataset
-from zsl_jax.methods import base
+from zsl_jax.methods import base, gradient
 from zsl_jax.training import parallel
 
 
@@ -147,9 +147,22 @@ def epoch(state, train, classes, key, first_step, *, method: base.Method, mesh, 
     return jax.lax.scan(step, state, (first_step + jnp.arange(num_steps), rows, where))
 
 
-_run_epoch = functools.partial(
-    jax.jit, static_argnames=("method", "mesh", "num_steps", "batch_size"), donate_argnames="state"
-)(epoch)
+def turning(method: base.Method) -> base.Method:
+    """Returns the method on turned states, as far as an epoch needs it."""
+
+    def update(state, *args):
+        state, metrics = method.update(gradient.turned(state), *args)
+        return gradient.turned(state), metrics
+
+    return method._replace(update=update)
+
+
+@functools.partial(jax.jit, static_argnames=("method", "mesh", "num_steps", "batch_size"), donate_argnames="state")
+def _run_epoch(state, *args, method: base.Method, mesh, num_steps: int, batch_size: int):
+    """An `epoch` whose steps work on the turned state."""
+    sizes = {"mesh": mesh, "num_steps": num_steps, "batch_size": batch_size}
+    state, metrics = epoch(gradient.turned(state), *args, method=turning(method), **sizes)
+    return gradient.turned(state), metrics
 
 
 def _check_finite(metrics: dict, first_step: int) -> None:

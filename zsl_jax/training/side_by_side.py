@@ -6,8 +6,7 @@
 The settings of one seed and fold share their batches, so that the product of a batch with the weights is one of two
 matrices for all of them. What no knob reaches (a sum over examples, the basis of a span) is held and computed once.
 
-Matrices of the state are held transposed. The gradient of `x @ w` leaves its product as `[columns of w, columns of x]`;
-a state of that form needs no copy before it is added to, which makes a step of ALE on the CPU twice as fast.
+Matrices of the state are held transposed, see `methods.gradient.turned`.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax.data import dataset
-from zsl_jax.methods import base
+from zsl_jax.methods import base, gradient
 from zsl_jax.training import loop, parallel
 
 _ARRAYS_OF_SCORES = 4  # arrays as large as the scores that an evaluation holds at a time, about
@@ -158,10 +157,10 @@ def _lane(factory, evaluate, *, batch_size: int):
     def start(knobs, task, key):
         method = factory(**knobs)
         state = method.init(jax.random.fold_in(key, 0), _first_batch(task, batch_size), task.training_classes)
-        return _turned(method.prepare(state, task.train, task.training_classes, jax.random.fold_in(key, 4)))
+        return gradient.turned(method.prepare(state, task.train, task.training_classes, jax.random.fold_in(key, 4)))
 
     def finish(state, knobs, task, key):
-        return factory(**knobs).finish(_turned(state), task.train, task.classes, jax.random.fold_in(key, 3))
+        return factory(**knobs).finish(gradient.turned(state), task.train, task.classes, jax.random.fold_in(key, 3))
 
     def epoch(state, knobs, task, key, first_step):
         state, metrics = loop.epoch(
@@ -170,7 +169,7 @@ def _lane(factory, evaluate, *, batch_size: int):
             task.training_classes,
             key,
             first_step,
-            method=_turning(factory(**knobs)),
+            method=loop.turning(factory(**knobs)),
             mesh=None,
             num_steps=loop.steps_per_epoch(len(task.train.labels), batch_size),
             batch_size=batch_size,
@@ -193,20 +192,6 @@ def _over_lanes(function, over_settings, over_seeds, over_folds, out):
     """`function` under vmap over settings, then seeds, then folds, with the axes of its arguments for each."""
     inner = jax.vmap(function, in_axes=over_settings, out_axes=out)
     return jax.vmap(jax.vmap(inner, in_axes=over_seeds), in_axes=over_folds)
-
-
-def _turning(method: base.Method) -> base.Method:
-    """The method on turned states, as far as an epoch needs it."""
-
-    def update(state, *args):
-        state, metrics = method.update(_turned(state), *args)
-        return _turned(state), metrics
-
-    return method._replace(update=update)
-
-
-def _turned(state):
-    return jax.tree.map(lambda x: jnp.swapaxes(x, -1, -2) if x.ndim > 1 else x, state)
 
 
 def _one(knobs, tasks: Tasks):
