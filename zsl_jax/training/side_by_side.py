@@ -66,7 +66,9 @@ def stack_tasks(tasks: Sequence[dataset.Task], method: base.Method) -> Tasks:
             return dataset.ClassTable(classes.embedding, classes.is_seen, tuple(map(str, range(len(classes)))))
 
         tables = (task.classes, task.unseen_classes, loop.training_classes(method, task))
-        return Tasks(task.train, _turned(task.test_seen), _turned(task.test_unseen), *map(table, tables))
+        return Tasks(
+            task.train, gradient.turned(task.test_seen), gradient.turned(task.test_unseen), *map(table, tables)
+        )
 
     return jax.tree.map(lambda *arrays: np.stack(arrays), *map(one, tasks))
 
@@ -177,7 +179,7 @@ def _lane(factory, evaluate, *, batch_size: int):
         return state, jnp.mean(metrics["loss"])
 
     def score(state, knobs, task, key):
-        arrays = (_turned(task.test_seen), _turned(task.test_unseen), task.classes, task.unseen_classes)
+        arrays = (gradient.turned(task.test_seen), gradient.turned(task.test_unseen), task.classes, task.unseen_classes)
         return evaluate(factory(**knobs), finish(state, knobs, task, key), arrays)
 
     return start, finish, epoch, score
