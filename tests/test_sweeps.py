@@ -142,6 +142,12 @@ def test_the_knobs_of_every_recipe_are_traced(toy_data):
     assert traced >= 15
 
 
+def test_as_many_settings_as_fit_and_at_least_one():
+    small, large, huge = (parallel.fitting(size, 0) for size in (2**10, 2**20, 2**40))
+    assert small > large > huge == 1
+    assert parallel.fitting(2**10, 2**40) == 1, "what scoring holds must fit as well"
+
+
 def test_chunks_are_of_one_size():
     assert sweeps.chunks(list("abcdefghi"), 8) == ([list("abcde"), list("fghi")], 5)
     assert sweeps.chunks(list("abc"), 8) == ([list("abc")], 3)
