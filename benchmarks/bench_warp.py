@@ -51,11 +51,11 @@ def loop(weights, inputs, labels, attributes):
     return jax.lax.scan(step, weights, (inputs, labels))[0]
 
 
-def blocked(weights, inputs, labels, attributes, block=16):
+def blocked(weights, inputs, labels, attributes, block=32):
     return losses.warp_sgd(weights, inputs, labels, attributes, learning_rate=RATE, block=block)
 
 
-def products(weights, inputs, labels, attributes, block=16):
+def products(weights, inputs, labels, attributes, block=32):
     width = min(attributes.shape)
 
     def step(i, rows):
@@ -81,7 +81,7 @@ def times(name: str) -> None:
         "literal loop": (loop, arrays, 0),
     }
     for form, fn in (("products", products), ("blocked", blocked)):
-        for block in (16, 32):
+        for block in (16, 32, 64):
             flops = 2 * num_examples * num_features * (2 * width + block)
             runs[f"{form}, {block}"] = (functools.partial(fn, block=block), arrays, flops)
     compiled = {key: jax.jit(fn).lower(*args).compile() for key, (fn, args, _) in runs.items()}
