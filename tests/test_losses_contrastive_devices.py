@@ -19,6 +19,7 @@ pytestmark = pytest.mark.long
 BATCH, DEVICES = 16, 8
 REPLICATED, DIVIDED = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec("data")
 WHERE = np.arange(BATCH) % 5 != 3
+BAND = {"lower": 0.1, "upper": 0.05}
 PARAMETERS = np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32)
 
 
@@ -45,6 +46,22 @@ def cases():
             views,
             kernel,
         ),
+        statistics(
+            "batch_self_calibration",
+            lambda s, **o: losses.batch_self_calibration(s, np.arange(3) < 2, **o | {"where": o["where"][:, None]}),
+            x,
+        ),
+        statistics(
+            "semantic_regularized_similarity",
+            lambda f, labels, centroids, **o: jnp.sum(
+                losses.semantic_regularized_similarity(
+                    f, labels, centroids, np.eye(4, 3), np.array([[0, 1], [1, 2], [2, 0], [0, 1]]), **BAND, **o
+                )
+            ),
+            x,
+            np.arange(BATCH) % 3,
+            PARAMETERS,
+        ),
         contrastive_cases.Case("multiscale_info_nce", losses.multiscale_info_nce, None, (x, maps)),
     ]
 
@@ -60,7 +77,7 @@ SHARDED = (
 )
 NAMES = [case.name for case in CASES]
 # Many losses in one program that runs once: compiled without the passes that would make it run faster.
-jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+jit = contract.quick_jit
 
 
 def is_batch(x) -> bool:
@@ -203,6 +220,29 @@ def test_pmap_follows_the_same_convention():
         expected_loss = np.repeat(expected_loss, DEVICES) if CASES[i].views == 0 else expected_loss
         contract.assert_close(np.ravel(loss), expected_loss, rtol=1e-4, atol=1e-5)
         contract.assert_close(jax.tree.map(lambda x: x[0], gradients), expected_gradients, rtol=1e-3, atol=1e-5)
+
+
+def test_losses_of_a_square_of_scores_take_it_divided_over_its_rows():
+    rng = np.random.default_rng(3)
+    scores = rng.normal(size=(BATCH, BATCH)).astype(np.float32)
+    kernel = np.corrcoef(rng.normal(size=(BATCH, 4))).astype(np.float32)
+    square = {
+        "nce_bound": lambda s, **o: losses.nce_bound(s, **o),
+        "nwj_bound": lambda s, **o: losses.nwj_bound(s, **o),
+        "conditional_hard_negatives": lambda s, **o: losses.conditional_hard_negatives(s, kernel, ridge=0.1, **o),
+        "conditional_positives": lambda s, **o: losses.conditional_positives(s, kernel, ridge=0.1, **o),
+        "bidirectional_hinge": lambda s, where: losses.bidirectional_hinge(s, where=where[:, None] & where[None, :]),
+    }
+
+    @jit
+    def everything(scores, where):
+        def one(loss):
+            return jax.value_and_grad(lambda s: (jnp.mean(loss(s, where=where)), loss(s, where=where)), has_aux=True)
+
+        return {name: one(loss)(scores) for name, loss in square.items()}
+
+    divided = jax.device_put((scores, WHERE), jax.sharding.NamedSharding(mesh(), DIVIDED))
+    contract.assert_close(everything(*divided), everything(scores, WHERE), rtol=1e-4, atol=1e-5)
 
 
 def test_the_work_and_the_memory_are_divided_over_sharded_arguments():

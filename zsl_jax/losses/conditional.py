@@ -50,7 +50,9 @@ def kernel_ridge_weights(kernel: ArrayLike, *, ridge: ArrayLike) -> jax.Array:
     return jsp.linalg.cho_solve(factor, kernel)
 
 
-def conditional_hard_negatives(scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayLike = 0.01) -> jax.Array:
+def conditional_hard_negatives(
+    scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayLike = 0.01, where: ArrayLike | None = None
+) -> jax.Array:
     """InfoNCE whose negatives are those that the examples' descriptions call likely.
 
     With `W` the weights of this module (0 on the diagonal and below 1e-6) and `M_ii = sum_k exp(s_ik) W_ki`,
@@ -64,9 +66,10 @@ def conditional_hard_negatives(scores: ArrayLike, kernel: ArrayLike, *, ridge: A
       scores: `[B, B]` scaled scores; row `i` matches column `i`.
       kernel: `[B, B]` between the descriptions, symmetric, positive semidefinite, 1 on the diagonal.
       ridge: scalar >= 0; as it grows the weights and with them the loss tend to 0.
+      where: bool, broadcastable to `[B]`: which examples count; `B` is then their number.
 
     Returns:
-      `[B]` losses, float32.
+      `[B]` losses, float32; 0 for an example left out.
 
     Raises:
       ValueError: not two square matrices of one size.
@@ -78,14 +81,16 @@ def conditional_hard_negatives(scores: ArrayLike, kernel: ArrayLike, *, ridge: A
     Reference: Tsai, Li, Ma, Zhao, Zhang, Morency, Salakhutdinov, "Conditional Contrastive Learning with Kernel",
     ICLR 2022.
     """
-    scores, log_weights = _scores_and_log_weights(scores, kernel, ridge)
-    own, count = jnp.diagonal(scores), scores.shape[0]
+    scores, log_weights, mask = _scores_and_log_weights(scores, kernel, ridge, where)
     negatives = jnp.concatenate([scores + log_weights, scores.T + log_weights], axis=1)
-    log_sum = _log_sum(negatives) + jnp.log(max(count - 1.0, 1.0))
-    return in_batch.loss_against(log_sum, own)
+    count = jnp.sum(mask, dtype=scores.dtype)
+    log_sum = pairwise.log_sum(negatives) + jnp.log(jnp.maximum(count - 1.0, 1.0))
+    return in_batch.loss_against(log_sum, jnp.diagonal(scores))
 
 
-def conditional_positives(scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayLike = 0.01) -> jax.Array:
+def conditional_positives(
+    scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayLike = 0.01, where: ArrayLike | None = None
+) -> jax.Array:
     """InfoNCE whose positives are the other examples with like descriptions.
 
     With `W` the weights of this module (0 on the diagonal and below 1e-6) and `M_ii = sum_k exp(s_ik) W_ki`::
@@ -98,9 +103,10 @@ def conditional_positives(scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayL
       scores: `[B, B]` scaled scores.
       kernel: `[B, B]` between the descriptions, symmetric, positive semidefinite, 1 on the diagonal.
       ridge: scalar >= 0.
+      where: bool, broadcastable to `[B]`: which examples count.
 
     Returns:
-      `[B]` losses, float32.
+      `[B]` losses, float32; 0 for an example left out.
 
     Raises:
       ValueError: not two square matrices of one size.
@@ -112,9 +118,10 @@ def conditional_positives(scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayL
     Reference: Tsai, Li, Ma, Zhao, Zhang, Morency, Salakhutdinov, "Conditional Contrastive Learning with Kernel",
     ICLR 2022.
     """
-    scores, log_weights = _scores_and_log_weights(scores, kernel, ridge)
-    log_positive = _log_sum(scores + log_weights)
-    loss = in_batch.loss_against(jax.nn.logsumexp(scores, axis=1), log_positive)
+    scores, log_weights, mask = _scores_and_log_weights(scores, kernel, ridge, where)
+    log_positive = pairwise.log_sum(scores + log_weights)
+    log_all = pairwise.log_sum(jnp.where(mask[None, :], scores, -jnp.inf))
+    loss = in_batch.loss_against(log_all, log_positive)
     return jnp.where(log_positive > pairwise.EMPTY, loss, 0.0)
 
 
@@ -177,27 +184,28 @@ def _smoothed(means: jax.Array, mask: jax.Array, kernel: jax.Array, ridge: Array
     means, mask = pairwise.gather((means, mask), axis_name)
     if kernel.shape != 2 * mask.shape:
         raise ValueError(f"kernel must be [B, B] for a batch of {mask.shape[0]}, not {kernel.shape}")
-    # An example left out is made alike to none but itself, which keeps the matrix regular and the others as they are.
-    kernel = jnp.where(mask[:, None] & mask[None, :], kernel, jnp.eye(mask.shape[0], dtype=kernel.dtype))
-    smoothed = kernel_ridge_weights(kernel, ridge=ridge) @ means
+    smoothed = kernel_ridge_weights(_alike_to_itself(kernel, mask), ridge=ridge) @ means
     if axis_name is None:
         return smoothed
     return jax.lax.dynamic_slice_in_dim(smoothed, num_rows * jax.lax.axis_index(axis_name), num_rows)
 
 
-def _scores_and_log_weights(scores: ArrayLike, kernel: ArrayLike, ridge: ArrayLike) -> tuple[jax.Array, jax.Array]:
-    """Scores, and `[i, k]` the logarithm of the weight of example `k` for example `i`, -inf where it does not count."""
+def _alike_to_itself(kernel: jax.Array, mask: jax.Array) -> jax.Array:
+    """An example left out is made alike to none but itself: the matrix stays regular and the others as they are."""
+    return jnp.where(mask[:, None] & mask[None, :], kernel, jnp.eye(mask.shape[0], dtype=kernel.dtype))
+
+
+def _scores_and_log_weights(
+    scores: ArrayLike, kernel: ArrayLike, ridge: ArrayLike, where: ArrayLike | None
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Scores (0 where masked); `[i, k]` the log-weight of example `k` for example `i`, -inf where none; the mask."""
     scores = arguments.as_float(scores)
     _check_square(scores=scores, kernel=kernel)
-    weights = kernel_ridge_weights(kernel, ridge=ridge).T
+    mask = arguments.mask_like(where, scores.shape[:1])
+    scores = jnp.where(mask[:, None] & mask[None, :], scores, 0.0)
+    weights = kernel_ridge_weights(_alike_to_itself(arguments.as_float(kernel), mask), ridge=ridge).T
     counts = (weights >= 1e-6) & ~jnp.eye(scores.shape[0], dtype=bool)
-    return scores, jnp.where(counts, jnp.log(jnp.where(counts, weights, 1.0)), -jnp.inf)
-
-
-def _log_sum(logits: jax.Array) -> jax.Array:
-    """Log-sum-exp of each row, `EMPTY` without a gradient where all are -inf."""
-    is_any = jnp.any(logits > -jnp.inf, axis=1)
-    return jnp.where(is_any, jax.nn.logsumexp(jnp.where(is_any[:, None], logits, 0.0), axis=1), pairwise.EMPTY)
+    return scores, jnp.where(counts, jnp.log(jnp.where(counts, weights, 1.0)), -jnp.inf), mask
 
 
 def _check_square(**matrices: ArrayLike) -> None:

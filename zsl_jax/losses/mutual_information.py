@@ -12,7 +12,7 @@ from zsl_jax.losses import in_batch, pairwise
 __all__: Sequence[str] = ("multiscale_info_nce", "nce_bound", "nwj_bound", "wasserstein_dependency")
 
 
-def nce_bound(scores: ArrayLike) -> jax.Array:
+def nce_bound(scores: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
     """Lower bound on mutual information by telling the true pair among `B`; to be made large.
 
     `bound_i = f_ii - log((1 / B) sum_j exp(f_ij))`
@@ -21,9 +21,10 @@ def nce_bound(scores: ArrayLike) -> jax.Array:
 
     Args:
       scores: `[B, B]` of a critic; the diagonal holds the pairs drawn together.
+      where: bool, broadcastable to `[B]`: which examples count; `B` is then their number.
 
     Returns:
-      `[B]`, float32; the bound is the mean.
+      `[B]`, float32, 0 for an example left out; the bound is the mean of the others.
 
     Raises:
       ValueError: not a square matrix.
@@ -35,12 +36,13 @@ def nce_bound(scores: ArrayLike) -> jax.Array:
     Reference: Tschannen, Djolonga, Rubenstein, Gelly, Lucic, "On Mutual Information Maximization for Representation
     Learning", ICLR 2020.
     """
-    scores = _square(scores)
-    own, others = _own_and_others(scores)
-    return jnp.log(float(scores.shape[0])) - in_batch.loss_against(others, own)
+    scores, mask = _square(scores, where)
+    own, others = _own_and_others(scores, mask)
+    count = jnp.maximum(jnp.sum(mask, dtype=scores.dtype), 1.0)
+    return jnp.where(mask, jnp.log(count) - in_batch.loss_against(others, own), 0.0)
 
 
-def nwj_bound(scores: ArrayLike) -> jax.Array:
+def nwj_bound(scores: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
     """Lower bound on mutual information of Nguyen, Wainwright and Jordan; to be made large.
 
     `bound_i = f_ii - exp(-1) * mean_{j != i} exp(f_ij)`
@@ -49,9 +51,10 @@ def nwj_bound(scores: ArrayLike) -> jax.Array:
 
     Args:
       scores: `[B, B]` of a critic, `B >= 2`; the diagonal holds the pairs drawn together.
+      where: bool, broadcastable to `[B]`: which examples count.
 
     Returns:
-      `[B]`, float32; the bound is the mean.
+      `[B]`, float32, 0 for an example left out or without another; the bound is the mean of the others.
 
     Raises:
       ValueError: not a square matrix of at least two rows.
@@ -63,13 +66,15 @@ def nwj_bound(scores: ArrayLike) -> jax.Array:
     Reference: Tschannen, Djolonga, Rubenstein, Gelly, Lucic, "On Mutual Information Maximization for Representation
     Learning", ICLR 2020.
     """
-    scores = _square(scores)
+    scores, mask = _square(scores, where)
     if scores.shape[0] < 2:
         raise ValueError(
             f"scores must have at least two rows, for pairs that were not drawn together, not {scores.shape}"
         )
-    own, others = _own_and_others(scores)
-    return own - jnp.exp(others - jnp.log(scores.shape[0] - 1.0) - 1.0)
+    own, others = _own_and_others(scores, mask)
+    count = jnp.sum(mask, dtype=scores.dtype)
+    bound = own - jnp.exp(others - jnp.log(jnp.maximum(count - 1.0, 1.0)) - 1.0)
+    return jnp.where(mask & (count > 1), bound, 0.0)
 
 
 def wasserstein_dependency(
@@ -79,6 +84,7 @@ def wasserstein_dependency(
     y: ArrayLike,
     *,
     penalty: ArrayLike = 10.0,
+    where: ArrayLike | None = None,
     axis_name: str | None = None,
     chunk: int | None = None,
 ) -> jax.Array:
@@ -97,11 +103,12 @@ def wasserstein_dependency(
       x: `[B, ...]`.
       y: `[B, ...]`.
       penalty: scalar >= 0.
+      where: bool, broadcastable to `[B]`: which pairs count.
       axis_name: mapped axis over which the batch is divided; fold the device's index into `key`.
       chunk: rows of the `B x B` critic values at a time; None: all at once.
 
     Returns:
-      `[B]` losses, float32.
+      `[B]` losses, float32; 0 for a pair left out.
 
     Raises:
       ValueError: batches that differ in size.
@@ -118,7 +125,9 @@ def wasserstein_dependency(
     x, y = arguments.as_float(x), arguments.as_float(y)
     if x.ndim < 1 or y.ndim < 1 or x.shape[0] != y.shape[0]:
         raise ValueError(f"x and y must be batches of the same size, not {x.shape} and {y.shape}")
-    candidates = pairwise.gather(y, axis_name)
+    mask = arguments.mask_like(where, x.shape[:1])
+    x, y = (jnp.where(mask.reshape(-1, *[1] * (z.ndim - 1)), z, 0.0) for z in (x, y))
+    candidates, is_candidate = pairwise.gather((y, mask), axis_name)
 
     def others(x_one: jax.Array) -> jax.Array:
         return jax.vmap(lambda y_one: arguments.as_float(critic(x_one, y_one)))(candidates)
@@ -126,8 +135,9 @@ def wasserstein_dependency(
     num_rows = x.shape[0]
     scores = jax.vmap(others)(x) if chunk is None else pairwise.map_rows(others, x, row_bytes=1, chunk=chunk)
     first = 0 if axis_name is None else num_rows * jax.lax.axis_index(axis_name)
-    own, log_sum = _own_and_others(scores, first)
-    return in_batch.loss_against(log_sum, own) + penalty * _slope_penalty(key, critic, x, y)
+    own, log_sum = _own_and_others(scores, is_candidate, first)
+    loss = in_batch.loss_against(log_sum, own) + penalty * _slope_penalty(key, critic, x, y, mask)
+    return jnp.where(mask, loss, 0.0)
 
 
 def multiscale_info_nce(
@@ -208,12 +218,13 @@ def _one_scale(rows: pairwise.Side, flat: jax.Array, is_example: jax.Array, clip
     return pairwise.map_rows(one, (rows.embeddings, rows.ids), row_bytes=row_bytes, chunk=chunk)
 
 
-def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array) -> jax.Array:
-    num_rows = x.shape[0]
+def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array, mask: jax.Array) -> jax.Array:
+    num_rows, count = x.shape[0], jnp.sum(mask)
     shift_key, mix_key = jax.random.split(key)
-    # Turning the batch by a random step, never by a whole turn, pairs every x with a y it was not drawn with.
-    step = jax.random.randint(shift_key, (), 1, max(num_rows, 2))
-    other = jnp.roll(y, step, axis=0)
+    # Turning the pairs that count by a random step, never by a whole turn, gives every x a y it was not drawn with.
+    step = jax.random.randint(shift_key, (), 1, jnp.maximum(count, 2))
+    place, those_first = jnp.cumsum(mask) - 1, jnp.argsort(~mask, stable=True)
+    other = y[those_first[(place - step) % jnp.maximum(count, 1)]]
     mix = jax.random.uniform(mix_key, (num_rows,), x.dtype).reshape(-1, *[1] * (y.ndim - 1))
     to_x, to_y = jax.vmap(jax.grad(lambda a, b: arguments.as_float(critic(a, b)), argnums=(0, 1)))(
         x, mix * y + (1 - mix) * other
@@ -223,18 +234,18 @@ def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array)
     return (norm - 1.0) ** 2
 
 
-def _own_and_others(scores: jax.Array, first: ArrayLike = 0) -> tuple[jax.Array, jax.Array]:
-    """The score of each row's own column (`first` for row 0), and the log-sum-exp of the others."""
+def _own_and_others(scores: jax.Array, is_column: jax.Array, first: ArrayLike = 0) -> tuple[jax.Array, jax.Array]:
+    """The score of each row's own column (`first` for row 0), and the log-sum-exp of the others that count."""
     columns = first + jnp.arange(scores.shape[0])
     own = jnp.take_along_axis(scores, columns[:, None], axis=1)[:, 0]
-    if scores.shape[1] == 1:
-        return own, jnp.full_like(own, pairwise.EMPTY)
-    is_own = jnp.arange(scores.shape[1])[None, :] == columns[:, None]
-    return own, jax.nn.logsumexp(jnp.where(is_own, -jnp.inf, scores), axis=1)
+    is_other = is_column[None, :] & (jnp.arange(scores.shape[1])[None, :] != columns[:, None])
+    return own, pairwise.log_sum(jnp.where(is_other, scores, -jnp.inf))
 
 
-def _square(scores: ArrayLike) -> jax.Array:
+def _square(scores: ArrayLike, where: ArrayLike | None) -> tuple[jax.Array, jax.Array]:
+    """The matrix, 0 in the rows and columns of the examples left out, and `[B]` those that are not."""
     scores = arguments.as_float(scores)
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1]:
         raise ValueError(f"scores must be [B, B], not {scores.shape}")
-    return scores
+    mask = arguments.mask_like(where, scores.shape[:1])
+    return jnp.where(mask[:, None] & mask[None, :], scores, 0.0), mask

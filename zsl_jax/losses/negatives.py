@@ -185,7 +185,12 @@ def hard_negative_clip(
 
 
 def curl_block(
-    anchors: ArrayLike, positives: ArrayLike, negatives: ArrayLike, *, surrogate: str = "logistic"
+    anchors: ArrayLike,
+    positives: ArrayLike,
+    negatives: ArrayLike,
+    *,
+    surrogate: str = "logistic",
+    where: ArrayLike | None = None,
 ) -> jax.Array:
     """Contrastive loss against blocks: the mean of several examples of the same origin stands for their class.
 
@@ -201,9 +206,10 @@ def curl_block(
       positives: `[B, b, D]`, blocks of examples like the anchor.
       negatives: `[B, K, b, D]`, `K` blocks of examples, each of one origin; `b` may differ from that of the positives.
       surrogate: `logistic` or `hinge`.
+      where: bool, broadcastable to `[B]`: which anchors count, with their blocks.
 
     Returns:
-      `[B]` losses, float32.
+      `[B]` losses, float32; 0 for an anchor left out.
 
     Raises:
       ValueError: shapes that do not fit.
@@ -223,8 +229,11 @@ def curl_block(
     if len(a) != 2 or len(p) != 3 or len(n) != 4 or (p[0], p[2]) != a or (n[0], n[3]) != a:
         raise ValueError(f"anchors must be [B, D], positives [B, b, D], negatives [B, K, b, D], not {a}, {p} and {n}")
     anchors, positives, negatives = (arguments.as_float(x) for x in (anchors, positives, negatives))
+    mask = arguments.mask_like(where, a[:1])
     differences = jnp.mean(positives, axis=1)[:, None, :] - jnp.mean(negatives, axis=2)
-    return _SURROGATES[surrogate](jnp.einsum("bd,bkd->bk", anchors, differences))
+    differences = jnp.where(mask[:, None, None], differences, 0.0)
+    anchors = jnp.where(mask[:, None], anchors, 0.0)
+    return jnp.where(mask, _SURROGATES[surrogate](jnp.einsum("bd,bkd->bk", anchors, differences)), 0.0)
 
 
 _SURROGATES = {

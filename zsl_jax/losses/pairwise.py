@@ -119,6 +119,12 @@ def map_rows(fn: Callable, rows, *, row_bytes: int, chunk: int | None):
     return jax.lax.map(jax.checkpoint(fn), rows, batch_size=block_rows(num_rows, row_bytes, chunk))
 
 
+def log_sum(logits: jax.Array) -> jax.Array:
+    """Log-sum-exp of each row, `EMPTY` without a gradient where all are -inf."""
+    is_any = jnp.any(logits > -jnp.inf, axis=1)
+    return jnp.where(is_any, jax.nn.logsumexp(jnp.where(is_any[:, None], logits, 0.0), axis=1), EMPTY)
+
+
 def block_rows(num_rows: int, row_bytes: int, chunk: int | None) -> int:
     """Rows in a block: `chunk` or what fits in `BLOCK_BYTES`, made smaller where that costs no further block."""
     if chunk is not None and chunk < 1:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments, similarity
+from zsl_jax.losses import pairwise
 
 __all__: Sequence[str] = (
     "batch_self_calibration",
@@ -71,6 +72,7 @@ def semantic_regularized_similarity(
     lower: ArrayLike,
     upper: ArrayLike,
     where: ArrayLike | None = None,
+    axis_name: str | None = None,
 ) -> jax.Array:
     """Squared distance of generated class means from a band around the similarities of the descriptions.
 
@@ -91,6 +93,7 @@ def semantic_regularized_similarity(
       lower: scalar >= 0, width of the band below delta.
       upper: scalar >= 0, width of the band above delta.
       where: `[B]` bool, the features that count.
+      axis_name: mapped axis over which the batch is divided.
 
     Returns:
       `[C]` losses, float32; 0 for a class without features in the batch.
@@ -117,11 +120,15 @@ def semantic_regularized_similarity(
     count = jnp.sum(member, axis=1)
     # A mean and a sum have the same cosine; the sum of masked features is exactly zero.
     sums = member.astype(features.dtype) @ jnp.where(mask[:, None], features, 0.0)
+    if axis_name is not None:
+        count, sums = jax.lax.psum((count, sums), axis_name)
     cosines = similarity.cosine(sums, centroids)
     m, delta = (jnp.take_along_axis(x, jnp.asarray(neighbors), axis=1) for x in (cosines, similarities))
     above = jnp.maximum(m - (delta + arguments.as_float(upper)), 0.0)
     below = jnp.maximum((delta - arguments.as_float(lower)) - m, 0.0)
-    return jnp.where(count > 0, jnp.mean(above**2 + below**2, axis=1), 0.0)
+    loss = jnp.where(count > 0, jnp.mean(above**2 + below**2, axis=1), 0.0)
+    # The same on all devices, but each holds it for itself, as with every loss over a divided batch.
+    return loss if axis_name is None else pairwise.vary_alike((loss, features))[0]
 
 
 def semantic_regularized_similarity_published(
@@ -134,6 +141,7 @@ def semantic_regularized_similarity_published(
     lower: ArrayLike,
     upper: ArrayLike,
     where: ArrayLike | None = None,
+    axis_name: str | None = None,
 ) -> jax.Array:
     """The value of `semantic_regularized_similarity` with no gradient, as the released code of LsrGAN computes it.
 
@@ -150,6 +158,7 @@ def semantic_regularized_similarity_published(
       lower: scalar >= 0, width of the band below the similarity.
       upper: scalar >= 0, width of the band above the similarity.
       where: `[B]` bool, the features that count.
+      axis_name: mapped axis over which the batch is divided.
 
     Returns:
       `[C]` losses, float32, constant to every gradient.
@@ -170,7 +179,15 @@ def semantic_regularized_similarity_published(
     """
     return jax.lax.stop_gradient(
         semantic_regularized_similarity(
-            features, labels, centroids, similarities, neighbors, lower=lower, upper=upper, where=where
+            features,
+            labels,
+            centroids,
+            similarities,
+            neighbors,
+            lower=lower,
+            upper=upper,
+            where=where,
+            axis_name=axis_name,
         )
     )
 
@@ -207,7 +224,12 @@ def self_calibration(
 
 
 def batch_self_calibration(
-    scores: ArrayLike, is_seen: ArrayLike, *, bias: ArrayLike = 1.0, where: ArrayLike | None = None
+    scores: ArrayLike,
+    is_seen: ArrayLike,
+    *,
+    bias: ArrayLike = 1.0,
+    where: ArrayLike | None = None,
+    axis_name: str | None = None,
 ) -> jax.Array:
     """Self-calibration with the logarithm outside the mean over the batch, as released codes have it.
 
@@ -222,6 +244,7 @@ def batch_self_calibration(
       is_seen: `[C]` bool.
       bias: scalar, added to the unseen and taken from the seen logits.
       where: bool, broadcastable to `[B, C]`: the candidate classes. An image without an unseen candidate is left out.
+      axis_name: mapped axis over which the batch is divided.
 
     Returns:
       A float32 scalar; 0 if no image is left.
@@ -236,7 +259,7 @@ def batch_self_calibration(
     Reference: Chen et al., "TransZero", AAAI 2022; Chen, Huang, Chen, Geng, Zhang, Fang, Pan, Chen, "DUET", AAAI 2023,
     released codes.
     """
-    log_unseen, counts = _log_unseen(scores, is_seen, bias, where)
+    log_unseen, counts = pairwise.gather(_log_unseen(scores, is_seen, bias, where), axis_name)
     number = jnp.sum(counts)
     # With no image left the log-sum would be over nothing; all of them stand in for it and the result is dropped.
     total = jax.nn.logsumexp(jnp.where(counts | (number == 0), log_unseen, -jnp.inf))
