@@ -1,10 +1,16 @@
 """Properties that every pure function of the library has; a test module calls these on its own functions."""
 
+import functools
+import inspect
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+# Compiled without the passes that would make it run faster: in tests all is small, and compiling takes the time.
+# Not to be called inside another jit or a grad, which refuse the option.
+quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def is_float(x) -> bool:
@@ -19,11 +25,17 @@ def assert_close(actual, expected, *, rtol: float = 1e-5, atol: float = 1e-6) ->
 
 def check_jit_and_vmap(fn: Callable, *arrays, rtol: float = 1e-5, atol: float = 1e-6) -> None:
     """jit(fn) = fn, and vmap(fn) over two different stacked copies of the arrays = a Python loop over them."""
-    assert_close(jax.jit(fn)(*arrays), fn(*arrays), rtol=rtol, atol=atol)
+    compiled = jax.jit(fn)
+    assert_close(compiled(*arrays), fn(*arrays), rtol=rtol, atol=atol)
+    check_vmap(compiled, *arrays, rtol=rtol, atol=atol)
+
+
+def check_vmap(fn: Callable, *arrays, rtol: float = 1e-5, atol: float = 1e-6) -> None:
+    """vmap(fn) over two different stacked copies of the arrays = a Python loop over them; for an fn under jit."""
     second = tuple(x[::-1] if x.ndim else x for x in map(jnp.asarray, arrays))
     stacked = tuple(jnp.stack([jnp.asarray(a), b]) for a, b in zip(arrays, second))
     loop = jax.tree.map(lambda *xs: jnp.stack(xs), fn(*arrays), fn(*second))
-    assert_close(jax.vmap(fn)(*stacked), loop, rtol=rtol, atol=atol)
+    assert_close(quick_jit(jax.vmap(inspect.unwrap(fn)))(*stacked), loop, rtol=rtol, atol=atol)
 
 
 def check_finite_gradients(fn: Callable, *arrays) -> None:
@@ -38,5 +50,5 @@ def check_finite_gradients(fn: Callable, *arrays) -> None:
 def check_half_precision(fn: Callable, *arrays) -> None:
     """bfloat16 inputs give a float32 result."""
     halves = tuple(jnp.asarray(x).astype(jnp.bfloat16) if is_float(x) else x for x in arrays)
-    for leaf in jax.tree.leaves(fn(*halves)):
+    for leaf in jax.tree.leaves(jax.eval_shape(fn, *halves)):
         assert leaf.dtype == jnp.float32, leaf.dtype

@@ -60,7 +60,7 @@ def everything(scores, views, kernel, ridge):
     return {name: loss(views if x is VIEWS else scores, kernel, ridge=ridge) for name, (loss, _, x) in CASES.items()}
 
 
-@jax.jit
+@contract.quick_jit
 def gradients(scores, views, kernel):
     def total(scores, views, kernel):
         return sum(jnp.sum(loss) for loss in everything(scores, views, kernel, 0.3).values())
@@ -76,7 +76,7 @@ def test_equals_plain_loops(ridge):
 
 
 def test_jit_vmap_and_half_precision():
-    contract.check_jit_and_vmap(everything, SCORES, VIEWS, KERNEL, np.float32(0.3), rtol=1e-3, atol=1e-4)
+    contract.check_vmap(everything, SCORES, VIEWS, KERNEL, np.float32(0.3), rtol=1e-3, atol=1e-4)
     contract.check_half_precision(lambda s, v, k: everything(s, v, k, 1.0), SCORES, VIEWS, KERNEL)
 
 
@@ -108,6 +108,28 @@ def test_decoupled_uniformity_with_the_identity_is_that_without_a_prior():
     identity = everything(SCORES, VIEWS, np.eye(BATCH, dtype=np.float32), 0.0)["decoupled_uniformity"]
     contract.assert_close(identity, plain, rtol=1e-5)
     contract.assert_close(plain, losses.uniformity(VIEWS.mean(1)), rtol=1e-5)
+
+
+def test_an_example_left_out_is_as_if_it_were_not_there():
+    where = np.arange(BATCH) != 2
+
+    @jax.jit
+    def masked(scores, kernel, where):
+        def total(scores):
+            found = [fn(scores, kernel, ridge=0.3, where=where) for fn in (hard_negatives, positives)]
+            return sum(map(jnp.sum, found)), found
+
+        return jax.grad(total, has_aux=True)(scores)
+
+    hard_negatives, positives = losses.conditional_hard_negatives, losses.conditional_positives
+    dirty = [np.where(where[:, None] & where, x, np.nan) for x in (SCORES, KERNEL)]
+    gradient, found = masked(*dirty, where)
+    to_rest, rest = masked(SCORES[where][:, where], KERNEL[where][:, where], np.ones(BATCH - 1, bool))
+    contract.assert_close([x[where] for x in found], rest, rtol=1e-3, atol=1e-5)
+    contract.assert_close(gradient[where][:, where], to_rest, rtol=1e-3, atol=1e-5)
+    assert not any(np.any(x[~where]) for x in (*found, gradient))
+    for few in (np.arange(BATCH) == 1, np.zeros(BATCH, bool)):
+        contract.assert_close(masked(*dirty, few), (np.zeros_like(SCORES), [np.zeros(BATCH)] * 2))
 
 
 def test_an_example_left_out_of_decoupled_uniformity_is_as_if_it_were_not_there():

@@ -46,11 +46,8 @@ def compiled(names: tuple[str, ...], chunk: int | None):
 
         return jax.value_and_grad(total, argnums=differentiated(case), has_aux=True)(*arrays)
 
-    # One compilation for all cases, without the passes that would make it run faster: it is called on five rows.
-    return jax.jit(
-        lambda where, arrays: {case.name: one(case, where, arrays[case.name]) for case in cases},
-        compiler_options={"xla_backend_optimization_level": 0},
-    )
+    # One compilation for all cases.
+    return contract.quick_jit(lambda where, arrays: {case.name: one(case, where, arrays[case.name]) for case in cases})
 
 
 def losses_and_gradients(case, where, arrays, names=tuple(case.name for case in CASES), chunk: int | None = 2):
@@ -103,7 +100,7 @@ def test_no_mask_is_a_full_mask_under_jit_and_vmap():
         return [case.loss(*(next(flat) for _ in range(n)), where=None) for case, n in zip(CASES, sizes)]
 
     flat = [x for case in CASES for x in case.arrays]
-    contract.check_jit_and_vmap(jax.jit(everything), *flat, rtol=1e-4)
+    contract.check_vmap(contract.quick_jit(everything), *flat, rtol=1e-4)
     for case, loss in zip(CASES, everything(*flat)):  # outside of jit
         contract.assert_close(loss, case.oracle(*case.arrays, np.ones(BATCH, bool)), rtol=1e-4, atol=1e-5)
 
@@ -120,7 +117,7 @@ def test_gradients_are_finite_at_the_ugly_points(case):
 def test_one_row_has_no_negatives():
     cases = contrastive_cases.make(1)
 
-    @jax.jit
+    @contract.quick_jit
     def values_and_gradients(arrays):
         return [
             jax.value_and_grad(lambda *xs, case=case: jnp.sum(case.loss(*xs, where=None)), differentiated(case))(*xs)
@@ -247,9 +244,13 @@ def test_curl_block_equals_plain_loops():
     contract.assert_close(jitted(a, p, n), np.array(logistic), rtol=1e-5)
     hinge = [max(0.0, 1 - min(row)) for row in v]
     contract.assert_close(negatives.curl_block(a, p, n, surrogate="hinge"), np.array(hinge), rtol=1e-5)
-    contract.check_jit_and_vmap(jitted, a, p, n)
+    contract.check_vmap(jitted, a, p, n)
     contract.check_half_precision(jitted, a, p, n)
     contract.check_finite_gradients(jitted, 0 * a, 0 * p, 0 * n)
+    for where in (np.arange(4) != 1, np.zeros(4, bool)):
+        dirty = [np.where(where.reshape(-1, *[1] * (x.ndim - 1)), x, np.nan) for x in (a, p, n)]
+        masked = contract.quick_jit(lambda *xs, where=where: negatives.curl_block(*xs, where=where))
+        contract.assert_close(masked(*dirty), np.where(where, logistic, 0.0), rtol=1e-5)
 
 
 def ones(*shape: int) -> np.ndarray:

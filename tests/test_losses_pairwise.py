@@ -1,7 +1,5 @@
 """The sums over all pairs: blocks against one plain matrix, values and gradients, and the memory they compile to."""
 
-import functools
-
 import contract
 import jax
 import jax.numpy as jnp
@@ -13,7 +11,7 @@ from zsl_jax.losses import pairwise, pairwise_softplus
 
 ROWS, COLUMNS, WIDTH = 7, 5, 3
 # Without the passes that would make a program run faster: these run once, on seven rows.
-jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+jit = contract.quick_jit
 
 
 def sides(seed: int = 0) -> tuple[pairwise.Side, pairwise.Side]:

@@ -29,8 +29,7 @@ def compiled(name):
         values, pull = jax.vjp(lambda s: loss(s, target, where=where, **knobs), scores)
         return values, pull(jnp.ones_like(values))[0]
 
-    # Compiled without the passes that would make it run faster: it is small, and compiling is what takes the time.
-    return jax.jit(run, compiler_options={"xla_backend_optimization_level": 0})
+    return contract.quick_jit(run)
 
 
 def values_of(case, scores, target, where, **knobs):
@@ -78,8 +77,27 @@ def test_the_gradient_is_that_of_the_definition(case):
 @every_case
 def test_jit_and_vmap(case):
     scores, target, where = score_loss_cases.arguments(case.target)
-    loss = jax.jit(lambda s, t, w: case.loss(s, t, where=w, **case.knobs))  # plain: in the first test
-    contract.check_jit_and_vmap(loss, scores, target, where, atol=1e-5)
+    loss = contract.quick_jit(lambda s, t, w: case.loss(s, t, where=w, **case.knobs))  # plain: in the first test
+    contract.check_vmap(loss, scores, target, where, atol=1e-5)
+
+
+@pytest.mark.long
+def test_eight_devices_are_one():
+    """Every row for itself: nothing may depend on where the rows are. In one program, on eight rows."""
+    rows = np.arange(8) % BATCH
+    arguments = {case.name: [x[rows] for x in score_loss_cases.arguments(case.target)] for case in CASES}
+
+    @contract.quick_jit
+    def everything(arguments):
+        def one(case, scores, target, where):
+            values, pull = jax.vjp(lambda s: case.loss(s, target, where=where, **case.knobs), scores)
+            return values, pull(jnp.ones_like(values))[0]
+
+        return {case.name: one(case, *arguments[case.name]) for case in CASES}
+
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    divided = jax.device_put(arguments, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data")))
+    contract.assert_close(everything(divided), everything(arguments), atol=1e-5)
 
 
 @every_case
@@ -109,7 +127,7 @@ def test_values_and_gradients_are_finite_at_ugly_points(case):
 @every_case
 def test_half_precision_and_wrong_shapes(case):
     scores, target, _ = score_loss_cases.arguments(case.target)
-    contract.check_half_precision(jax.jit(lambda s: case.loss(s, target, **case.knobs)), scores)
+    contract.check_half_precision(lambda s: case.loss(s, target, **case.knobs), scores)
     wrong = target[:-1]
     with pytest.raises(ValueError, match=r"\(5, 6\).*\(4,"):
         case.loss(scores, wrong, **case.knobs)
@@ -212,7 +230,7 @@ def test_sampled_losses_keep_the_contract(loss):
     key = jax.random.key(0, impl="rbg")  # quick to compile
     masked = jax.jit(lambda s, y, w: loss(key, s, y, where=w))
     contract.assert_close(masked(scores, labels, where), loss(key, scores, labels, where=where))
-    contract.check_jit_and_vmap(masked, scores, labels, where)
+    contract.check_vmap(masked, scores, labels, where)
     contract.check_finite_gradients(lambda s: masked(s, labels, where), jnp.zeros_like(scores))
     contract.check_half_precision(lambda s: masked(s, labels, where), scores)
     with pytest.raises(ValueError, match=r"\(5, 6\).*\(4,\)"):

@@ -372,7 +372,7 @@ def value_and_pullback(case):
 
 @pytest.fixture(scope="module")
 def compiled():
-    return {case.name: jax.jit(value_and_pullback(case)) for case in CASES}
+    return {case.name: contract.quick_jit(value_and_pullback(case)) for case in CASES}
 
 
 def data_of(case):
@@ -432,23 +432,36 @@ def test_gradients_are_finite_at_zeros_and_ties(case, compiled):
 def test_vmap_is_a_loop(case):
     backwards = [x[::-1] if x.ndim else x for x in data_of(case)]
     everything = masks(case).get("all")
-    batched = jax.jit(jax.vmap(lambda *xs: case.fn(*xs, where=None)))(*map(np.stack, zip(data_of(case), backwards)))
+    batched = contract.quick_jit(jax.vmap(lambda *xs: case.fn(*xs, where=None)))
+    found = batched(*map(np.stack, zip(data_of(case), backwards)))
     for i, xs in enumerate((data_of(case), backwards)):
-        contract.assert_close(batched[i], case.oracle(*xs, where=everything), atol=1e-5)
+        contract.assert_close(found[i], case.oracle(*xs, where=everything), atol=1e-5)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if len(DATA[c.arrays[0]]) == B], ids=lambda case: case.name)
-def test_eight_devices_are_one(case, compiled):
+DIVIDED = [case for case in CASES if len(DATA[case.arrays[0]]) == B]
+
+
+@pytest.fixture(scope="module")
+def on_eight_devices():
+    """The values and gradients of all cases on sharded arguments, in one program."""
     mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
 
     def put(x):
-        return jax.device_put(
-            x, NamedSharding(mesh, PartitionSpec("data") if np.shape(x)[:1] == (B,) else PartitionSpec())
-        )
+        spec = PartitionSpec("data") if np.shape(x)[:1] == (B,) else PartitionSpec()
+        return jax.device_put(x, NamedSharding(mesh, spec))
 
-    where = masks(case).get("some")
-    sharded = compiled[case.name](*jax.tree.map(put, (where, *data_of(case))))
-    contract.assert_close(sharded, compiled[case.name](where, *data_of(case)), atol=1e-5)
+    @contract.quick_jit
+    def everything(arguments):
+        return {case.name: value_and_pullback(case)(*arguments[case.name]) for case in DIVIDED}
+
+    return everything({case.name: jax.tree.map(put, (masks(case).get("some"), *data_of(case))) for case in DIVIDED})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", DIVIDED, ids=lambda case: case.name)
+def test_eight_devices_are_one(case, compiled, on_eight_devices):
+    expected = compiled[case.name](masks(case).get("some"), *data_of(case))
+    contract.assert_close(on_eight_devices[case.name], expected, atol=1e-5)
 
 
 @cases

@@ -151,7 +151,7 @@ every_in_batch = pytest.mark.parametrize("case", IN_BATCH, ids=lambda case: case
 
 
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+quick_jit = contract.quick_jit
 
 
 def floating(arrays):
@@ -203,8 +203,8 @@ def test_the_gradient_is_that_of_the_definition(case):
 
 @every_case
 def test_jit_and_vmap(case):
-    loss = jax.jit(lambda *arrays: case.loss(*arrays[:-1], where=arrays[-1]))
-    contract.check_jit_and_vmap(loss, *case.arrays, WHERE, rtol=1e-4, atol=1e-5)
+    loss = quick_jit(lambda *arrays: case.loss(*arrays[:-1], where=arrays[-1]))
+    contract.check_vmap(loss, *case.arrays, WHERE, rtol=1e-4, atol=1e-5)
 
 
 @every_case
@@ -240,7 +240,7 @@ def test_values_and_gradients_are_finite_at_ugly_points(case):
 
 @every_case
 def test_half_precision_and_wrong_shapes(case):
-    contract.check_half_precision(jax.jit(case.loss), *case.arrays)
+    contract.check_half_precision(case.loss, *case.arrays)
     if case.arrays[0] is SCORES:
         with pytest.raises(ValueError, match=r"not \(16, 15\)"):
             case.loss(SCORES[:, :-1])
@@ -286,6 +286,7 @@ def test_blocks_change_nothing(case):
     contract.assert_close((values, gradients), compiled(case.name)(case.arrays, WHERE), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.long
 @every_in_batch
 def test_eight_devices_are_one(case):
     """By sharded arguments, and inside shard_map with the other examples gathered."""

@@ -317,7 +317,7 @@ def masks(case):
 @cases
 def test_equals_loops_under_every_mask(case):
     data = [DATA[name] for name in case.arrays]
-    fn = jax.jit(lambda where, *xs: case.fn(*xs, where=where))
+    fn = contract.quick_jit(lambda where, *xs: case.fn(*xs, where=where))
     for where in masks(case).values():
         contract.assert_close(fn(where, *data), case.oracle(*data, where=where))
 
@@ -327,21 +327,36 @@ def test_vmap_is_a_loop_and_no_mask_is_all(case):
     data = [DATA[name] for name in case.arrays]
     backwards = [x[::-1] for x in data]
     everything = masks(case)["all count"]
-    batched = jax.jit(jax.vmap(lambda *xs: case.fn(*xs, where=None)))(*map(np.stack, zip(data, backwards)))
+    batched = contract.quick_jit(jax.vmap(lambda *xs: case.fn(*xs, where=None)))(*map(np.stack, zip(data, backwards)))
     for i, xs in enumerate((data, backwards)):
         contract.assert_close(jax.tree.map(lambda x: x[i], batched), case.oracle(*xs, where=everything))  # noqa: B023
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if len(DATA[c.arrays[0]]) == N], ids=lambda case: case.name)
-def test_eight_devices_are_one(case):
+DIVIDED = [case for case in CASES if len(DATA[case.arrays[0]]) == N]
+
+
+@pytest.fixture(scope="module")
+def on_eight_devices():
+    """All cases on sharded arguments, in one program."""
     mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
 
     def put(x):
         return jax.device_put(x, NamedSharding(mesh, PartitionSpec("data" if len(x) == N else None)))
 
+    @contract.quick_jit
+    def everything(data, where):
+        return {case.name: case.fn(*(data[name] for name in case.arrays), where=where[case.name]) for case in DIVIDED}
+
+    return everything(
+        {name: put(DATA[name]) for case in DIVIDED for name in case.arrays},
+        {case.name: put(masks(case)["some count"]) for case in DIVIDED},
+    )
+
+
+@pytest.mark.parametrize("case", DIVIDED, ids=lambda case: case.name)
+def test_eight_devices_are_one(case, on_eight_devices):
     data, where = [DATA[name] for name in case.arrays], masks(case)["some count"]
-    sharded = jax.jit(lambda where, *xs: case.fn(*xs, where=where))(put(where), *map(put, data))
-    contract.assert_close(sharded, case.oracle(*data, where=where))
+    contract.assert_close(on_eight_devices[case.name], case.oracle(*data, where=where))
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name not in INTEGER], ids=lambda case: case.name)

@@ -1,10 +1,15 @@
 """Metrics at their edges: known values, conventions told apart, agreement with other implementations."""
 
+import functools
+
+import contract
+import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import sklearn.metrics
+from hypothesis import strategies as st
 
 from zsl_jax import metrics
 
@@ -16,6 +21,33 @@ def test_counts_added_over_batches_are_the_counts_of_the_whole():
     halves = jax.tree.map(jnp.add, fn(predictions[:16], labels[:16]), fn(predictions[16:], labels[16:]))
     whole = metrics.per_class_accuracy(predictions, labels, num_classes=5)
     assert metrics.mean_per_class(*halves) == whole
+
+
+@functools.cache
+def accuracies():
+    """(scores, labels, where) -> what does not know the order of the images, nor which class has which number."""
+
+    def run(scores, labels, where):
+        predictions = jnp.argmax(scores, axis=1)
+        return (
+            metrics.per_class_accuracy(predictions, labels, num_classes=5, where=where),
+            metrics.micro_accuracy(predictions, labels, where=where),
+            metrics.per_class_top_k_accuracy(scores, labels, k=2, num_classes=5, where=where),
+            jnp.sum(jnp.where(where, metrics.label_rank(scores, labels), 0)),
+        )
+
+    return contract.quick_jit(run)
+
+
+@hypothesis.settings(max_examples=25, deadline=None, derandomize=True)
+@hypothesis.given(st.integers(0, 2**20), st.floats(0.125, 8), st.floats(-4, 4))
+def test_accuracies_know_no_order_of_images_or_classes_and_no_scale(seed, scale, constant):
+    rng = np.random.default_rng(seed)
+    scores, labels, where = rng.permuted(np.arange(60.0).reshape(12, 5)), rng.integers(0, 5, 12), rng.random(12) < 0.7
+    scores = scores.astype(np.float32)  # whole numbers, all different: no rounding makes a tie
+    rows, classes = rng.permutation(12), rng.permutation(5)
+    moved = (scale * scores + constant)[rows][:, classes].astype(np.float32), np.argsort(classes)[labels][rows]
+    contract.assert_close(accuracies()(*moved, where[rows]), accuracies()(scores, labels, where))
 
 
 def test_all_right_is_exactly_one():

@@ -84,7 +84,7 @@ CASES = [
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+quick_jit = contract.quick_jit
 
 
 @functools.cache
@@ -128,8 +128,32 @@ def test_the_gradient_is_that_of_the_definition(case):
 
 @every_case
 def test_jit_vmap_and_half_precision(case):
-    contract.check_jit_and_vmap(jax.jit(case.fn), *case.arrays, rtol=1e-4, atol=1e-5)
-    contract.check_half_precision(jax.jit(case.fn), *case.arrays)
+    contract.check_vmap(compiled(case.name), *case.arrays, rtol=1e-4, atol=1e-5)
+    contract.check_half_precision(case.fn, *case.arrays)
+
+
+@pytest.mark.long
+def test_eight_devices_are_one():
+    """Images divided over the devices, classes on all of them: values and gradients of all in one program."""
+    mesh = jax.make_mesh((8,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    divided, replicated = (
+        jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*axes)) for axes in (("data",), ())
+    )
+    arguments = {
+        case.name: [x[np.arange(8) % 4] if s == "b" else x for x, s in zip(case.arrays, case.sides)] for case in CASES
+    }
+    places = {case.name: [divided if s == "b" else replicated for s in case.sides] for case in CASES}
+
+    @quick_jit
+    def everything(arguments):
+        def one(case):
+            scores, pull = jax.vjp(case.fn, *arguments[case.name])
+            return scores, pull(jnp.cos(scores))
+
+        return {case.name: one(case) for case in CASES}
+
+    on_eight = everything(jax.device_put(arguments, places))
+    contract.assert_close(on_eight, everything(arguments), rtol=1e-4, atol=1e-5)
 
 
 @every_case
@@ -268,7 +292,7 @@ def exact_transport(x, y):
 
 
 def test_transport_takes_half_precision_and_one_epsilon():
-    contract.check_half_precision(jax.jit(functools.partial(similarity.optimal_transport, iterations=2)), XS, YS)
+    contract.check_half_precision(functools.partial(similarity.optimal_transport, iterations=2), XS, YS)
     with pytest.raises(ValueError, match=r"epsilon must be one number, not an array \(5,\)"):
         similarity.optimal_transport(XS, YS, epsilon=np.ones(5))
     for fn in (similarity.optimal_transport, similarity.late_interaction):

@@ -16,7 +16,7 @@ rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=(5, 3)).astype(np.float32)
 CURVATURES = (0.3, 1.0, 4.0)
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+quick_jit = contract.quick_jit
 MODELS = {
     "lorentz": (similarity.lorentz, similarity.lorentz_exp0, similarity.lorentz_log0),
     "poincare": (similarity.poincare, similarity.poincare_exp0, similarity.poincare_log0),
@@ -133,10 +133,11 @@ def test_jit_vmap_and_half_precision(model):
     def run(x, y, curvature):
         return distance(exp0(x, curvature=curvature), log0(y / 9, curvature=curvature), curvature=curvature)
 
-    contract.assert_close(run(X, Y, curvature), jax.jit(run)(X, Y, curvature))
-    contract.check_jit_and_vmap(jax.jit(run), X, Y, curvature, rtol=1e-4, atol=1e-5)
+    compiled = jax.jit(run)
+    contract.assert_close(run(X, Y, curvature), compiled(X, Y, curvature))
+    contract.check_vmap(compiled, X, Y, curvature, rtol=1e-4, atol=1e-5)
     for fn in (exp0, log0, lambda x: distance(x, x)):
-        contract.check_half_precision(jax.jit(fn), X / 9)
+        contract.check_half_precision(fn, X / 9)
 
 
 @every_model
@@ -247,5 +248,5 @@ def test_entailment_is_finite_at_the_ugly_points_and_masked():
             assert np.all(np.asarray(values)[~where] == 0)
             assert all(np.all(np.isfinite(g)) for g in gradients)
     contract.assert_close(grad(X, X, 1.0, 0.1)[1], np.zeros(4))  # a child at its parent
-    contract.check_jit_and_vmap(jax.jit(losses.entailment), X, Y[:4], rtol=1e-4, atol=1e-5)
-    contract.check_half_precision(jax.jit(losses.entailment), X, Y[:4])
+    contract.check_vmap(quick_jit(losses.entailment), X, Y[:4], rtol=1e-4, atol=1e-5)
+    contract.check_half_precision(losses.entailment, X, Y[:4])
