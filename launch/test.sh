@@ -10,5 +10,6 @@ if [ $# -gt 0 ]; then
 fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-.venv/bin/python -m pytest -n "${WORKERS:-2}" -m "not long" --durations=10
+# Compiling is most of the time of the short tests: without the passes for speed there, and with them in the long ones.
+XLA_FLAGS="${XLA_FLAGS:-} --xla_backend_optimization_level=0" .venv/bin/python -m pytest -n "${WORKERS:-2}" -m "not long" --durations=10
 .venv/bin/python -m pytest -m long

@@ -1,16 +1,11 @@
 """Properties that every pure function of the library has; a test module calls these on its own functions."""
 
-import functools
 import inspect
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-# Compiled without the passes that would make it run faster: in tests all is small, and compiling takes the time.
-# Not to be called inside another jit or a grad, which refuse the option.
-quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def is_float(x) -> bool:
@@ -35,7 +30,7 @@ def check_vmap(fn: Callable, *arrays, rtol: float = 1e-5, atol: float = 1e-6) ->
     second = tuple(x[::-1] if x.ndim else x for x in map(jnp.asarray, arrays))
     stacked = tuple(jnp.stack([jnp.asarray(a), b]) for a, b in zip(arrays, second))
     loop = jax.tree.map(lambda *xs: jnp.stack(xs), fn(*arrays), fn(*second))
-    assert_close(quick_jit(jax.vmap(inspect.unwrap(fn)))(*stacked), loop, rtol=rtol, atol=atol)
+    assert_close(jax.jit(jax.vmap(inspect.unwrap(fn)))(*stacked), loop, rtol=rtol, atol=atol)
 
 
 def check_finite_gradients(fn: Callable, *arrays) -> None:

@@ -60,7 +60,7 @@ def everything(scores, views, kernel, ridge):
     return {name: loss(views if x is VIEWS else scores, kernel, ridge=ridge) for name, (loss, _, x) in CASES.items()}
 
 
-@contract.quick_jit
+@jax.jit
 def gradients(scores, views, kernel):
     def total(scores, views, kernel):
         return sum(jnp.sum(loss) for loss in everything(scores, views, kernel, 0.3).values())

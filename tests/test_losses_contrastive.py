@@ -47,7 +47,7 @@ def compiled(names: tuple[str, ...], chunk: int | None):
         return jax.value_and_grad(total, argnums=differentiated(case), has_aux=True)(*arrays)
 
     # One compilation for all cases.
-    return contract.quick_jit(lambda where, arrays: {case.name: one(case, where, arrays[case.name]) for case in cases})
+    return jax.jit(lambda where, arrays: {case.name: one(case, where, arrays[case.name]) for case in cases})
 
 
 def losses_and_gradients(case, where, arrays, names=tuple(case.name for case in CASES), chunk: int | None = 2):
@@ -100,7 +100,7 @@ def test_no_mask_is_a_full_mask_under_jit_and_vmap():
         return [case.loss(*(next(flat) for _ in range(n)), where=None) for case, n in zip(CASES, sizes)]
 
     flat = [x for case in CASES for x in case.arrays]
-    contract.check_vmap(contract.quick_jit(everything), *flat, rtol=1e-4)
+    contract.check_vmap(jax.jit(everything), *flat, rtol=1e-4)
     for case, loss in zip(CASES, everything(*flat)):  # outside of jit
         contract.assert_close(loss, case.oracle(*case.arrays, np.ones(BATCH, bool)), rtol=1e-4, atol=1e-5)
 
@@ -117,7 +117,7 @@ def test_gradients_are_finite_at_the_ugly_points(case):
 def test_one_row_has_no_negatives():
     cases = contrastive_cases.make(1)
 
-    @contract.quick_jit
+    @jax.jit
     def values_and_gradients(arrays):
         return [
             jax.value_and_grad(lambda *xs, case=case: jnp.sum(case.loss(*xs, where=None)), differentiated(case))(*xs)
@@ -249,7 +249,7 @@ def test_curl_block_equals_plain_loops():
     contract.check_finite_gradients(jitted, 0 * a, 0 * p, 0 * n)
     for where in (np.arange(4) != 1, np.zeros(4, bool)):
         dirty = [np.where(where.reshape(-1, *[1] * (x.ndim - 1)), x, np.nan) for x in (a, p, n)]
-        masked = contract.quick_jit(lambda *xs, where=where: negatives.curl_block(*xs, where=where))
+        masked = jax.jit(lambda *xs, where=where: negatives.curl_block(*xs, where=where))
         contract.assert_close(masked(*dirty), np.where(where, logistic, 0.0), rtol=1e-5)
 
 

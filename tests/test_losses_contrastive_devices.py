@@ -77,7 +77,7 @@ SHARDED = (
 )
 NAMES = [case.name for case in CASES]
 # Many losses in one program that runs once: compiled without the passes that would make it run faster.
-jit = contract.quick_jit
+jit = jax.jit
 
 
 def is_batch(x) -> bool:

@@ -89,7 +89,7 @@ def test_an_example_left_out_is_as_if_it_were_not_there():
     """Whatever it holds; the linear critic has the same slope everywhere, so that no random point shows."""
     where = np.arange(BATCH) != 2
 
-    @contract.quick_jit
+    @jax.jit
     def masked(scores, x, y, where):
         def total(scores, x, y):
             found = [
@@ -132,7 +132,7 @@ def multiscale(anchors, maps, clip, penalty, where):
 
 
 def test_multiscale_equals_plain_loops_with_masks_and_blocks():
-    @contract.quick_jit
+    @jax.jit
     def everything(anchors, maps, clip, penalty, where):
         def total(*xs, chunk):
             loss = losses.multiscale_info_nce(xs[0], xs[1], clip=xs[2], penalty=xs[3], where=where, chunk=chunk)
@@ -178,9 +178,7 @@ def test_wasserstein_penalty_is_taken_between_a_true_pair_and_a_false_one():
     def critic(x, y):
         return jnp.sum(y**2)
 
-    loss = contract.quick_jit(
-        lambda key, p: losses.wasserstein_dependency(key, critic, jnp.zeros((3, 1)), y, penalty=p)
-    )
+    loss = jax.jit(lambda key, p: losses.wasserstein_dependency(key, critic, jnp.zeros((3, 1)), y, penalty=p))
     for seed in range(3):
         plain, full = (loss(jax.random.key(seed), p) for p in (0.0, 1.0))
         point = (np.sqrt(full - plain) + 1) / 2
@@ -192,7 +190,7 @@ def test_wasserstein_penalty_is_taken_between_a_true_pair_and_a_false_one():
 
 
 def test_wasserstein_in_blocks_is_the_whole_and_names_the_shapes():
-    @functools.partial(contract.quick_jit, static_argnums=0)
+    @functools.partial(jax.jit, static_argnums=0)
     def loss(chunk, x, y):
         return losses.wasserstein_dependency(jax.random.key(1), bilinear, x, y, penalty=3.0, chunk=chunk)
 

@@ -11,7 +11,7 @@ from zsl_jax.losses import pairwise, pairwise_softplus
 
 ROWS, COLUMNS, WIDTH = 7, 5, 3
 # Without the passes that would make a program run faster: these run once, on seven rows.
-jit = contract.quick_jit
+jit = jax.jit
 
 
 def sides(seed: int = 0) -> tuple[pairwise.Side, pairwise.Side]:

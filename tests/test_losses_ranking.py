@@ -29,7 +29,7 @@ def compiled(name):
         values, pull = jax.vjp(lambda s: loss(s, target, where=where, **knobs), scores)
         return values, pull(jnp.ones_like(values))[0]
 
-    return contract.quick_jit(run)
+    return jax.jit(run)
 
 
 def values_of(case, scores, target, where, **knobs):
@@ -77,7 +77,7 @@ def test_the_gradient_is_that_of_the_definition(case):
 @every_case
 def test_jit_and_vmap(case):
     scores, target, where = score_loss_cases.arguments(case.target)
-    loss = contract.quick_jit(lambda s, t, w: case.loss(s, t, where=w, **case.knobs))  # plain: in the first test
+    loss = jax.jit(lambda s, t, w: case.loss(s, t, where=w, **case.knobs))  # plain: in the first test
     contract.check_vmap(loss, scores, target, where, atol=1e-5)
 
 
@@ -87,7 +87,7 @@ def test_eight_devices_are_one():
     rows = np.arange(8) % BATCH
     arguments = {case.name: [x[rows] for x in score_loss_cases.arguments(case.target)] for case in CASES}
 
-    @contract.quick_jit
+    @jax.jit
     def everything(arguments):
         def one(case, scores, target, where):
             values, pull = jax.vjp(lambda s: case.loss(s, target, where=where, **case.knobs), scores)

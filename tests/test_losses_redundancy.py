@@ -83,7 +83,7 @@ by_case = pytest.mark.parametrize("name", CASES)
 ARRAYS = {name: arrays for name, (_, _, arrays) in CASES.items()}
 
 
-@contract.quick_jit
+@jax.jit
 def everything(where, arrays):
     """Of every case the loss, and the gradients of its sum: one compilation."""
 

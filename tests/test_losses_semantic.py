@@ -372,7 +372,7 @@ def value_and_pullback(case):
 
 @pytest.fixture(scope="module")
 def compiled():
-    return {case.name: contract.quick_jit(value_and_pullback(case)) for case in CASES}
+    return {case.name: jax.jit(value_and_pullback(case)) for case in CASES}
 
 
 def data_of(case):
@@ -432,7 +432,7 @@ def test_gradients_are_finite_at_zeros_and_ties(case, compiled):
 def test_vmap_is_a_loop(case):
     backwards = [x[::-1] if x.ndim else x for x in data_of(case)]
     everything = masks(case).get("all")
-    batched = contract.quick_jit(jax.vmap(lambda *xs: case.fn(*xs, where=None)))
+    batched = jax.jit(jax.vmap(lambda *xs: case.fn(*xs, where=None)))
     found = batched(*map(np.stack, zip(data_of(case), backwards)))
     for i, xs in enumerate((data_of(case), backwards)):
         contract.assert_close(found[i], case.oracle(*xs, where=everything), atol=1e-5)
@@ -450,7 +450,7 @@ def on_eight_devices():
         spec = PartitionSpec("data") if np.shape(x)[:1] == (B,) else PartitionSpec()
         return jax.device_put(x, NamedSharding(mesh, spec))
 
-    @contract.quick_jit
+    @jax.jit
     def everything(arguments):
         return {case.name: value_and_pullback(case)(*arguments[case.name]) for case in DIVIDED}
 

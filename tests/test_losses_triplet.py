@@ -151,7 +151,7 @@ every_in_batch = pytest.mark.parametrize("case", IN_BATCH, ids=lambda case: case
 
 
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = contract.quick_jit
+quick_jit = jax.jit
 
 
 def floating(arrays):
@@ -171,7 +171,7 @@ def compiled(name):
         gradients, values = jax.grad(total, floating(arrays), has_aux=True)(*arrays)
         return values, gradients
 
-    return quick_jit(run)
+    return jax.jit(run)
 
 
 def expected(case, arrays, where):
@@ -203,7 +203,7 @@ def test_the_gradient_is_that_of_the_definition(case):
 
 @every_case
 def test_jit_and_vmap(case):
-    loss = quick_jit(lambda *arrays: case.loss(*arrays[:-1], where=arrays[-1]))
+    loss = jax.jit(lambda *arrays: case.loss(*arrays[:-1], where=arrays[-1]))
     contract.check_vmap(loss, *case.arrays, WHERE, rtol=1e-4, atol=1e-5)
 
 
@@ -282,7 +282,7 @@ def test_blocks_change_nothing(case):
         values = case.loss(*arrays, where=WHERE, chunk=5)
         return jnp.sum(values), values
 
-    gradients, values = quick_jit(jax.grad(total, floating(case.arrays), has_aux=True))(*case.arrays)
+    gradients, values = jax.jit(jax.grad(total, floating(case.arrays), has_aux=True))(*case.arrays)
     contract.assert_close((values, gradients), compiled(case.name)(case.arrays, WHERE), rtol=1e-4, atol=1e-5)
 
 
@@ -303,11 +303,11 @@ def test_eight_devices_are_one(case):
         result = jax.value_and_grad(mean)(weight, arrays, where, axis_name="data")
         return jax.lax.pmean(result, "data")
 
-    one = quick_jit(jax.value_and_grad(mean))(weight, case.arrays, WHERE)
+    one = jax.jit(jax.value_and_grad(mean))(weight, case.arrays, WHERE)
     arrays, where = jax.device_put((case.arrays, WHERE), jax.sharding.NamedSharding(mesh, divided))
-    contract.assert_close(quick_jit(jax.value_and_grad(mean))(weight, arrays, where), one, rtol=1e-4, atol=1e-5)
+    contract.assert_close(jax.jit(jax.value_and_grad(mean))(weight, arrays, where), one, rtol=1e-4, atol=1e-5)
     eight = jax.shard_map(mapped, mesh=mesh, in_specs=(replicated, divided, divided), out_specs=replicated)
-    contract.assert_close(quick_jit(eight)(weight, arrays, where), one, rtol=1e-4, atol=1e-5)
+    contract.assert_close(jax.jit(eight)(weight, arrays, where), one, rtol=1e-4, atol=1e-5)
 
 
 def test_equal_distances_are_no_violation_without_a_margin():
@@ -315,7 +315,7 @@ def test_equal_distances_are_no_violation_without_a_margin():
     high, low = np.array([1.0, 0.5, 7.0, 7.0], np.float32), np.array([9.0, 9.0, 1.0, 0.5], np.float32)
     is_high = np.array([True, False, False, False])
     is_low = np.array([False, False, True, False])
-    hinge_sum = quick_jit(jax.value_and_grad(sorted_pairs.hinge_sum, (0, 1)))
+    hinge_sum = jax.jit(jax.value_and_grad(sorted_pairs.hinge_sum, (0, 1)))
     value, gradient = hinge_sum(high, low, is_high, is_low)
     assert value == 0
     np.testing.assert_array_equal(gradient, np.zeros((2, 4)))
@@ -328,5 +328,5 @@ def test_equal_distances_are_no_violation_without_a_margin():
 def test_batch_hard_moves_only_the_chosen():
     embeddings = jnp.array([[0.0], [1.0], [3.0], [1.5], [9.0]])
     labels = jnp.array([0, 0, 0, 1, 1])
-    gradient = quick_jit(jax.grad(lambda e: losses.batch_hard_triplet(e, labels, margin=1.0)[0]))(embeddings)
+    gradient = jax.jit(jax.grad(lambda e: losses.batch_hard_triplet(e, labels, margin=1.0)[0]))(embeddings)
     contract.assert_close(gradient, [[0.0], [0.0], [1.0], [-1.0], [0.0]])

@@ -317,7 +317,7 @@ def masks(case):
 @cases
 def test_equals_loops_under_every_mask(case):
     data = [DATA[name] for name in case.arrays]
-    fn = contract.quick_jit(lambda where, *xs: case.fn(*xs, where=where))
+    fn = jax.jit(lambda where, *xs: case.fn(*xs, where=where))
     for where in masks(case).values():
         contract.assert_close(fn(where, *data), case.oracle(*data, where=where))
 
@@ -327,7 +327,7 @@ def test_vmap_is_a_loop_and_no_mask_is_all(case):
     data = [DATA[name] for name in case.arrays]
     backwards = [x[::-1] for x in data]
     everything = masks(case)["all count"]
-    batched = contract.quick_jit(jax.vmap(lambda *xs: case.fn(*xs, where=None)))(*map(np.stack, zip(data, backwards)))
+    batched = jax.jit(jax.vmap(lambda *xs: case.fn(*xs, where=None)))(*map(np.stack, zip(data, backwards)))
     for i, xs in enumerate((data, backwards)):
         contract.assert_close(jax.tree.map(lambda x: x[i], batched), case.oracle(*xs, where=everything))  # noqa: B023
 
@@ -343,7 +343,7 @@ def on_eight_devices():
     def put(x):
         return jax.device_put(x, NamedSharding(mesh, PartitionSpec("data" if len(x) == N else None)))
 
-    @contract.quick_jit
+    @jax.jit
     def everything(data, where):
         return {case.name: case.fn(*(data[name] for name in case.arrays), where=where[case.name]) for case in DIVIDED}
 

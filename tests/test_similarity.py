@@ -84,13 +84,13 @@ CASES = [
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = contract.quick_jit
+quick_jit = jax.jit
 
 
 @functools.cache
 def compiled(name):
     case = next(case for case in CASES if case.name == name)
-    return quick_jit(case.fn)
+    return jax.jit(case.fn)
 
 
 def expected(case, arrays):
@@ -111,7 +111,7 @@ def test_is_its_definition(case):
 @every_case
 def test_the_gradient_is_that_of_the_definition(case):
     """Along a few directions, by central differences in float64."""
-    total, pull = quick_jit(
+    total, pull = jax.jit(
         jax.value_and_grad(lambda *arrays: jnp.sum(jnp.sin(case.fn(*arrays))), range(len(case.arrays)))
     )(*case.arrays)
     np.testing.assert_allclose(total, np.sum(np.sin(expected(case, case.arrays))), rtol=1e-4, atol=1e-4)
@@ -158,7 +158,7 @@ def test_eight_devices_are_one():
 
 @every_case
 def test_is_finite_at_zeros_and_at_equal_points(case):
-    grad = quick_jit(jax.value_and_grad(lambda *arrays: jnp.sum(case.fn(*arrays)), range(len(case.arrays))))
+    grad = jax.jit(jax.value_and_grad(lambda *arrays: jnp.sum(case.fn(*arrays)), range(len(case.arrays))))
     for number in (0.0, 1.0, -3.7, 1e4):
         arrays = [np.full_like(x, number) if x is not VX and x is not VY else x for x in case.arrays]
         value, gradients = grad(*arrays)
@@ -274,7 +274,7 @@ def test_sets_are_what_their_masks_leave():
             scores = fn(xs, ys, image_where=image_where, class_where=class_where)
             return jnp.sum(jnp.sin(scores)), scores
 
-        gradients, scores = quick_jit(jax.grad(total, (0, 1), has_aux=True))(xs, ys)
+        gradients, scores = jax.jit(jax.grad(total, (0, 1), has_aux=True))(xs, ys)
         expected = [[pair(x[i], y[j]) for y, j in zip(YS, class_where)] for x, i in zip(XS, image_where)]
         contract.assert_close(scores, expected, atol=tolerance)
         for gradient, where in zip(gradients, (image_where, class_where)):
@@ -321,7 +321,7 @@ def test_sinkhorn_does_not_underflow_and_has_a_gradient_everywhere():
     def total(costs, shares, epsilon):
         return jnp.sum(jnp.sin(similarity.sinkhorn(costs, shares, shares, epsilon=epsilon, iterations=30)))
 
-    grad = quick_jit(jax.value_and_grad(total, (0, 2)))
+    grad = jax.jit(jax.value_and_grad(total, (0, 2)))
     for costs in (jnp.zeros((3, 3)), 1000.0 * jnp.eye(3), jnp.full((3, 3), 1e4)):
         for shares in (np.full(3, 1 / 3), np.array([1.0, 0.0, 0.0]), np.zeros(3)):
             for epsilon in (1e-3, 10.0):
@@ -335,8 +335,8 @@ def test_sets_in_blocks_are_sets_at_once(monkeypatch):
         transported = similarity.optimal_transport(xs, ys, iterations=5)
         return jnp.sum(jnp.sin(transported)) + jnp.sum(jnp.sin(similarity.late_interaction(xs, ys)))
 
-    at_once = quick_jit(jax.value_and_grad(total, (0, 1)))(XS, YS)
+    at_once = jax.jit(jax.value_and_grad(total, (0, 1)))(XS, YS)
     monkeypatch.setattr(similarity.sets, "KEPT_BYTES", 0)
     monkeypatch.setattr(similarity.sets, "BLOCK_BYTES", 600)
-    in_blocks = quick_jit(jax.value_and_grad(lambda xs, ys: total(xs, ys), (0, 1)))(XS, YS)
+    in_blocks = jax.jit(jax.value_and_grad(lambda xs, ys: total(xs, ys), (0, 1)))(XS, YS)
     contract.assert_close(in_blocks, at_once, rtol=1e-4, atol=1e-5)

@@ -16,7 +16,7 @@ rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=(5, 3)).astype(np.float32)
 CURVATURES = (0.3, 1.0, 4.0)
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = contract.quick_jit
+quick_jit = jax.jit
 MODELS = {
     "lorentz": (similarity.lorentz, similarity.lorentz_exp0, similarity.lorentz_log0),
     "poincare": (similarity.poincare, similarity.poincare_exp0, similarity.poincare_log0),
@@ -33,7 +33,7 @@ def compiled(model):
         x, y = exp0(x, curvature=curvature), exp0(y, curvature=curvature)
         return distance(x, y, curvature=curvature), x, log0(x, curvature=curvature)
 
-    return quick_jit(run)
+    return jax.jit(run)
 
 
 def lorentz_distance(x, y, curvature):
@@ -153,7 +153,7 @@ def test_is_finite_at_the_ugly_points(model):
             + jnp.sum(log0(y, curvature=curvature))
         )
 
-    grad = quick_jit(jax.value_and_grad(total, (0, 1, 2)))
+    grad = jax.jit(jax.value_and_grad(total, (0, 1, 2)))
     for number in (0.0, 1e-20, 1e-8, 0.5, 1.0, 30.0, 1e4):
         for curvature in CURVATURES:
             value, gradients = grad(np.full_like(X, number), np.full_like(Y, number), curvature)
@@ -166,7 +166,7 @@ def test_gradients_are_those_of_the_definition(model):
     definition = {"lorentz": lorentz_distance, "poincare": poincare_distance}[model]
     distance, *_ = MODELS[model]
     x, y, curvature = X / 4, Y / 4, 0.7
-    pull = quick_jit(jax.grad(lambda *a: jnp.sum(distance(a[0], a[1], curvature=a[2])), (0, 1, 2)))(x, y, curvature)
+    pull = jax.jit(jax.grad(lambda *a: jnp.sum(distance(a[0], a[1], curvature=a[2])), (0, 1, 2)))(x, y, curvature)
     for i in range(3):
         direction = np.random.default_rng(i).normal(size=np.shape((x, y, curvature)[i]))
 
@@ -215,7 +215,7 @@ def test_what_lies_further_out_on_the_ray_is_entailed(length, further, curvature
 
 @functools.cache
 def _entailment():
-    return quick_jit(lambda parents, children, curvature: losses.entailment(parents, children, curvature=curvature))
+    return jax.jit(lambda parents, children, curvature: losses.entailment(parents, children, curvature=curvature))
 
 
 def entailment(parents, children, curvature):
@@ -239,7 +239,7 @@ def test_entailment_is_finite_at_the_ugly_points_and_masked():
         values = losses.entailment(parents, children, curvature=curvature, min_radius=min_radius, where=where)
         return jnp.sum(values), values
 
-    grad = quick_jit(jax.grad(total, (0, 1, 2, 3), has_aux=True))
+    grad = jax.jit(jax.grad(total, (0, 1, 2, 3), has_aux=True))
     points = [np.zeros_like(X), X, 1e-20 * X, 1e4 * X, np.where(where[:, None], X, np.nan)]
     for parents in points:
         for children in points:
@@ -248,5 +248,5 @@ def test_entailment_is_finite_at_the_ugly_points_and_masked():
             assert np.all(np.asarray(values)[~where] == 0)
             assert all(np.all(np.isfinite(g)) for g in gradients)
     contract.assert_close(grad(X, X, 1.0, 0.1)[1], np.zeros(4))  # a child at its parent
-    contract.check_vmap(quick_jit(losses.entailment), X, Y[:4], rtol=1e-4, atol=1e-5)
+    contract.check_vmap(jax.jit(losses.entailment), X, Y[:4], rtol=1e-4, atol=1e-5)
     contract.check_half_precision(losses.entailment, X, Y[:4])

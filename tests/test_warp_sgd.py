@@ -2,7 +2,6 @@
 
 import functools
 
-import contract
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +39,7 @@ def assert_same(actual, expected, tolerance=1e-5):
 @pytest.mark.parametrize(("block", "num_classes"), [(32, 6), (25, 9), (100, 14)])
 def test_is_the_loop(block, num_classes):
     weights, inputs, labels, attributes = problem(num_classes=num_classes)
-    run = contract.quick_jit(functools.partial(losses.warp_sgd, block=block))
+    run = jax.jit(functools.partial(losses.warp_sgd, block=block))
     actual = run(weights, inputs, labels, attributes, learning_rate=0.1)
     assert actual.dtype == jnp.float32
     assert_same(actual, warp_loop(weights, inputs, labels, attributes, 0.1))
@@ -51,7 +50,7 @@ def test_is_the_loop_when_every_step_changes_the_next():
     weights, inputs, labels, attributes = problem()
     with jax.enable_x64(True):  # such a path amplifies rounding
 
-        @contract.quick_jit
+        @jax.jit
         def run(rate):
             return losses.warp_sgd(weights, 3 * inputs, labels, attributes, learning_rate=rate, margin=0.5, block=32)
 
@@ -63,7 +62,7 @@ def test_is_the_loop_from_zero_weights_with_equal_attributes():
     """All scores tie at the first step, and the attributes span less than there are classes."""
     weights, inputs, labels, attributes = problem()
     weights, attributes = np.zeros_like(weights), np.repeat(attributes[:2], 3, axis=0)
-    run = contract.quick_jit(functools.partial(losses.warp_sgd, block=25))
+    run = jax.jit(functools.partial(losses.warp_sgd, block=25))
     actual = run(weights, inputs, labels, attributes, learning_rate=0.1)
     assert_same(actual, warp_loop(weights, inputs, labels, attributes, 0.1))
 
@@ -86,7 +85,7 @@ def test_visiting_nothing_changes_nothing():
 def test_an_example_without_a_class_takes_no_step():
     weights, inputs, labels, attributes = problem()
     is_padding = np.arange(75) % 4 == 1
-    run = contract.quick_jit(functools.partial(losses.warp_sgd, block=25))
+    run = jax.jit(functools.partial(losses.warp_sgd, block=25))
     actual = run(weights, inputs, np.where(is_padding, -1, labels), attributes, learning_rate=0.1)
     assert_same(actual, warp_loop(weights, inputs[~is_padding], labels[~is_padding], attributes, 0.1))
 
@@ -96,10 +95,10 @@ def test_an_example_without_a_class_takes_no_step():
 )
 def test_serves_any_loss_of_the_scores(loss):
     weights, inputs, labels, attributes = problem()
-    run = contract.quick_jit(functools.partial(losses.blocked_sgd, loss, learning_rate=0.3, block=25))
+    run = jax.jit(functools.partial(losses.blocked_sgd, loss, learning_rate=0.3, block=25))
     actual = run(weights, inputs, labels, attributes)
 
-    @contract.quick_jit
+    @jax.jit
     def step(weights, x, y):
         gradient = jax.grad(lambda w: loss(((x @ w) @ attributes.T)[None], y[None])[0])(weights)
         return weights - 0.3 * gradient
@@ -114,7 +113,7 @@ def test_the_knobs_may_be_traced_and_the_pass_mapped_over_them():
     weights, inputs, labels, attributes = problem(num_examples=20)
     rates = np.array([0.01, 0.3], np.float32)
     run = functools.partial(losses.warp_sgd, weights, inputs, labels, attributes, block=8)
-    together = contract.quick_jit(jax.vmap(lambda rate: run(learning_rate=rate, margin=rate + 0.5)))(rates)
+    together = jax.jit(jax.vmap(lambda rate: run(learning_rate=rate, margin=rate + 0.5)))(rates)
     for rate, actual in zip(rates, together):
         assert_same(actual, warp_loop(weights, inputs, labels, attributes, rate, margin=rate + 0.5))
 
