@@ -82,6 +82,45 @@ def test_residual_block(kind, stride, channels):
     np.testing.assert_allclose(block.apply(variables, x), np.maximum(y + around, 0), rtol=1e-4, atol=1e-4)
 
 
+def test_a_whole_resnet_and_its_places():
+    """Stem, pooling and one block; the pooled embedding is the mean of the places."""
+    module = resnet.ResNet((1, 0, 0, 0), False, 4, "symmetric", jnp.dtype("float32"), remat=False)
+    images = np.random.default_rng(2).integers(0, 256, (2, 12, 16, 3)).astype(np.uint8)
+    variables = random_variables(module, images, train=False)
+    p, s = variables["params"], variables["batch_stats"]
+    three = ((3, 3), (3, 3))
+    x = oracle.conv(images / 127.5 - 1, p["conv1"]["kernel"], stride=2, padding=three)
+    x = np.maximum(oracle.batch_norm(x, p["bn1"], s["bn1"]), 0)
+    x = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))  # zeros never win: x is not negative
+    x = np.stack([[x[:, i : i + 3, j : j + 3].max(axis=(1, 2)) for j in (0, 2, 4, 6)] for i in (0, 2, 4)])
+    x = np.moveaxis(x, 2, 0).astype(np.float32)
+    block = resnet.Basic(4, 1, train=False, dtype=jnp.float32)
+    x = block.apply({"params": p["layer1_0"], "batch_stats": s["layer1_0"]}, x).reshape(2, 12, 4)
+    embeddings, places = module.apply(variables, images, train=False, local=True)
+    np.testing.assert_allclose(places, x, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(embeddings, x.mean(axis=1), rtol=1e-4, atol=1e-4)
+    jitted = jax.jit(lambda v, x: module.apply(v, x, train=False))(variables, images / np.float32(255))
+    np.testing.assert_allclose(jitted, embeddings, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("padding", ["same", "symmetric"])
+def test_a_whole_mobilenet_and_its_places(padding):
+    module = mobilenet.MobileNetV2(((1, 2, 1, 1),), 3, 5, padding, "none", jnp.dtype("float32"), remat=False)
+    images = np.random.default_rng(2).integers(0, 256, (2, 6, 8, 3)).astype(np.uint8)
+    variables = random_variables(module, images, train=False)
+    p, s = variables["params"], variables["batch_stats"]
+    pads = ((0, 1), (0, 1)) if padding == "same" else ((1, 1), (1, 1))
+    x = oracle.conv(images / 255, p["features_0_0"]["kernel"], stride=2, padding=pads)
+    x = np.clip(oracle.batch_norm(x, p["features_0_1"], s["features_0_1"]), 0, 6).astype(np.float32)
+    block = mobilenet.InvertedResidual(1, 2, 1, padding, train=False, dtype=jnp.float32)
+    x = np.asarray(block.apply({"params": p["features_1"], "batch_stats": s["features_1"]}, x))
+    x = oracle.conv(x, p["features_2_0"]["kernel"])
+    x = np.clip(oracle.batch_norm(x, p["features_2_1"], s["features_2_1"]), 0, 6).reshape(2, 12, 5)
+    embeddings, places = module.apply(variables, images, train=False, local=True)
+    np.testing.assert_allclose(places, x, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(embeddings, x.mean(axis=1), rtol=1e-4, atol=1e-4)
+
+
 @pytest.fixture(scope="module")
 def tiny_vit():
     module = vit.ViT(8, 1, 2, 4, "token", "symmetric", jnp.dtype("float32"), remat=False)
