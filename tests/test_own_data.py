@@ -76,6 +76,9 @@ def test_four_commands(tmp_path, monkeypatch, capsys):
     assert __main__.main([*options, "--out=none.csv", "new/broken.png"]) == 2
     assert "new/broken.png: an empty file, not an image" in capsys.readouterr().err
     assert not (tmp_path / "none.csv").exists()
+    assert __main__.main([*options, "--out=two.csv", "--skip_unreadable", *pictures[:2], "new/broken.png"]) == 0
+    assert "left out: new/broken.png" in capsys.readouterr().err
+    assert [row["prediction"] for row in rows(tmp_path / "two.csv")] == [row["prediction"] for row in found[:2]]
 
 
 def test_pictures_become_the_inputs_of_pixels(tmp_path):
@@ -87,7 +90,14 @@ def test_pictures_become_the_inputs_of_pixels(tmp_path):
     assert __main__.main([*command, f"--out={tmp_path / 'dataset'}"]) == 0
     source = data.load("image_folder", dir=tmp_path / "dataset", size=16)
     made = preprocessing.make(source.info["preprocessing"])
+    assert source.inputs.shape == (30, 16, 16, 3)
     files = [folder / "photos" / name for name in source.info["image_files"][:4]]
-    np.testing.assert_array_equal(list(made.of_files(files)), source.inputs[:4])
     whole = np.stack([np.asarray(PIL.Image.open(path)) for path in files])
+    np.testing.assert_array_equal(list(made.of_files(files)), source.inputs[:4])
     np.testing.assert_array_equal(made.of_arrays(whole), source.inputs[:4])
+    files[1].write_bytes(b"")
+    for said in (source.info["preprocessing"], "descriptors"):
+        skipped = []
+        inputs = list(preprocessing.make(said).of_files(files, skip=skipped.append))
+        assert [x is None for x in inputs] == [False, True, False, False]
+        assert "an empty file" in str(skipped[0])

@@ -36,7 +36,10 @@ KNOBS = {
     "remat": ("compute blocks again in the backward pass", one_of((False, True))),
 }
 
-PICTURE_ENCODERS = tuple(name for name in encoders.ENCODERS if name not in ("mlp", "convnet"))
+# Those with public weights, which expect their pixels scaled in a way of their own.
+PICTURE_ENCODERS = tuple(
+    name for name, factory in encoders.ENCODERS.items() if "scaling" in inspect.signature(factory).parameters
+)
 
 
 def base(encoder: str) -> ml_collections.ConfigDict:

@@ -5,6 +5,7 @@ name in `by`, and the record of a run keeps it. Where there is none (a folder of
 images cannot be brought into the same form and features are asked for.
 """
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,11 +21,11 @@ class Preprocessing(NamedTuple):
 
     Fields:
       of_arrays: `images [n, H, W, 3] uint8 -> inputs [n, ...]`.
-      of_files: `paths -> ` the input of each file in turn.
+      of_files: `(paths, *, skip=None) -> ` the input of each file in turn; `skip` as in `images.load`.
     """
 
     of_arrays: Callable[[np.ndarray], np.ndarray]
-    of_files: Callable[[Sequence[str | os.PathLike]], Iterator[np.ndarray]]
+    of_files: Callable[..., Iterator[np.ndarray | None]]
 
 
 def make(said: str | Mapping[str, Any] | None) -> Preprocessing:
@@ -49,11 +50,19 @@ def make(said: str | Mapping[str, Any] | None) -> Preprocessing:
 def _descriptors(said: str) -> Preprocessing:
     del said  # they have no options
 
-    def of_files(paths: Sequence[str | os.PathLike]) -> Iterator[np.ndarray]:
+    def of_files(
+        paths: Sequence[str | os.PathLike], *, skip: Callable[[errors.UserError], None] | None = None
+    ) -> Iterator[np.ndarray | None]:
         from zsl_jax.data import images  # PIL is for those who have files
 
         for path in paths:
-            yield descriptors.describe(images.decode(path)[None])[0]
+            try:
+                yield descriptors.describe(images.decode(path)[None])[0]
+            except images.UnreadableImage as error:
+                if skip is None:
+                    raise
+                skip(error)
+                yield None
 
     return Preprocessing(descriptors.describe, of_files)
 
@@ -66,7 +75,7 @@ def _pixels(said: Mapping[str, Any]) -> Preprocessing:
     def of_arrays(pictures: np.ndarray) -> np.ndarray:
         return np.stack([images.fit(picture, preprocessing) for picture in pictures])
 
-    return Preprocessing(of_arrays, lambda paths: images.load(paths, preprocessing))
+    return Preprocessing(of_arrays, functools.partial(images.load, preprocessing=preprocessing))
 
 
 def _encoder(said: Mapping[str, Any]) -> Preprocessing:

@@ -99,8 +99,18 @@ def predict(
                 yield Prediction(names[first + i], candidates, reasons[i])
 
 
-def blocks(model: trained.Trained, paths: Sequence[pathlib.Path]) -> Iterator[input_files.Block]:
+def blocks(
+    model: trained.Trained,
+    paths: Sequence[pathlib.Path],
+    *,
+    skip: Callable[[errors.UserError], None] | None = None,
+) -> Iterator[input_files.Block]:
     """Yields what files hold in their order, a block at a time; inputs are made of image files.
+
+    Args:
+      model: from `trained.load`.
+      paths: of the files.
+      skip: called with what is wrong with an image that cannot be read, which is left out; it is raised if None.
 
     Raises:
       UserError: a file that cannot be read, or images where the model does not know how to make inputs of them.
@@ -111,7 +121,8 @@ def blocks(model: trained.Trained, paths: Sequence[pathlib.Path]) -> Iterator[in
                 yield from input_files.blocks(path, size=BLOCK)
             continue
         files = list(group)
-        rows = zip(files, preprocessing.make(model.preprocessing).of_files(files))
+        made = zip(files, preprocessing.make(model.preprocessing).of_files(files, skip=skip))
+        rows = ((path, row) for path, row in made if row is not None)
         while batch := list(itertools.islice(rows, BLOCK)):
             yield input_files.Block([str(path) for path, _ in batch], np.stack([row for _, row in batch]))
 

@@ -19,7 +19,7 @@ USAGE = """\
 Names the class of new inputs with a finished run, among the classes of a table: also classes nobody has trained on.
 
 usage: python -m zsl_jax predict --workdir=DIR [--classes=TABLE.csv] [--top=K] [--probabilities] [--abstain_below=P]
-       [--explain] [--gamma=G] [--format=csv|jsonl] [--out=FILE] INPUTS...
+       [--explain] [--gamma=G] [--format=csv|jsonl] [--out=FILE] [--skip_unreadable] INPUTS...
 
   python -m zsl_jax predict --workdir=runs/ale --classes=classes.csv features.npy
   python -m zsl_jax predict --workdir=runs/ale --explain --format=jsonl images.npy
@@ -34,6 +34,7 @@ INPUTS          .npy, .npz or .csv files of what the run was trained on, a row a
 --abstain_below no answer where the best probability is lower, in [0, 1]
 --explain       which attributes speak for the best class and against the next: their contributions to the margin
 --gamma         what is taken from the scores of seen classes (default: as chosen on validation classes)
+--skip_unreadable  leave images out that cannot be read, and name them
 --out           a file (default: standard output)"""
 
 _FORMATS = ("csv", "jsonl")
@@ -60,13 +61,17 @@ def main(argv: Sequence[str]) -> int:
     found = predicting.predict(
         model,
         classes,
-        predicting.blocks(model, inputs),
+        predicting.blocks(model, inputs, skip=_left_out if values.skip_unreadable else None),
         top=values.top,
         gamma=values.gamma,
         num_reasons=_REASONS if values.explain else 0,
     )
     _write(found, values, min(values.top, len(classes)))
     return 0
+
+
+def _left_out(error: errors.UserError) -> None:
+    tqdm.tqdm.write(f"left out: {error}", file=sys.stderr)
 
 
 def _define(values: flags.FlagValues) -> None:
@@ -79,6 +84,7 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean("explain", False, "also the attributes that decide", flag_values=values)
     flags.DEFINE_float("abstain_below", None, "probability below which there is no answer", flag_values=values)
     flags.DEFINE_float("gamma", None, "taken from the scores of seen classes", flag_values=values)
+    flags.DEFINE_boolean("skip_unreadable", False, "leave damaged images out", flag_values=values)
 
 
 def _check(values: flags.FlagValues) -> None:
