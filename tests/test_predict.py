@@ -146,10 +146,11 @@ def test_abstaining_leaves_the_answer_empty(finished, capsys):
     folder, _, model, _ = finished
     line = f"--workdir={folder / 'run'}", "--probabilities", folder / "features.npy"
     rows = list(csv.DictReader(io.StringIO(call(capsys, *line)[1])))
-    middle = sorted(float(row["probability_1"]) for row in rows)[10]
+    # Between two of them, because the printed ones are rounded.
+    middle = sum(sorted(float(row["probability_1"]) for row in rows)[9:11]) / 2
     kept = list(csv.DictReader(io.StringIO(call(capsys, *line, f"--abstain_below={middle}")[1])))
     answered = [row["prediction"] != "" for row in kept]
-    assert answered == [float(row["probability_1"]) >= middle * (1 - 1e-6) for row in rows]
+    assert answered == [float(row["probability_1"]) >= middle for row in rows]
     assert 0 < sum(answered) < 20
     assert model.temperature > 0
 
