@@ -1,9 +1,11 @@
 """Every recipe builds, is sound, and says in its docstring how to run it and what to expect."""
 
 import importlib.util
+import json
 import pathlib
 
 import jax
+import numpy as np
 import pytest
 import toy
 
@@ -39,6 +41,22 @@ def test_recipe_is_documented(path):
     text = load(path).__doc__
     assert f"--config=configs/{path.name}" in text
     assert "minute" in text.lower() or "second" in text.lower()
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipe_says_what_its_record_says(path):
+    """The figures in the docstring are those of docs/results, which `docs/make_results.py` leaves."""
+    semantics = "sent" if path.stem.endswith("_sentences") else "att"
+    record = ROOT / "docs" / "results" / f"CUB127_{semantics}" / path.stem.removesuffix("_sentences") / "record.json"
+    if not record.exists():
+        pytest.skip(f"no record of {path.stem}")
+    metrics = json.loads(record.read_text())["metrics"]
+    zsl, gzsl = metrics["zsl"]["top1"], metrics["gzsl"]
+    text = " ".join(load(path).__doc__.split())
+    assert f"ZSL {100 * np.mean(zsl):.1f}" in text
+    for entry in (gzsl, gzsl["calibrated"]):
+        figures = (f"{100 * np.mean(entry[name]):.1f}" for name in ("unseen", "seen", "harmonic"))
+        assert " / ".join(figures) in text
 
 
 def test_configs_survive_json():

@@ -56,8 +56,8 @@ def make(
 def merged(records: Sequence[dict]) -> dict:
     """Returns one record of several runs that differ in their seed alone.
 
-    Metrics, and the epochs and gamma that were chosen, become lists, one value a seed; correct images of a class and
-    times become means over the seeds. The scores of every epoch and the hash of the state are left out.
+    Metrics, and the epochs and gamma that were chosen, become lists, one value a seed; correct images of a class
+    become means over the seeds, times medians. The scores of every epoch and the hash of the state are left out.
     """
     first = records[0]
     fields = ("version", "method", "setting", "dataset", "config", "versions", "device")
@@ -71,7 +71,7 @@ def merged(records: Sequence[dict]) -> dict:
             name: _zipped([record["per_class"][name] for record in records], _mean) | {"seen": entry["seen"]}
             for name, entry in first["per_class"].items()
         },
-        "timing": _zipped([record["timing"] for record in records], _mean),
+        "timing": _zipped([record["timing"] for record in records], statistics.median),
     }
 
 
