@@ -34,11 +34,9 @@ def task() -> data.Task:
 
 
 def floor_epoch(problem: data.Task, width: int):
-    steps = loop.steps_per_epoch(EXAMPLES, BATCH)
-
     @functools.partial(jax.jit, donate_argnums=0)
-    def run(weights, inputs, labels, key, first):
-        rows, _ = loop.batch_rows(key, first, num_steps=steps, num_examples=EXAMPLES, batch_size=BATCH)
+    def run(weights, inputs, labels, key, epoch):
+        rows, _ = loop.epoch_rows(key, epoch, num_examples=EXAMPLES, batch_size=BATCH)
         targets = jax.nn.one_hot(labels, width)
 
         def step(weights, rows):

@@ -1,15 +1,23 @@
 #!/usr/bin/env bash
 # Checks the style, then runs the tests, the long ones last. Arguments go on to pytest instead: bash launch/test.sh tests/test_loop.py
+# With --dry_run first it prints the commands and runs none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/environment.sh
+dry_run=''
+if [ "${1:-}" = --dry_run ]; then
+  dry_run=1
+  shift
+fi
 environment dev
 export JAX_PLATFORMS=${JAX_PLATFORMS:-cpu}
 if [ $# -gt 0 ]; then
-  exec .venv/bin/python -m pytest "$@"
+  do_it .venv/bin/python -m pytest "$@"
+  exit
 fi
-.venv/bin/ruff check .
-.venv/bin/ruff format --check .
+do_it .venv/bin/ruff check .
+do_it .venv/bin/ruff format --check .
 # Compiling is most of the time of the short tests: without the passes for speed there, and with them in the long ones.
-XLA_FLAGS="${XLA_FLAGS:-} --xla_backend_optimization_level=0" .venv/bin/python -m pytest -n "${WORKERS:-2}" -m "not long" --durations=10
-.venv/bin/python -m pytest -m long
+fast="${XLA_FLAGS:-} --xla_backend_optimization_level=0"
+do_it env "XLA_FLAGS=$fast" .venv/bin/python -m pytest -n "${WORKERS:-2}" -m "not long" --durations=10
+do_it .venv/bin/python -m pytest -m long

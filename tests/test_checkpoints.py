@@ -1,6 +1,7 @@
 """A checkpoint comes back bit for bit, or it is named as damaged and the one before it comes back."""
 
 import pathlib
+import resource
 
 import jax
 import jax.numpy as jnp
@@ -92,6 +93,47 @@ def test_a_state_of_another_shape_is_refused(folder):
     restored, warnings = restore(folder, other)
     assert restored is None
     assert "another model" in warnings[0]
+
+
+def test_a_folder_of_another_program_is_no_checkpoint(folder, abstract):
+    (folder / "000009" / "default").mkdir(parents=True)
+    (folder / "000009" / "_CHECKPOINT_METADATA").write_text("{}")
+    (folder / "000008").mkdir()
+    (folder / "000008" / "manifest.json").write_text("[1, 2]")
+    restored, warnings = restore(folder, abstract)
+    assert restored.step == 2
+    assert ["000009" in warnings[0], "000008" in warnings[1]] == [True, True]
+
+
+def test_a_state_that_is_not_finite_is_never_saved(folder, abstract):
+    bad = {"w": jnp.full((2, 3), jnp.nan), "count": jnp.int32(3)}
+    with pytest.raises(errors.Diverged, match=r"step 3 is not finite and is not saved \(\['w'\]\)"):
+        checkpoints.save(folder, 3, bad)
+    assert restore(folder, abstract)[0].step == 2
+
+
+def test_a_full_disk_is_one_line_and_the_last_good_state_is_kept(folder, abstract):
+    """A limit on the size of files stands for the disk: both end a write short."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    large = {"w": jnp.asarray(np.random.default_rng(0).random((300, 300), np.float32)), "count": jnp.int32(3)}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(errors.UserError, match=r"cannot save a checkpoint in .*000003: ") as error:
+            checkpoints.save(folder, 3, large)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(error.value)
+    restored, warnings = restore(folder, abstract)
+    assert restored.step == 2
+    assert all("000003" in warning for warning in warnings)
+
+
+def test_a_checkpoint_of_version_0_1_is_readable():
+    """Written by `checkpoints.save(FOLDER, 2, state_of(2), notes={"gamma": 0.5})` of 0.1.0."""
+    abstract = parallel.abstract(state_of(0), parallel.make_mesh(devices=1))
+    restored, warnings = restore(pathlib.Path(__file__).parent / "checkpoint_0_1", abstract)
+    assert (restored.step, restored.notes, warnings) == (2, {"gamma": 0.5}, [])
+    jax.tree.map(np.testing.assert_array_equal, restored.state, state_of(2))
 
 
 def test_saving_where_nothing_can_be_written_is_one_line(tmp_path):

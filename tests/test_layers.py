@@ -72,7 +72,13 @@ def test_one_place_knows_the_library(library, only):
     assert all(user.startswith(only) for user in users), users
 
 
-def test_only_one_file_asks_for_devices():
-    asking = ("device_count(", ".devices(", "process_index(", "Mesh(", "NamedSharding(")
-    users = [str(m) for m in MODULES if any(word in (PACKAGE / m).read_text() for word in asking)]
-    assert users == ["training/parallel.py"]
+@pytest.mark.parametrize(
+    ("words", "only"),
+    [
+        (("device_count(", ".devices(", "Mesh(", "NamedSharding("), "training/parallel.py"),
+        (("process_index(", "process_count(", "distributed.initialize("), "training/processes.py"),
+    ],
+)
+def test_one_file_knows_the_devices_and_one_the_processes(words, only):
+    users = [str(m) for m in MODULES if any(word in (PACKAGE / m).read_text() for word in words)]
+    assert users == [only]

@@ -1,5 +1,7 @@
 """The compiled loop: every example once an epoch, the same bits on resume, one compilation, NaN stops."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,7 +18,7 @@ def task():
     return data.test_task(toy.dataset())
 
 
-def fit(task, epochs, *, method=None, start=None, batch_size=16, key=None, mesh=None):
+def fit(task, epochs, *, method=None, batch_size=16, key=None, mesh=None, **options):
     method = method or methods.normalized(methods.ale(learning_rate=0.5))
     yield from loop.fit(
         method,
@@ -25,29 +27,35 @@ def fit(task, epochs, *, method=None, start=None, batch_size=16, key=None, mesh=
         epochs=epochs,
         batch_size=batch_size,
         mesh=mesh or parallel.make_mesh(),
-        start=start,
+        **options,
     )
 
 
 @pytest.mark.parametrize(("num_examples", "batch_size"), [(10, 3), (12, 4), (5, 8)])
 def test_an_epoch_takes_every_example_once(num_examples, batch_size):
-    per_epoch = loop.steps_per_epoch(num_examples, batch_size)
-    rows, where = loop.batch_rows(
-        jax.random.key(1), 0, num_steps=3 * per_epoch, num_examples=num_examples, batch_size=batch_size
-    )
-    epochs = [np.asarray(r)[np.asarray(w)] for r, w in zip(np.split(rows, 3), np.split(where, 3))]
-    for epoch in epochs:
-        assert sorted(epoch) == list(range(num_examples))
+    epochs = []
+    for epoch in range(3):
+        rows, where = loop.epoch_rows(jax.random.key(1), epoch, num_examples=num_examples, batch_size=batch_size)
+        assert rows.shape == where.shape == (loop.steps_per_epoch(num_examples, batch_size), batch_size)
+        epochs.append(np.asarray(rows)[np.asarray(where)])
+        assert sorted(epochs[-1]) == list(range(num_examples))
     assert any((epochs[0] != epoch).any() for epoch in epochs[1:])
 
 
-def test_the_batch_of_a_step_does_not_depend_on_where_the_stretch_starts():
-    kwargs = {"num_examples": 10, "batch_size": 3}
-    whole, where = loop.batch_rows(jax.random.key(2), 0, num_steps=11, **kwargs)
-    for first in (1, 3, 7):
-        rows, valid = loop.batch_rows(jax.random.key(2), first, num_steps=4, **kwargs)
-        np.testing.assert_array_equal(rows, whole[first : first + 4])
-        np.testing.assert_array_equal(valid, where[first : first + 4])
+def test_a_run_told_to_stop_inside_an_epoch_resumes_to_the_same_bits(task):
+    """Wherever it is stopped: the first stretches are 1, 2 and 1 steps, of 4 an epoch."""
+    straight = {epoch: jax.device_get((state, metrics)) for epoch, state, metrics in fit(task, 3)}
+    for stretches in (0, 1, 2, 4):
+        asked = iter(range(100))
+        with pytest.raises(loop.Stopped) as stopped:
+            list(fit(task, 3, should_stop=lambda: next(asked) == stretches))  # noqa: B023
+        stop = stopped.value
+        begin = len(stop.within.get("loss", ()))
+        assert stretches == 0 or begin > 0 or stop.epoch > 0
+        state = jax.device_get(stop.state)
+        (*_, (epoch, last, metrics)) = fit(task, 3, start=(stop.epoch, state), within=stop.within)
+        assert epoch == 3
+        jax.tree.map(np.testing.assert_array_equal, (last, metrics), straight[3])
 
 
 def test_training_resumes_to_the_same_bits(task):
@@ -135,3 +143,27 @@ def test_prepare_sees_the_training_set_once_before_the_first_step(task):
     assert states == [task.train.labels.sum()] * 2
     resumed = [float(state) for _, state, _ in loop.fit(method, task, start=(1, jnp.ones(())), **options)]
     assert resumed == [1.0]
+
+
+def test_steps_that_are_not_finite_are_counted_and_skipped(task):
+    """One bad example: the step of each epoch that meets it leaves the state as it was."""
+    inputs = task.train.inputs.copy()
+    inputs[7] = np.nan
+    bad = dataclasses.replace(task, train=task.train._replace(inputs=inputs))
+    with pytest.raises(errors.Diverged, match="is nan at step"):
+        list(fit(bad, 3))
+    for _, state, metrics in fit(bad, 3, nonfinite="skip"):
+        assert metrics["skipped"].sum() == 1
+        assert np.isfinite(metrics["loss"]).all()
+        assert np.isfinite(state.inner.params).all()
+    assert np.abs(state.inner.params).max() > 0.01
+    inputs[:] = np.nan
+    with pytest.raises(errors.Diverged, match="every step of epoch 1 was skipped"):
+        list(fit(dataclasses.replace(task, train=task.train._replace(inputs=inputs)), 3, nonfinite="skip"))
+
+
+def test_the_loop_moves_nothing_between_host_and_device(task, monkeypatch):
+    """Examples left on the host are refused by the guard that stands around every stretch of steps."""
+    monkeypatch.setattr(parallel, "place_examples", lambda examples, layout: examples)
+    with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
+        list(fit(task, 1))

@@ -4,18 +4,15 @@ import dataclasses
 import json
 import os
 import pathlib
-import signal
-import subprocess
-import sys
-import time
 
+import killing
 import numpy as np
 import pytest
 from conftest import digits_config
 
 from zsl_jax import __main__, config, data, errors
 from zsl_jax.data import sources
-from zsl_jax.training import checkpoints, record, run
+from zsl_jax.training import checkpoints, files, record, run
 from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -190,31 +187,63 @@ def test_an_interrupted_run_ends_with_the_same_bits(saves, finished, problem, tm
 
 
 @pytest.mark.long
-def test_kill_9_at_any_moment_and_resume_gives_the_same_bits(finished, tmp_path):
-    command = [sys.executable, "-m", "zsl_jax", "train", *LINE, f"--workdir={tmp_path / 'run'}", "--config.plots=none"]
-    kills = 0
-    for delay in np.random.default_rng(0).uniform(0.2, 3.0, size=12):
-        # The time to start and compile is not what is tested: wait until the run has written something new.
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        before = snapshot(tmp_path / "run")
-        while process.poll() is None and snapshot(tmp_path / "run") == before:
-            time.sleep(0.02)
-        time.sleep(delay / 10)
-        if process.poll() is not None:
-            break
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        kills += 1
-    assert kills >= 3
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    record = json.loads((tmp_path / "run" / "record.json").read_text())
-    straight = tmp_path / "straight"
-    subprocess.run([*command[:-2], f"--workdir={straight}", command[-1]], cwd=ROOT, check=True, capture_output=True)
-    assert record["state_sha256"] == json.loads((straight / "record.json").read_text())["state_sha256"]
+@pytest.mark.parametrize("processes", [1, 2])
+def test_kill_9_at_any_moment_and_resume_gives_the_same_bits(processes, tmp_path):
+    """A few kills; `python tests/killing.py` does it fifty times."""
+    kills = 3 if processes == 1 else 1
+    count, one, other = killing.endure(tmp_path, kills=kills, epochs=6, processes=processes)
+    assert count == kills
+    assert one == other
 
 
-def snapshot(folder: pathlib.Path) -> list[str]:
-    return sorted(map(str, [*folder.glob("checkpoints/*/*/manifest.json"), *folder.glob("selection.json")]))
+def same(record: dict, other: dict) -> bool:
+    return all(record[name] == other[name] for name in ("state_sha256", "selection", "metrics", "per_class"))
+
+
+@pytest.mark.parametrize("polls", [5, *(pytest.param(polls, marks=pytest.mark.long) for polls in (0, 6, 7, 14, 40))])
+def test_a_run_told_to_stop_saves_and_ends_with_the_same_bits(polls, finished, tmp_path):
+    """Wherever it is told: the first questions are asked in training, the sixth and seventh in the first evaluation."""
+    asked = iter(range(1000))
+    with pytest.raises(errors.Stopped, match="stopped after step"):
+        run.run(make_config(), tmp_path / "run", say=lambda line: None, should_stop=lambda: next(asked) == polls)
+    assert not (tmp_path / "run" / "record.json").exists()
+    assert polls == 0 or list((tmp_path / "run").rglob("manifest.json"))
+    lines = []
+    record = run.run(make_config(), tmp_path / "run", say=lines.append).record
+    assert same(record, finished[1].record)
+    assert polls == 0 or "resuming" in lines[0]
+    epochs = [json.loads(line)["epoch"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert epochs == [*range(1, 7), *range(1, record["selection"]["epochs"] + 1)]
+
+
+@pytest.mark.long
+def test_a_run_goes_on_on_another_number_of_devices(finished, tmp_path):
+    asked = iter(range(1000))
+    with pytest.raises(errors.Stopped):
+        run.run(make_config(), tmp_path / "run", say=lambda line: None, should_stop=lambda: next(asked) == 12)
+    other = make_config(**{"parallel.devices": 2, "parallel.mode": "shard_map"})
+    record = run.run(other, tmp_path / "run", say=lambda line: None).record
+    assert record["device"].startswith("2 x")
+    assert record["metrics"]["zsl"]["top1"] == pytest.approx(finished[1].record["metrics"]["zsl"]["top1"], abs=0.01)
+
+
+def test_a_second_run_in_a_workdir_is_refused_while_the_first_lives(finished):
+    workdir, _, _ = finished
+    with files.locked(workdir), pytest.raises(errors.UserError, match=f"is in use by process {os.getpid()} on"):
+        run.run(make_config(), workdir)
+    with files.locked(workdir):
+        pass  # whoever held it is gone
+
+
+@pytest.mark.long
+def test_a_trace_of_some_steps_and_the_rates_are_written(tmp_path):
+    run.run(make_config(**{"profile.steps": "3:5", "train.epochs": 2}), tmp_path, say=lambda line: None)
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    timed = [entry for entry in lines if "steps_per_s" in entry]
+    assert [entry["epoch"] for entry in timed if entry["phase"] == "select"] == [2]
+    assert all(entry["examples_per_s"] == pytest.approx(64 * entry["steps_per_s"]) for entry in timed)
+    assert all(entry["flops_per_s"] > 0 and "share_of_peak" not in entry for entry in timed)
 
 
 def test_a_workdir_of_another_config_is_refused(finished):
@@ -285,3 +314,10 @@ def test_every_source_gives_options_that_the_config_can_hold():
         options = dict(config.base("ale", name).data)
         assert options.pop("name") == name
         assert all(isinstance(value, (bool, int, float, str, tuple)) for value in options.values()), options
+
+
+def test_a_config_of_before_a_key_came_has_its_default():
+    saved = json.loads(make_config().to_json())
+    del saved["parallel"], saved["train"]["nonfinite"]
+    read = config.from_json(saved)
+    assert (read.parallel.mode, read.train.nonfinite, read.train.epochs) == ("jit", "stop", 6)

@@ -10,7 +10,7 @@ import pytest
 import toy
 
 from zsl_jax import __main__, config, data, errors, methods
-from zsl_jax.training import evaluation, loop, parallel, run, side_by_side, sweeps
+from zsl_jax.training import evaluation, loop, parallel, phases, run, side_by_side, sweeps
 from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -93,7 +93,7 @@ def test_every_lane_is_a_run_of_its_own(toy_data):
     setting = 1
     method = run.make_method(sweeps.overridden(setup, {"method.learning_rate": rates[setting]}))
     for fold, seed in ((0, 0), (1, 0), (1, 1)):
-        key = jax.random.fold_in(jax.random.key(seed), run.PHASES.index("select"))
+        key = jax.random.fold_in(jax.random.key(seed), phases.PHASES.index("select"))
         mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
         *_, (_, state, _) = loop.fit(method, tasks[fold], key=key, epochs=2, batch_size=16, mesh=mesh)
         scored = evaluation.make_evaluate(method, tasks[fold], mesh)(state)

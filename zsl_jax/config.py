@@ -41,6 +41,11 @@ def one_of(choices: Sequence) -> Rule:
     return Rule(lambda x: x in choices, " or ".join(map(str, choices)))
 
 
+def _is_stretch(text: str) -> bool:
+    first, colon, last = text.partition(":")
+    return text == "" or (bool(colon) and first.isdecimal() and last.isdecimal() and int(first) < int(last))
+
+
 class Key(NamedTuple):
     """A key that every config has."""
 
@@ -58,6 +63,7 @@ KEYS = {
     "few_shot.reserve": Key(
         0, "images of each unseen class that leave the test, so that figures of fewer shots compare", whole(0)
     ),
+    "train.nonfinite": Key("stop", "what becomes of a step that is not finite", one_of(("stop", "skip"))),
     "select.on": Key(
         "validation",
         "what choices look at: held-out seen classes, or the test labels (to reproduce papers; no honest result)",
@@ -80,6 +86,23 @@ KEYS = {
     ),
     "sweep.samples": Key(32, "settings drawn where the sweep names a range", whole(1)),
     "sweep.seeds": Key(3, "seeds that the winner of a sweep is trained with", whole(1)),
+    "parallel.mode": Key("jit", "how steps are compiled for several devices", one_of(("jit", "pmap", "shard_map"))),
+    "parallel.devices": Key(0, "devices to use, 0 for all", whole(0)),
+    "parallel.model": Key(1, "devices that share each large matrix, in mode jit", whole(1)),
+    "parallel.hosts": Key(
+        "auto", "processes: what the environment shows, all that JAX can detect, or one", one_of(("auto", "all", "one"))
+    ),
+    "parallel.timeout_s": Key(300, "seconds to wait for all processes at the start", whole(1)),
+    "profile.steps": Key(
+        "",
+        "steps of the final training to trace into WORKDIR/profile, e.g. 10:15",
+        Rule(_is_stretch, "FIRST:LAST with FIRST < LAST, or empty"),
+    ),
+    "compilation_cache": Key(
+        "auto",
+        "where compiled programs are kept: auto is ~/.cache/zsl_jax on accelerators, nowhere on CPU",
+        Rule(lambda x: isinstance(x, str) and x != "", "auto, none or a folder"),
+    ),
     "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),
     "plots": Key("story", "pictures that a run leaves in its workdir", one_of(("story", "none"))),
 }
@@ -140,16 +163,7 @@ def base(method: str, argument: str | None = None) -> ml_collections.ConfigDict:
     for word in words:
         if word != "smoke":
             raise errors.unknown("word after the dataset", word, ["smoke"])
-    config = ml_collections.ConfigDict()
-    for name, key in KEYS.items():
-        *path, last = name.split(".")
-        node = config
-        node = config
-        for part in path:
-            if part not in node:
-                node[part] = ml_collections.ConfigDict()
-            node = node[part]
-        node[last] = key.default
+    config = _completed(ml_collections.ConfigDict())
     config.method = {"name": method, **_defaults(methods.factory(method))}
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
     if words:
@@ -183,14 +197,14 @@ def leaves(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def from_json(values: dict) -> ml_collections.ConfigDict:
-    """Returns the config that was saved as JSON; lists become tuples."""
+    """Returns the config that was saved as JSON; lists become tuples, keys that came later have their defaults."""
 
     def thaw(value):
         if isinstance(value, dict):
             return {name: thaw(item) for name, item in value.items()}
         return tuple(map(thaw, value)) if isinstance(value, list) else value
 
-    return ml_collections.ConfigDict(thaw(values)).lock()
+    return _completed(ml_collections.ConfigDict(thaw(values))).lock()
 
 
 def describe() -> str:
@@ -198,6 +212,20 @@ def describe() -> str:
     return "\n".join(
         f"  --config.{name}={key.default}\n      {key.says}: {key.rule.words}" for name, key in KEYS.items()
     )
+
+
+def _completed(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """Gives the keys that a config lacks their defaults, in place."""
+    for name, key in KEYS.items():
+        *path, last = name.split(".")
+        node = config
+        for part in path:
+            if part not in node:
+                node[part] = ml_collections.ConfigDict()
+            node = node[part]
+        if last not in node:
+            node[last] = key.default
+    return config
 
 
 def check_value(name: str, value: Any, rule: Rule) -> None:

@@ -22,6 +22,10 @@ class Irreproducible(UserError):
     exit_code = 1
 
 
+class Stopped(Exception):
+    """The process was told to stop and did so in good order; the message says what is saved and how to go on."""
+
+
 def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     """An error for a name that is not among the choices, with the nearest of them.
 

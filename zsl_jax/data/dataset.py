@@ -54,12 +54,21 @@ class Examples(NamedTuple):
     labels: Any
 
 
+@jax.tree_util.register_static
+class AxisName(str):
+    """The name of a mapped axis, as part of a pytree's structure instead of its values."""
+
+
 class Batch(NamedTuple):
-    """A batch of examples; `where [B]` is False for the rows that only fill it up."""
+    """A batch of examples; `where [B]` is False for the rows that only fill it up.
+
+    Where `axis_name` is set the rows are one device's share of the batch, and the others' are along that mapped axis.
+    """
 
     inputs: Any
     labels: Any
     where: Any
+    axis_name: AxisName | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+
 
 def _unprepared(state, train, classes, key):
     """The default `prepare`: nothing is to be known of the training set before the first step."""
@@ -26,6 +28,11 @@ def _unadapted(state, inputs, classes):
 SEE_ALL_CLASSES = ("class-transductive", "few-shot")
 
 
+def total(tree, axis_name: str | None):
+    """Sums over the devices that share a batch: what an `update` does with its own sums over rows of the batch."""
+    return tree if axis_name is None else jax.lax.psum(tree, axis_name)
+
+
 class Method(NamedTuple):
     """Pure functions that train a zero-shot method and score classes with it; `state` is any pytree of arrays.
 
@@ -45,6 +52,11 @@ class Method(NamedTuple):
       For instance-transductive methods: a look at the unlabelled inputs that will be scored.
     attributes(state, inputs) -> [B, A]
       For methods that predict attributes: the probability of each; None for the others.
+    divides
+      Whether `update` may be handed one device's share of the batch (`batch.axis_name` is set then). It sums over the
+      rows with `total(..., batch.axis_name)`, losses that compare rows get `axis_name=batch.axis_name`, and nothing of
+      it depends on where in the batch a row stands (random numbers a row would). `by_gradient` and `from_sums` do so.
+      Where False, `update` always sees the whole batch.
     setting
       What the method may look at: `inductive`, `class-transductive` (descriptions of unseen classes in training),
       `instance-transductive` (unlabelled test inputs), `few-shot` (a few labelled examples of unseen classes) or
@@ -58,4 +70,5 @@ class Method(NamedTuple):
     finish: Callable[..., Any] = _unfinished
     adapt: Callable[..., Any] = _unadapted
     attributes: Callable[..., Any] | None = None
+    divides: bool = False
     setting: str = "inductive"

@@ -83,7 +83,7 @@ def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_mome
 
     def update(state, batch, classes, key):
         del key
-        state = jax.tree.map(jnp.add, state, batch_sums(batch, classes))
+        state = jax.tree.map(jnp.add, state, base.total(batch_sums(batch, classes), batch.axis_name))
         return state, {"loss": jnp.zeros(()), "examples": jnp.sum(state.counts)}
 
     def finish(state, train, classes, key):
@@ -96,4 +96,4 @@ def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_mome
     def score(state, inputs, classes):
         return scores(state.value, inputs, classes)
 
-    return base.Method(init=init, update=update, finish=finish, scores=score)
+    return base.Method(init=init, update=update, finish=finish, scores=score, divides=True)

@@ -23,15 +23,18 @@ def by_gradient(
     loss: Callable[..., jax.Array],
     scores: Callable[..., jax.Array],
     optimizer: optax.GradientTransformation,
+    divides: bool = True,
     setting: str = "inductive",
 ) -> base.Method:
     """Returns a method that minimises the mean of `loss` over the valid rows of each batch.
 
     Args:
       init_params: `(key, batch, classes) -> params`.
-      loss: `(params, batch, classes, key) -> [B]`, one value an example.
+      loss: `(params, batch, classes, key) -> [B]`, one value an example. A loss that compares rows of the batch passes
+        `axis_name=batch.axis_name` on to one of `zsl_jax.losses` that takes it.
       scores: `(params, inputs, classes) -> [B, C]`.
       optimizer: any optax transformation that treats the entries of a matrix alike.
+      divides: see `base.Method`; False for a loss with random numbers, or one that compares rows in another way.
       setting: see `base.Method`.
     """
 
@@ -40,12 +43,13 @@ def by_gradient(
         return GradientState(params, optimizer.init(params))
 
     def update(state, batch, classes, key):
-        def mean_loss(params):
-            losses = loss(turned(params), batch, classes, key)
-            return jnp.sum(losses, where=batch.where) / jnp.maximum(jnp.sum(batch.where), 1)
+        count = jnp.maximum(base.total(jnp.sum(batch.where), batch.axis_name), 1)
+
+        def share_of_mean(params):
+            return jnp.sum(loss(turned(params), batch, classes, key), where=batch.where) / count
 
         params, memory = turned(state)
-        value, gradient = jax.value_and_grad(mean_loss)(params)
+        value, gradient = base.total(jax.value_and_grad(share_of_mean)(params), batch.axis_name)
         updates, memory = optimizer.update(gradient, memory, params)
         metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
         return turned(GradientState(optax.apply_updates(params, updates), memory)), metrics
@@ -54,6 +58,7 @@ def by_gradient(
         init=init,
         update=update,
         scores=lambda state, inputs, classes: scores(state.params, inputs, classes),
+        divides=divides,
         setting=setting,
     )
 

@@ -15,11 +15,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
 from zsl_jax import errors
-from zsl_jax.training import files
+from zsl_jax.training import files, parallel, processes
 
 FORMAT = 1
 
@@ -37,13 +38,18 @@ def save(directory: pathlib.Path, step: int, state: Any, *, notes: dict | None =
 
     Raises:
       UserError: the disk is full or the directory cannot be written; earlier steps are as they were.
+      Diverged: a number of the state is not finite; nothing is written.
     """
+    bad = [name for name, is_good in jax.device_get(_finite_leaves(state)).items() if not is_good]
+    if bad:
+        raise errors.Diverged(f"the state at step {step} is not finite and is not saved ({', '.join(bad[:3])})")
     folder = directory.absolute() / f"{step:06d}"
-    try:
+
+    def begin():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(folder / "state", state)
+
+    def complete():
         manifest = {
             "format": FORMAT,
             "step": step,
@@ -52,10 +58,18 @@ def save(directory: pathlib.Path, step: int, state: Any, *, notes: dict | None =
             "notes": notes or {},
         }
         files.write_json(folder / "manifest.json", manifest | {"sha256": _digest(manifest)})
-    except OSError as error:
-        raise errors.UserError(f"cannot save a checkpoint in {folder}: {error.strerror or error}") from error
-    for old in _steps(directory)[:-keep]:
-        shutil.rmtree(directory / f"{old:06d}", ignore_errors=True)
+
+    _on_first(begin, folder)
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(folder / "state", state)
+    except Exception as error:
+        # A full disk comes as an OSError, or as whatever the storage library beneath orbax raises.
+        raise _cannot_save(folder, error) from error
+    _on_first(complete, folder)
+    if processes.is_first():
+        for old in _steps(directory)[:-keep]:
+            shutil.rmtree(directory / f"{old:06d}", ignore_errors=True)
 
 
 def restore_latest(directory: pathlib.Path, abstract_state: Any, *, warn: Callable[[str], None]) -> Restored | None:
@@ -66,26 +80,67 @@ def restore_latest(directory: pathlib.Path, abstract_state: Any, *, warn: Callab
       abstract_state: the expected tree of `jax.ShapeDtypeStruct`, with shardings.
       warn: called with one line for each step that cannot be used.
     """
-    for step in reversed(_steps(directory)):
+    for step in processes.from_first(lambda: list(reversed(_steps(directory)))):
         folder = directory.absolute() / f"{step:06d}"
-        try:
-            manifest = _read_manifest(folder)
-            if manifest["arrays"] != _array_specs(abstract_state):
-                raise ValueError("its arrays are those of another model")
-            with ocp.StandardCheckpointer() as checkpointer:
-                state = checkpointer.restore(folder / "state", abstract_state)
-        except (ValueError, KeyError, OSError) as error:
-            warn(f"checkpoint {folder} is not used: {error}")
-            continue
-        return Restored(step, state, manifest["notes"])
+        notes, fault = processes.from_first(lambda folder=folder: _examine(folder, abstract_state))
+        if fault is None:
+            try:
+                with ocp.StandardCheckpointer() as checkpointer:
+                    state = checkpointer.restore(folder / "state", abstract_state)
+                return Restored(step, state, notes)
+            except (ValueError, KeyError, OSError) as error:
+                fault = str(error).partition("\n")[0]
+        warn(f"checkpoint {folder} is not used: {fault}")
     return None
+
+
+def _examine(folder: pathlib.Path, abstract_state: Any) -> tuple[dict, str | None]:
+    """Returns the notes of a step, and what is wrong with it, or None."""
+    try:
+        manifest = _read_manifest(folder)
+        if manifest["arrays"] != _array_specs(abstract_state):
+            raise ValueError("its arrays are those of another model")
+    except (ValueError, KeyError, OSError) as error:
+        return {}, str(error)
+    return manifest["notes"], None
+
+
+def _on_first(function: Callable[[], None], folder: pathlib.Path) -> None:
+    """Does something to the disk on one process; every process waits for it, and gets its error."""
+
+    def attempt():
+        try:
+            function()
+        except OSError as error:
+            raise _cannot_save(folder, error) from error
+
+    processes.from_first(attempt)
+
+
+def _cannot_save(folder: pathlib.Path, error: Exception) -> errors.UserError:
+    text = (getattr(error, "strerror", None) or str(error)).strip()
+    for words in ("No space left on device", "File too large", "Permission denied", "Read-only file system"):
+        if words in text:
+            text = words
+    first_line = text.partition("\n")[0]
+    return errors.UserError(f"cannot save a checkpoint in {folder}: {first_line}; earlier ones are as they were")
+
+
+@jax.jit
+def _finite_leaves(state) -> dict[str, jax.Array]:
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {
+        jax.tree_util.keystr(path): jnp.all(jnp.isfinite(leaf))
+        for path, leaf in leaves
+        if jnp.issubdtype(leaf.dtype, jnp.floating)
+    }
 
 
 def state_sha256(state: Any) -> str:
     """Returns a hash over names, shapes, dtypes and bits of all arrays of a state."""
     digest = hashlib.sha256(json.dumps(_array_specs(state)).encode())
-    for leaf in jax.tree.leaves(state):
-        digest.update(np.ascontiguousarray(jax.device_get(leaf)).tobytes())
+    for leaf in jax.tree.leaves(parallel.to_host(state)):
+        digest.update(np.ascontiguousarray(leaf).tobytes())
     return digest.hexdigest()
 
 

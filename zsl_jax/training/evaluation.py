@@ -22,7 +22,10 @@ import numpy as np
 from zsl_jax import errors, metrics
 from zsl_jax.data import dataset
 from zsl_jax.methods import base
-from zsl_jax.training import parallel
+from zsl_jax.training import parallel, processes
+
+# Images scored between two looks at whether to stop, over all devices.
+_BLOCK = 8192
 
 
 class Evaluation(NamedTuple):
@@ -49,27 +52,87 @@ class Evaluation(NamedTuple):
     gzsl_scores: Any
 
 
-def make_evaluate(method: base.Method, task: dataset.Task, mesh) -> Callable[[Any], Evaluation]:
+def make_evaluate(
+    method: base.Method, task: dataset.Task, mesh, *, should_stop: Callable[[], bool] = lambda: False
+) -> Callable[[Any], Evaluation]:
     """Returns `evaluate(finished_state) -> Evaluation` on the task's test images, compiled once.
+
+    The images are scored a block of rows at a time, each device its share; rows that fill up the last block do not
+    count. Any number of images on any number of devices gives the same counts.
 
     Raises:
       UserError: no unseen class to score, or no test image of one.
       Diverged: (when called) a score is not finite.
+      Stopped: (when called) `should_stop`, asked before each block, said so on any process.
     """
     if not len(task.unseen_classes) or not len(task.test_unseen.labels):
         raise errors.UserError(
             f"nothing to score: the task has {len(task.unseen_classes)} unseen classes "
             f"with {len(task.test_unseen.labels)} test images"
         )
-    arrays = task_arrays(task, mesh)
+    num_unseen = len(task.test_unseen.labels)
+    inputs = np.concatenate([task.test_unseen.inputs, task.test_seen.inputs])
+    labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
+    labels, is_seen = parallel.replicate((labels, np.asarray(task.classes.is_seen)), mesh)
+    unseen_classes, classes = parallel.place_state((task.unseen_classes, task.classes), mesh)
+    sides = (unseen_classes, _Blocks(inputs[:num_unseen], mesh)), (classes, _Blocks(inputs, mesh))
 
-    def checked(state) -> Evaluation:
-        finite, evaluation = jax.device_get(_evaluate(state, arrays, method=method))
+    def scores(state, classes, blocks: _Blocks):
+        if method.setting == "instance-transductive":
+            state = _adapt(state, blocks.whole(), classes, method=method)
+        scored = []
+        for block in blocks:
+            stop, _ = processes.agreed(should_stop(), 1)
+            if stop:
+                raise errors.Stopped("stopped while test images were scored")
+            scored.append(_score(state, block, classes, method=method, mesh=mesh))
+        return scored
+
+    def evaluate(state) -> Evaluation:
+        zsl_scores, gzsl_scores = (scores(state, *side) for side in sides)
+        finite, evaluation = jax.device_get(_summarize_blocks(zsl_scores, gzsl_scores, labels, is_seen, num_unseen))
         if not finite:
             raise errors.Diverged("a score of a test image is not finite")
         return evaluation
 
-    return checked
+    return evaluate
+
+
+class _Blocks:
+    """Rows `[N, ...]` in blocks of one size: on the devices for good where they fit, else one at a time."""
+
+    def __init__(self, rows: np.ndarray, mesh):
+        shares = parallel.num_shares(mesh)
+        size = min(-(-len(rows) // shares), -(-_BLOCK // shares)) * shares
+        padded = np.pad(rows, [(0, -len(rows) % size)] + [(0, 0)] * (rows.ndim - 1))
+        self._rows, self._mesh, self._blocks = rows, mesh, np.split(padded, len(padded) // size)
+        if not parallel.must_divide(rows, mesh):
+            self._blocks = [parallel.place_rows(block, mesh) for block in self._blocks]
+
+    def __iter__(self):
+        return (parallel.place_rows(block, self._mesh) for block in self._blocks)
+
+    def whole(self):
+        """All rows on every device, for a method that looks at them together."""
+        return parallel.replicate(self._rows, self._mesh)
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _adapt(state, inputs, classes, *, method: base.Method):
+    return method.adapt(state, inputs, classes)
+
+
+@functools.partial(jax.jit, static_argnames=("method", "mesh"))
+def _score(state, block, classes, *, method: base.Method, mesh):
+    return parallel.keep_whole(method.scores(state, block, classes), mesh)
+
+
+@functools.partial(jax.jit, static_argnums=4)
+def _summarize_blocks(zsl_scores, gzsl_scores, labels, is_seen, num_unseen: int):
+    """Returns whether all scores are finite, and the evaluation, of scores in blocks whose last rows do not count."""
+    zsl_scores = jnp.concatenate(zsl_scores)[:num_unseen]
+    gzsl_scores = jnp.concatenate(gzsl_scores)[: len(labels)]
+    return _finite_summary(zsl_scores, gzsl_scores, labels, is_seen)
 
 
 def task_arrays(task: dataset.Task, mesh) -> tuple:
@@ -86,14 +149,13 @@ def evaluate_arrays(method: base.Method, state, arrays: tuple):
     # Scores are put together, not inputs: those are larger, and without an `adapt` nobody needs them in one array.
     gzsl_scores = jnp.concatenate([method.scores(gzsl_state, x.inputs, classes) for x in (unseen_test, seen_test)])
     labels = jnp.concatenate([unseen_test.labels, seen_test.labels])
+    return _finite_summary(zsl_scores, gzsl_scores, labels, classes.is_seen)
+
+
+def _finite_summary(zsl_scores, gzsl_scores, labels, is_seen):
     finite = jnp.all(jnp.isfinite(zsl_scores)) & jnp.all(jnp.isfinite(gzsl_scores))
-    zsl_predictions = len(classes) - len(unseen_classes) + metrics.best_class(zsl_scores)
-    return finite, summarize(zsl_predictions, gzsl_scores, labels, classes.is_seen)
-
-
-@functools.partial(jax.jit, static_argnames="method")
-def _evaluate(state, arrays, *, method: base.Method):
-    return evaluate_arrays(method, state, arrays)
+    zsl_predictions = len(is_seen) - zsl_scores.shape[-1] + metrics.best_class(zsl_scores)
+    return finite, summarize(zsl_predictions, gzsl_scores, labels, is_seen)
 
 
 def summarize(zsl_predictions, gzsl_scores, labels, is_seen) -> Evaluation:

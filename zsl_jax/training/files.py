@@ -1,10 +1,16 @@
 """Writing to disk so that a reader finds the old file or the new one, never half of one."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
+import socket
+from collections.abc import Iterator
 from typing import Any
+
+from zsl_jax import errors
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
@@ -19,6 +25,32 @@ def write_text(path: pathlib.Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+@contextlib.contextmanager
+def locked(folder: pathlib.Path) -> Iterator[None]:
+    """Holds a folder for one run; the lock dies with the process, however that ends.
+
+    Raises:
+      UserError: a run that lives holds the folder; the message says which.
+    """
+    try:
+        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise errors.UserError(f"cannot write to --workdir={folder}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 200).decode(errors="replace") or "another process"
+            raise errors.UserError(
+                f"{folder} is in use by {holder}: wait for it, stop it, or choose another --workdir"
+            ) from None
+        os.ftruncate(lock, 0)
+        os.write(lock, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        yield
+    finally:
+        os.close(lock)
 
 
 def sha256(path: pathlib.Path) -> str:

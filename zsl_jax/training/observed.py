@@ -13,7 +13,7 @@ import ml_collections
 import numpy as np
 
 from zsl_jax import data, errors
-from zsl_jax.training import checkpoints, evaluation, loop, parallel, run
+from zsl_jax.training import checkpoints, evaluation, loop, parallel, phases, run
 
 
 class Observed(NamedTuple):
@@ -64,7 +64,7 @@ def observe(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Ca
 def _on_validation_classes(problem, config, workdir: pathlib.Path, say) -> tuple[np.ndarray, np.ndarray]:
     """By the last state of the phase that chose on validation classes, and never trained on them."""
     problem, task = run.choosing_task(problem, config)
-    key = run.phase_key(config.seed, "select", config.select.on)
+    key = phases.phase_key(config.seed, "select", config.select.on)
     shapes = jax.eval_shape(lambda: loop.init_state(problem.method, task, key=key, batch_size=config.train.batch_size))
     directory = workdir / "checkpoints" / "select"
     restored = checkpoints.restore_latest(directory, parallel.abstract(shapes, problem.mesh), warn=say)

@@ -12,7 +12,7 @@ import functools
 import json
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -21,9 +21,8 @@ import numpy as np
 
 from zsl_jax import data, errors, methods
 from zsl_jax.data import class_files, few_shot
-from zsl_jax.training import checkpoints, evaluation, files, logs, loop, parallel, record
+from zsl_jax.training import checkpoints, evaluation, files, loop, parallel, phases, processes, record
 
-PHASES = ("select", "train")
 SELECTED_ON = {"validation": "validation classes", "test": "test_oracle"}
 ORACLE = (
     "CHOSEN ON TEST LABELS (config.select.on=test): what comes out is the best that could have been picked, not what "
@@ -49,10 +48,17 @@ class Result(NamedTuple):
     pairs: list | None  # (attribute, object) of each class, where the data says
 
 
-def make_problem(config: ml_collections.ConfigDict) -> Problem:
-    """Returns dataset, method and mesh of a config; every complaint about them comes before anything is written."""
-    mesh = parallel.make_mesh()
-    parallel.check_batch_size(mesh, config.train.batch_size)
+def make_problem(config: ml_collections.ConfigDict, *, mesh: jax.sharding.Mesh | None = None) -> Problem:
+    """Returns dataset, method and mesh of a config; every complaint about them comes before anything is written.
+
+    Args:
+      config: see `zsl_jax.config`.
+      mesh: None for that of `config.parallel`, which has to divide the batch.
+    """
+    parallel.keep_compiled(config.compilation_cache)
+    if mesh is None:
+        mesh = parallel.make_mesh(**{name: config.parallel[name] for name in ("devices", "model", "mode")})
+        parallel.check_batch_size(mesh, config.train.batch_size)
     return Problem(data.load(**config.data), make_method(config), mesh)
 
 
@@ -72,6 +78,7 @@ def run(
     *,
     say: Callable[[str], None] = print,
     problem: Problem | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Runs a config in its workdir, or goes on where an earlier run of the same config stopped.
 
@@ -81,18 +88,30 @@ def run(
       say: called with lines for the user.
       problem: that of the config; None makes it. Configs that differ in their seed alone may share one, and with it the
         data and the compiled programs.
+      should_stop: asked between steps and between blocks of scored images, see `interruption.listening`.
+
+    Raises:
+      UserError: another run that lives holds the workdir, a value is not finite, or what else a user can mend.
+      Stopped: `should_stop` said so; the state is saved.
     """
     problem = make_problem(config) if problem is None else problem
     if config.select.on == "test":
         say(ORACLE)
     choosing, choice = choosing_task(problem, config)
     problem, task = _with_shots(problem, data.test_task(problem.dataset), config)
-    open_workdir(workdir, config)
+    processes.from_first(lambda: open_workdir(workdir, config))
+    with processes.held_by_first(lambda: files.locked(workdir)):
+        return _run(config, workdir, say, should_stop, (choosing, choice), (problem, task))
+
+
+def _run(config, workdir: pathlib.Path, say, should_stop, validation, test) -> Result:
+    """Chooses on the validation problem and task, trains for the test task and scores it, in a workdir that is ours."""
+    problem, task = test
     started = time.perf_counter()
-    selection = _select(choosing, choice, config, workdir, say)
-    state, steps_per_s = _train(problem, task, config, workdir, selection["epochs"], say)
+    selection = _select(*validation, config, workdir, say, should_stop)
+    state, steps_per_s = _train(problem, task, config, workdir, selection["epochs"], say, should_stop)
     trained = time.perf_counter()
-    evaluated = evaluation.make_evaluate(problem.method, task, problem.mesh)(state)
+    evaluated = evaluation.make_evaluate(problem.method, task, problem.mesh, should_stop=should_stop)(state)
     timing = {
         "train_s": trained - started,
         "evaluate_s": time.perf_counter() - trained,
@@ -109,9 +128,9 @@ def run(
         timing,
         parallel.describe(problem.mesh),
     )
-    if isinstance(task.classes.embedding, np.ndarray) and task.classes.embedding.ndim == 2:
+    if processes.is_first() and isinstance(task.classes.embedding, np.ndarray) and task.classes.embedding.ndim == 2:
         class_files.write(workdir / "classes.csv", task.classes, class_files.attribute_names(problem.dataset))
-    files.write_json(workdir / "record.json", result)
+    processes.from_first(lambda: files.write_json(workdir / "record.json", result))
     return Result(result, evaluated, task, _unseen_images(problem.dataset, config), _pairs(problem.dataset, task))
 
 
@@ -148,7 +167,8 @@ def restore_finished(
       UserError: the data has changed since, or no whole checkpoint is there.
     """
     saved = json.loads((workdir / "record.json").read_text())
-    problem = make_problem(config)
+    # Scored on the devices of this machine, whatever it was trained on.
+    problem = make_problem(config, mesh=parallel.make_mesh())
     files_now, files_then = dict(problem.dataset.info.get("files", {})), saved["dataset"]["files"]
     if files_now != files_then:
         changed = sorted(name for name in files_then if files_now.get(name) != files_then[name])
@@ -183,7 +203,7 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     """Lists the leaves that differ; where data lies and what is drawn or logged do not make another run."""
-    if name in ("data.dir", "data.file", "plots", "tensorboard"):
+    if name in ("data.dir", "data.file", "plots", "tensorboard", "parallel", "profile", "compilation_cache"):
         return []
     if isinstance(found, dict) and isinstance(wanted, dict):
         keys = sorted(set(found) | set(wanted))
@@ -215,20 +235,25 @@ def _any_shot(method: methods.Method, num_classes: int) -> methods.Method:
     return methods.any_shot(method, num_classes)
 
 
-def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, say) -> dict:
+def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, say, should_stop) -> dict:
     """Returns the chosen epochs and gamma with the scores of every epoch on the task to choose on."""
     path = workdir / "selection.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    evaluate_state = evaluation.make_evaluate(problem.method, task, problem.mesh)
-    key = _phase_key(config, "select")
+    found = processes.from_first(lambda: json.loads(path.read_text()) if path.exists() else None)
+    if found is not None:
+        return found
+    evaluate_state = evaluation.make_evaluate(problem.method, task, problem.mesh, should_stop=should_stop)
+    key = phases.key(config, "select")
     history = []
-    for epoch, state, notes in _epochs(problem, task, config, workdir, "select", config.train.epochs, say):
+    epochs = phases.epochs(problem, task, config, workdir, "select", config.train.epochs, say, should_stop)
+    for epoch, state, notes, save in epochs:
         history = notes.setdefault("history", [])
         due = epoch % config.select.every == 0 or epoch == config.train.epochs
         if due and (not history or history[-1]["epochs"] < epoch):
-            finished = loop.finish(problem.method, state, task, key=key, mesh=problem.mesh)
-            scored = evaluate_state(finished)
+            finished = loop.finish(problem.method, state, task, key=key, mesh=problem.mesh, mode=config.parallel.mode)
+            try:
+                scored = evaluate_state(finished)
+            except errors.Stopped as stopped:
+                raise save() from stopped
             entry = {
                 "epochs": epoch,
                 "zsl": float(scored.zsl["top1"]),
@@ -248,7 +273,7 @@ def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, sa
         "classes": list(task.unseen_classes.names),
         "history": history,
     }
-    files.write_json(path, selection)
+    processes.from_first(lambda: files.write_json(path, selection))
     what = {"validation": "validation classes", "test": "TEST CLASSES"}[config.select.on]
     say(
         f"chosen on {len(task.unseen_classes)} {what}: {best['epochs']} of {config.train.epochs} epochs, "
@@ -257,71 +282,22 @@ def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, sa
     return selection
 
 
-def _train(problem: Problem, task: data.Task, config, workdir: pathlib.Path, epochs: int, say) -> tuple[Any, float]:
+def _train(
+    problem: Problem, task: data.Task, config, workdir: pathlib.Path, epochs: int, say, should_stop
+) -> tuple[Any, float]:
     """Returns the finished state, trained on all seen classes or read back, and the steps a second of this call."""
     directory = workdir / "checkpoints" / "finished"
     restored = checkpoints.restore_latest(directory, abstract_finished(problem, task, config), warn=say)
     if restored is not None:
         return restored.state, restored.notes["steps_per_s"]
     started, steps = time.perf_counter(), 0
-    for _, last, notes in _epochs(problem, task, config, workdir, "train", epochs, say):
+    for _, last, notes, _ in phases.epochs(problem, task, config, workdir, "train", epochs, say, should_stop):
         state, steps = last, steps + notes["steps"]
     steps_per_s = steps / (time.perf_counter() - started)
-    finished = loop.finish(problem.method, state, task, key=_phase_key(config, "train"), mesh=problem.mesh)
+    key, mode = phases.key(config, "train"), config.parallel.mode
+    finished = loop.finish(problem.method, state, task, key=key, mesh=problem.mesh, mode=mode)
     checkpoints.save(directory, epochs, finished, notes={"steps_per_s": steps_per_s})
     return finished, steps_per_s
-
-
-def _epochs(
-    problem: Problem, task: data.Task, config, workdir: pathlib.Path, phase: str, epochs: int, say
-) -> Iterator[tuple[int, Any, dict]]:
-    """Trains a phase with log and checkpoints, from where an earlier run of it stopped.
-
-    Yields `(epoch, state, notes)`; what the caller puts into `notes` is saved with the next checkpoint and is there
-    again after a resume.
-    """
-    directory = workdir / "checkpoints" / phase
-    key = _phase_key(config, phase)
-    shapes = jax.eval_shape(lambda: loop.init_state(problem.method, task, key=key, batch_size=config.train.batch_size))
-    restored = checkpoints.restore_latest(directory, parallel.abstract(shapes, problem.mesh), warn=say)
-    start, notes = None, {}
-    if restored is not None:
-        say(f"resuming {phase} after epoch {restored.step} of {epochs}")
-        start, notes = (restored.step, restored.state), restored.notes
-    first = 0 if start is None else start[0]
-
-    def keep(entry: dict) -> bool:
-        this = PHASES.index(entry["phase"]) - PHASES.index(phase)
-        return this < 0 or (this == 0 and entry["epoch"] <= first)
-
-    sinks = [logs.JsonLines(workdir / "metrics.jsonl", keep)]
-    if config.tensorboard:
-        sinks.append(logs.TensorBoard(workdir / "tensorboard"))
-    if first == epochs:
-        yield first, start[1], notes | {"steps": 0}
-        return
-    try:
-        trained = loop.fit(
-            problem.method,
-            task,
-            key=key,
-            epochs=epochs,
-            batch_size=config.train.batch_size,
-            mesh=problem.mesh,
-            start=start,
-            title=phase,
-        )
-        for epoch, state, epoch_metrics in trained:
-            steps = len(epoch_metrics["loss"])
-            means = {name: float(np.mean(values)) for name, values in epoch_metrics.items()}
-            for sink in sinks:
-                sink.append({"phase": phase, "epoch": epoch, "step": epoch * steps, **means})
-            notes["steps"] = steps
-            yield epoch, state, notes
-            if epoch % config.train.checkpoint_every == 0 or epoch == epochs:
-                checkpoints.save(directory, epoch, state, notes=notes)
-    except errors.Diverged as error:
-        raise errors.Diverged(f"{phase}: {error}; the last good checkpoint in {directory} is kept") from error
 
 
 def _unseen_images(source: data.Dataset, config) -> np.ndarray | None:
@@ -338,18 +314,9 @@ def _pairs(source: data.Dataset, task: data.Task) -> list | None:
     return [tuple(pair[name]) for name in task.classes.names]
 
 
-def _phase_key(config, phase: str):
-    return phase_key(config.seed, phase, config.select.on)
-
-
-def phase_key(seed, phase: str, selected_on: str):
-    """Returns the key of a phase; chosen on test, both phases are one training, of which the best epoch is kept."""
-    return jax.random.fold_in(jax.random.key(seed), PHASES.index("train" if selected_on == "test" else phase))
-
-
 def abstract_finished(problem: Problem, task: data.Task, config: ml_collections.ConfigDict):
     """Shapes of the finished state, without computing it."""
-    key = _phase_key(config, "train")
+    key = phases.key(config, "train")
 
     def finished():
         state = loop.init_state(problem.method, task, key=key, batch_size=config.train.batch_size)

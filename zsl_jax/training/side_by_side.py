@@ -165,15 +165,16 @@ def _lane(factory, evaluate, *, batch_size: int):
         return factory(**knobs).finish(gradient.turned(state), task.train, task.classes, jax.random.fold_in(key, 3))
 
     def epoch(state, knobs, task, key, first_step):
-        state, metrics = loop.epoch(
+        num_steps = loop.steps_per_epoch(len(task.train.labels), batch_size)
+        state, metrics = loop.stretch(
             state,
             task.train,
             task.training_classes,
             key,
-            first_step,
+            first_step // num_steps,
+            0,
+            num_steps,
             method=loop.turning(factory(**knobs)),
-            mesh=None,
-            num_steps=loop.steps_per_epoch(len(task.train.labels), batch_size),
             batch_size=batch_size,
         )
         return state, jnp.mean(metrics["loss"])

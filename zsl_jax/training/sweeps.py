@@ -20,7 +20,7 @@ import numpy as np
 import tqdm
 
 from zsl_jax import data, errors, methods, metrics
-from zsl_jax.training import evaluation, files, loop, parallel, run, side_by_side
+from zsl_jax.training import evaluation, files, loop, parallel, phases, run, side_by_side
 
 SCORES = ("zsl", "harmonic", "ausuc", "gamma")
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} settings [{elapsed}<{remaining}]"
@@ -98,7 +98,8 @@ def run_trials(
     path = workdir / "trials.jsonl"
     known = {_name(trial["setting"]): trial for trial in _read(path)}
     tasks: dict[str, list[data.Task]] = {}
-    with tqdm.tqdm(total=len(points), desc="sweep", unit="setting", disable=None, bar_format=_BAR) as bar:
+    progress = {"total": len(points), "desc": "sweep", "unit": "setting", "disable": None, "bar_format": _BAR}
+    with files.locked(workdir), tqdm.tqdm(**progress) as bar:
         for structure, members in _groups(config, points):
             left = [setting for setting in members if _name(setting) not in known]
             bar.update(len(members) - len(left))
@@ -181,7 +182,7 @@ class Trainer:
             batch_size=config.train.batch_size,
         )
         seeds = config.seed + jnp.arange(config.select.seeds)
-        self._keys = jax.vmap(lambda seed: run.phase_key(seed, "select", config.select.on))(seeds)
+        self._keys = jax.vmap(lambda seed: phases.phase_key(seed, "select", config.select.on))(seeds)
 
     def most(self) -> int:
         """How many settings to train at a time on all devices."""

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import shlex
 import statistics
 from collections.abc import Sequence
@@ -43,8 +44,10 @@ def main(argv: Sequence[str]) -> int:
 
     if config.few_shot.shots or config.few_shot.reserve:
         raise errors.UserError("sweep chooses for zero-shot learning: leave config.few_shot.shots and .reserve at 0")
-    from zsl_jax.training import files, run, sweeps
+    from zsl_jax.training import files, processes, run, sweeps
 
+    if processes.process_arguments("auto", os.environ) is not None:
+        raise errors.UserError("sweep runs in one process, on all of its devices; train the winner with several")
     space = space()
     leaves = config_lib.leaves(config)
     for key in space:

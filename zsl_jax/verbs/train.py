@@ -2,11 +2,13 @@
 
 import json
 import pathlib
+import shlex
 from collections.abc import Sequence
 
 from absl import flags
 
 from zsl_jax import config as config_lib
+from zsl_jax import errors
 from zsl_jax.verbs import command_line, table
 
 USAGE = f"""\
@@ -25,6 +27,7 @@ dataset):
 
 
 def main(argv: Sequence[str]) -> int:
+    line = argv
     argv, overrides = command_line.split_overrides(argv)
     values = command_line.parse("train", argv, _define, USAGE)
     if values is None:
@@ -32,17 +35,29 @@ def main(argv: Sequence[str]) -> int:
     config = command_line.required_config(values, overrides, "train")
     workdir = command_line.required_workdir(values, "train")
 
-    from zsl_jax.training import run  # jax and orbax load only once the command line is right
+    from zsl_jax.training import processes  # jax and orbax load only once the command line is right
+
+    with processes.connected(config.parallel.hosts, timeout_s=config.parallel.timeout_s):
+        try:
+            return _train(config, workdir)
+        except errors.Stopped as stopped:
+            print(f"zsl-jax: {stopped}\nto go on: {shlex.join(['python', '-m', 'zsl_jax', 'train', *line])}")
+            return 0
+
+
+def _train(config, workdir: pathlib.Path) -> int:
+    from zsl_jax.training import interruption, processes, run
 
     done = workdir / "record.json"
-    if done.exists():
+    if processes.from_first(done.exists):
         run.open_workdir(workdir, config)
         record = json.loads(done.read_text())
         print(f"{workdir} is finished; to train it anew, choose another --workdir or delete this one")
     else:
-        result = run.run(config, workdir)
+        with interruption.listening() as should_stop:
+            result = run.run(config, workdir, should_stop=should_stop)
         record = result.record
-        if config.plots == "story":
+        if config.plots == "story" and processes.is_first():
             _draw(result, workdir)
     print(table.render(record))
     print(f"record: {done}")

@@ -1,0 +1,278 @@
+"""One device, eight devices and two processes of four compute the same, in every mode; meshes and layouts.
+
+Stated tolerances: losses and parameters after 20 steps agree to 1e-5 (relative, or absolute below 1): sums over devices
+are float32 sums in another order. Counts of correct images are equal.
+"""
+
+import functools
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+import topology
+import toy
+
+from zsl_jax import __main__, data, errors, methods
+from zsl_jax.training import loop, parallel, processes
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOPOLOGIES = {"8 devices": (1, 8), "2 processes of 4 devices": (2, 4)}
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def environments(num_processes: int, num_devices: int) -> list[dict[str, str]]:
+    """The environment of each process of a run on this machine."""
+    common = dict(os.environ) | {
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": str(ROOT),
+        # Compiled without the passes that would make a program run faster: each runs for milliseconds.
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={num_devices} --xla_backend_optimization_level=0",
+    }
+    if num_processes == 1:
+        return [common]
+    address = f"127.0.0.1:{free_port()}"
+    several = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": str(num_processes)}
+    return [common | several | {"JAX_PROCESS_ID": str(i)} for i in range(num_processes)]
+
+
+def trained(path: pathlib.Path, num_processes: int, num_devices: int, modes) -> dict[str, np.ndarray]:
+    """What tests/topology.py saves on that many processes and devices."""
+    command = [sys.executable, str(ROOT / "tests/topology.py"), str(path), *modes]
+    running = [
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for env in environments(num_processes, num_devices)
+    ]
+    outputs = [process.communicate(timeout=500)[0] for process in running]
+    assert [process.returncode for process in running] == [0] * num_processes, "\n".join(outputs)
+    with np.load(path) as results:
+        return dict(results)
+
+
+@pytest.fixture(scope="module")
+def on_one_device(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("one") / "results.npz", 1, 1, ["jit"])
+
+
+@pytest.fixture(scope="module", params=TOPOLOGIES)
+def on_many(request, tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("many") / "results.npz", *TOPOLOGIES[request.param], parallel.MODES)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", parallel.MODES)
+def test_devices_and_processes_change_nothing(mode, on_many, on_one_device):
+    compared = 0
+    for name, expected in on_one_device.items():
+        found = on_many[name.replace("jit/", f"{mode}/", 1)]
+        if name.endswith("compilations"):
+            assert found == expected == 1, name
+        elif name.endswith(("correct", "total")):
+            np.testing.assert_array_equal(found, expected, err_msg=name)
+        else:
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5, err_msg=name)
+        compared += 1
+    losses = [on_one_device[f"jit/{name}/loss"] for name in topology.make()]
+    assert compared > 4 * len(losses)
+    assert all(len(values) == 20 for values in losses)
+    # The comparison means something: training moves the losses by far more than the tolerance.
+    assert all(np.ptp(values) > 1e-2 for name, values in zip(topology.make(), losses) if name != "eszsl")
+
+
+@pytest.fixture(scope="module")
+def task():
+    return data.test_task(toy.dataset())
+
+
+def trained_here(method, task, mesh, mode="jit"):
+    key = jax.random.key(0)
+    *_, (_, state, _) = loop.fit(method, task, key=key, epochs=2, batch_size=16, mesh=mesh, mode=mode)
+    return jax.device_get(loop.finish(method, state, task, key=key, mesh=mesh, mode=mode))
+
+
+@pytest.mark.parametrize(
+    "mode", ["shard_map", *(pytest.param(mode, marks=pytest.mark.long) for mode in ("jit", "pmap"))]
+)
+def test_examples_that_do_not_fit_are_divided_and_nothing_changes(mode, task, monkeypatch):
+    method, mesh = methods.normalized(methods.ale()), parallel.make_mesh(mode=mode)
+    copied = trained_here(method, task, mesh, mode)
+    monkeypatch.setattr(parallel, "must_divide", lambda tree, mesh: True)
+    layout = parallel.Layout(mesh, mode, True)
+    inputs = parallel.place_examples(task.train, layout).inputs
+    assert inputs.addressable_shards[0].data.size == -(-len(task.train.labels) // 8) * task.train.inputs.shape[1]
+    divided = trained_here(method, task, mesh, mode)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), divided, copied)
+
+
+def test_large_matrices_are_split_along_model_and_nothing_changes(task, monkeypatch):
+    method = methods.normalized(methods.ale())
+    expected = trained_here(method, task, parallel.make_mesh())
+    monkeypatch.setattr(parallel, "_SPLIT_FROM", 50)
+    mesh = parallel.make_mesh(model=2)
+    weights = parallel.place_state(np.zeros((10, 6)), mesh)
+    assert weights.addressable_shards[0].data.shape == (5, 6)
+    split = trained_here(method, task, mesh)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), split, expected)
+
+
+def test_a_table_of_21841_classes_takes_a_share_of_it_on_each_device():
+    """Nothing is computed: the compiler says what each of 8 devices holds of a step over ImageNet-21k's classes."""
+    mesh = parallel.make_mesh(model=8)
+    batch, num_features, width, count = 64, 256, 4096, 21841
+    table = jax.ShapeDtypeStruct((count, width), np.float32, sharding=parallel.state_sharding((count, width), mesh))
+    weights = jax.ShapeDtypeStruct((num_features, width), np.float32)
+    inputs = jax.ShapeDtypeStruct((batch, num_features), np.float32)
+    compiled = jax.jit(lambda w, x, t: (x @ w) @ t.T).lower(weights, inputs, table).compile()
+    whole = 4 * (count * width + num_features * width + batch * num_features)
+    assert compiled.memory_analysis().argument_size_in_bytes < whole / 7
+    assert compiled.memory_analysis().temp_size_in_bytes < whole / 7
+
+
+@pytest.mark.long
+def test_every_method_divides_as_it_says(task):
+    """A step of all of them on shares of a batch, or the gathered batch, is the step on the whole batch."""
+    zoo = {name: methods.normalized(methods.factory(name)()) for name in methods.METHODS}
+    layout = parallel.Layout(parallel.make_mesh(), "shard_map")
+    rows, where, key = np.arange(16) * 3, np.arange(16) != 5, jax.random.key(1)
+
+    def start(train, classes):
+        batch = data.Batch(train.inputs[:16], train.labels[:16], np.ones(16, bool))
+        states = {name: method.init(key, batch, classes) for name, method in zoo.items()}
+        states = {name: zoo[name].prepare(state, train, classes, key) for name, state in states.items()}
+        # From a step on: at the very start some gradients are zero by symmetry.
+        return {name: zoo[name].update(state, batch, classes, key) for name, state in states.items()}
+
+    def step(states, train, classes, layout=None):
+        return {
+            name: method.update(states[name], loop._batch(method, train, rows, where, layout), classes, key)
+            for name, method in zoo.items()
+        }
+
+    fast = {"compiler_options": {"xla_backend_optimization_level": 0}}
+    classes = task.seen_classes
+    states = {name: state for name, (state, _) in jax.jit(start, **fast)(task.train, classes).items()}
+    whole = jax.jit(step, **fast)(states, task.train, classes)
+    spec = jax.sharding.PartitionSpec()
+    shared = jax.shard_map(
+        functools.partial(step, layout=layout), mesh=layout.mesh, in_specs=spec, out_specs=spec, check_vma=False
+    )
+    shared = jax.jit(shared, **fast)(states, task.train, classes)
+    for name in zoo:
+        jax.tree.map(
+            lambda a, b, name=name: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4, err_msg=name),
+            shared[name],
+            whole[name],
+        )
+
+
+def test_where_compiled_programs_are_kept(tmp_path):
+    names = ("jax_compilation_cache_dir", "jax_enable_compilation_cache")
+    before = {name: getattr(jax.config, name) for name in names}
+    try:
+        parallel.keep_compiled("auto")
+        assert jax.config.jax_compilation_cache_dir == before["jax_compilation_cache_dir"]  # a CPU
+        parallel.keep_compiled(str(tmp_path))
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+        parallel.keep_compiled("none")
+        assert not jax.config.jax_enable_compilation_cache
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+
+
+BAD = {
+    "mode": ({"mode": "jits"}, "unknown parallel.mode 'jits': did you mean 'jit'"),
+    "devices": ({"devices": 9}, "parallel.devices=9 is more than there are: 8"),
+    "model": ({"model": 3}, "parallel.model=3 does not divide 8 devices: the nearest is 2"),
+    "model in pmap": ({"model": 2, "mode": "pmap"}, "needs parallel.mode=jit, not pmap"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mesh_that_cannot_be_is_one_line(case):
+    options, words = BAD[case]
+    with pytest.raises(errors.UserError, match=words):
+        parallel.make_mesh(**options)
+
+
+LINES = {
+    "mode": (("--config.parallel.mode=jits",), "config.parallel.mode=jits is not jit or pmap or shard_map"),
+    "devices": (("--config.parallel.devices=9",), "more than there are: 8"),
+    "batch": (("--config.train.batch_size=60",), "cannot be split over 8 devices: the nearest that can is 64"),
+    "profile": (("--config.profile.steps=5:5",), "is not FIRST:LAST"),
+    "hosts": (("--config.parallel.hosts=two",), "is not auto or all or one"),
+}
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_a_mistake_in_the_line_is_one_line_and_nothing_is_written(case, tmp_path, capsys):
+    arguments, words = LINES[case]
+    line = ("train", f"--config={ROOT / 'configs/ale.py'}:digits", f"--workdir={tmp_path / 'run'}", *arguments)
+    assert __main__.main(line) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+VARIABLES = {
+    "one": ({}, "auto", None),
+    "a job of one task": ({"SLURM_STEP_NUM_TASKS": "1"}, "auto", None),
+    "slurm": ({"SLURM_STEP_NUM_TASKS": "8"}, "auto", {}),
+    "a pod": ({"TPU_WORKER_HOSTNAMES": "a,b"}, "auto", {}),
+    "one host of a pod": ({"TPU_WORKER_HOSTNAMES": "a"}, "auto", None),
+    "asked for": ({}, "all", {}),
+    "not wanted": ({"SLURM_STEP_NUM_TASKS": "8"}, "one", None),
+    "named": (
+        {"JAX_COORDINATOR_ADDRESS": "h:1", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "1"},
+        "auto",
+        {"coordinator_address": "h:1", "num_processes": 2, "process_id": 1},
+    ),
+    "half": (
+        {"JAX_NUM_PROCESSES": "2"},
+        "auto",
+        "JAX_NUM_PROCESSES without JAX_COORDINATOR_ADDRESS and JAX_PROCESS_ID",
+    ),
+    "no such process": (
+        {"JAX_COORDINATOR_ADDRESS": "h:1", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "2"},
+        "auto",
+        "JAX_PROCESS_ID=2 is no number below",
+    ),
+    "no port": (
+        {"JAX_COORDINATOR_ADDRESS": "h", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "1"},
+        "auto",
+        "JAX_COORDINATOR_ADDRESS=h is not HOST:PORT",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VARIABLES)
+def test_the_environment_says_which_processes_there_are(case):
+    environment, hosts, expected = VARIABLES[case]
+    if isinstance(expected, str):
+        with pytest.raises(errors.UserError, match=expected):
+            processes.process_arguments(hosts, environment)
+    else:
+        assert processes.process_arguments(hosts, environment) == expected
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("process", [0, 1])
+def test_a_run_whose_other_host_is_missing_says_so_after_a_timeout(process, tmp_path):
+    command = [sys.executable, "-m", "zsl_jax", "train", f"--config={ROOT / 'configs/ale.py'}:digits"]
+    command += [f"--workdir={tmp_path / 'run'}", "--config.parallel.timeout_s=3"]
+    env = environments(2, 1)[process]
+    result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    assert f"process {process} of 2 at 127.0.0.1:" in result.stderr
+    assert "has not met all others within config.parallel.timeout_s=3 s" in result.stderr
+    assert not (tmp_path / "run").exists()

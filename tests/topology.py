@@ -1,0 +1,103 @@
+"""Trains small methods for 20 steps in every mode on the devices of this process (and of others) and saves the results.
+
+python tests/topology.py FILE MODE...    with XLA_FLAGS and JAX_... set by the caller, see test_parallel.py
+"""
+
+import logging
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import toy
+
+from zsl_jax import data, losses, methods
+from zsl_jax.training import evaluation, loop, parallel, processes
+
+EPOCHS, BATCH = 5, 16  # of 54 examples: 4 steps an epoch, the last one of 6 examples
+
+
+def contrastive(loss, optimizer):
+    """Two linear maps into one space, trained by a loss that compares the rows of the batch."""
+
+    def init_params(key, batch, classes):
+        keys = jax.random.split(key)
+        shapes = (batch.inputs.shape[-1], 4), (classes.embedding.shape[-1], 4)
+        return [jax.random.normal(k, shape) for k, shape in zip(keys, shapes)]
+
+    def embed(x, weights):
+        y = x @ weights
+        return y / jnp.linalg.norm(y, axis=1, keepdims=True)
+
+    def row_losses(params, batch, classes, key):
+        del key
+        images, prototypes = embed(batch.inputs, params[0]), embed(jnp.asarray(classes.embedding), params[1])
+        return loss(images, prototypes[batch.labels], batch)
+
+    def scores(params, inputs, classes):
+        return embed(inputs, params[0]) @ embed(jnp.asarray(classes.embedding), params[1]).T
+
+    return methods.by_gradient(init_params=init_params, loss=row_losses, scores=scores, optimizer=optimizer)
+
+
+def rows(batch):
+    return {"where": batch.where, "axis_name": batch.axis_name}
+
+
+def make() -> dict[str, methods.Method]:
+    sgd = optax.sgd(0.1)
+    return {
+        "ale": methods.normalized(methods.ale()),
+        "softmax": methods.normalized(methods.softmax()),
+        "eszsl": methods.normalized(methods.eszsl()),
+        "ale_sgd": methods.normalized(methods.ale_sgd()),  # does not divide: the batch is gathered
+        "clip": contrastive(lambda x, y, b: losses.clip_softmax(x, y, scale=5.0, **rows(b)), sgd),
+        "siglip": contrastive(lambda x, y, b: losses.sigmoid_contrastive(x, y, scale=5.0, bias=-2.0, **rows(b)), sgd),
+        "supcon": contrastive(
+            lambda x, y, b: losses.supervised_contrastive(x + y, b.labels, temperature=0.5, **rows(b)), sgd
+        ),
+    }
+
+
+class Compilations(logging.Handler):
+    """Counts the programs of steps that are compiled."""
+
+    count = 0
+
+    def emit(self, record):
+        message = record.getMessage()
+        self.count += message.startswith("Compiling") and "steps" in message.split()[1]
+
+
+def main(path: str, modes: list[str]) -> None:
+    task, results, compilations = data.test_task(toy.dataset()), {}, Compilations()
+    logging.getLogger("jax").addHandler(compilations)
+    logging.getLogger("jax").propagate = False
+    jax.config.update("jax_log_compiles", True)
+    key = jax.random.key(0)
+    for mode in modes:
+        mesh = parallel.make_mesh(mode=mode)
+        for name, method in make().items():
+            compilations.count = 0
+            epochs = loop.fit(method, task, key=key, epochs=EPOCHS, batch_size=BATCH, mesh=mesh, mode=mode)
+            _, states, metrics = zip(*epochs)
+            state = states[-1]
+            results[f"{mode}/{name}/compilations"] = compilations.count
+            results[f"{mode}/{name}/loss"] = np.concatenate([epoch["loss"] for epoch in metrics])
+            state = loop.finish(method, state, task, key=key, mesh=mesh, mode=mode)
+            for i, leaf in enumerate(jax.tree.leaves(parallel.to_host(state))):
+                results[f"{mode}/{name}/state/{i}"] = leaf
+            if name in ("ale", "clip"):
+                scored = evaluation.make_evaluate(method, task, mesh)(state)
+                for field in ("zsl_correct", "gzsl_correct", "total"):
+                    results[f"{mode}/{name}/{field}"] = getattr(scored, field)
+                results[f"{mode}/{name}/scores"] = scored.gzsl_scores
+    if processes.is_first():
+        np.savez(path, **results)
+
+
+if __name__ == "__main__":
+    with processes.connected(timeout_s=60):
+        jax.config.update("jax_numpy_rank_promotion", "raise")
+        main(sys.argv[1], sys.argv[2:])
