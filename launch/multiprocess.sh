@@ -51,7 +51,7 @@ for ((left = processes; left > 0; left--)); do
   while :; do
     status=0
     wait -n || status=$?
-    [ "$status" -gt 128 ] && [ "$(jobs -rp | wc -l)" -ge "$left" ] || break
+    if [ "$status" -le 128 ] || [ "$(jobs -rp | wc -l)" -lt "$left" ]; then break; fi
   done
   if [ "$status" -ne 0 ] && [ "$code" -eq 0 ]; then
     code=$status

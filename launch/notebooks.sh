@@ -8,7 +8,11 @@ if [ ! -x "$python" ]; then
   environment dev
 fi
 names=("$@")
-[ $# -gt 0 ] || names=($(ls colab/*.py | xargs -n1 basename -s .py))
+if [ $# -eq 0 ]; then
+  names=(colab/*.py)
+  names=("${names[@]#colab/}")
+  names=("${names[@]%.py}")
+fi
 export JAX_PLATFORMS=${JAX_PLATFORMS:-cpu} PYTHONPATH=$PWD
 for name in "${names[@]}"; do
   "$python" -m jupytext --quiet --to ipynb --execute "colab/$name.py" --output "colab/$name.ipynb"
