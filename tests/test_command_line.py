@@ -9,6 +9,7 @@ from zsl_jax.data import sources
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ALE = f"--config={ROOT / 'configs/ale.py'}"
+PIXELS = f"--config={ROOT / 'configs/ale_pixels.py'}"
 
 
 def call(capsys, *argv):
@@ -42,6 +43,17 @@ WRONG = {
     "stray word": ([ALE, "fast"], "takes flags only, not 'fast'"),
     "no folder": ([ALE + ":xlsa17"], "data.dir"),
     "folder missing": ([ALE + ":xlsa17", "--config.data.dir=nowhere"], "nowhere"),
+    "unknown encoder": (
+        [PIXELS, "--config.encoder.name=convnett"],
+        "unknown encoder 'convnett': did you mean 'convnet'",
+    ),
+    "knob of another encoder": ([PIXELS, "--config.encoder.name=mlp", "--config.encoder.pool=max"], "encoder.pool"),
+    "knob of an encoder": ([PIXELS, "--config.encoder.widths=(0,)"], "is not a tuple of whole numbers >= 1"),
+    "image size": ([PIXELS, "--config.data.size=30", "--config.data.num_per_class=2"], "cannot take images of 30x30"),
+    "augmented features": (
+        [PIXELS, "--config.data.inputs=features", "--config.encoder.name=mlp"],
+        "data.inputs=pixels",
+    ),
     "key of another dataset": ([ALE + ":digits", "--config.data.dir=x"], "unknown config key 'data.dir'"),
 }
 

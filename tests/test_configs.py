@@ -1,5 +1,6 @@
 """Every recipe builds, is sound, and says in its docstring how to run it and what to expect."""
 
+import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import toy
 
-from zsl_jax import config, data
+from zsl_jax import class_encoders, config, data
 from zsl_jax.training import loop, run
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -32,6 +33,11 @@ def test_recipe_builds(path):
     config.check(recipe)
     method = run.make_method(recipe)
     task = data.test_task(toy.dataset())
+    if recipe.data.get("inputs") == "pixels":
+        task = dataclasses.replace(task, train=task.train._replace(inputs=np.zeros((54, 32, 32, 3), np.uint8)))
+    if recipe.data.get("semantics") == "names":
+        tokens = class_encoders.tokens(task.classes.names)
+        task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=tokens))
     state = jax.eval_shape(lambda: loop.init_state(method, task, key=jax.random.key(0), batch_size=8))
     assert jax.tree.leaves(state)
 

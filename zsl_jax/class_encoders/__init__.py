@@ -3,6 +3,7 @@
     attributes.py   binarized, signed, centred forms of a matrix; several joined, by learned weights; a fixed simplex
     controls.py     embeddings that say nothing of the classes, on which a method must fall to chance
     trees.py        the ancestors of a class in a tree; embeddings smoothed over a graph
+    hashing.py      words as numbers, for encoders of text that are trained
     texts.py        word vectors from text files; TF-IDF of descriptions
 
 What comes out takes the place of a table's embedding: `dataclasses.replace(table, embedding=...)`.
@@ -10,6 +11,7 @@ What comes out takes the place of a table's embedding: `dataclasses.replace(tabl
 
 from zsl_jax.class_encoders.attributes import alignment_weights, binarized, centred, concatenated, signed, simplex
 from zsl_jax.class_encoders.controls import permuted, random_embedding
+from zsl_jax.class_encoders.hashing import tokens
 from zsl_jax.class_encoders.texts import load_word_vectors, tf_idf, word_embedding, words
 from zsl_jax.class_encoders.trees import ancestors, load_tree, retrofitted
 
@@ -27,6 +29,7 @@ __all__ = [
     "signed",
     "simplex",
     "tf_idf",
+    "tokens",
     "word_embedding",
     "words",
 ]

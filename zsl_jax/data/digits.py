@@ -16,7 +16,7 @@ import hashlib
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, descriptors
+from zsl_jax.data import dataset, descriptors, splits
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 UNSEEN = (1, 5, 7)
@@ -87,7 +87,7 @@ def load(*, seed: int = 0, inputs: str = "features") -> dataset.Dataset:
         inputs=descriptors.describe(images) if inputs == "features" else pixels,
         labels=labels,
         classes=dataset.ClassTable(np.array(list(_TABLE.values()), np.float32).T / 2, is_seen, NAMES),
-        splits=_splits(labels, is_seen, seed),
+        splits=splits.fifth_of_seen(labels, is_seen, seed),
         images=images,
         info={
             "semantics": "att",
@@ -99,18 +99,3 @@ def load(*, seed: int = 0, inputs: str = "features") -> dataset.Dataset:
             "attributes": list(ATTRIBUTES),
         },
     )
-
-
-def _splits(labels: np.ndarray, is_seen: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    test_seen = []
-    for label in np.flatnonzero(is_seen):
-        rows = rng.permutation(np.flatnonzero(labels == label))
-        test_seen.append(rows[: round(len(rows) / 5)])
-    test_seen = np.sort(np.concatenate(test_seen))
-    seen = np.flatnonzero(is_seen[labels])
-    return {
-        "train": np.setdiff1d(seen, test_seen),
-        "test_seen": test_seen,
-        "test_unseen": np.flatnonzero(~is_seen[labels]),
-    }

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import class_encoders, errors
 from zsl_jax.data import dataset, descriptors, shapes_rendering
 
 SHAPES = tuple(shapes_rendering.SHAPES)
@@ -26,10 +26,13 @@ TEXTURES = tuple(shapes_rendering.TEXTURES)
 SIZES = tuple(shapes_rendering.SIZES)
 ATTRIBUTES = SHAPES + COLOURS + TEXTURES + SIZES
 
+_SEMANTICS = ("att", "names")
 _INPUTS = {"features": descriptors.describe, "pixels": lambda images: images}
 
 
-def load(*, seed: int = 0, num_per_class: int = 100, size: int = 32, inputs: str = "features") -> dataset.Dataset:
+def load(
+    *, seed: int = 0, num_per_class: int = 100, size: int = 32, inputs: str = "features", semantics: str = "att"
+) -> dataset.Dataset:
     """Paints the dataset; the same arguments give the same pictures on every machine.
 
     Picture i of a class depends on `seed` and i alone, so that more pictures a class add to the ones before. The last
@@ -41,9 +44,11 @@ def load(*, seed: int = 0, num_per_class: int = 100, size: int = 32, inputs: str
       size: height and width in pixels, [16, 512].
       inputs: `features` for the rows of `descriptors.describe`, `[N, 718]` float32 of unit length; `pixels` for the
         pictures themselves, `[N, size, size, 3]` uint8.
+      semantics: what describes a class: `att` for the attributes, `[64, 22]` of 0 and 1; `names` for the words of its
+        name as `class_encoders.tokens`, `[64, 4]`.
 
     Returns:
-      A `Dataset` whose class table holds the attributes, `[64, 22]` of 0 and 1. `info` holds the names of the
+      A `Dataset` with the descriptions in its class table. `info` holds the names of the
       attributes; their groups (shape, colour, texture, size: one attribute of each group is 1); `pairs`, the
       (attribute, object) of each class as the compositional benchmarks call colour and shape; and the sha256 of the
       pictures.
@@ -62,6 +67,8 @@ def load(*, seed: int = 0, num_per_class: int = 100, size: int = 32, inputs: str
     _check("size", size, 16, 512)
     if inputs not in _INPUTS:
         raise errors.unknown("inputs", inputs, _INPUTS)
+    if semantics not in _SEMANTICS:
+        raise errors.unknown("semantics", semantics, _SEMANTICS)
     descriptions = [_description(i, j) for i in range(len(SHAPES)) for j in range(len(COLOURS))]
     images = np.concatenate(
         [
@@ -71,9 +78,12 @@ def load(*, seed: int = 0, num_per_class: int = 100, size: int = 32, inputs: str
             for row, (shape, colour, texture, extent) in enumerate(descriptions)
         ]
     )
-    embedding = np.array([[name in words for name in ATTRIBUTES] for words in descriptions], np.float32)
     is_seen = np.array([(j - 3 * i) % 8 not in (0, 2) for i in range(len(SHAPES)) for j in range(len(COLOURS))])
     names = tuple(f"{extent} {colour} {texture} {shape}" for shape, colour, texture, extent in descriptions)
+    if semantics == "names":
+        embedding = class_encoders.tokens(names, length=4)
+    else:
+        embedding = np.array([[name in words for name in ATTRIBUTES] for words in descriptions], np.float32)
     return dataset.Dataset(
         name="shapes",
         inputs=_INPUTS[inputs](images),
@@ -82,7 +92,7 @@ def load(*, seed: int = 0, num_per_class: int = 100, size: int = 32, inputs: str
         splits=_splits(is_seen, num_per_class),
         images=images,
         info={
-            "semantics": "att",
+            "semantics": semantics,
             "split": f"seed {seed}",
             "files": {},
             "inputs": inputs,

@@ -21,6 +21,7 @@ from zsl_jax.encoders.convnet import ConvNet
 from zsl_jax.encoders.mlp import MLP
 from zsl_jax.encoders.mobilenet import MobileNetV2, mobilenet_v2
 from zsl_jax.encoders.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
+from zsl_jax.encoders.text import BagOfWords, TextCNN, TextTransformer
 from zsl_jax.encoders.vit import ViT, vit_base, vit_small, vit_tiny
 
 ENCODERS: dict[str, Callable[..., nn.Module]] = {
@@ -34,6 +35,9 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "vit_tiny": vit_tiny,
     "vit_small": vit_small,
     "vit_base": vit_base,
+    "bag": BagOfWords,
+    "text_cnn": TextCNN,
+    "transformer": TextTransformer,
 }
 
 
@@ -54,9 +58,12 @@ def factory(name: str) -> Callable[..., nn.Module]:
 __all__ = [
     "ENCODERS",
     "MLP",
+    "BagOfWords",
     "ConvNet",
     "MobileNetV2",
     "ResNet",
+    "TextCNN",
+    "TextTransformer",
     "ViT",
     "counts",
     "factory",

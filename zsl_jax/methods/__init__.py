@@ -6,6 +6,7 @@ from zsl_jax import errors
 from zsl_jax.methods.ale_learned import ale_learned
 from zsl_jax.methods.ale_sgd import ale_sgd
 from zsl_jax.methods.any_shot import any_shot
+from zsl_jax.methods.attribute_network import attribute_network
 from zsl_jax.methods.attribute_prediction import attribute_log_posterior, dap, iap
 from zsl_jax.methods.base import Method
 from zsl_jax.methods.bilinear import ale, bilinear, devise, sje, softmax
@@ -13,9 +14,11 @@ from zsl_jax.methods.closed_form import Solution, Sums, from_sums
 from zsl_jax.methods.cmt import cmt, cmt_novelty
 from zsl_jax.methods.conse import conse
 from zsl_jax.methods.dem import dem
+from zsl_jax.methods.encoded import EncodedState, Parts, by_encoder
 from zsl_jax.methods.eszsl import eszsl
 from zsl_jax.methods.gfzsl import gfzsl
 from zsl_jax.methods.gradient import GradientState, by_gradient
+from zsl_jax.methods.label_embedding import label_embedding
 from zsl_jax.methods.latem import latem
 from zsl_jax.methods.normalization import SCALINGS, normalized
 from zsl_jax.methods.psr import psr
@@ -27,6 +30,7 @@ from zsl_jax.methods.shifted import shifted_solve
 from zsl_jax.methods.span import SpanState, in_class_span
 from zsl_jax.methods.sse import seen_proportions, sse
 from zsl_jax.methods.sync import sync
+from zsl_jax.methods.two_tower import two_tower
 
 METHODS: dict[str, Callable[..., Method]] = {
     "ale": ale,
@@ -52,19 +56,30 @@ METHODS: dict[str, Callable[..., Method]] = {
     "sse": sse,
 }
 
+# Methods that train an encoder: their factories take `Parts` first.
+ON_ENCODERS: dict[str, Callable[..., Method]] = {
+    "label_embedding": label_embedding,
+    "attribute_network": attribute_network,
+    "two_tower": two_tower,
+}
+
 
 def factory(name: str) -> Callable[..., Method]:
-    """Returns the factory of a method by its name in `METHODS`."""
-    if name not in METHODS:
-        raise errors.unknown("method", name, METHODS)
-    return METHODS[name]
+    """Returns the factory of a method by its name in `METHODS` or `ON_ENCODERS`."""
+    known = METHODS | ON_ENCODERS
+    if name not in known:
+        raise errors.unknown("method", name, known)
+    return known[name]
 
 
 __all__ = [
     "METHODS",
+    "ON_ENCODERS",
     "SCALINGS",
+    "EncodedState",
     "GradientState",
     "Method",
+    "Parts",
     "SeenState",
     "Solution",
     "SpanState",
@@ -75,7 +90,9 @@ __all__ = [
     "any_shot",
     "as_proportions",
     "attribute_log_posterior",
+    "attribute_network",
     "bilinear",
+    "by_encoder",
     "by_gradient",
     "cmt",
     "cmt_novelty",
@@ -90,6 +107,7 @@ __all__ = [
     "iap",
     "in_class_span",
     "keep_seen",
+    "label_embedding",
     "latem",
     "normalized",
     "psr",
@@ -103,4 +121,5 @@ __all__ = [
     "sse",
     "sylvester",
     "sync",
+    "two_tower",
 ]

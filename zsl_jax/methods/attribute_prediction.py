@@ -38,7 +38,7 @@ def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attrib
     Raises:
       UserError: an unknown cut.
     """
-    binary = _binary(cut)
+    binary = cutter(cut)
 
     def loss(logits, labels, classes):
         seen = jnp.asarray(classes.embedding)
@@ -47,7 +47,9 @@ def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attrib
 
     def scores(logits, seen, attributes):
         log_there, log_absent = jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)
-        return attribute_log_posterior(log_there, log_absent, binary(attributes, seen), _prior(binary(seen, seen)))
+        return attribute_log_posterior(
+            log_there, log_absent, binary(attributes, seen), smoothed_share(binary(seen, seen))
+        )
 
     classifier = seen_classes.linear(
         lambda classes: classes.embedding.shape[-1], loss, optax.sgd(learning_rate, momentum=momentum)
@@ -70,15 +72,15 @@ def iap(
     Raises:
       UserError: an unknown cut.
     """
-    binary = _binary(cut)
+    binary = cutter(cut)
 
     def predict(logits, seen):
         has = binary(seen, seen)
-        return (1 - smoothing) * jax.nn.softmax(logits) @ has + smoothing * _prior(has)[None, :]
+        return (1 - smoothing) * jax.nn.softmax(logits) @ has + smoothing * smoothed_share(has)[None, :]
 
     def scores(logits, seen, attributes):
         there = predict(logits, seen)
-        prior = _prior(binary(seen, seen))
+        prior = smoothed_share(binary(seen, seen))
         return attribute_log_posterior(jnp.log(there), jnp.log1p(-there), binary(attributes, seen), prior)
 
     classifier = seen_classes.seen_softmax(optax.sgd(learning_rate, momentum=momentum))
@@ -112,7 +114,7 @@ def attribute_log_posterior(
     return there @ has.T + absent @ (1 - has).T
 
 
-def _binary(cut: str):
+def cutter(cut: str):
     """Returns `(attributes [C, A], seen [S, A]) -> [C, A]` of 0 and 1, or without a cut of probabilities."""
     if cut not in CUTS:
         raise errors.unknown("cut", cut, CUTS)
@@ -123,6 +125,6 @@ def _above(attributes, threshold) -> jax.Array:
     return (attributes > threshold[None, :]).astype(jnp.float32)
 
 
-def _prior(binary_seen: jax.Array) -> jax.Array:
+def smoothed_share(binary_seen: jax.Array) -> jax.Array:
     """The share of the seen classes that have an attribute, as if half a class more had it and half a class had not."""
     return (jnp.sum(binary_seen, axis=0) + 0.5) / (len(binary_seen) + 1)

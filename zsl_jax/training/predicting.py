@@ -176,6 +176,6 @@ def _reasons(
 def explainable(model: trained.Trained, classes: data.ClassTable) -> tuple[methods.Method, data.ClassTable]:
     """Returns the method without its scaling of classes, and the table scaled: what `explain` takes."""
     scaling = dict(model.config.normalize)
-    method = run.make_method_from(dict(model.config.method), scaling | {"classes": "none"})
+    method = run.make_method(model.config, scaling=scaling | {"classes": "none"})
     scale = methods.SCALINGS[scaling["classes"]]
     return method, dataclasses.replace(classes, embedding=np.asarray(scale(classes.embedding)))

@@ -21,7 +21,7 @@ import numpy as np
 
 from zsl_jax import data, errors, methods
 from zsl_jax.data import class_files, few_shot
-from zsl_jax.training import checkpoints, evaluation, files, loop, parallel, phases, processes, record
+from zsl_jax.training import checkpoints, encoding, evaluation, files, loop, parallel, phases, processes, record
 
 SELECTED_ON = {"validation": "validation classes", "test": "test_oracle"}
 ORACLE = (
@@ -59,17 +59,25 @@ def make_problem(config: ml_collections.ConfigDict, *, mesh: jax.sharding.Mesh |
     if mesh is None:
         mesh = parallel.make_mesh(**{name: config.parallel[name] for name in ("devices", "model", "mode")})
         parallel.check_batch_size(mesh, config.train.batch_size)
-    return Problem(data.load(**config.data), make_method(config), mesh)
+    problem = Problem(data.load(**config.data), make_method(config), mesh)
+    if "encoder" in config:
+        # What an encoder cannot take should be said now, not when the workdir is there.
+        task = data.test_task(problem.dataset)
+        batch = {"key": jax.random.key(config.seed), "batch_size": config.train.batch_size}
+        jax.eval_shape(lambda: loop.init_state(problem.method, task, **batch))
+    return problem
 
 
-def make_method(config: ml_collections.ConfigDict) -> methods.Method:
-    return make_method_from(dict(config.method), dict(config.normalize))
+def make_method(config: ml_collections.ConfigDict, *, scaling: dict[str, str] | None = None, **knobs) -> methods.Method:
+    """Returns the method of a config, with some numeric knobs (which may be traced) in place of the config's.
 
-
-def make_method_from(knobs: dict[str, Any], scaling: dict[str, str]) -> methods.Method:
-    """Returns the method that `knobs["name"]` names, with the other knobs (which may be traced), on scaled inputs."""
-    knobs = dict(knobs)
-    return methods.normalized(methods.factory(knobs.pop("name"))(**knobs), **scaling)
+    Args:
+      config: of a run.
+      scaling: of inputs and classes; None for `config.normalize`.
+      **knobs: of the method.
+    """
+    knobs = {**config.method, **encoding.make_parts(config), **knobs}
+    return methods.normalized(methods.factory(knobs.pop("name"))(**knobs), **(scaling or config.normalize))
 
 
 def run(

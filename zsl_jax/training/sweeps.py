@@ -248,10 +248,9 @@ def best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict
 
 def _factory(config) -> Callable[..., methods.Method]:
     """Returns `(**knobs) -> Method`, the other knobs as the config has them."""
-    given, scaling = dict(config.method), dict(config.normalize)
 
     def factory(**knobs):
-        return run.make_method_from(given | {name: value for name, value in knobs.items() if name}, scaling)
+        return run.make_method(config, **{name: value for name, value in knobs.items() if name})
 
     return factory
 

@@ -101,6 +101,12 @@ def required_workdir(values: flags.FlagValues, verb: str) -> pathlib.Path:
 def recipe(text: str, overrides: dict[str, str]) -> ml_collections.ConfigDict:
     """Returns the recipe `FILE[:ARGUMENT]` with its overrides, checked and locked."""
     config = load_recipe(text)
+    # The name of an encoder decides which other keys there are.
+    for key in ("encoder.name", "class_encoder.name"):
+        section = key.partition(".")[0]
+        if key in overrides and section in config:
+            kept = {"weights": ""} if "weights" in config[section] else {}
+            config[section] = {**config_lib.encoder_section(overrides[key]), **kept}
     for key, value in overrides.items():
         override(config, key, value)
     config_lib.check(config)

@@ -1,0 +1,21 @@
+"""Attributes predicted from pixels by a small ConvNet, all by one network; the class by their posterior (DAP).
+
+    python -m zsl_jax train --config=configs/attributes_pixels.py --workdir=runs/attributes_pixels
+    python -m zsl_jax train --config=configs/attributes_pixels.py:digits --workdir=runs/digits_pixels
+
+Minutes and figures: not measured yet.
+
+Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object Categorization", TPAMI 2014.
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.small_pixels("attribute_network", argument)
+    config.normalize.classes = "none"
+    return config
+
+
+def sweep():
+    return {"optimizer.learning_rate": (1e-3, 3e-3, 1e-2)}

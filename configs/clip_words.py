@@ -1,0 +1,26 @@
+"""Two towers: a small ConvNet of pixels and an encoder of the words of class names, such as "small red striped star".
+
+    python -m zsl_jax train --config=configs/clip_words.py --workdir=runs/clip_words
+    python -m zsl_jax train --config=configs/clip_words.py --config.class_encoder.name=transformer --workdir=runs/words
+
+The words of a class that was never seen have been seen in the names of others. Minutes and figures: not measured yet.
+
+Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    # Of the datasets, the shapes alone have names that say what is to be seen.
+    words = (argument or "shapes").split(",")[0] == "shapes"
+    config = config_lib.small_pixels("two_tower", argument, class_encoder="bag" if words else "mlp")
+    if words:
+        config.data.semantics = "names"
+        config.normalize.classes = "none"
+    config.class_encoder.widths = (64,)
+    return config
+
+
+def sweep():
+    return {"optimizer.learning_rate": (1e-3, 3e-3, 1e-2)}

@@ -1,0 +1,261 @@
+"""Methods that train an encoder: the step by hand, frozen parts, the average, two views, unseen pairs found."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from zsl_jax import config, data, encoders, errors, methods
+from zsl_jax.encoders import augmentation
+from zsl_jax.methods import encoded
+from zsl_jax.training import encoding, loop, optimizers, parallel
+
+KEY = jax.random.key(0)
+
+
+def blocks(*, per_class=24, seed=0) -> data.Dataset:
+    """Pictures of 4x4: one of three colours above, one below; a class is a pair, two of the nine pairs are unseen."""
+    rng = np.random.default_rng(seed)
+    pairs = [(i, j) for i in range(3) for j in range(3)]
+    labels = np.repeat(np.arange(9, dtype=np.int32), per_class)
+    images = rng.integers(0, 60, (len(labels), 4, 4, 3), dtype=np.uint8)
+    for image, label in zip(images, labels):
+        above, below = pairs[label]
+        image[:2, :, above] = rng.integers(180, 256)
+        image[2:, :, below] = rng.integers(180, 256)
+    attributes = np.array([[float(k in (i, 3 + j)) for k in range(6)] for i, j in pairs], np.float32)
+    is_seen = np.array([pair not in ((0, 0), (1, 2)) for pair in pairs])
+    test = np.arange(len(labels)) % 4 == 0
+    splits = {
+        "train": np.flatnonzero(is_seen[labels] & ~test),
+        "test_seen": np.flatnonzero(is_seen[labels] & test),
+        "test_unseen": np.flatnonzero(~is_seen[labels]),
+    }
+    names = tuple(f"{['red', 'green', 'blue'][i]} {['red', 'green', 'blue'][j]}" for i, j in pairs)
+    return data.Dataset("blocks", images, labels, data.ClassTable(attributes, is_seen, names), splits)
+
+
+@pytest.fixture(scope="module")
+def task():
+    return data.test_task(blocks())
+
+
+def parts(**changes):
+    given = {
+        "encoder": encoders.MLP(widths=(12,)),
+        "optimizer": optimizers.make_optimizer(learning_rate=1e-2),
+        "augment": augmentation.make_augment(brightness=0.05),
+    }
+    return methods.Parts(**(given | changes))
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def trained(method, train, classes):
+    """The state after 200 steps, on one device."""
+    rows, where = loop.batch_rows(KEY, 0, num_steps=200, num_examples=len(train.labels), batch_size=32)
+    batches = data.Batch(train.inputs[rows], train.labels[rows], where)
+
+    def step(state, x):
+        return method.update(state, x[0], classes, x[1])
+
+    start = method.init(KEY, jax.tree.map(lambda a: a[0], batches), classes)
+    return jax.lax.scan(step, start, (batches, jax.random.split(KEY, len(rows))))[0]
+
+
+FACTORIES = {
+    "label_embedding softmax": lambda: methods.label_embedding(parts(), loss="softmax"),
+    "label_embedding ale": lambda: methods.label_embedding(parts(average=0.9), loss="ale", margin=0.5),
+    "attribute_network dap": lambda: methods.attribute_network(parts(pretrain_steps=6), rule="dap"),
+    "attribute_network groups": lambda: methods.attribute_network(parts(), groups=(3, 3)),
+    "attribute_network ale": lambda: methods.attribute_network(parts(), rule="ale"),
+} | {
+    f"two_tower {contrast}": lambda contrast=contrast: methods.two_tower(
+        parts(), encoders.MLP(widths=(12,)), contrast=contrast, width=8, prefixes=(4,)
+    )
+    for contrast in ("clip", "info_nce", "siglip", "supcon")
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FACTORIES)
+def test_unseen_pairs_are_recognised_and_shuffled_descriptions_are_not(name, task):
+    method = FACTORIES[name]()
+    state = trained(method, jax.tree.map(jnp.asarray, task.train), task.seen_classes)
+
+    def accuracy(classes):
+        predictions = method.scores(state, task.test_unseen.inputs, classes).argmax(-1) + task.num_seen
+        return float((predictions == task.test_unseen.labels).mean())
+
+    assert accuracy(task.unseen_classes) > 0.8
+    # The two unseen classes trade their descriptions: what was right is then wrong.
+    assert accuracy(task.unseen_classes[[1, 0]]) < 0.2
+
+
+def compiled(method, classes):
+    """`init(batch)` and `update(state, batch)`, compiled."""
+    init = jax.jit(lambda batch: method.init(KEY, batch, classes))
+    return init, jax.jit(lambda state, batch: method.update(state, batch, classes, KEY))
+
+
+@pytest.mark.long
+def test_a_run_that_goes_on_ends_with_the_same_bits(task):
+    """Optimiser, schedule, accumulated gradients, average, dropout, augmentation and the count of warm-up steps."""
+    method = methods.label_embedding(
+        parts(
+            encoder=encoders.MLP(widths=(8, 4), dropout=0.2),
+            optimizer=optimizers.make_optimizer(warmup_steps=3, decay_steps=9, accumulate=2, weight_decay=0.1),
+            augment=augmentation.make_augment(crop=1, flip=True, brightness=0.1),
+            average=0.9,
+            pretrain_steps=5,
+        )
+    )
+    options = {"key": KEY, "epochs": 3, "batch_size": 32, "mesh": parallel.make_mesh()}
+    kept = {}
+    for epoch, state, _ in loop.fit(method, task, **options):
+        kept[epoch] = jax.tree.map(np.array, state)
+    *_, (_, resumed, _) = loop.fit(method, task, start=(1, kept[1]), **options)
+    jax.tree.map(np.testing.assert_array_equal, kept[3], jax.tree.map(np.array, resumed))
+    assert not np.array_equal(kept[1].average["head"]["map"], kept[3].average["head"]["map"])
+
+
+def batch_of(task, count=8, valid=6):
+    return data.Batch(task.train.inputs[::3][:count], task.train.labels[::3][:count], np.arange(count) < valid)
+
+
+def test_a_step_is_that_of_the_mean_loss_over_valid_rows(task):
+    """Linear encoder and plain SGD: the update by hand, rows that fill up the batch left out."""
+    linear = parts(encoder=encoders.MLP(widths=(5,)), optimizer=optax.sgd(0.1), augment=augmentation.make_augment())
+    method = methods.label_embedding(linear, loss="softmax")
+    batch = batch_of(task)
+    init, update = compiled(method, task.seen_classes)
+    before = init(batch)
+    after, metrics = update(before, batch)
+    x = batch.inputs[:6].reshape(6, -1) / np.float32(255)
+    kernel, bias = (np.asarray(before.params["encoder"]["Dense_0"][name]) for name in ("kernel", "bias"))
+    head, phi = np.asarray(before.params["head"]["map"]), task.seen_classes.embedding
+    scores = (x @ kernel + bias) @ head @ phi.T
+    probabilities = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    one_hot = np.eye(len(phi))[batch.labels[:6]]
+    np.testing.assert_allclose(metrics["loss"], -np.mean(np.log((probabilities * one_hot).sum(1))), rtol=1e-4)
+    gradient = x.T @ ((probabilities - one_hot) @ phi @ head.T) / 6
+    np.testing.assert_allclose(after.params["encoder"]["Dense_0"]["kernel"], kernel - 0.1 * gradient, atol=1e-5)
+    assert after.step == 1
+
+
+def test_a_frozen_encoder_stays_and_a_given_one_is_taken(task):
+    batch = batch_of(task)
+    variables = jax.tree.map(lambda x: 2 * x, encoders.MLP(widths=(12,)).init(KEY, batch.inputs, train=False))
+    method = methods.label_embedding(parts(freeze=True, variables=lambda shapes: variables, average=0.5))
+    init, update = compiled(method, task.seen_classes)
+    state = init(batch)
+    assert set(state.params) == {"head"}
+    after, _ = update(state, batch)
+    jax.tree.map(np.testing.assert_array_equal, after.fixed, variables)
+    assert not np.array_equal(after.params["head"]["map"], state.params["head"]["map"])
+
+
+def test_the_average_is_what_scores(task):
+    batch = batch_of(task)
+    method = methods.label_embedding(parts(average=0.9))
+    init, update = compiled(method, task.seen_classes)
+    state = first = init(batch)
+    expected = np.asarray(first.params["head"]["map"])
+    for step in range(3):
+        state, _ = update(state, batch)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * np.asarray(state.params["head"]["map"])
+    np.testing.assert_allclose(state.average["head"]["map"], expected, rtol=1e-5)
+    by_average = method.scores(state, batch.inputs, task.classes)
+    np.testing.assert_array_equal(
+        by_average, method.scores(state._replace(params=first.params), batch.inputs, task.classes)
+    )
+    assert not np.allclose(by_average, method.scores(state._replace(average=state.params), batch.inputs, task.classes))
+
+
+@pytest.mark.long
+def test_the_first_steps_only_compare_views(task):
+    """They move encoder and projection, see no label, and the supervised head stays; then it is the other way round."""
+    batch = batch_of(task)
+    method = methods.label_embedding(parts(optimizer=optax.sgd(0.1), pretrain_steps=1))
+    init, update = compiled(method, task.seen_classes)
+    start = init(batch)
+    first, _ = update(start, batch)
+    other_labels, _ = update(start, batch._replace(labels=batch.labels[::-1]))
+    jax.tree.map(np.testing.assert_array_equal, first.params, other_labels.params)
+    np.testing.assert_array_equal(first.params["head"]["map"], start.params["head"]["map"])
+    assert not np.array_equal(first.params["head"]["contrast"], start.params["head"]["contrast"])
+    second, _ = update(first, batch)
+    np.testing.assert_array_equal(second.params["head"]["contrast"], first.params["head"]["contrast"])
+    assert not np.array_equal(second.params["head"]["map"], first.params["head"]["map"])
+
+
+def test_chunks_are_rows():
+    x = jnp.arange(14.0).reshape(7, 2)
+    np.testing.assert_array_equal(encoded.in_chunks(lambda rows: rows * 2, x, 3), 2 * x)
+
+
+def test_a_prefix_scores_alone(task):
+    batch, tower = batch_of(task), encoders.MLP(widths=(6,))
+    whole, short = (methods.two_tower(parts(), tower, width=8, prefixes=(3,), score_width=w) for w in (0, 3))
+    state = compiled(whole, task.seen_classes)[0](batch)
+    scores = short.scores(state, batch.inputs, task.classes)
+    cut = {**state.params["head"]}
+    for side in ("of_images", "of_classes"):
+        cut[side] = cut[side].at[:, 3:].set(0.0)
+    params = {**state.params, "head": cut}
+    np.testing.assert_allclose(
+        scores, whole.scores(state._replace(params=params), batch.inputs, task.classes), atol=1e-5
+    )
+
+
+@pytest.mark.long
+def test_words_describe_classes_and_other_words_are_scored(task):
+    from zsl_jax import class_encoders
+
+    table = dataclasses.replace(task.classes, embedding=class_encoders.tokens(task.classes.names, length=3))
+    method = methods.two_tower(parts(), encoders.BagOfWords(widths=(4,), vocabulary=64, embedding_width=4), width=4)
+    batch = batch_of(task)
+    init, update = compiled(method, table[: task.num_seen])
+    after, metrics = update(init(batch), batch)
+    assert np.isfinite(metrics["loss"])
+    made_up = data.ClassTable(class_encoders.tokens(["purple middle"], length=3), np.array([False]), ("purple middle",))
+    assert method.scores(after, batch.inputs, made_up).shape == (8, 1)
+
+
+def test_a_config_becomes_the_parts_that_it_names():
+    recipe = config.base("two_tower", "shapes", class_encoder="transformer")
+    recipe.optimizer.encoder_rate = 0.0
+    recipe.optimizer.average = 0.5
+    config.check(recipe)
+    found = encoding.make_parts(recipe)
+    assert isinstance(found["parts"].encoder, encoders.ConvNet)
+    assert isinstance(found["class_encoder"], encoders.TextTransformer)
+    assert found["parts"].freeze
+    assert found["parts"].average == 0.5
+    assert config.base("label_embedding", "xlsa17").encoder.name == "mlp"
+    assert encoding.make_parts(config.base("ale", "shapes")) == {}
+
+
+def test_groups_that_do_not_add_up_are_named(task):
+    method = methods.attribute_network(parts(), groups=(4, 3))
+    with pytest.raises(errors.UserError, match=r"groups=\(4, 3\) add up to 7, not to the 6 attributes"):
+        jax.eval_shape(lambda: method.init(KEY, batch_of(task), task.seen_classes))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: methods.label_embedding(parts(), loss="alle"), "unknown loss 'alle': did you mean 'ale'"),
+        (lambda: methods.attribute_network(parts(), rule="dapp"), "unknown rule 'dapp': did you mean 'dap'"),
+        (lambda: methods.two_tower(parts(), encoders.MLP(), contrast="clipp"), "did you mean 'clip'"),
+        (lambda: methods.two_tower(parts(), encoders.MLP(), width=8, prefixes=(9,)), "prefixes: 9 is not a length"),
+        (lambda: methods.two_tower(parts(), encoders.MLP(), width=8, score_width=9), "score_width: 9 is not a length"),
+    ],
+)
+def test_what_cannot_be_is_named(make, message):
+    with pytest.raises(errors.UserError, match=message):
+        make()

@@ -1,0 +1,188 @@
+"""Encoders of text: tokens `[B, L]` to embeddings `[B, D]`. Token 0 is padding and changes nothing.
+
+    bag           the mean of the vectors of words and n-grams of words, then dense layers (deep averaging)
+    text_cnn      windows of a few words, the largest answer of each over the text
+    transformer   self-attention between the words, their mean
+
+Tokens are numbers of any size, such as the hashes of `class_encoders.tokens`; each encoder folds them into its table.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from zsl_jax import errors
+
+
+class BagOfWords(nn.Module):
+    """`relu(... W_1 mean_l E[t_l] ...)` over the words and the n-grams of up to `ngrams` words.
+
+    Args:
+      widths: of the layers; the last is D.
+      vocabulary: rows of the table, one of them for padding; tokens that fall together share a vector.
+      embedding_width: of the table.
+      ngrams: words in a row, at most, that have a vector of their own.
+      dropout: share of the tokens that a training step leaves out.
+
+    >>> import jax, jax.numpy as jnp
+    >>> tokens = jnp.array([[7, 9, 0], [9, 0, 0]])
+    >>> BagOfWords(widths=(4,)).init_with_output(jax.random.key(0), tokens, train=False)[0].shape
+    (2, 4)
+
+    Reference: Iyyer, Manjunatha, Boyd-Graber, Daume III, "Deep Unordered Composition Rivals Syntactic Methods for Text
+    Classification", ACL 2015; n-grams: Joulin, Grave, Bojanowski, Mikolov, "Bag of Tricks for Efficient Text
+    Classification", EACL 2017.
+    """
+
+    widths: tuple[int, ...] = (128, 64)
+    vocabulary: int = 4096
+    embedding_width: int = 64
+    ngrams: int = 1
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+        tokens = ngram_tokens(_checked(inputs, "bag"), self.ngrams)
+        vectors, where = _vectors(tokens, self.vocabulary, self.embedding_width)
+        if train and self.dropout:
+            where &= jax.random.bernoulli(self.make_rng("dropout"), 1 - self.dropout, where.shape)
+        x = masked_mean(vectors, where)
+        for number, width in enumerate(self.widths):
+            x = nn.Dense(width)(nn.relu(x) if number else x)
+        return x
+
+
+class TextCNN(nn.Module):
+    """Windows of `windows` words, `max_l relu(W_n [E[t_l], ..., E[t_(l+n-1)]])`, the answers side by side and a layer.
+
+    Args:
+      width: D.
+      vocabulary, embedding_width: as for `BagOfWords`.
+      windows: numbers of words.
+      channels: answers of each window.
+
+    >>> import jax, jax.numpy as jnp
+    >>> tokens = jnp.array([[7, 9, 0], [9, 0, 0]])
+    >>> TextCNN(width=4).init_with_output(jax.random.key(0), tokens, train=False)[0].shape
+    (2, 4)
+
+    Reference: Kim, "Convolutional Neural Networks for Sentence Classification", EMNLP 2014.
+    """
+
+    width: int = 64
+    vocabulary: int = 4096
+    embedding_width: int = 64
+    windows: tuple[int, ...] = (1, 2, 3)
+    channels: int = 64
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+        del train
+        vectors, where = _vectors(_checked(inputs, "text_cnn"), self.vocabulary, self.embedding_width)
+        vectors = jnp.where(where[..., None], vectors, 0.0)
+        length = vectors.shape[1]
+        answers = []
+        for size in self.windows:
+            # A window may hang over the end, where it sees zeros, but must hold a word.
+            padded = jnp.pad(vectors, ((0, 0), (0, size - 1), (0, 0)))
+            window = jnp.concatenate([padded[:, i : i + length] for i in range(size)], axis=-1)
+            answer = jnp.where(where[..., None], nn.relu(nn.Dense(self.channels)(window)), 0.0)
+            answers.append(jnp.max(answer, axis=1))
+        return nn.Dense(self.width)(jnp.concatenate(answers, axis=-1))
+
+
+class TextTransformer(nn.Module):
+    """Blocks of self-attention and a dense layer of 4 times the width, each added to what it reads; the mean of words.
+
+    `x + attention(LayerNorm(x))`, then `x + W_2 gelu(W_1 LayerNorm(x))`; padding is attended by no word.
+
+    Args:
+      width: D, a multiple of `heads`.
+      vocabulary: as for `BagOfWords`.
+      depth: blocks.
+      heads: of the attention.
+      positions: words that have a place of their own; a longer text is refused.
+      dropout: share of the entries that a training step leaves out of what a block adds.
+
+    Raises:
+      UserError: a text longer than `positions`, or a width that the heads do not divide.
+
+    >>> import jax, jax.numpy as jnp
+    >>> module, tokens = TextTransformer(width=8, depth=1, heads=2), jnp.array([[7, 9, 0], [9, 0, 0]])
+    >>> jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), tokens, train=False)[0]).shape
+    (2, 8)
+
+    Reference: Vaswani et al., "Attention Is All You Need", NeurIPS 2017.
+    """
+
+    width: int = 64
+    vocabulary: int = 4096
+    depth: int = 2
+    heads: int = 4
+    positions: int = 128
+    dropout: float = 0.0
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
+        tokens = _checked(inputs, "transformer")
+        length = tokens.shape[1]
+        if length > self.positions:
+            raise errors.UserError(
+                f"a text of {length} tokens is longer than positions={self.positions} of the encoder"
+            )
+        if self.width % self.heads:
+            raise errors.UserError(f"width={self.width} of the transformer is not a multiple of heads={self.heads}")
+        x, where = _vectors(tokens, self.vocabulary, self.width)
+        places = self.param("places", nn.initializers.normal(0.02), (self.positions, self.width))
+        x = x + places[None, :length]
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        for _ in range(self.depth):
+            y = nn.LayerNorm()(x)
+            x = x + drop(nn.MultiHeadDotProductAttention(self.heads)(y, mask=where[:, None, None, :]))
+            y = nn.Dense(4 * self.width)(nn.LayerNorm()(x))
+            x = x + drop(nn.Dense(self.width)(nn.gelu(y)))
+        return masked_mean(nn.LayerNorm()(x), where)
+
+
+def ngram_tokens(tokens: jax.Array, most: int) -> jax.Array:
+    """Tokens `[B, L]`, followed by a token for every 2, ..., `most` of them in a row; 0 where one of them is padding.
+
+    >>> import jax.numpy as jnp
+    >>> ngram_tokens(jnp.array([[3, 4, 0]]), 2).tolist()
+    [[3, 4, 0, 4003022, 0]]
+    """
+    grams, found = tokens, [tokens]
+    for size in range(2, most + 1):
+        later = tokens[:, size - 1 :]
+        grams = jnp.where(
+            (grams[:, :-1] > 0) & (later > 0), (grams[:, :-1] * 1000003 + later * 250753) % 16777213 + 1, 0
+        )
+        found.append(grams)
+    return jnp.concatenate(found, axis=1)
+
+
+def masked_mean(vectors: jax.Array, where: jax.Array) -> jax.Array:
+    """The mean of `[B, L, D]` over the places in `where [B, L]`; 0 where there is none.
+
+    >>> import jax.numpy as jnp
+    >>> print(masked_mean(jnp.array([[[2.0], [4.0], [9.0]]]), jnp.array([[True, True, False]])))
+    [[3.]]
+    """
+    total = jnp.sum(jnp.where(where[..., None], vectors, 0.0), axis=1)
+    return total / jnp.maximum(jnp.sum(where, axis=1, keepdims=True), 1)
+
+
+def _checked(inputs: jax.Array, encoder: str) -> jax.Array:
+    if jnp.ndim(inputs) != 2 or not jnp.issubdtype(jnp.asarray(inputs).dtype, jnp.integer):
+        found = f"{jnp.asarray(inputs).dtype} {list(jnp.shape(inputs))}"
+        raise errors.UserError(
+            f"the encoder {encoder} takes tokens [B, L] of integers, not {found}: data.semantics=names gives them"
+        )
+    return jnp.asarray(inputs)
+
+
+def _vectors(tokens: jax.Array, vocabulary: int, width: int) -> tuple[jax.Array, jax.Array]:
+    """The vectors of tokens from a table that is learned, `[B, L, width]`, and where there is a token."""
+    where = tokens > 0
+    rows = jnp.where(where, 1 + (tokens - 1) % (vocabulary - 1), 0)
+    return nn.Embed(vocabulary, width)(rows), where

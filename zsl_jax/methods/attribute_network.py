@@ -1,0 +1,87 @@
+"""Attributes predicted from raw inputs, each by a sigmoid unit on the encoder, and classes compared with them.
+
+    s = V^T f(x) + b [A],   p_k = sigmoid(s_k),   loss = sum_k -[a_k log p_k + (1 - a_k) log(1 - p_k)]
+
+Where attributes come in groups of which one is there (a shape, a colour), the units of a group share a softmax instead.
+No unit knows of the classes, so that nothing is learned of which attributes occur together beyond what they share in f.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from zsl_jax import errors, losses
+from zsl_jax.methods import attribute_prediction, base, encoded, seen_classes
+
+
+def attribute_network(
+    parts: encoded.Parts, *, rule: str = "dap", cut: str = "attribute", groups: tuple[int, ...] = ()
+) -> base.Method:
+    """Returns the method that predicts all attributes with one network, and classes from them.
+
+    Args:
+      parts: the encoder f, its optimiser and its augmentation.
+      rule: `dap` for the posterior of the class under independent attributes, as `methods.dap`; `ale` for the
+        compatibility of the logits with the description less its mean over the seen classes, `s^T (phi_c - mean)`.
+      cut: where descriptions are cut into 0 and 1: at the mean of each `attribute`, or of the whole `table`.
+      groups: sizes of the groups in the order of the attributes, which they must add up to; () for none. `dap` is then
+        the sum of the log-probabilities of the class's attributes.
+
+    Raises:
+      UserError: an unknown rule or cut, or (by `init`) groups that do not add up to A.
+
+    Reference: Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object
+    Categorization", TPAMI 2014; with one network: Morgado, Vasconcelos, "Semantically Consistent Regularization for
+    Zero-Shot Recognition", CVPR 2017.
+    """
+    binary = attribute_prediction.cutter(cut)
+
+    def init_head(key, width, classes):
+        num_attributes = classes.embedding.shape[-1]
+        if groups and sum(groups) != num_attributes:
+            raise errors.UserError(
+                f"method.groups={tuple(groups)} add up to {sum(groups)}, not to the {num_attributes} attributes"
+            )
+        return {"weights": encoded.dense(key, width, num_attributes), "bias": jnp.zeros(num_attributes)}
+
+    def logits(head, embeddings, classes):
+        del classes
+        return embeddings @ head["weights"] + head["bias"][None, :]
+
+    def loss(head, embeddings, batch, classes, key):
+        del key
+        seen = jnp.asarray(classes.embedding)
+        # Summed, not averaged: a unit learns at the same rate however many there are.
+        targets = binary(seen, seen)[batch.labels]
+        if groups:
+            return -jnp.sum(targets * group_log_softmax(logits(head, embeddings, classes), groups), axis=-1)
+        return seen.shape[1] * losses.multilabel_bce(logits(head, embeddings, classes), targets)
+
+    def posterior(s, seen, attributes):
+        if groups:
+            return group_log_softmax(s, groups) @ binary(attributes, seen).T
+        has = binary(seen, seen)
+        return attribute_prediction.attribute_log_posterior(
+            jax.nn.log_sigmoid(s),
+            jax.nn.log_sigmoid(-s),
+            binary(attributes, seen),
+            attribute_prediction.smoothed_share(has),
+        )
+
+    rules = {"dap": posterior, "ale": lambda s, seen, attributes: s @ (attributes - jnp.mean(seen, 0)[None, :]).T}
+    if rule not in rules:
+        raise errors.unknown("rule", rule, rules)
+    return seen_classes.keep_seen(encoded.by_encoder(parts, init_head=init_head, loss=loss, scores=logits), rules[rule])
+
+
+def group_log_softmax(logits: jax.Array, groups: Sequence[int]) -> jax.Array:
+    """Log-probabilities `[B, A]` of the attributes, each group of consecutive ones a softmax of its own.
+
+    >>> import jax.numpy as jnp
+    >>> print(jnp.exp(group_log_softmax(jnp.zeros((1, 6)), (4, 2))))
+    [[0.25 0.25 0.25 0.25 0.5  0.5 ]]
+    """
+    ends = np.cumsum(groups)[:-1]
+    return jnp.concatenate([jax.nn.log_softmax(part) for part in jnp.split(logits, ends, axis=-1)], axis=-1)

@@ -1,0 +1,169 @@
+"""Methods that train an encoder of raw inputs: what they are built from, and the step that they share.
+
+    inputs --augment--> encoder --> embeddings [B, D] --head, classes--> scores [B, C]
+
+The augmentation is part of the step, so that examples lie on the device as bytes and draw from the key of the step.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from zsl_jax import losses, similarity
+from zsl_jax.methods import base
+
+CHUNK = 256  # inputs that are encoded at a time where scores are asked for
+
+
+class Parts(NamedTuple):
+    """What a method on raw inputs is built from.
+
+    Fields:
+      encoder: a module of `zsl_jax.encoders`.
+      optimizer: of parameters `{"encoder": ..., "head": ...}`, an optax transformation.
+      augment: `(key, inputs) -> inputs`, see `encoders.augmentation`.
+      average: decay of the moving average of the parameters, which scores in their place; 0 for the parameters
+        themselves. It starts lower, at step t with (1 + t) / (10 + t), so that the first values are forgotten.
+      freeze: whether the encoder stays as it begins.
+      pretrain_steps: steps at the start that only ask two augmented views of an input to be alike (NT-Xent).
+      pretrain_temperature: of that loss.
+      variables: `shapes -> variables` of the encoder to start from, such as `encoders.weights.load` of a file; None for
+        random ones.
+    """
+
+    encoder: nn.Module
+    optimizer: optax.GradientTransformation
+    augment: Callable[[jax.Array, jax.Array], jax.Array] = lambda key, inputs: inputs
+    average: float = 0.0
+    freeze: bool = False
+    pretrain_steps: int = 0
+    pretrain_temperature: float = 0.2
+    variables: Callable[[Any], Any] | None = None
+
+
+class EncodedState(NamedTuple):
+    """Parameters that are trained, `{"encoder", "head"}`, and what goes with them.
+
+    Fields:
+      average: the moving average of the parameters, or () where there is none.
+      fixed: the encoder's other variables; those of a frozen one, all.
+      optimizer: the optimiser's memory.
+      step: the number of steps done.
+    """
+
+    params: Any
+    average: Any
+    fixed: Any
+    optimizer: Any
+    step: jax.Array
+
+
+def by_encoder(
+    parts: Parts,
+    *,
+    init_head: Callable[..., Any],
+    loss: Callable[..., jax.Array],
+    scores: Callable[..., jax.Array],
+) -> base.Method:
+    """Returns the method that trains encoder and head together by the mean of `loss` over the valid rows of a batch.
+
+    Args:
+      parts: the encoder, its optimiser and its augmentation.
+      init_head: `(key, width D, classes) -> head`, a dict of parameters.
+      loss: `(head, embeddings [B, D], batch, classes, key) -> [B]`.
+      scores: `(head, embeddings [B, D], classes) -> [B, C]`.
+
+    Reference: of the steps before, Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of
+    Visual Representations", ICML 2020.
+    """
+
+    def embed(params, fixed, inputs, *, train, key=None):
+        """Embeddings, and the encoder's other variables as they are afterwards."""
+        variables = dict(fixed) if parts.freeze else {"params": params["encoder"], **fixed}
+        changing = [] if parts.freeze or not train else list(fixed)
+        options = {"train": train and not parts.freeze, "rngs": None if key is None else {"dropout": key}}
+        if not changing:
+            return parts.encoder.apply(variables, inputs, **options), fixed
+        embeddings, changed = parts.encoder.apply(variables, inputs, mutable=changing, **options)
+        return embeddings, dict(changed)
+
+    def init(key, batch, classes):
+        encoder_key, head_key, contrast_key = jax.random.split(key, 3)
+        inputs = parts.augment(key, jnp.asarray(batch.inputs[:1]))
+
+        def random():
+            return parts.encoder.init(encoder_key, inputs, train=False)
+
+        fixed = dict(parts.variables(jax.eval_shape(random)) if parts.variables else random())
+        params = {} if parts.freeze else {"encoder": fixed.pop("params")}
+        width = jax.eval_shape(lambda: embed(params, fixed, inputs, train=False)[0]).shape[-1]
+        params["head"] = init_head(head_key, width, classes)
+        if parts.pretrain_steps:
+            params["head"] = {**params["head"], "contrast": dense(contrast_key, width, width)}
+        average = params if parts.average else ()
+        return EncodedState(params, average, fixed, parts.optimizer.init(params), jnp.int32(0))
+
+    def update(state, batch, classes, key):
+        first, second, dropout, loss_key = jax.random.split(key, 4)
+
+        def mean(values):
+            return jnp.sum(values, where=batch.where) / jnp.maximum(jnp.sum(batch.where), 1)
+
+        def supervised(params):
+            inputs = parts.augment(first, batch.inputs)
+            embeddings, fixed = embed(params, state.fixed, inputs, train=True, key=dropout)
+            return mean(loss(params["head"], embeddings, batch, classes, loss_key)), fixed
+
+        def alike(params):
+            """The same input twice: the views should find each other in the batch."""
+            inputs = jnp.concatenate([parts.augment(k, batch.inputs) for k in (first, second)])
+            embeddings, fixed = embed(params, state.fixed, inputs, train=True, key=dropout)
+            a, b = jnp.split(similarity.l2_normalize(embeddings @ params["head"]["contrast"]), 2)
+            both = losses.nt_xent(a, b, temperature=parts.pretrain_temperature, where=batch.where)
+            return mean(jnp.sum(both.reshape(2, -1), axis=0) / 2), fixed
+
+        def objective(params):
+            if not parts.pretrain_steps:
+                return supervised(params)
+            return jax.lax.cond(state.step < parts.pretrain_steps, alike, supervised, params)
+
+        (value, fixed), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+        updates, memory = parts.optimizer.update(gradient, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, updates)
+        average = ()
+        if parts.average:
+            decay = jnp.minimum(parts.average, (1 + state.step) / (10 + state.step))
+            average = optax.incremental_update(params, state.average, 1 - decay)
+        metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
+        return EncodedState(params, average, fixed, memory, state.step + 1), metrics
+
+    def score(state, inputs, classes):
+        params = state.average if parts.average else state.params
+        embeddings = in_chunks(lambda x: embed(params, state.fixed, x, train=False)[0], jnp.asarray(inputs), CHUNK)
+        return scores(params["head"], embeddings, classes)
+
+    return base.Method(init=init, update=update, scores=score)
+
+
+def dense(key: jax.Array, rows: int, columns: int) -> jax.Array:
+    """Returns a random matrix `[rows, columns]` of variance 1 / rows."""
+    return jax.random.normal(key, (rows, columns)) / jnp.sqrt(rows)
+
+
+def in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, size: int) -> jax.Array:
+    """`function(x)` for a function that treats rows alike, `size` rows at a time, so that it needs the memory of those.
+
+    >>> import jax.numpy as jnp
+    >>> print(in_chunks(lambda x: 2 * x, jnp.arange(5), 2))
+    [0 2 4 6 8]
+    """
+    if len(x) <= size:
+        return function(x)
+    count = -(-len(x) // size)
+    padded = jnp.pad(x, ((0, count * size - len(x)), *((0, 0) for _ in x.shape[1:])))
+    mapped = jax.lax.map(function, padded.reshape(count, size, *x.shape[1:]))
+    return mapped.reshape(count * size, *mapped.shape[2:])[: len(x)]

@@ -1,0 +1,38 @@
+"""Encoder, optimiser and augmentation of a config, for the methods that train an encoder."""
+
+import functools
+from typing import Any
+
+import ml_collections
+from flax import linen as nn
+
+from zsl_jax import encoders, methods
+from zsl_jax.encoders import augmentation
+from zsl_jax.training import optimizers
+
+
+def make_parts(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Returns the arguments that the method's factory takes beside its knobs: none where it trains no encoder."""
+    if "encoder" not in config:
+        return {}
+    encoder, optimizer = dict(config.encoder), dict(config.optimizer)
+    weights = encoder.pop("weights")
+    average = optimizer.pop("average")
+    parts = methods.Parts(
+        encoder=make_encoder(encoder),
+        optimizer=optimizers.make_optimizer(**optimizer),
+        augment=augmentation.make_augment(**config.augmentation),
+        average=average,
+        freeze=optimizer["encoder_rate"] == 0,
+        pretrain_steps=config.pretrain.steps,
+        pretrain_temperature=config.pretrain.temperature,
+        variables=functools.partial(encoders.weights.load, weights) if weights else None,
+    )
+    if "class_encoder" not in config:
+        return {"parts": parts}
+    return {"parts": parts, "class_encoder": make_encoder(dict(config.class_encoder))}
+
+
+def make_encoder(knobs: dict[str, Any]) -> nn.Module:
+    """Returns the module that `knobs["name"]` names, with the others as its fields."""
+    return encoders.factory(knobs.pop("name"))(**knobs)
