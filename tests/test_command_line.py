@@ -106,4 +106,4 @@ def test_help_of_every_verb(verb, capsys):
 
 def test_every_method_and_source_is_listed():
     assert {"ale"} <= set(methods.METHODS)
-    assert set(sources.SOURCES) == {"digits", "npz", "shapes", "xlsa17"}
+    assert {"digits", "features", "image_folder", "npz", "shapes", "tfds_images", "xlsa17"} == set(sources.SOURCES)

@@ -249,12 +249,16 @@ def encoder_section(name: str) -> dict[str, Any]:
     return {"name": name, **_defaults(encoders.factory(name))}
 
 
+def _has_pixels(config: ml_collections.ConfigDict) -> bool:
+    return "inputs" in config.data or config.data.name == "image_folder"
+
+
 def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
     """Adds the sections of a method that trains an encoder; its inputs are pixels where the dataset has them."""
     if "inputs" in config.data:
         config.data.inputs = "pixels"
     config.normalize.inputs = "none"
-    config.encoder = {**encoder_section(encoder if "inputs" in config.data else "mlp"), "weights": ""}
+    config.encoder = {**encoder_section(encoder if _has_pixels(config) else "mlp"), "weights": ""}
     config.optimizer = {**_defaults(optimizers.make_optimizer), "average": 0.0}
     config.augmentation = _defaults(augmentation.make_augment)
     config.pretrain = {"steps": 0, "temperature": 0.2}
@@ -277,7 +281,7 @@ def small_pixels(method: str, argument: str | None = None, **encoder_names: str)
         # Strokes have places, so that the places stay side by side.
         config.encoder.update({"merges": (2, 2), "pool": "flatten"})
         config.augmentation.crop = 1
-    elif "inputs" in config.data:
+    elif _has_pixels(config):
         config.encoder.update({"merges": (4, 2), "pool": "max"})
         config.augmentation.update({"crop": 3, "flip": True, "brightness": 0.1})
     return config

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from zsl_jax import errors
 from zsl_jax.data import dataset
 
-SOURCES = ("digits", "features", "image_folder", "npz", "shapes", "xlsa17")
+SOURCES = ("digits", "features", "image_folder", "npz", "shapes", "tfds_images", "xlsa17")
 
 
 def load(name: str, **options) -> dataset.Dataset:
@@ -15,9 +15,10 @@ def load(name: str, **options) -> dataset.Dataset:
 
     Args:
       name: `digits` (handwritten digits, described by strokes), `shapes` (rendered from a seed, described by shape,
-        colour, texture and size), `xlsa17` (a folder in the layout of the standard benchmark; option `dir`) `npz`
+        colour, texture and size), `xlsa17` (a folder in the layout of the standard benchmark; option `dir`), `npz`
         (features of one's own in a NumPy archive; option `file`), `image_folder` (pictures of one's own that
-        `data import` wrote down; option `dir`) or `features` (what `extract` made of them; option `dir`).
+        `data import` wrote down; option `dir`), `features` (what `extract` made of them; option `dir`) or `tfds_images`
+        (images of TFDS with a table of classes; options `builder` and `attributes`).
       **options: see the `load` of the module `zsl_jax.data.NAME`.
 
     Raises:
