@@ -3,13 +3,16 @@
 import json
 import pathlib
 
+import jax
 import numpy as np
 import pytest
 import tiny_photos
 
 from zsl_jax import __main__, data, errors, extraction_config
+from zsl_jax import config as config_lib
 from zsl_jax.data import features, image_folder, images
 from zsl_jax.encoders import extraction
+from zsl_jax.training import loop, run
 from zsl_jax.verbs import command_line, extract
 from zsl_jax.verbs import data as data_verb
 
@@ -162,7 +165,22 @@ def test_recipes(path):
     assert extraction_config.make_extraction(config).encoder == config.encoder.name
     with pytest.raises(errors.UserError, match="choices"):
         module.get_config("nonsense")
-    assert set(config.encoder) - {"name", "weights"} <= set(extraction_config.KNOBS)
+    assert set(config.encoder) - {"name", "weights"} <= set(config_lib.ENCODER)
+
+
+def test_a_method_on_pixels_starts_from_the_weights_of_a_file(photos):
+    config = config_lib.base("label_embedding", "image_folder", encoder="vit_tiny")
+    config.encoder.update({"depth": 1, "weights": str(photos / "tiny.npz")})
+    config.optimizer.encoder_rate = 0.0  # frozen
+    config.data.update({"dir": str(photos / "dataset"), "size": 32})
+    config_lib.check(config)
+    task = data.test_task(data.load(**config.data))
+    state = loop.init_state(run.make_method(config), task, key=jax.random.key(0), batch_size=4)
+    with np.load(photos / "tiny.npz") as held:
+        np.testing.assert_array_equal(
+            state.fixed["params"]["blocks_0"]["mlp"]["fc1"]["kernel"], held["blocks.0.mlp.fc1.weight"].T
+        )
+    assert "encoder" not in state.params
 
 
 def test_features_that_are_not_there(tmp_path):

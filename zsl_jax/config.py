@@ -16,7 +16,7 @@ import ml_collections
 
 from zsl_jax import encoders, errors, methods
 from zsl_jax.data import sources
-from zsl_jax.encoders import augmentation
+from zsl_jax.encoders import augmentation, mobilenet, scaling
 from zsl_jax.training import optimizers
 
 
@@ -161,9 +161,15 @@ KNOBS = {
 ENCODER = {
     "widths": ("widths of the layers or stages; the last is that of the embedding", wholes(1)),
     "merges": ("sides of the squares of places that each stage begins by merging", wholes(1)),
-    "pool": ("how places become one embedding", one_of(("mean", "max", "flatten"))),
+    "pool": ("how places become one embedding", one_of(("mean", "max", "flatten", "token"))),
+    "width_multiplier": ("channels in units of the paper's", number(0)),
+    "patch": ("side of a patch, pixels", whole(1)),
+    "padding": ("at stride 2, as in the framework of the weights", one_of(tuple(mobilenet.PADDINGS))),
+    "scaling": ("of the pixels, as the weights expect it", one_of(tuple(scaling.SCALINGS))),
+    "dtype": ("of products; bfloat16 is slower on CPU", one_of(("float32", "bfloat16"))),
+    "remat": ("whether the backward pass computes blocks once more", one_of((False, True))),
     "dropout": ("share of the units left out in a training step", number(0, 1, ends="[)")),
-    "width": ("entries of the embedding", whole(1)),
+    "width": ("entries of the embedding, or channels of the first stage", whole(1)),
     "vocabulary": ("rows of the table of word vectors", whole(2)),
     "embedding_width": ("entries of a word vector", whole(1)),
     "ngrams": ("words in a row, at most, that have a vector of their own", whole(1)),
@@ -262,6 +268,10 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
     config.optimizer = {**_defaults(optimizers.make_optimizer), "average": 0.0}
     config.augmentation = _defaults(augmentation.make_augment)
     config.pretrain = {"steps": 0, "temperature": 0.2}
+
+
+def _has_pixels(config: ml_collections.ConfigDict) -> bool:
+    return "inputs" in config.data or config.data.name == "image_folder"
 
 
 def small_pixels(method: str, argument: str | None = None, **encoder_names: str) -> ml_collections.ConfigDict:

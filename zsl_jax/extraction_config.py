@@ -8,9 +8,9 @@ import inspect
 import ml_collections
 
 from zsl_jax import encoders, errors
-from zsl_jax.config import Key, Rule, check_value, leaves, number, one_of, whole
+from zsl_jax.config import ENCODER, Key, Rule, check_value, leaves, number, one_of, whole
 from zsl_jax.data import images
-from zsl_jax.encoders import extraction, scaling
+from zsl_jax.encoders import extraction
 
 KEYS = {
     "data.dir": Key(
@@ -22,18 +22,6 @@ KEYS = {
     "images.filter": Key("bilinear", "of the resizing", one_of(tuple(images.FILTERS))),
     "batch_size": Key(8, "pictures at a time", whole(1)),
     "encoder.weights": Key("", "file of weights; random ones without it", Rule(lambda x: True, "a file")),
-}
-
-KNOBS = {
-    "width": ("channels of the first stage", whole(1)),
-    "width_multiplier": ("channels in units of the paper's", number(0)),
-    "depth": ("blocks", whole(1)),
-    "patch": ("height and width of a patch, pixels", whole(1)),
-    "padding": ("at stride 2, as in the framework of the weights", one_of(("same", "symmetric"))),
-    "pool": ("what the embedding is", one_of(("token", "mean"))),
-    "scaling": ("of the pixels, as the weights expect it", one_of(tuple(scaling.SCALINGS))),
-    "dtype": ("of products; bfloat16 is slower on CPU", one_of(("float32", "bfloat16"))),
-    "remat": ("compute blocks again in the backward pass", one_of((False, True))),
 }
 
 # Those with public weights, which expect their pixels scaled in a way of their own.
@@ -62,7 +50,7 @@ def base(encoder: str) -> ml_collections.ConfigDict:
 def check(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError that names the first value that is out of range and what it may be."""
     rules = {name: key.rule for name, key in KEYS.items()} | {
-        f"encoder.{name}": rule for name, (_, rule) in KNOBS.items()
+        f"encoder.{name}": rule for name, (_, rule) in ENCODER.items()
     }
     for name, value in leaves(config).items():
         if name != "encoder.name":
