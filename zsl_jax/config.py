@@ -270,10 +270,6 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
     config.pretrain = {"steps": 0, "temperature": 0.2}
 
 
-def _has_pixels(config: ml_collections.ConfigDict) -> bool:
-    return "inputs" in config.data or config.data.name == "image_folder"
-
-
 def small_pixels(method: str, argument: str | None = None, **encoder_names: str) -> ml_collections.ConfigDict:
     """Returns `base` with what the recipes on small pictures share, chosen on validation classes of the shapes."""
     config = base(method, argument, **encoder_names)
