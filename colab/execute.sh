@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes colab/NAME.ipynb from colab/NAME.py and executes it: bash launch/notebooks.sh quickstart losses (default: all)
+# Writes colab/NAME.ipynb from colab/NAME.py and executes it: bash colab/execute.sh quickstart losses (default: all)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${NOTEBOOK_PYTHON:-.venv/bin/python}
@@ -15,6 +15,7 @@ if [ $# -eq 0 ]; then
 fi
 export JAX_PLATFORMS=${JAX_PLATFORMS:-cpu} PYTHONPATH=$PWD
 for name in "${names[@]}"; do
-  "$python" -m jupytext --quiet --to ipynb --execute "colab/$name.py" --output "colab/$name.ipynb"
+  "$python" -m jupytext --quiet --to ipynb "colab/$name.py" --output "colab/$name.ipynb"
+  "$python" -m pytest -q -c /dev/null --rootdir . -p no:cacheprovider --nbmake --overwrite "colab/$name.ipynb"
   echo "colab/$name.ipynb"
 done

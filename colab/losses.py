@@ -1,0 +1,108 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Losses: a picture of each family
+#
+# `from zsl_jax import losses`: arrays in, one value an example out, nothing reduced. Each picture shows how a loss
+# changes while one score or one angle moves.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install -q "zsl-jax[viz]"
+    pass
+
+# %%
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+
+from zsl_jax import losses
+
+# %matplotlib inline
+
+# %% [markdown]
+# ## Ranking: the right class against the others
+#
+# Ten classes. The score of the right one moves, the others stay at random values below 1. `warp` weights violations by
+# the rank of the right class, `rank_hinge` adds all of them, `structured_hinge` takes the worst.
+
+# %%
+own = jnp.linspace(-2, 3, 101)
+others = jax.random.uniform(jax.random.key(0), (9,))
+scores = jnp.concatenate([own[:, None], jnp.broadcast_to(others, (101, 9))], axis=1)
+labels = jnp.zeros(101, int)
+for name in ("warp", "rank_hinge", "structured_hinge"):
+    plt.plot(own, getattr(losses, name)(scores, labels, margin=1.0), label=name)
+plt.plot(own, losses.softmax_cross_entropy(scores, labels), label="softmax_cross_entropy")
+plt.xlabel("score of the right class"), plt.ylabel("loss"), plt.ylim(0, 12), plt.legend()
+plt.show()
+
+# %% [markdown]
+# ## Contrastive: two views of a batch
+#
+# Row i of one side matches row i of the other. One pair of eight is turned away from its match.
+
+# %%
+angles = jnp.linspace(0, jnp.pi, 61)
+anchors = jnp.eye(8)
+turned = jax.vmap(lambda a: anchors.at[0].set(jnp.cos(a) * anchors[0] + jnp.sin(a) * anchors[1]))(angles)
+curves = {
+    "clip_softmax": jax.vmap(lambda x: losses.clip_softmax(x, anchors, scale=10.0)[0])(turned),
+    "sigmoid_contrastive": jax.vmap(lambda x: losses.sigmoid_contrastive(x, anchors, scale=10.0, bias=-5.0)[0])(turned),
+    "info_nce": jax.vmap(lambda x: losses.info_nce(x, anchors, temperature=0.1)[0])(turned),
+}
+for name, values in curves.items():
+    plt.plot(jnp.degrees(angles), values, label=name)
+plt.xlabel("angle between an image and its class, degrees"), plt.ylabel("loss of that row"), plt.legend()
+plt.show()
+
+# %% [markdown]
+# ## Temperature
+#
+# A low temperature looks at the hardest negative alone; a high one treats all alike.
+
+# %%
+for temperature in (0.05, 0.1, 0.5, 1.0):
+    values = jax.vmap(lambda x, t=temperature: losses.info_nce(x, anchors, temperature=t)[0])(turned)
+    plt.plot(jnp.degrees(angles), values / values.max(), label=f"temperature {temperature}")
+plt.xlabel("angle, degrees"), plt.ylabel("loss, largest = 1"), plt.legend()
+plt.show()
+
+# %% [markdown]
+# ## Supervised contrastive: rows of one class attract each other
+
+# %%
+rows = jnp.concatenate([anchors[:4], anchors[:4]])
+groups = jnp.tile(jnp.arange(4), 2)
+moved = jax.vmap(lambda a: rows.at[0].set(jnp.cos(a) * rows[0] + jnp.sin(a) * rows[1]))(angles)
+for temperature in (0.1, 0.3):
+    values = jax.vmap(lambda x, t=temperature: losses.supervised_contrastive(x, groups, temperature=t)[0])(moved)
+    plt.plot(jnp.degrees(angles), values, label=f"supervised_contrastive, temperature {temperature}")
+plt.xlabel("angle between two rows of a class, degrees"), plt.ylabel("loss of that row"), plt.legend()
+plt.show()
+
+# %% [markdown]
+# ## Gradients
+#
+# Every loss is safe under `jit`, `vmap` and `grad`. The pull on each score, for one image of class 0:
+
+# %%
+example = jnp.array([[0.2, 0.9, 0.5, -0.3, 0.1]])
+for shift, name in enumerate(("warp", "rank_hinge", "structured_hinge")):
+    pull = -jax.jit(jax.grad(lambda s, n=name: getattr(losses, n)(s, jnp.array([0]), margin=1.0).sum()))(example)[0]
+    plt.bar(jnp.arange(5) + 0.25 * (shift - 1), pull, width=0.25, label=name)
+plt.xticks(range(5), [f"class {c}\nscore {s:.1f}" for c, s in enumerate(example[0])])
+plt.ylabel("pull on the score"), plt.axhline(0, color="black", lw=0.8), plt.legend()
+plt.show()

@@ -1,0 +1,97 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Pod: what changes on many devices
+#
+# Nothing in your code, and no number that matters. Eight devices are made out of one CPU here; on a pod, each host
+# runs the same line.
+
+# %%
+import sys
+
+if "google.colab" in sys.modules:
+    # %pip install -q "zsl-jax[viz]"
+    pass
+
+# %%
+import os
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"  # before jax is imported
+
+# %%
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import jax
+import jax.numpy as jnp
+
+from zsl_jax import config, data
+from zsl_jax.training import parallel, run
+
+folder = pathlib.Path(tempfile.mkdtemp())
+jax.devices()
+
+# %% [markdown]
+# ## A batch is split, the weights are whole
+#
+# One axis, `data`: each device holds an eighth of a batch and all weights. The loss is that of the whole batch, also
+# where it is contrastive; the compiler puts the communication in.
+
+# %%
+mesh = parallel.make_mesh()
+batch = data.Batch(jnp.ones((64, 32)), jnp.zeros(64, int), jnp.ones(64, bool))
+split = jax.jit(lambda b: parallel.split_batch(b, mesh))(batch)
+jax.debug.visualize_array_sharding(split.inputs)
+weights = parallel.replicate(jnp.ones((32, 8)), mesh)
+jax.debug.visualize_array_sharding(weights)
+
+# %% [markdown]
+# ## The same run on eight devices and on one
+
+# %%
+settings = config.base("ale", "digits")
+settings.method.learning_rate = 3.0
+settings.train.epochs = 3
+eight = run.run(settings, folder / "eight").record
+print(eight["device"])
+
+# %%
+program = """
+import json, sys, pathlib
+from zsl_jax.training import run
+from zsl_jax import config
+settings = config.from_json(json.loads(sys.argv[1]))
+run.run(settings, pathlib.Path(sys.argv[2]))
+"""
+one_device = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+subprocess.run([sys.executable, "-c", program, settings.to_json(), str(folder / "one")], env=one_device, check=True)
+one = json.loads((folder / "one" / "record.json").read_text())
+print(one["device"])
+
+# %%
+for name in ("unseen", "seen", "harmonic", "ausuc"):
+    print(f"{name:9} {eight['metrics']['gzsl'][name]:.6f}  {one['metrics']['gzsl'][name]:.6f}")
+
+# %% [markdown]
+# ## What is asked of you
+#
+# A batch that the devices can share evenly. Otherwise the run stops before it starts, with the nearest size:
+
+# %%
+settings.train.batch_size = 60
+try:
+    run.run(settings, folder / "uneven")
+except Exception as error:
+    print(error)

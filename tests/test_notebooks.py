@@ -1,0 +1,58 @@
+"""The notebooks are their sources, executed; they run offline and define no logic."""
+
+import ast
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import jupytext
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SOURCES = sorted((ROOT / "colab").glob("*.py"))
+
+
+def cells(notebook):
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
+
+
+def test_the_five_notebooks_are_there():
+    assert [path.stem for path in SOURCES] == ["benchmark", "losses", "pod", "quickstart", "your_own_classes"]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_the_committed_notebook_is_its_source_executed(source):
+    notebook = json.loads(source.with_suffix(".ipynb").read_text())
+    assert cells(notebook) == cells(jupytext.read(source)), f"run: bash colab/execute.sh {source.stem}"
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["execution_count"] for cell in code)
+    kinds = {output["output_type"] for cell in code for output in cell["outputs"]}
+    assert "error" not in kinds
+    assert kinds & {"display_data", "execute_result"}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_notebook_imports_and_defines_nothing(source):
+    tree = ast.parse(source.read_text())
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    assert any("zsl_jax" in ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_installation_is_for_colab_alone(source):
+    _, install = next(cell for cell in cells(jupytext.read(source)) if cell[0] == "code")
+    assert '"google.colab" in sys.modules' in install
+    assert install.index("google.colab") < install.index("pip install")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_notebook_runs(source):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    environment.pop("XLA_FLAGS", None)
+    options = ("-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider", "--nbmake-timeout=240")
+    command = [sys.executable, "-m", "pytest", "-q", *options, "--nbmake", str(source.with_suffix(".ipynb"))]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
