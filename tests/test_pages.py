@@ -45,6 +45,11 @@ def test_a_command_is_of_this_command_line(page, command):
         assert set(overrides) <= set(leaves)
 
 
+def test_every_page_is_in_the_navigation():
+    nav = (ROOT / "mkdocs.yml").read_text()
+    assert [page.name for page in PAGES[1:] if f" {page.name}\n" not in nav] == []
+
+
 def test_the_page_of_the_methods_is_the_generated_one():
     maker = runpy.run_path(str(ROOT / "docs" / "make_methods_page.py"))
     page = (ROOT / "docs" / "methods.md").read_text()
