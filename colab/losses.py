@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Losses: a picture of each family
+# # Losses: a picture of the families
 #
 # `from zsl_jax import losses`: arrays in, one value an example out, nothing reduced. Each picture shows how a loss
 # changes while one score or one angle moves.
@@ -91,6 +91,46 @@ for temperature in (0.1, 0.3):
     values = jax.vmap(lambda x, t=temperature: losses.supervised_contrastive(x, groups, temperature=t)[0])(moved)
     plt.plot(jnp.degrees(angles), values, label=f"supervised_contrastive, temperature {temperature}")
 plt.xlabel("angle between two rows of a class, degrees"), plt.ylabel("loss of that row"), plt.legend()
+plt.show()
+
+# %% [markdown]
+# ## Margin softmax: angles with a margin
+#
+# Cosines times a scale; the angle to the right class has to be smaller by a margin. Ten classes at right angles.
+
+# %%
+cosines = jnp.zeros((61, 10)).at[:, 0].set(jnp.cos(angles))
+zeros = jnp.zeros(61, int)
+plt.plot(jnp.degrees(angles), losses.softmax_cross_entropy(16 * cosines, zeros), label="softmax_cross_entropy")
+plt.plot(jnp.degrees(angles), losses.cosface(cosines, zeros, scale=16.0), label="cosface")
+plt.plot(jnp.degrees(angles), losses.arcface(cosines, zeros, scale=16.0), label="arcface")
+plt.xlabel("angle to the right class, degrees"), plt.ylabel("loss"), plt.legend()
+plt.show()
+
+# %% [markdown]
+# ## Attributes: questions with a yes or a no, or values
+#
+# One attribute that is there. Its logit, or its predicted value, moves.
+
+# %%
+value = jnp.linspace(-4, 4, 81)[:, None]
+there = jnp.ones((81, 1))
+plt.plot(value[:, 0], losses.multilabel_bce(value, there), label="multilabel_bce of a logit")
+plt.plot(value[:, 0], losses.attribute_regression(value, there), label="attribute_regression of a value")
+plt.xlabel("prediction for an attribute that is there"), plt.ylabel("loss"), plt.ylim(0, 8), plt.legend()
+plt.show()
+
+# %% [markdown]
+# ## Evidence: saying how much one knows
+#
+# Evidence for the right class grows while that for one other class stays.
+
+# %%
+evidence = jnp.linspace(0, 20, 81)
+for other in (0.0, 2.0, 10.0):
+    table = jnp.stack([evidence, jnp.full(81, other), jnp.zeros(81)], axis=1)
+    plt.plot(evidence, losses.evidential_log(table, jnp.zeros(81, int)), label=f"{other:.0f} for another class")
+plt.xlabel("evidence for the right class"), plt.ylabel("evidential_log"), plt.legend()
 plt.show()
 
 # %% [markdown]
