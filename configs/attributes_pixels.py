@@ -3,7 +3,8 @@
     python -m zsl_jax train --config=configs/attributes_pixels.py --workdir=runs/attributes_pixels
     python -m zsl_jax train --config=configs/attributes_pixels.py:digits --workdir=runs/digits_pixels
 
-Minutes and figures: not measured yet.
+Digits, seed 0, 35 seconds of processor time on 2 cores with a load of about 13: ZSL 51.9, GZSL 0.9 / 97.2 / 1.8,
+calibrated 48.5 / 81.6 / 60.8. The first line is not measured yet.
 
 Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object Categorization", TPAMI 2014.
 """
