@@ -67,7 +67,8 @@ class Compilations(logging.Handler):
 
     def emit(self, record):
         message = record.getMessage()
-        self.count += message.startswith("Compiling") and "steps" in message.split()[1]
+        # What jit, shard_map under jit, and pmap call the program of `parallel.compiled`.
+        self.count += message.startswith(("Compiling jit(steps)", "Compiling jit(mapped)", "Compiling jit(_fun)"))
 
 
 def main(path: str, modes: list[str]) -> None:
