@@ -200,7 +200,7 @@ def same(record: dict, other: dict) -> bool:
     return all(record[name] == other[name] for name in ("state_sha256", "selection", "metrics", "per_class"))
 
 
-@pytest.mark.parametrize("polls", [5, *(pytest.param(polls, marks=pytest.mark.long) for polls in (0, 6, 7, 14, 40))])
+@pytest.mark.parametrize("polls", [5, *(pytest.param(polls, marks=pytest.mark.long) for polls in (0, 6, 7, 14, 25))])
 def test_a_run_told_to_stop_saves_and_ends_with_the_same_bits(polls, finished, tmp_path):
     """Wherever it is told: the first questions are asked in training, the sixth and seventh in the first evaluation."""
     asked = iter(range(1000))
@@ -211,7 +211,7 @@ def test_a_run_told_to_stop_saves_and_ends_with_the_same_bits(polls, finished, t
     lines = []
     record = run.run(make_config(), tmp_path / "run", say=lines.append).record
     assert same(record, finished[1].record)
-    assert polls == 0 or "resuming" in lines[0]
+    assert polls in (0, 25) or "resuming" in lines[0]  # the last may be told before the first step of a phase
     epochs = [json.loads(line)["epoch"] for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert epochs == [*range(1, 7), *range(1, record["selection"]["epochs"] + 1)]
 
