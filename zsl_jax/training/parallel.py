@@ -292,7 +292,17 @@ def compiled(function: Callable, layout: Layout) -> Callable:
         devices=list(mesh.devices.flat),
         donate_argnums=0,
     )
-    return lambda state, examples, *rest: program(state, examples, rest, numbers)
+
+    def over_all(x):
+        # With several processes pmap returns what this process holds of the whole.
+        shards = [shard.data for shard in x.addressable_shards]
+        return jax.make_array_from_single_device_arrays(x.shape, NamedSharding(mesh, whole), shards)
+
+    def run(state, examples, *rest):
+        results = program(state, examples, rest, numbers)
+        return jax.tree.map(over_all, results) if processes.are_several() else results
+
+    return run
 
 
 def device_kind(mesh: Mesh) -> str:
