@@ -38,7 +38,8 @@ def test_recipe_builds(path):
     if recipe.data.get("semantics") == "names":
         tokens = class_encoders.tokens(task.classes.names)
         task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=tokens))
-    state = jax.eval_shape(lambda: loop.init_state(method, task, key=jax.random.key(0), batch_size=8))
+    size = recipe.train.batch_size
+    state = jax.eval_shape(lambda: loop.init_state(method, task, key=jax.random.key(0), batch_size=size))
     assert jax.tree.leaves(state)
 
 

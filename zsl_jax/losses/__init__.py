@@ -28,3 +28,4 @@ from zsl_jax.losses.self_contrastive import *  # noqa: F403
 from zsl_jax.losses.semantic import *  # noqa: F403
 from zsl_jax.losses.sgd import *  # noqa: F403
 from zsl_jax.losses.triplet import *  # noqa: F403
+from zsl_jax.losses.wasserstein import *  # noqa: F403

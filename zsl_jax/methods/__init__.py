@@ -16,6 +16,7 @@ from zsl_jax.methods.conse import conse
 from zsl_jax.methods.dem import dem
 from zsl_jax.methods.encoded import EncodedState, Parts, by_encoder
 from zsl_jax.methods.eszsl import eszsl
+from zsl_jax.methods.generative import cada_vae, ce_gzsl, cizsl, f_clswgan, lsrgan, tf_vaegan
 from zsl_jax.methods.gfzsl import gfzsl
 from zsl_jax.methods.gradient import GradientState, by_gradient
 from zsl_jax.methods.label_embedding import label_embedding
@@ -54,6 +55,12 @@ METHODS: dict[str, Callable[..., Method]] = {
     "conse": conse,
     "sync": sync,
     "sse": sse,
+    "f_clswgan": f_clswgan,
+    "cada_vae": cada_vae,
+    "tf_vaegan": tf_vaegan,
+    "lsrgan": lsrgan,
+    "cizsl": cizsl,
+    "ce_gzsl": ce_gzsl,
 }
 
 # Methods that train an encoder: their factories take `Parts` first.
@@ -94,6 +101,9 @@ __all__ = [
     "bilinear",
     "by_encoder",
     "by_gradient",
+    "cada_vae",
+    "ce_gzsl",
+    "cizsl",
     "cmt",
     "cmt_novelty",
     "conse",
@@ -101,6 +111,7 @@ __all__ = [
     "dem",
     "devise",
     "eszsl",
+    "f_clswgan",
     "factory",
     "from_sums",
     "gfzsl",
@@ -109,6 +120,7 @@ __all__ = [
     "keep_seen",
     "label_embedding",
     "latem",
+    "lsrgan",
     "normalized",
     "psr",
     "ridge",
@@ -121,5 +133,6 @@ __all__ = [
     "sse",
     "sylvester",
     "sync",
+    "tf_vaegan",
     "two_tower",
 ]

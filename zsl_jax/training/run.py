@@ -266,6 +266,7 @@ def _select(problem: Problem, task: data.Task, config, workdir: pathlib.Path, sa
                 "epochs": epoch,
                 "zsl": float(scored.zsl["top1"]),
                 "ausuc": float(scored.gzsl["ausuc"]),
+                "uncalibrated": float(scored.gzsl["harmonic"]),
                 **evaluation.best_calibration(scored),
             }
             if all(entry[config.select.metric] > earlier[config.select.metric] for earlier in history):

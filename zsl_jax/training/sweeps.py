@@ -22,7 +22,7 @@ import tqdm
 from zsl_jax import data, errors, methods, metrics
 from zsl_jax.training import evaluation, files, loop, parallel, phases, run, side_by_side
 
-SCORES = ("zsl", "harmonic", "ausuc", "gamma")
+SCORES = ("zsl", "harmonic", "uncalibrated", "ausuc", "gamma")
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} settings [{elapsed}<{remaining}]"
 
 
@@ -264,6 +264,7 @@ def _scores(method: methods.Method, state, arrays) -> dict[str, Any]:
     scores = {
         "zsl": evaluated.zsl["top1"],
         "harmonic": harmonic[best],
+        "uncalibrated": evaluated.gzsl["harmonic"],
         "ausuc": evaluated.gzsl["ausuc"],
         "gamma": curve["gamma"][best],
     }

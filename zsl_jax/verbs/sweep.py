@@ -28,7 +28,7 @@ usage: python -m zsl_jax sweep --config=configs/NAME.py[:DATASET[,smoke]] --work
 
 _SHOWN = 10
 _NO_CHOICE = ("select.", "sweep.", "few_shot.")
-_SCORES = {"zsl": "ZSL", "harmonic": "H calibrated", "ausuc": "AUSUC"}
+_SCORES = {"zsl": "ZSL", "harmonic": "H calibrated", "uncalibrated": "H", "ausuc": "AUSUC"}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,0 +1,270 @@
+"""Generative methods: penalties and divergences derived another way, toys that must be learned, resume, controls."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.linalg
+import scipy.stats
+import toy
+
+from zsl_jax import data, errors, losses, methods
+from zsl_jax.methods.generative import classifier, imagined, networks, scaling
+from zsl_jax.methods.generative.cada_vae import kl_to_standard, wasserstein_distance
+from zsl_jax.methods.generative.cizsl import hallucinate
+from zsl_jax.training import evaluation, loop
+
+SMALL = {
+    **{"num_hidden": 64, "critic_steps": 2, "learning_rate": 3e-3, "description_scale": 4.0},
+    **{"num_synthetic": 40, "classifier_epochs": 300},
+}
+KNOBS = {
+    "f_clswgan": SMALL | {"class_weight": 0.3},
+    "lsrgan": SMALL | {"num_neighbors": 3, "relation_weight": 1.0, "class_weight": 0.3},
+    "cizsl": SMALL | {"class_weight": 0.3},
+    "tf_vaegan": SMALL | {"adversarial_weight": 1.0},
+    "ce_gzsl": SMALL | {"num_embedding": 32, "num_projection": 8, "num_compared": 16},
+    "cada_vae": {"num_latent": 8, "num_synthetic": 40, "num_real": 40, "classifier_epochs": 100, "learning_rate": 1e-3},
+}
+
+
+@pytest.fixture(scope="module")
+def task():
+    return data.test_task(toy.dataset(num_seen=10, num_unseen=3, per_class=16))
+
+
+def random_critic(seed=0, features=5, attributes=3, hidden=7):
+    critic = networks.init_critic(jax.random.key(seed), attributes, hidden, features)
+    return jax.tree.map(lambda x: 20 * x, critic)
+
+
+def drawn(seed, *shape):
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), jnp.float32)
+
+
+def test_gradient_penalty_is_that_of_numerical_slopes():
+    critic, phi = random_critic(), drawn(1, 4, 3)
+    real, fake = drawn(2, 4, 5), drawn(3, 4, 5)
+    value = functools.partial(networks.realness, critic, descriptions=phi)
+    share = jax.random.uniform(jax.random.key(5), (4, 1))
+    points = np.asarray(share * real + (1 - share) * fake, np.float64)
+    with jax.enable_x64(True):
+        slopes = np.zeros((4, 5))
+        for i in range(5):
+            step = np.zeros((4, 5))
+            step[:, i] = 1e-6
+            slopes[:, i] = (value(points + step) - value(points - step)) / 2e-6
+    expected = [(np.linalg.norm(row) - 1) ** 2 for row in slopes]
+    np.testing.assert_allclose(losses.gradient_penalty(jax.random.key(5), value, real, fake), expected, rtol=1e-4)
+
+
+def test_closed_form_of_the_penalty_and_its_gradients_are_those_of_autodiff():
+    critic, phi = random_critic(), drawn(1, 6, 3)
+    real, fake = drawn(2, 6, 5), drawn(3, 6, 5)
+    key = jax.random.key(7)
+
+    def closed(critic):
+        wins, penalties = networks.contest(critic, key, real, fake, phi)
+        return jnp.sum(3 * penalties - wins), penalties
+
+    def twice(critic):
+        value = functools.partial(networks.realness, critic, descriptions=phi)
+        penalties = losses.gradient_penalty(key, value, real, fake)
+        return jnp.sum(3 * penalties - value(real) + value(fake)), penalties
+
+    (one, ours), gradient = jax.value_and_grad(closed, has_aux=True)(critic)
+    (other, theirs), expected = jax.value_and_grad(twice, has_aux=True)(critic)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(one, other, rtol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5), gradient, expected)
+    hidden = points_between(key, critic, real, fake, phi)
+    alone = losses.two_layer_gradient_penalty(hidden, critic["features"], critic["output"])
+    np.testing.assert_allclose(alone, theirs, rtol=1e-6, atol=1e-6)
+
+
+def points_between(key, critic, real, fake, phi):
+    share = jax.random.uniform(key, (len(real), 1))
+    own = phi @ critic["descriptions"] + critic["bias"][None, :]
+    return (share * real + (1 - share) * fake) @ critic["features"] + own
+
+
+def test_a_flat_critic_has_a_penalty_of_one_and_no_gradient():
+    gradient = jax.grad(lambda w: losses.two_layer_gradient_penalty(jnp.ones((2, 3)), jnp.ones((4, 3)), w).sum())
+    assert np.all(np.isfinite(gradient(jnp.zeros(3))))
+    np.testing.assert_allclose(losses.two_layer_gradient_penalty(jnp.ones((2, 3)), jnp.ones((4, 3)), jnp.zeros(3)), 1)
+
+
+def test_penalties_name_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"\(2, 3\), \(4, 5\)"):
+        losses.two_layer_gradient_penalty(jnp.ones((2, 3)), jnp.ones((4, 5)), jnp.ones(3))
+    with pytest.raises(ValueError, match=r"\(2, 3\), \(2, 4\)"):
+        losses.gradient_penalty(jax.random.key(0), lambda x: x.sum(1), jnp.ones((2, 3)), jnp.ones((2, 4)))
+    with pytest.raises(ValueError, match=r"\(3,\)"):
+        losses.squared_departure(jnp.ones(3))
+
+
+def test_gaussian_terms_against_scipy():
+    mean, deviation = np.array([[0.3, -1.2]]), np.array([[0.5, 1.7]])
+    by_integration = 0.0
+    for m, s in zip(mean[0], deviation[0]):
+        density = scipy.stats.norm(m, s)
+        by_integration += scipy.integrate.quad(
+            lambda x, d=density: d.pdf(x) * (d.logpdf(x) - scipy.stats.norm.logpdf(x)), -20, 20
+        )[0]
+    np.testing.assert_allclose(kl_to_standard(jnp.asarray(mean), jnp.asarray(deviation)), by_integration, rtol=1e-5)
+    other_mean, other_deviation = np.array([[1.0, 0.1]]), np.array([[1.1, 0.2]])
+    a, b = np.diag(deviation[0] ** 2), np.diag(other_deviation[0] ** 2)
+    root = scipy.linalg.sqrtm(a)
+    bures = np.trace(a + b - 2 * scipy.linalg.sqrtm(root @ b @ root))
+    expected = np.sqrt(np.sum((mean - other_mean) ** 2) + bures.real)
+    gaussians = map(jnp.asarray, (mean, deviation, other_mean, other_deviation))
+    np.testing.assert_allclose(wasserstein_distance(*gaussians), expected, rtol=1e-5)
+    alike = jax.grad(lambda m: wasserstein_distance(m, m, m, m).sum())(jnp.ones((1, 2)))
+    np.testing.assert_array_equal(alike, np.zeros((1, 2)))
+
+
+def test_features_are_scaled_by_the_training_images_and_cut_outside():
+    seen = {}
+
+    def update(state, batch, classes, key):
+        seen["batch"], seen["classes"] = batch.inputs, classes.embedding
+        return state, {"loss": jnp.zeros(())}
+
+    inner = methods.Method(lambda key, batch, classes: jnp.zeros(()), update, lambda state, inputs, classes: inputs)
+    method = scaling.in_range(inner, description_scale=3.0)
+    train = data.Examples(np.array([[1.0, 5.0, 2.0], [3.0, 5.0, 4.0]], np.float32), np.array([0, 1]))
+    batch = data.Batch(train.inputs, train.labels, np.ones(2, bool))
+    classes = data.ClassTable(np.eye(2, dtype=np.float32), np.ones(2, bool), ("a", "b"))
+    state = method.init(jax.random.key(0), batch, classes)
+    state = method.prepare(state, train, classes, jax.random.key(0))
+    method.update(state, batch, classes, jax.random.key(0))
+    np.testing.assert_array_equal(seen["batch"], [[0, 0, 0], [1, 0, 1]])
+    np.testing.assert_array_equal(seen["classes"], 3 * np.eye(2))
+    outside = method.scores(state, np.array([[0.0, 9.0, 3.0], [9.0, 0.0, 9.0]]), classes)
+    np.testing.assert_array_equal(outside, [[0, 0, 0.5], [1, 0, 1]])
+
+
+def test_the_classifier_learns_what_can_be_separated():
+    labels = jnp.arange(90) % 3
+    features = jnp.eye(3)[labels] + 0.1 * drawn(0, 90, 3)
+    trained = classifier.fit(jax.random.key(0), features, labels, 3, epochs=200, learning_rate=1e-2)
+    assert float(jnp.mean(jnp.argmax(classifier.logits(trained, features), axis=1) == labels)) == 1
+
+
+def test_rows_drawn_of_each_class_are_of_that_class():
+    labels = jnp.asarray([2, 0, 1, 0, 2, 2])
+    rows = imagined.rows_of_each_class(jax.random.key(0), labels, 3, 5)
+    np.testing.assert_array_equal(labels[rows], np.repeat([0, 1, 2], 5))
+
+
+def test_hallucinated_descriptions_mix_valid_rows_alone():
+    rows = jnp.eye(4)
+    mixed = hallucinate(jax.random.key(0), rows, jnp.asarray([True, True, False, False]))
+    np.testing.assert_allclose(jnp.linalg.norm(mixed, axis=1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(mixed[:, 2:], np.zeros((4, 2)))
+
+
+def test_a_batch_that_the_critic_steps_cannot_share(task):
+    with pytest.raises(
+        errors.UserError, match="a batch of 16 cannot be dealt to 5 critic steps: the nearest that can is 15"
+    ):
+        run("f_clswgan", task, epochs=1, knobs=SMALL | {"critic_steps": 5})
+
+
+def one_device():
+    """Steps this small are slower on eight devices that share two cores."""
+    return jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
+
+
+@functools.cache
+def by_name(name):
+    """The method with small knobs, once, so that its programs are compiled once."""
+    return methods.normalized(methods.factory(name)(**KNOBS[name]))
+
+
+def run(name, task, *, epochs, knobs=None, start=None, batch_size=16):
+    method = by_name(name) if knobs is None else methods.normalized(methods.factory(name)(**knobs))
+    options = {"key": jax.random.key(0), "batch_size": batch_size, "mesh": one_device(), "start": start}
+    (*_, (_, state, metrics)) = loop.fit(method, task, epochs=epochs, **options)
+    return method, state, metrics
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(KNOBS))
+def test_unseen_classes_are_recognised_and_permuted_descriptions_are_not(name):
+    task = data.test_task(toy.dataset(num_seen=16, num_unseen=4, per_class=20))
+
+    def finished(task):
+        method, state, _ = run(name, task, epochs=80)
+        state = loop.finish(method, state, task, key=jax.random.key(0), mesh=one_device())
+        return state, evaluation.make_evaluate(method, task, one_device())(state).zsl["top1"]
+
+    state, right = finished(task)
+    assert right > 0.7  # one in four by chance
+    turned = np.concatenate([np.arange(16), [17, 18, 19, 16]])
+    permuted = dataclasses.replace(task.classes, embedding=task.classes.embedding[turned])
+    assert finished(dataclasses.replace(task, classes=permuted))[1] < 0.4
+
+    inputs, scores = task.test_unseen.inputs, jax.jit(by_name(name).scores)
+    every = scores(state, inputs, task.classes)
+    np.testing.assert_allclose(scores(state, inputs, task.classes[[7, 2, 17]]), every[:, [7, 2, 17]], atol=1e-5)
+    # A table with classes made up after training: its classifier is trained on synthetic features of these.
+    moved = dataclasses.replace(task.unseen_classes, embedding=task.unseen_classes.embedding + 0.05)
+    predictions = jnp.argmax(scores(state, inputs, moved), axis=1)
+    assert np.mean(predictions == task.test_unseen.labels - 16) > 0.6
+
+
+@pytest.mark.long
+def test_a_wasserstein_generator_recovers_two_gaussians():
+    rng = np.random.default_rng(0)
+    means = np.array([[0.3, 0.7], [0.8, 0.2]])
+    labels = np.repeat(np.arange(2), 400)
+    inputs = (means[labels] + 0.05 * rng.standard_normal((800, 2))).astype(np.float32)
+    table = data.ClassTable(np.eye(2, dtype=np.float32), np.ones(2, bool), ("a", "b"))
+    train = data.Examples(inputs, labels.astype(np.int32))
+    both = data.Task(train, train, train, table)
+    knobs = SMALL | {"class_weight": 0.0, "critic_steps": 5, "num_hidden": 64}
+    _, state, _ = run("f_clswgan", both, epochs=300, knobs=knobs, batch_size=320)
+    nets = state.inner.networks
+    for row, mean in enumerate(means):
+        described = jnp.tile(4 * table.embedding[row], (2000, 1))
+        made = networks.generate(nets.generator, jax.random.key(1), described)
+        made = state.low + made * (state.high - state.low)
+        np.testing.assert_allclose(np.mean(made, axis=0), mean, atol=0.03)
+        np.testing.assert_allclose(np.std(made, axis=0), 0.05, atol=0.03)
+
+
+@pytest.mark.long
+def test_a_run_resumed_between_epochs_ends_with_the_same_bits(task):
+    _, halfway, _ = run("f_clswgan", task, epochs=2)
+    halfway = jax.device_get(halfway)
+    _, whole, _ = run("f_clswgan", task, epochs=4)
+    _, resumed, _ = run("f_clswgan", task, epochs=4, start=(2, halfway))
+    jax.tree.map(np.testing.assert_array_equal, whole, resumed)
+
+
+def test_a_class_absent_from_the_batch_changes_nothing():
+    """The relation loss of LsrGAN over the classes of a batch is that of a table with these classes alone."""
+    features, centroids = drawn(0, 4, 5), drawn(1, 3, 5)
+    similarities = jnp.asarray(np.random.default_rng(2).uniform(-1, 1, (4, 3)), jnp.float32)
+    neighbors = jax.lax.top_k(similarities, 2)[1]
+    labels = jnp.asarray([1, 1, 3, 3])
+    all_classes = losses.semantic_regularized_similarity(
+        features, labels, centroids, similarities, neighbors, lower=0.1, upper=0.1
+    )
+    kept = jnp.asarray([1, 3])
+    few = losses.semantic_regularized_similarity(
+        features, jnp.asarray([0, 0, 1, 1]), centroids, similarities[kept], neighbors[kept], lower=0.1, upper=0.1
+    )
+    np.testing.assert_allclose(all_classes[kept], few, rtol=1e-6)
+    np.testing.assert_array_equal(all_classes[jnp.asarray([0, 2])], [0, 0])
+
+
+@pytest.mark.long
+def test_a_critic_that_diverges_is_named_with_its_step(task):
+    with pytest.raises(errors.Diverged, match=r"at step \d+"):
+        run("f_clswgan", task, epochs=20, knobs=SMALL | {"learning_rate": 1e18})

@@ -1,0 +1,110 @@
+"""The end of every generative method: features are made for the classes without images, and a classifier is trained.
+
+    real features of the seen classes + synthetic ones of the unseen -> softmax over all classes
+
+A class of that table is scored by its column of the classifier, whatever table it comes in. A table with a class that
+was not there when the classifier was trained gets a classifier of its own, from synthetic features of all its classes.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from zsl_jax.methods.generative import classifier
+
+
+class Imagined(NamedTuple):
+    """What scores classes: the networks, the descriptions `[C, A]` that the classifier knows, and the classifier."""
+
+    networks: Any
+    known: jax.Array
+    classifier: dict[str, jax.Array]
+
+
+class Ending(NamedTuple):
+    """How a method ends.
+
+    Fields:
+      finish: `(networks, train, classes, num_seen, key) -> Imagined`.
+      scores: `(imagined, inputs, classes) -> [B, C]`.
+    """
+
+    finish: Callable
+    scores: Callable
+
+
+def make_ending(
+    *,
+    synthesize: Callable,
+    embed: Callable,
+    represent: Callable | None = None,
+    num_synthetic: int,
+    num_real: int | None = None,
+    classifier_epochs: int,
+) -> Ending:
+    """Returns the ending that trains a softmax on real examples of the seen classes and synthetic ones of the unseen.
+
+    Args:
+      synthesize: `(networks, key, descriptions [M, A]) -> [M, E]`, what the classifier sees of a synthetic example.
+      embed: `(networks, features [N, F]) -> [N, E]`, what it sees of an image that is to be classified.
+      represent: `(networks, key, features [N, F]) -> [N, E]`, what it sees of a real training image; None: `embed`.
+      num_synthetic: examples made for each unseen class, >= 1.
+      num_real: examples drawn of each seen class, with replacement; None: every training image once.
+      classifier_epochs: passes of the classifier over the examples, >= 1.
+    """
+
+    def made(networks, key, descriptions):
+        """`num_synthetic` examples of each class and their labels, rows of the descriptions."""
+        labels = jnp.repeat(jnp.arange(len(descriptions)), num_synthetic)
+        return synthesize(networks, key, descriptions[labels]), labels
+
+    def real(networks, key, train, num_seen):
+        features, labels = train.inputs, train.labels
+        row_key, key = jax.random.split(key)
+        if num_real is not None:
+            rows = rows_of_each_class(row_key, labels, num_seen, num_real)
+            features, labels = features[rows], labels[rows]
+        return (embed(networks, features) if represent is None else represent(networks, key, features)), labels
+
+    def finish(networks, train, classes, num_seen, key):
+        known = jnp.asarray(classes.embedding, jnp.float32)
+        real_key, synthesis_key, fit_key = jax.random.split(key, 3)
+        seen, seen_labels = real(networks, real_key, train, num_seen)
+        unseen, unseen_labels = made(networks, synthesis_key, known[num_seen:])
+        examples = jnp.concatenate([seen, unseen])
+        labels = jnp.concatenate([seen_labels, num_seen + unseen_labels])
+        return Imagined(
+            networks, known, classifier.fit(fit_key, examples, labels, len(known), epochs=classifier_epochs)
+        )
+
+    def scores(imagined, inputs, classes):
+        networks, known, trained = imagined
+        wanted = jnp.asarray(classes.embedding, jnp.float32)
+        distances = jnp.sum(jnp.abs(wanted[:, None, :] - known[None, :, :]), axis=-1)
+        row = jnp.argmin(distances, axis=1)
+        # Scaling may be compiled in another order here and there: the same class is the same to rounding.
+        is_known = jnp.min(distances, axis=1) <= 1e-5 * jnp.sum(jnp.abs(wanted), axis=1)
+
+        def columns():
+            return {"weights": trained["weights"][:, row], "bias": trained["bias"][row]}
+
+        def trained_anew():
+            synthesis_key, fit_key = jax.random.split(jax.random.key(0))
+            examples, labels = made(networks, synthesis_key, wanted)
+            return classifier.fit(fit_key, examples, labels, len(wanted), epochs=classifier_epochs)
+
+        chosen = jax.lax.cond(jnp.all(is_known), columns, trained_anew)
+        return classifier.logits(chosen, embed(networks, inputs))
+
+    return Ending(finish, scores)
+
+
+def rows_of_each_class(key, labels, num_classes: int, count: int):
+    """Rows `[num_classes * count]` drawn with replacement, `count` of each class; every class must have a row."""
+    order = jnp.argsort(labels)
+    sizes = jax.ops.segment_sum(jnp.ones_like(labels), labels, num_classes)
+    first = jnp.cumsum(sizes) - sizes
+    drawn = jax.random.randint(key, (num_classes, count), 0, jnp.maximum(sizes, 1)[:, None])
+    return order[first[:, None] + drawn].reshape(-1)

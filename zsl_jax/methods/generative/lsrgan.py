@@ -1,0 +1,125 @@
+"""LsrGAN: a generator whose classes stand to the seen ones as their descriptions do, asked of unseen classes too."""
+
+import jax
+import jax.numpy as jnp
+
+from zsl_jax import losses, similarity
+from zsl_jax.methods import base
+from zsl_jax.methods.generative import adversarial, classifier, clswgan, networks
+
+
+def lsrgan(
+    *,
+    relation_weight: float = 20.0,
+    band: float = 0.1,
+    num_neighbors: int = 20,
+    relation_gradient: bool = True,
+    unseen_class_weight: float = 0.03,
+    class_weight: float = 0.01,
+    penalty: float = 10.0,
+    num_hidden: int = 4096,
+    critic_steps: int = 5,
+    learning_rate: float = 1e-4,
+    description_scale: float = 1.0,
+    average: float = 0.0,
+    num_synthetic: int = 300,
+    classifier_epochs: int = 25,
+) -> base.Method:
+    """f-CLSWGAN that keeps semantic relations, and that is trained on the descriptions of unseen classes.
+
+        generator   f-CLSWGAN's loss + relation_weight * R(seen fakes)
+                    + relation_weight * R(unseen fakes) + unseen_class_weight * -log q(u | G(z, phi_u))
+        R(fakes)    mean over classes c and their nearest seen classes j of the squared distance of
+                    cos(mean fake of c, centroid of j) from [cos(phi_c, phi_j) - band, cos(phi_c, phi_j) + band]
+
+    Here q is a softmax over all classes, trained beside the critic on real seen and fake unseen features; the unseen
+    classes u of a step are drawn evenly. The setting is class-transductive: descriptions of unseen classes are seen in
+    training. See `losses.semantic_regularized_similarity`.
+
+    Args:
+      relation_weight: of R, >= 0.
+      band: half the width of the interval, >= 0.
+      num_neighbors: seen classes that each class is compared with, >= 1; all where there are fewer.
+      relation_gradient: False for the released code, in which R is computed outside the graph and teaches nothing.
+      unseen_class_weight: of the softmax's loss on unseen fakes, >= 0.
+      class_weight, penalty: as in `f_clswgan`.
+      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, classifier_epochs: see
+        `adversarial.adversarial`.
+
+    Reference: Vyas, Venkateswara, Panchanathan, "Leveraging Seen and Unseen Semantic Relationships for Generative
+    Zero-Shot Learning", ECCV 2020.
+    """
+    plain = clswgan.plain_game(class_weight=class_weight, penalty=penalty)
+    regularizer = (
+        losses.semantic_regularized_similarity
+        if relation_gradient
+        else losses.semantic_regularized_similarity_published
+    )
+
+    def init(key, num_attributes, num_hidden, num_features, num_classes):
+        critic, generator = plain.init(key, num_attributes, num_hidden, num_features, num_classes)
+        return {"critic": critic, "classifier": classifier.init(num_features, num_classes)}, generator
+
+    def unseen_labels(nets, key, count, classes):
+        return jax.random.randint(key, (count,), len(nets.known.centroids), len(classes))
+
+    def fakes(nets, key, labels, classes):
+        seen_key, label_key, unseen_key = jax.random.split(key, 3)
+        unseen = unseen_labels(nets, label_key, len(labels), classes)
+        return {
+            "seen": plain.fakes(nets, seen_key, labels, classes),
+            "unseen": plain.fakes(nets, unseen_key, unseen, classes),
+            "unseen_labels": unseen,
+        }
+
+    def critic_loss(nets, key, batch, descriptions, fakes, classes):
+        del classes
+        own, metrics = clswgan.against(nets.critic["critic"], key, batch, descriptions, fakes["seen"], penalty=penalty)
+        real = classifier.cross_entropy(nets.critic["classifier"], batch.inputs, batch.labels)
+        imagined = classifier.cross_entropy(nets.critic["classifier"], fakes["unseen"], fakes["unseen_labels"])
+        return own + real + imagined, metrics
+
+    def relation_losses(nets, features, labels, classes, where):
+        """Mean of R over the classes in the batch, for every row."""
+        embedding = jnp.asarray(classes.embedding, jnp.float32)
+        similarities = similarity.cosine(embedding, embedding[: len(nets.known.centroids)])
+        count = min(num_neighbors, similarities.shape[1])
+        per_class = regularizer(
+            features,
+            labels,
+            nets.known.centroids,
+            similarities,
+            jax.lax.top_k(similarities, count)[1],
+            lower=band,
+            upper=band,
+            where=where,
+        )
+        present = jax.ops.segment_max(where.astype(jnp.float32), labels, len(embedding)) > 0
+        mean = jnp.sum(per_class) / jnp.maximum(jnp.sum(present), 1)
+        return jnp.broadcast_to(mean, labels.shape)
+
+    def generator_loss(nets, key, batch, descriptions, classes):
+        seen_key, label_key, unseen_key = jax.random.split(key, 3)
+        fake = networks.generate(nets.generator, seen_key, descriptions)
+        own, metrics = clswgan.deceiving(
+            nets.critic["critic"], nets.known, fake, batch.labels, descriptions, class_weight=class_weight
+        )
+        unseen = unseen_labels(nets, label_key, len(batch.labels), classes)
+        imagined = plain.fakes(nets, unseen_key, unseen, classes)
+        unseen_class_loss = classifier.cross_entropy(nets.critic["classifier"], imagined, unseen)
+        relation = relation_losses(nets, fake, batch.labels, classes, batch.where)
+        unseen_relation = relation_losses(nets, imagined, unseen, classes, jnp.ones_like(batch.where))
+        total = own + relation_weight * (relation + unseen_relation) + unseen_class_weight * unseen_class_loss
+        return total, metrics | {"relation_loss": relation + unseen_relation, "unseen_class_loss": unseen_class_loss}
+
+    return adversarial.adversarial(
+        plain._replace(init=init, fakes=fakes, critic_loss=critic_loss, generator_loss=generator_loss),
+        num_hidden=num_hidden,
+        critic_steps=critic_steps,
+        learning_rate=learning_rate,
+        description_scale=description_scale,
+        average=average,
+        num_synthetic=num_synthetic,
+        classifier_epochs=classifier_epochs,
+        setting="class-transductive",
+    )

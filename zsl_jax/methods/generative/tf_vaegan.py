@@ -1,0 +1,128 @@
+"""TF-VAEGAN: a variational autoencoder as the generator, and a decoder of attributes that talks back to it."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from zsl_jax.methods import base
+from zsl_jax.methods.generative import adversarial, clswgan, networks
+
+
+def tf_vaegan(
+    *,
+    attribute_weight: float = 0.01,
+    adversarial_weight: float = 10.0,
+    feedback: float = 1.0,
+    penalty: float = 10.0,
+    num_hidden: int = 4096,
+    critic_steps: int = 5,
+    learning_rate: float = 1e-4,
+    description_scale: float = 1.0,
+    average: float = 0.0,
+    num_synthetic: int = 300,
+    classifier_epochs: int = 25,
+) -> base.Method:
+    """Latent embedding feedback: E encodes, G decodes, D criticises, and Dec reads the attributes off the features.
+
+        G           first = G(h(z, phi)),  x = G(h(z, phi) + feedback * F(hidden layer of Dec(first)))
+        critic      D(x', phi_y) - D(x, phi_y) + penalty (||grad D|| - 1)^2 + attribute_weight |Dec(x) - phi_y|_w
+        generator   BCE(G(E(x), phi_y), x) + KL(E(x) || N(0, I)) - adversarial_weight D(x', phi_y)
+                    + attribute_weight (|Dec(x') - phi_y|_w + |Dec(G(E(x), phi_y)) - phi_y|_w)
+
+    |d|_w = sum_a w_a |d_a| with w = d^2 / ||d||, no gradient through w. The final classifier sees the features with the
+    hidden layer and the output of Dec. Here the feedback works from the first step on, with one learning rate and one
+    weight of the penalty throughout; the authors train it in a second stage and adapt the weight.
+
+    Args:
+      attribute_weight: of the decoder's loss, >= 0.
+      adversarial_weight: of the critic's value in the generator's loss, >= 0.
+      feedback: strength of the correction, >= 0; 0 is VAEGAN with a decoder.
+      penalty: weight of the gradient penalty, >= 0.
+      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, classifier_epochs: see
+        `adversarial.adversarial`.
+
+    Reference: Narayan, Gupta, Khan, Snoek, Shao, "Latent Embedding Feedback and Discriminative Features for Zero-Shot
+    Classification", ECCV 2020.
+    """
+
+    def init(key, num_attributes, num_hidden, num_features, num_classes):
+        del num_classes
+        keys = jax.random.split(key, 5)
+        critic = {
+            "critic": networks.init_critic(keys[0], num_attributes, num_hidden, num_features),
+            "decoder": networks.init_layers(keys[1], (num_features, num_hidden, num_attributes)),
+        }
+        generator = {
+            "encoder": networks.init_layers(keys[2], (num_features + num_attributes, num_hidden, 2 * num_attributes)),
+            "generator": networks.init_generator(keys[3], num_attributes, num_hidden, num_features),
+            "feedback": networks.init_layers(keys[4], (num_hidden, num_hidden, num_hidden)),
+        }
+        return critic, generator
+
+    def decoded(nets, z, descriptions):
+        """Features before the sigmoid, after the feedback."""
+        inner, outer = nets.generator["generator"]
+        hidden = networks.leaky(networks.apply_layers([inner], jnp.concatenate([z, descriptions], axis=1)))
+        first = jax.nn.sigmoid(networks.apply_layers([outer], hidden))
+        correction = networks.apply_layers(nets.generator["feedback"], read_hidden(nets, first))
+        return networks.apply_layers([outer], hidden + feedback * correction)
+
+    def synthesize(nets, key, descriptions):
+        return jax.nn.sigmoid(decoded(nets, jax.random.normal(key, descriptions.shape), descriptions))
+
+    def read_hidden(nets, features):
+        return networks.leaky(networks.apply_layers(nets.critic["decoder"][:1], features))
+
+    def reading_loss(nets, features, descriptions):
+        difference = networks.apply_layers(nets.critic["decoder"], features) - descriptions
+        squares = jax.lax.stop_gradient(difference**2)
+        length = jnp.sqrt(jnp.maximum(jnp.sum(squares, axis=1, keepdims=True), 1e-12))
+        return jnp.sum(squares / length * jnp.abs(difference), axis=1)
+
+    def critic_loss(nets, key, batch, descriptions, fakes, classes):
+        del classes
+        own, metrics = clswgan.against(nets.critic["critic"], key, batch, descriptions, fakes, penalty=penalty)
+        return own + attribute_weight * reading_loss(nets, batch.inputs, descriptions), metrics
+
+    def generator_loss(nets, key, batch, descriptions, classes):
+        del classes
+        code_key, fake_key = jax.random.split(key)
+        pair = jnp.concatenate([batch.inputs, descriptions], axis=1)
+        mean, log_variance = jnp.split(networks.apply_layers(nets.generator["encoder"], pair), 2, axis=1)
+        z = mean + jnp.exp(log_variance / 2) * jax.random.normal(code_key, mean.shape)
+        logits = decoded(nets, z, descriptions)
+        reconstruction = jnp.sum(optax.losses.sigmoid_binary_cross_entropy(logits, batch.inputs), axis=1)
+        divergence = jnp.sum(mean**2 + jnp.exp(log_variance) - 1 - log_variance, axis=1) / 2
+        fake = synthesize(nets, fake_key, descriptions)
+        reading = reading_loss(nets, fake, descriptions) + reading_loss(nets, jax.nn.sigmoid(logits), descriptions)
+        total = (
+            reconstruction
+            + divergence
+            - adversarial_weight * networks.realness(nets.critic["critic"], fake, descriptions)
+            + attribute_weight * reading
+        )
+        return total, {"reconstruction": reconstruction, "divergence": divergence}
+
+    def embed(nets, features):
+        hidden = read_hidden(nets, features)
+        read = networks.apply_layers(nets.critic["decoder"][1:], hidden)
+        return jnp.concatenate([features, hidden, read], axis=1)
+
+    game = adversarial.Game(
+        init=init,
+        fakes=lambda nets, key, labels, classes: synthesize(nets, key, clswgan.described(classes, labels)),
+        critic_loss=critic_loss,
+        generator_loss=generator_loss,
+        synthesize=synthesize,
+        embed=embed,
+    )
+    return adversarial.adversarial(
+        game,
+        num_hidden=num_hidden,
+        critic_steps=critic_steps,
+        learning_rate=learning_rate,
+        description_scale=description_scale,
+        average=average,
+        num_synthetic=num_synthetic,
+        classifier_epochs=classifier_epochs,
+    )
