@@ -35,7 +35,7 @@ WRONG = {
     "not finite": ([ALE, "--config.method.learning_rate=nan"], "config.method.learning_rate=nan is not a number"),
     "negative margin": ([ALE, "--config.method.margin=-1"], "config.method.margin=-1"),
     "fraction": ([ALE, "--config.select.split.image_fraction=1.0"], "image_fraction=1.0 is not a number in (0, 1)"),
-    "choice": ([ALE, "--config.select.metric=acc"], "is not zsl or harmonic or ausuc"),
+    "choice": ([ALE, "--config.select.metric=acc"], "is not zsl or harmonic or uncalibrated or ausuc"),
     "scaling": ([ALE, "--config.normalize.inputs=l3"], "config.normalize.inputs=l3 is not l2"),
     "unknown dataset": ([ALE + ":shape"], "unknown dataset 'shape': did you mean 'shapes'?"),
     "unknown word": ([ALE + ":shapes,smok"], "did you mean 'smoke'"),

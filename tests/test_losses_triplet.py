@@ -151,7 +151,6 @@ every_in_batch = pytest.mark.parametrize("case", IN_BATCH, ids=lambda case: case
 
 
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = jax.jit
 
 
 def floating(arrays):

@@ -84,7 +84,6 @@ CASES = [
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = jax.jit
 
 
 @functools.cache
@@ -144,7 +143,7 @@ def test_eight_devices_are_one():
     }
     places = {case.name: [divided if s == "b" else replicated for s in case.sides] for case in CASES}
 
-    @quick_jit
+    @jax.jit
     def everything(arguments):
         def one(case):
             scores, pull = jax.vjp(case.fn, *arguments[case.name])

@@ -16,7 +16,6 @@ rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=(5, 3)).astype(np.float32)
 CURVATURES = (0.3, 1.0, 4.0)
 # Compiled without the passes that would make it run faster: all is small, and compiling is what takes the time.
-quick_jit = jax.jit
 MODELS = {
     "lorentz": (similarity.lorentz, similarity.lorentz_exp0, similarity.lorentz_log0),
     "poincare": (similarity.poincare, similarity.poincare_exp0, similarity.poincare_log0),

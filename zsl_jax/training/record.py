@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import pathlib
 import platform
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,7 @@ from zsl_jax.training import checkpoints, evaluation
 VERSION = 1
 _DRAWS, _LEVEL = 2000, 0.95
 _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files")
+_PLACES = ("dir", "file")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -57,13 +59,17 @@ def merged(records: Sequence[dict]) -> dict:
     """Returns one record of several runs that differ in their seed alone.
 
     Metrics, and the epochs and gamma that were chosen, become lists, one value a seed; correct images of a class
-    become means over the seeds, times medians. The scores of every epoch and the hash of the state are left out.
+    become means over the seeds, times medians. The scores of every epoch and the hash of the state are left out, and of
+    the places of the data all but the last name.
     """
     first = records[0]
     fields = ("version", "method", "setting", "dataset", "config", "versions", "device")
     selection = {name: first["selection"][name] for name in ("on", "metric", "classes")}
     selection |= {name: [record["selection"][name] for record in records] for name in ("epochs", "gamma")}
+    places = {name: pathlib.PurePath(first["config"]["data"].get(name, "")).name for name in _PLACES}
+    data = first["config"]["data"] | {name: place for name, place in places.items() if place}
     return {name: first[name] for name in fields} | {
+        "config": first["config"] | {"data": data},
         "metrics": _zipped([record["metrics"] for record in records], list),
         "selection": selection,
         "seeds": [seed for record in records for seed in record["seeds"]],
