@@ -50,11 +50,11 @@ jax.devices()
 # where it is contrastive; the compiler puts the communication in.
 
 # %%
-mesh = parallel.make_mesh()
-batch = data.Batch(jnp.ones((64, 32)), jnp.zeros(64, int), jnp.ones(64, bool))
-split = jax.jit(lambda b: parallel.split_batch(b, mesh))(batch)
-jax.debug.visualize_array_sharding(split.inputs)
-weights = parallel.replicate(jnp.ones((32, 8)), mesh)
+layout = parallel.Layout(parallel.make_mesh())
+examples = parallel.place_examples(data.Examples(jnp.ones((640, 32)), jnp.zeros(640, int)), layout)
+take = jax.jit(lambda examples, rows: parallel.take_batch(examples, rows, rows >= 0, layout))
+jax.debug.visualize_array_sharding(take(examples, jnp.arange(64)).inputs)
+weights = parallel.replicate(jnp.ones((32, 8)), layout.mesh)
 jax.debug.visualize_array_sharding(weights)
 
 # %% [markdown]

@@ -3,7 +3,8 @@ r"""f-CLSWGAN on attributes.
     python -m zsl_jax train --config=configs/f_clswgan.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/f_clswgan
 
-Minutes on 2 CPU cores; not measured on CUB127 yet.
+5.5 minutes of processor time on CUB127 (127 classes of CUB, MobileNet features), epochs and gamma chosen
+on validation classes, seed 0: ZSL 62.3, GZSL 38.6 / 82.2 / 52.5, calibrated 49.9 / 76.8 / 60.5.
 
 Published on CUB (200 classes, ResNet-101 features, hence not comparable): ZSL 57.3, GZSL 43.7 / 57.7 / 49.7.
 

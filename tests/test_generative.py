@@ -11,6 +11,7 @@ import pytest
 import scipy.integrate
 import scipy.linalg
 import scipy.stats
+import small_generative
 import toy
 
 from zsl_jax import data, errors, losses, methods
@@ -18,19 +19,6 @@ from zsl_jax.methods.generative import classifier, imagined, networks, scaling
 from zsl_jax.methods.generative.cada_vae import kl_to_standard, wasserstein_distance
 from zsl_jax.methods.generative.cizsl import hallucinate
 from zsl_jax.training import evaluation, loop
-
-SMALL = {
-    **{"num_hidden": 64, "critic_steps": 2, "learning_rate": 3e-3, "description_scale": 4.0},
-    **{"num_synthetic": 40, "classifier_epochs": 300},
-}
-KNOBS = {
-    "f_clswgan": SMALL | {"class_weight": 0.3},
-    "lsrgan": SMALL | {"num_neighbors": 3, "relation_weight": 1.0, "class_weight": 0.3},
-    "cizsl": SMALL | {"class_weight": 0.3},
-    "tf_vaegan": SMALL | {"adversarial_weight": 1.0},
-    "ce_gzsl": SMALL | {"num_embedding": 32, "num_projection": 8, "num_compared": 16},
-    "cada_vae": {"num_latent": 8, "num_synthetic": 40, "num_real": 40, "classifier_epochs": 100, "learning_rate": 1e-3},
-}
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +161,7 @@ def test_a_batch_that_the_critic_steps_cannot_share(task):
     with pytest.raises(
         errors.UserError, match="a batch of 16 cannot be dealt to 5 critic steps: the nearest that can is 15"
     ):
-        run("f_clswgan", task, epochs=1, knobs=SMALL | {"critic_steps": 5})
+        run("f_clswgan", task, epochs=1, knobs=small_generative.SMALL | {"critic_steps": 5})
 
 
 def one_device():
@@ -184,7 +172,7 @@ def one_device():
 @functools.cache
 def by_name(name):
     """The method with small knobs, once, so that its programs are compiled once."""
-    return methods.normalized(methods.factory(name)(**KNOBS[name]))
+    return methods.normalized(methods.factory(name)(**small_generative.KNOBS[name]))
 
 
 def run(name, task, *, epochs, knobs=None, start=None, batch_size=16):
@@ -195,7 +183,7 @@ def run(name, task, *, epochs, knobs=None, start=None, batch_size=16):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", sorted(KNOBS))
+@pytest.mark.parametrize("name", sorted(small_generative.KNOBS))
 def test_unseen_classes_are_recognised_and_permuted_descriptions_are_not(name):
     task = data.test_task(toy.dataset(num_seen=16, num_unseen=4, per_class=20))
 
@@ -283,4 +271,4 @@ def test_a_class_absent_from_the_batch_changes_nothing():
 @pytest.mark.long
 def test_a_critic_that_diverges_is_named_with_its_step(task):
     with pytest.raises(errors.Diverged, match=r"at step \d+"):
-        run("f_clswgan", task, epochs=20, knobs=SMALL | {"learning_rate": 1e18})
+        run("f_clswgan", task, epochs=20, knobs=small_generative.SMALL | {"learning_rate": 1e18})

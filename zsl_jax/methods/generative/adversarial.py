@@ -117,6 +117,8 @@ def adversarial(
                 f"a batch of {size} cannot be dealt to {critic_steps} critic steps: the nearest that can is {nearest}"
             )
         num_features, num_attributes = batch.inputs.shape[-1], classes.embedding.shape[-1]
+        if setting == "class-transductive" and isinstance(classes.is_seen, jax.core.Tracer):
+            raise errors.UserError("a generator trained on unseen classes has to count them first: it cannot be swept")
         num_seen = int(np.sum(classes.is_seen)) if setting == "class-transductive" else len(classes)
         critic, generator = game.init(key, num_attributes, num_hidden, num_features, len(classes))
         known = Known(classifier.init(num_features, num_seen), jnp.zeros((num_seen, num_features)))
