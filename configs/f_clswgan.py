@@ -16,7 +16,7 @@ from zsl_jax import config as config_lib
 
 def get_config(argument=None):
     config = config_lib.base("f_clswgan", argument)
-    # Chosen on validation classes: descriptions of this length are heeded from the start.
+    # Of 1, 4, 8 and 17.7 the best uncalibrated H on validation classes, one seed each, with other knobs not held alike.
     config.method.description_scale = 4.0
     config.method.learning_rate = 3e-4
     config.method.num_hidden = 1024

@@ -19,7 +19,7 @@ def get_config(argument=None):
     config = config_lib.base("tf_vaegan", argument)
     if "semantics" in config.data:
         config.data.semantics = "sent"
-    # Chosen on validation classes: descriptions of this length are heeded from the start.
+    # As for f-CLSWGAN on attributes; not chosen for this recipe.
     config.method.description_scale = 4.0
     config.method.learning_rate = 3e-4
     config.method.num_hidden = 1024
