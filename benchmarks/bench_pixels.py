@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import config, data
+from zsl_jax import data, recipes
 from zsl_jax.data import images
 from zsl_jax.encoders import augmentation
 from zsl_jax.training import run
@@ -53,7 +53,7 @@ def augment_rate() -> float:
 
 def step_rate() -> float:
     """Images a second through a training step of `attributes_pixels`, on one batch again and again."""
-    recipe = config.small_pixels("attribute_network", "shapes")
+    recipe = recipes.small_pixels("attribute_network", "shapes")
     method = run.make_method(recipe)
     task = data.test_task(data.load(**{**recipe.data, "num_per_class": 4}))
     batch = data.Batch(

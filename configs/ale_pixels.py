@@ -8,11 +8,11 @@ Minutes and figures: not measured yet.
 Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
 """
 
-from zsl_jax import config as config_lib
+from zsl_jax import recipes
 
 
 def get_config(argument=None):
-    config = config_lib.small_pixels("label_embedding", argument)
+    config = recipes.small_pixels("label_embedding", argument)
     config.method.loss = "ale"
     return config
 

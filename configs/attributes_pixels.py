@@ -9,11 +9,11 @@ calibrated 48.5 / 81.6 / 60.8. The first line is not measured yet.
 Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object Categorization", TPAMI 2014.
 """
 
-from zsl_jax import config as config_lib
+from zsl_jax import recipes
 
 
 def get_config(argument=None):
-    config = config_lib.small_pixels("attribute_network", argument)
+    config = recipes.small_pixels("attribute_network", argument)
     config.normalize.classes = "none"
     return config
 

@@ -8,11 +8,11 @@ Minutes and figures: not measured yet.
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """
 
-from zsl_jax import config as config_lib
+from zsl_jax import recipes
 
 
 def get_config(argument=None):
-    config = config_lib.small_pixels("two_tower", argument)
+    config = recipes.small_pixels("two_tower", argument)
     config.class_encoder.widths = (64,)
     return config
 

@@ -8,13 +8,13 @@ The words of a class that was never seen have been seen in the names of others. 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """
 
-from zsl_jax import config as config_lib
+from zsl_jax import recipes
 
 
 def get_config(argument=None):
     # Of the datasets, the shapes alone have names that say what is to be seen.
     words = (argument or "shapes").split(",")[0] == "shapes"
-    config = config_lib.small_pixels("two_tower", argument, class_encoder="bag" if words else "mlp")
+    config = recipes.small_pixels("two_tower", argument, class_encoder="bag" if words else "mlp")
     if words:
         config.data.semantics = "names"
         config.normalize.classes = "none"

@@ -9,11 +9,11 @@ Shapes: ZSL 91.4, GZSL 54.5 / 95.2 / 69.3, calibrated 89.8 / 77.0 / 82.9, AUSUC 
 Digits, with 7 classes to learn 18 attributes from: ZSL 57.9, GZSL 2.4 / 96.8 / 4.7, calibrated 27.8 / 92.8 / 42.7.
 """
 
-from zsl_jax import config as config_lib
+from zsl_jax import recipes
 
 
 def get_config(argument=None):
-    return config_lib.small_pixels("label_embedding", argument)
+    return recipes.small_pixels("label_embedding", argument)
 
 
 def sweep():

@@ -163,6 +163,7 @@ KNOBS = {
     "description_scale": ("factor of the descriptions that meet noise of size 1", number(0)),
     "average": ("share of the generator's running mean that a step keeps; 0 is no mean", number(0, 1, ends="[)")),
     "num_synthetic": ("examples made for each unseen class", whole(1)),
+    "num_synthetic_seen": ("examples made for each seen class, beside its images", whole(0)),
     "num_real": ("examples drawn of each seen class", whole(1)),
     "classifier_epochs": ("passes of the final classifier over real and synthetic examples", whole(1)),
     "band": ("half the width of the interval around a similarity of descriptions", number(0, ends="[)")),
@@ -282,7 +283,7 @@ def encoder_section(name: str) -> dict[str, Any]:
     return {"name": name, **_defaults(encoders.factory(name))}
 
 
-def _has_pixels(config: ml_collections.ConfigDict) -> bool:
+def has_pixels(config: ml_collections.ConfigDict) -> bool:
     return "inputs" in config.data or config.data.name == "image_folder"
 
 
@@ -291,37 +292,10 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
     if "inputs" in config.data:
         config.data.inputs = "pixels"
     config.normalize.inputs = "none"
-    config.encoder = {**encoder_section(encoder if _has_pixels(config) else "mlp"), "weights": ""}
+    config.encoder = {**encoder_section(encoder if has_pixels(config) else "mlp"), "weights": ""}
     config.optimizer = {**_defaults(optimizers.make_optimizer), "average": 0.0}
     config.augmentation = _defaults(augmentation.make_augment)
     config.pretrain = {"steps": 0, "temperature": 0.2}
-
-
-def small_pixels(method: str, argument: str | None = None, **encoder_names: str) -> ml_collections.ConfigDict:
-    """Returns `base` with what the recipes on small pictures share.
-
-    Loss, pooling, batch size and step size come from some ten single runs on one validation split of the shapes; the
-    rest, and what differs for the digits, was set by judgement.
-    """
-    config = base(method, argument, **encoder_names)
-    if "smoke" not in (argument or "").split(","):
-        config.train.epochs = 22
-        if config.data.name == "shapes":
-            config.data.num_per_class = 300
-    config.select.every = config.train.epochs
-    config.train.batch_size = 32
-    config.encoder.widths = (64, 128)
-    config.optimizer.update({"learning_rate": 3e-3, "weight_decay": 1e-2, "warmup_steps": 50, "average": 0.99})
-    if config.data.name == "shapes":
-        config.optimizer.decay_steps = 7920  # 22 epochs of all seen classes; the choice, on fewer, ends before
-    if config.data.name == "digits":
-        # Strokes have places, so that the places stay side by side.
-        config.encoder.update({"merges": (2, 2), "pool": "flatten"})
-        config.augmentation.crop = 1
-    elif _has_pixels(config):
-        config.encoder.update({"merges": (4, 2), "pool": "max"})
-        config.augmentation.update({"crop": 3, "flip": True, "brightness": 0.1})
-    return config
 
 
 def check(config: ml_collections.ConfigDict) -> None:

@@ -9,6 +9,7 @@ matrices for all of them. What no knob reaches (a sum over examples, the basis o
 Matrices of the state are held transposed, see `methods.gradient.turned`.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -88,10 +89,11 @@ def make_program(
       factory: `(**knobs) -> Method`, with knobs that may be traced.
       evaluate: `(method, finished_state, arrays) -> scores`, a dict of scalars; see `evaluation.evaluate_arrays`.
       knobs: arrays `[S]` by name; only their names and shapes are looked at.
-      tasks: what `stack_tasks` returns; only its shapes are looked at.
+      tasks: what `stack_tasks` returns; only its shapes and which classes are seen are looked at.
       seeds: Q; only `most` depends on it.
       batch_size: examples a step.
     """
+    factory = _counting(factory, np.asarray(tasks.training_classes.is_seen[0]))
     start, finish, epoch, score = _lane(factory, evaluate, batch_size=batch_size)
     axes = _axes(factory, knobs, tasks, batch_size)
     state_axes = jax.tree.map(lambda axis: None if axis is None else 2, axes, is_leaf=lambda axis: axis is None)
@@ -184,6 +186,20 @@ def _lane(factory, evaluate, *, batch_size: int):
         return evaluate(factory(**knobs), finish(state, knobs, task, key), arrays)
 
     return start, finish, epoch, score
+
+
+def _counting(factory: Callable[..., base.Method], is_seen: np.ndarray) -> Callable[..., base.Method]:
+    """The factory, whose methods can count the seen classes in `init`: they are as many in every fold."""
+
+    def counting(**knobs):
+        method = factory(**knobs)
+
+        def init(key, batch, classes):
+            return method.init(key, batch, dataclasses.replace(classes, is_seen=is_seen))
+
+        return method._replace(init=init)
+
+    return counting
 
 
 def _first_batch(task: Tasks, batch_size: int) -> dataset.Batch:

@@ -82,6 +82,7 @@ def adversarial(
     description_scale: float,
     average: float,
     num_synthetic: int,
+    num_synthetic_seen: int,
     classifier_epochs: int,
     setting: str = "inductive",
 ) -> base.Method:
@@ -97,6 +98,8 @@ def adversarial(
         class vary. 1 in the papers.
       average: share of the running mean of the generator that a step keeps, in [0, 1); 0 is no mean.
       num_synthetic: features made for each unseen class, >= 1.
+      num_synthetic_seen: features made for each seen class beside its images, >= 0. Where only unseen classes are made
+        up, whatever tells fakes from images tells unseen from seen classes. 0 in the papers.
       classifier_epochs: of the final classifier, >= 1.
       setting: see `base.Method`.
     """
@@ -106,6 +109,7 @@ def adversarial(
         synthesize=lambda nets, key, descriptions: game.embed(nets, game.synthesize(nets, key, descriptions)),
         embed=game.embed,
         num_synthetic=num_synthetic,
+        num_synthetic_seen=num_synthetic_seen,
         classifier_epochs=classifier_epochs,
     )
 
@@ -118,7 +122,9 @@ def adversarial(
             )
         num_features, num_attributes = batch.inputs.shape[-1], classes.embedding.shape[-1]
         if setting == "class-transductive" and isinstance(classes.is_seen, jax.core.Tracer):
-            raise errors.UserError("a generator trained on unseen classes has to count them first: it cannot be swept")
+            raise errors.UserError(
+                "a generator trained on unseen classes counts them: is_seen must be an array, not traced"
+            )
         num_seen = int(np.sum(classes.is_seen)) if setting == "class-transductive" else len(classes)
         critic, generator = game.init(key, num_attributes, num_hidden, num_features, len(classes))
         known = Known(classifier.init(num_features, num_seen), jnp.zeros((num_seen, num_features)))

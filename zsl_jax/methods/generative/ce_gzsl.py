@@ -23,6 +23,7 @@ def ce_gzsl(
     description_scale: float = 1.0,
     average: float = 0.0,
     num_synthetic: int = 300,
+    num_synthetic_seen: int = 0,
     classifier_epochs: int = 25,
 ) -> base.Method:
     """Contrastive embedding: the generator of WGAN-GP, an embedding h of features, and two contrastive losses on it.
@@ -44,8 +45,8 @@ def ce_gzsl(
       num_projection: width of z, >= 1.
       num_compared: width of the hidden layer of F, >= 1.
       penalty: weight of the gradient penalty, >= 0.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, classifier_epochs: see
-        `adversarial.adversarial`.
+      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
+        classifier_epochs: see `adversarial.adversarial`.
 
     Reference: Han, Fu, Chen, Yang, "Contrastive Embedding for Generalized Zero-Shot Learning", CVPR 2021.
     """
@@ -91,5 +92,6 @@ def ce_gzsl(
         description_scale=description_scale,
         average=average,
         num_synthetic=num_synthetic,
+        num_synthetic_seen=num_synthetic_seen,
         classifier_epochs=classifier_epochs,
     )

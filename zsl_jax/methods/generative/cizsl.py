@@ -19,6 +19,7 @@ def cizsl(
     description_scale: float = 1.0,
     average: float = 0.0,
     num_synthetic: int = 300,
+    num_synthetic_seen: int = 0,
     classifier_epochs: int = 25,
 ) -> base.Method:
     """Creativity-inspired learning on the base of f-CLSWGAN.
@@ -34,8 +35,8 @@ def cizsl(
     Args:
       creativity_weight: of the divergence, >= 0; the authors chose from 1e-4 to 1.
       class_weight, penalty: as in `f_clswgan`.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, classifier_epochs: see
-        `adversarial.adversarial`.
+      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
+        classifier_epochs: see `adversarial.adversarial`.
 
     Reference: Elhoseiny, Elfeki, "Creativity Inspired Zero-Shot Learning", ICCV 2019.
     """
@@ -74,6 +75,7 @@ def cizsl(
         description_scale=description_scale,
         average=average,
         num_synthetic=num_synthetic,
+        num_synthetic_seen=num_synthetic_seen,
         classifier_epochs=classifier_epochs,
     )
 

@@ -17,6 +17,7 @@ def f_clswgan(
     description_scale: float = 1.0,
     average: float = 0.0,
     num_synthetic: int = 300,
+    num_synthetic_seen: int = 0,
     classifier_epochs: int = 25,
 ) -> base.Method:
     """Feature-generating network: WGAN-GP on features, with the loss of a softmax trained on real ones.
@@ -27,8 +28,8 @@ def f_clswgan(
     Args:
       class_weight: of the classifier's loss on the fakes, >= 0.
       penalty: weight of the gradient penalty, >= 0.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, classifier_epochs: see
-        `adversarial.adversarial`.
+      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
+        classifier_epochs: see `adversarial.adversarial`.
 
     Reference: Xian, Lorenz, Schiele, Akata, "Feature Generating Networks for Zero-Shot Learning", CVPR 2018.
     """
@@ -40,6 +41,7 @@ def f_clswgan(
         description_scale=description_scale,
         average=average,
         num_synthetic=num_synthetic,
+        num_synthetic_seen=num_synthetic_seen,
         classifier_epochs=classifier_epochs,
     )
 

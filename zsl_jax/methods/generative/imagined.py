@@ -1,6 +1,7 @@
 """The end of every generative method: features are made for the classes without images, and a classifier is trained.
 
-    real features of the seen classes + synthetic ones of the unseen -> softmax over all classes
+    real features of the seen classes + synthetic ones of the unseen (and of the seen, where asked)
+        -> softmax over all classes
 
 A class of that table is scored by its column of the classifier, whatever table it comes in. A table with a class that
 was not there when the classifier was trained gets a classifier of its own, from synthetic features of all its classes.
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zsl_jax.methods.generative import classifier
 
@@ -41,6 +43,7 @@ def make_ending(
     embed: Callable,
     represent: Callable | None = None,
     num_synthetic: int,
+    num_synthetic_seen: int = 0,
     num_real: int | None = None,
     classifier_epochs: int,
 ) -> Ending:
@@ -51,13 +54,14 @@ def make_ending(
       embed: `(networks, features [N, F]) -> [N, E]`, what it sees of an image that is to be classified.
       represent: `(networks, key, features [N, F]) -> [N, E]`, what it sees of a real training image; None: `embed`.
       num_synthetic: examples made for each unseen class, >= 1.
+      num_synthetic_seen: examples made for each seen class, beside its images, >= 0.
       num_real: examples drawn of each seen class, with replacement; None: every training image once.
       classifier_epochs: passes of the classifier over the examples, >= 1.
     """
 
-    def made(networks, key, descriptions):
-        """`num_synthetic` examples of each class and their labels, rows of the descriptions."""
-        labels = jnp.repeat(jnp.arange(len(descriptions)), num_synthetic)
+    def made(networks, key, descriptions, counts):
+        """Examples of each class, as many as `counts` says, and their labels, rows of the descriptions."""
+        labels = jnp.asarray(np.repeat(np.arange(len(descriptions)), counts))
         return synthesize(networks, key, descriptions[labels]), labels
 
     def real(networks, key, train, num_seen):
@@ -72,9 +76,10 @@ def make_ending(
         known = jnp.asarray(classes.embedding, jnp.float32)
         real_key, synthesis_key, fit_key = jax.random.split(key, 3)
         seen, seen_labels = real(networks, real_key, train, num_seen)
-        unseen, unseen_labels = made(networks, synthesis_key, known[num_seen:])
-        examples = jnp.concatenate([seen, unseen])
-        labels = jnp.concatenate([seen_labels, num_seen + unseen_labels])
+        counts = np.where(np.arange(len(known)) < num_seen, num_synthetic_seen, num_synthetic)
+        synthetic, synthetic_labels = made(networks, synthesis_key, known, counts)
+        examples = jnp.concatenate([seen, synthetic])
+        labels = jnp.concatenate([seen_labels, synthetic_labels])
         return Imagined(
             networks, known, classifier.fit(fit_key, examples, labels, len(known), epochs=classifier_epochs)
         )
@@ -92,7 +97,7 @@ def make_ending(
 
         def trained_anew():
             synthesis_key, fit_key = jax.random.split(jax.random.key(0))
-            examples, labels = made(networks, synthesis_key, wanted)
+            examples, labels = made(networks, synthesis_key, wanted, num_synthetic)
             return classifier.fit(fit_key, examples, labels, len(wanted), epochs=classifier_epochs)
 
         chosen = jax.lax.cond(jnp.all(is_known), columns, trained_anew)

@@ -23,6 +23,7 @@ def lsrgan(
     description_scale: float = 1.0,
     average: float = 0.0,
     num_synthetic: int = 300,
+    num_synthetic_seen: int = 0,
     classifier_epochs: int = 25,
 ) -> base.Method:
     """f-CLSWGAN that keeps semantic relations, and that is trained on the descriptions of unseen classes.
@@ -43,8 +44,8 @@ def lsrgan(
       relation_gradient: False for the released code, in which R is computed outside the graph and teaches nothing.
       unseen_class_weight: of the softmax's loss on unseen fakes, >= 0.
       class_weight, penalty: as in `f_clswgan`.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, classifier_epochs: see
-        `adversarial.adversarial`.
+      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
+        classifier_epochs: see `adversarial.adversarial`.
 
     Reference: Vyas, Venkateswara, Panchanathan, "Leveraging Seen and Unseen Semantic Relationships for Generative
     Zero-Shot Learning", ECCV 2020.
@@ -120,6 +121,7 @@ def lsrgan(
         description_scale=description_scale,
         average=average,
         num_synthetic=num_synthetic,
+        num_synthetic_seen=num_synthetic_seen,
         classifier_epochs=classifier_epochs,
         setting="class-transductive",
     )

@@ -20,6 +20,7 @@ def tf_vaegan(
     description_scale: float = 1.0,
     average: float = 0.0,
     num_synthetic: int = 300,
+    num_synthetic_seen: int = 0,
     classifier_epochs: int = 25,
 ) -> base.Method:
     """Latent embedding feedback: E encodes, G decodes, D criticises, and Dec reads the attributes off the features.
@@ -38,8 +39,8 @@ def tf_vaegan(
       adversarial_weight: of the critic's value in the generator's loss, >= 0.
       feedback: strength of the correction, >= 0; 0 is VAEGAN with a decoder.
       penalty: weight of the gradient penalty, >= 0.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, classifier_epochs: see
-        `adversarial.adversarial`.
+      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
+        classifier_epochs: see `adversarial.adversarial`.
 
     Reference: Narayan, Gupta, Khan, Snoek, Shao, "Latent Embedding Feedback and Discriminative Features for Zero-Shot
     Classification", ECCV 2020.
@@ -124,5 +125,6 @@ def tf_vaegan(
         description_scale=description_scale,
         average=average,
         num_synthetic=num_synthetic,
+        num_synthetic_seen=num_synthetic_seen,
         classifier_epochs=classifier_epochs,
     )
