@@ -10,26 +10,12 @@ Published on CUB (200 classes, ResNet-101 features, hence not comparable): ZSL 5
 Reference: Xian, Lorenz, Schiele, Akata, "Feature Generating Networks for Zero-Shot Learning", CVPR 2018.
 """
 
-from zsl_jax import config as config_lib
+from zsl_jax import recipes
 
 
 def get_config(argument=None):
-    config = config_lib.base("f_clswgan", argument)
-    if "semantics" in config.data:
-        config.data.semantics = "sent"
-    # As for f-CLSWGAN on attributes; not chosen for this recipe.
-    config.method.description_scale = 4.0
-    config.method.learning_rate = 3e-4
-    config.method.num_hidden = 1024
-    config.method.num_synthetic = 1000
-    config.method.classifier_epochs = 10
-    config.train.epochs = 80
-    # 64 images for each of the 5 steps of the critic.
-    config.train.batch_size = 320
-    config.select.every = 10
-    config.select.metric = "uncalibrated"
-    return config
+    return recipes.adversarial("f_clswgan", argument, sentences=True)
 
 
 def sweep():
-    return {"method.learning_rate": (1e-4, 3e-4), "method.description_scale": (2.0, 4.0, 8.0)}
+    return {"method.learning_rate": (1e-4, 3e-4, 1e-3), "method.description_scale": (2.0, 4.0, 8.0)}

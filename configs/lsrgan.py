@@ -13,20 +13,12 @@ Reference: Vyas, Venkateswara, Panchanathan, "Leveraging Seen and Unseen Semanti
 Zero-Shot Learning", ECCV 2020.
 """
 
-from zsl_jax import config as config_lib
+from zsl_jax import recipes
 
 
 def get_config(argument=None):
-    config = config_lib.base("lsrgan", argument)
-    # As for f-CLSWGAN on attributes; not chosen for this recipe.
-    config.method.description_scale = 4.0
-    config.method.learning_rate = 3e-4
-    config.method.num_hidden = 1024
-    config.method.num_synthetic = 1000
-    config.method.classifier_epochs = 10
-    config.train.epochs = 80
-    # 64 images for each of the 5 steps of the critic.
-    config.train.batch_size = 320
-    config.select.every = 10
-    config.select.metric = "uncalibrated"
-    return config
+    return recipes.adversarial("lsrgan", argument)
+
+
+def sweep():
+    return {"method.learning_rate": (1e-4, 3e-4, 1e-3), "method.description_scale": (1.0, 2.0, 4.0)}

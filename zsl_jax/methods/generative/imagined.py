@@ -59,11 +59,6 @@ def make_ending(
       classifier_epochs: passes of the classifier over the examples, >= 1.
     """
 
-    def made(networks, key, descriptions, counts):
-        """Examples of each class, as many as `counts` says, and their labels, rows of the descriptions."""
-        labels = jnp.asarray(np.repeat(np.arange(len(descriptions)), counts))
-        return synthesize(networks, key, descriptions[labels]), labels
-
     def real(networks, key, train, num_seen):
         features, labels = train.inputs, train.labels
         row_key, key = jax.random.split(key)
@@ -77,9 +72,9 @@ def make_ending(
         real_key, synthesis_key, fit_key = jax.random.split(key, 3)
         seen, seen_labels = real(networks, real_key, train, num_seen)
         counts = np.where(np.arange(len(known)) < num_seen, num_synthetic_seen, num_synthetic)
-        synthetic, synthetic_labels = made(networks, synthesis_key, known, counts)
-        examples = jnp.concatenate([seen, synthetic])
-        labels = jnp.concatenate([seen_labels, synthetic_labels])
+        made = jnp.asarray(np.repeat(np.arange(len(known)), counts))
+        examples = jnp.concatenate([seen, synthesize(networks, synthesis_key, known[made])])
+        labels = jnp.concatenate([seen_labels, made])
         return Imagined(
             networks, known, classifier.fit(fit_key, examples, labels, len(known), epochs=classifier_epochs)
         )
@@ -92,15 +87,17 @@ def make_ending(
         # Scaling may be compiled in another order here and there: the same class is the same to rounding.
         is_known = jnp.min(distances, axis=1) <= 1e-5 * jnp.sum(jnp.abs(wanted), axis=1)
 
-        def columns():
-            return {"weights": trained["weights"][:, row], "bias": trained["bias"][row]}
+        def examples(key, size):
+            label_key, noise_key = jax.random.split(key)
+            labels = jax.random.randint(label_key, (size,), 0, len(wanted))
+            return synthesize(networks, noise_key, wanted[labels]), labels
 
-        def trained_anew():
-            synthesis_key, fit_key = jax.random.split(jax.random.key(0))
-            examples, labels = made(networks, synthesis_key, wanted, num_synthetic)
-            return classifier.fit(fit_key, examples, labels, len(wanted), epochs=classifier_epochs)
-
-        chosen = jax.lax.cond(jnp.all(is_known), columns, trained_anew)
+        # A loop of no steps where all are known, and not a condition: states side by side would pay for both its ways.
+        all_known = jnp.all(is_known)
+        num_steps = jnp.where(all_known, 0, classifier_epochs * classifier.steps_per_epoch(len(wanted) * num_synthetic))
+        anew = classifier.fit_drawn(jax.random.key(0), examples, trained["weights"].shape[0], len(wanted), num_steps)
+        columns = {"weights": trained["weights"][:, row], "bias": trained["bias"][row]}
+        chosen = jax.tree.map(lambda known, new: jnp.where(all_known, known, new), columns, anew)
         return classifier.logits(chosen, embed(networks, inputs))
 
     return Ending(finish, scores)
