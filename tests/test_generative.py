@@ -144,6 +144,31 @@ def test_the_classifier_learns_what_can_be_separated():
     assert float(jnp.mean(jnp.argmax(classifier.logits(trained, features), axis=1) == labels)) == 1
 
 
+def test_scores_of_known_classes_are_their_columns_and_have_no_gradient_in_the_descriptions():
+    ending = imagined.make_ending(
+        synthesize=lambda nets, key, descriptions: descriptions + 0.1 * jax.random.normal(key, descriptions.shape),
+        embed=lambda nets, features: features,
+        num_synthetic=100,
+        classifier_epochs=100,
+    )
+    classes = data.ClassTable(np.eye(3, dtype=np.float32), np.array([True, True, False]), ("a", "b", "c"))
+    train = data.Examples(jnp.eye(3)[:2], jnp.arange(2))
+    finished = ending.finish(None, train, classes, 2, jax.random.key(0))
+    scores = ending.scores(finished, jnp.eye(3), classes)
+    turned = data.ClassTable(classes.embedding[::-1], classes.is_seen[::-1], classes.names[::-1])
+    np.testing.assert_array_equal(ending.scores(finished, jnp.eye(3), turned), scores[:, ::-1])
+    # A class that it does not know: all of the table are imagined anew.
+    new = data.ClassTable(np.array([[0, 0, 1], [1, 1, 0]], np.float32), np.zeros(2, bool), ("c", "d"))
+    of_new = ending.scores(finished, jnp.asarray(new.embedding), new)
+    assert np.all(np.argmax(of_new, axis=1) == [0, 1])
+    assert np.min(np.abs(of_new - scores[2, 2])) > 1e-3
+
+    def total(embedding):
+        return jnp.sum(ending.scores(finished, jnp.eye(3), data.ClassTable(embedding, classes.is_seen, classes.names)))
+
+    np.testing.assert_array_equal(jax.grad(total)(jnp.asarray(classes.embedding)), np.zeros((3, 3)))
+
+
 def test_rows_drawn_of_each_class_are_of_that_class():
     labels = jnp.asarray([2, 0, 1, 0, 2, 2])
     rows = imagined.rows_of_each_class(jax.random.key(0), labels, 3, 5)

@@ -87,10 +87,13 @@ def make_ending(
         # Scaling may be compiled in another order here and there: the same class is the same to rounding.
         is_known = jnp.min(distances, axis=1) <= 1e-5 * jnp.sum(jnp.abs(wanted), axis=1)
 
+        # Training has no gradient in what it was given.
+        given = jax.lax.stop_gradient((networks, wanted))
+
         def examples(key, size):
             label_key, noise_key = jax.random.split(key)
             labels = jax.random.randint(label_key, (size,), 0, len(wanted))
-            return synthesize(networks, noise_key, wanted[labels]), labels
+            return synthesize(given[0], noise_key, given[1][labels]), labels
 
         # A loop of no steps where all are known, and not a condition: states side by side would pay for both its ways.
         all_known = jnp.all(is_known)
