@@ -16,11 +16,13 @@ from zsl_jax import config as config_lib
 
 def get_config(argument=None):
     config = config_lib.base("cada_vae", argument)
+    config.method.learning_rate = 5e-4
+    config.method.classifier_epochs = 5
     config.train.epochs = 100
     config.train.batch_size = 50
-    config.select.every = 10
+    config.select.every = 20
     return config
 
 
 def sweep():
-    return {"method.learning_rate": (1e-4, 3e-4)}
+    return {"method.learning_rate": (1.5e-4, 5e-4, 1.5e-3), "method.distance_weight": (8.13, 80.0)}

@@ -14,7 +14,10 @@ from zsl_jax import recipes
 
 
 def get_config(argument=None):
-    return recipes.adversarial("ce_gzsl", argument)
+    config = recipes.adversarial("ce_gzsl", argument)
+    config.method.description_scale = 4.0
+    config.method.learning_rate = 1e-4
+    return config
 
 
 def sweep():

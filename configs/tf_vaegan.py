@@ -16,7 +16,9 @@ from zsl_jax import recipes
 
 
 def get_config(argument=None):
-    return recipes.adversarial("tf_vaegan", argument)
+    config = recipes.adversarial("tf_vaegan", argument)
+    config.method.description_scale = 4.0
+    return config
 
 
 def sweep():

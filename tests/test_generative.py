@@ -160,7 +160,7 @@ def test_scores_of_known_classes_are_their_columns_and_have_no_gradient_in_the_d
     # A class that it does not know: all of the table are imagined anew.
     new = data.ClassTable(np.array([[0, 0, 1], [1, 1, 0]], np.float32), np.zeros(2, bool), ("c", "d"))
     of_new = ending.scores(finished, jnp.asarray(new.embedding), new)
-    assert np.all(np.argmax(of_new, axis=1) == [0, 1])
+    assert np.argmax(of_new, axis=1).tolist() == [0, 1]
     assert np.min(np.abs(of_new - scores[2, 2])) > 1e-3
 
     def total(embedding):

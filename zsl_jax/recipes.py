@@ -21,7 +21,7 @@ def adversarial(method: str, argument: str | None = None, *, sentences: bool = F
     config = config_lib.base(method, argument)
     if sentences and "semantics" in config.data:
         config.data.semantics = "sent"
-    config.method.description_scale = 4.0 if sentences else 2.0
+    config.method.description_scale = 8.0 if sentences else 2.0
     config.method.learning_rate = 3e-4
     config.method.num_hidden = 1024
     config.method.num_synthetic = 300
