@@ -1,5 +1,6 @@
 """The pages say what is: commands are of this command line, generated pages are up to date, the reference builds."""
 
+import json
 import pathlib
 import re
 import runpy
@@ -9,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from zsl_jax import __main__, config, data, methods
 from zsl_jax.verbs import command_line
@@ -55,6 +57,25 @@ def test_the_page_of_the_methods_is_the_generated_one():
     page = (ROOT / "docs" / "methods.md").read_text()
     assert page == maker["page"](), "run: python docs/make_methods_page.py"
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == list(methods.METHODS)
+
+
+def test_the_page_of_the_ablations_is_the_generated_one():
+    maker = runpy.run_path(str(ROOT / "docs" / "make_ablations.py"))
+    records = {name: json.loads((ROOT / "docs" / "ablations" / f"{name}.json").read_text()) for name in maker["TERMS"]}
+    assert (ROOT / "docs" / "ablations.md").read_text() == maker["page"](records), "run: python docs/make_ablations.py"
+    for name, record in records.items():
+        assert record["settings"] == maker["settings"](name)
+        recipe = command_line.recipe(str(ROOT / "configs" / f"{name}.py"), {})
+        assert record["epochs"] == recipe.train.epochs
+        assert all(recipe.method[knob] == values[1] for knob, values in maker["TERMS"][name].items())
+
+
+def test_the_interval_of_a_difference_is_that_of_students_paired_test():
+    values, base = [3.0, 5.0, 4.5, 6.0], [1.0, 2.0, 2.5, 2.0]
+    found = runpy.run_path(str(ROOT / "docs" / "make_ablations.py"))["difference"](values, base)
+    expected = scipy.stats.ttest_rel(values, base)
+    interval = expected.confidence_interval(0.95)
+    np.testing.assert_allclose(found, (2.75, interval.low, interval.high))
 
 
 def test_the_three_shapes_are_images_of_unseen_classes():
