@@ -33,13 +33,13 @@ SCORES = {"zsl": "ZSL", "uncalibrated": "H", "ausuc": "AUSUC"}
 INTRODUCTION = """\
 # Ablations
 
-What the terms of LsrGAN and CIZSL add to f-CLSWGAN, on CUB127 with attributes: {seeds} seeds of each setting on the
-test classes, in percent, mean ± standard deviation. Knobs and the number of epochs ({epochs}) are those of the recipe
-of f-CLSWGAN, chosen for it on validation classes, and the same in all rows, which favours it. H is that of the scores
-as they come, without calibration. The difference is that from f-CLSWGAN, seed by seed, with its 95 % interval
-(Student's t): where the interval holds 0, the term adds nothing that {seeds} seeds could show. LsrGAN without both terms still
-trains its softmax, which then teaches nothing; CIZSL without the divergence still asks for believable features of
-classes that do not exist.
+What the terms of LsrGAN and CIZSL add to f-CLSWGAN, on CUB127 with attributes: {seeds} seeds of each setting on
+the test classes, in percent, mean ± standard deviation. Knobs and the number of epochs ({epochs}) are those of the
+recipe of f-CLSWGAN, chosen for it on validation classes, and the same in all rows, which favours it. H is that of
+the scores as they come, without calibration. The difference is that from f-CLSWGAN, seed by seed, with its 95 %
+interval (Student's t): where the interval holds 0, the term adds nothing that {seeds} seeds could show. LsrGAN
+without both terms still trains its softmax, which then teaches nothing; CIZSL without the divergence still asks
+for believable features of classes that do not exist.
 
 Written by `python docs/make_ablations.py` from the records in docs/ablations, which `--folder=FOLDER` makes; these were
 made on {device}.
