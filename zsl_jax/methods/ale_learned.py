@@ -68,4 +68,4 @@ def ale_learned(
         share = is_same / jnp.maximum(jnp.sum(is_same, axis=1, keepdims=True), 1)
         return similarity.bilinear(inputs, given + share @ params["shift"], params["weights"])
 
-    return span.in_class_span(base.Method(init=init, update=update, scores=scores))
+    return span.in_class_span(base.Method(init=init, update=update, scores=scores, turned=True))

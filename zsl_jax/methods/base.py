@@ -57,6 +57,9 @@ class Method(NamedTuple):
       rows with `total(..., batch.axis_name)`, losses that compare rows get `axis_name=batch.axis_name`, and nothing of
       it depends on where in the batch a row stands (random numbers a row would). `by_gradient` and `from_sums` do so.
       Where False, `update` always sees the whole batch.
+    turned
+      Whether a step is fastest where the trainer holds the matrices of the state transposed, see `gradient.turned`:
+      those of `by_gradient`.
     setting
       What the method may look at: `inductive`, `class-transductive` (descriptions of unseen classes in training),
       `instance-transductive` (unlabelled test inputs), `few-shot` (a few labelled examples of unseen classes) or
@@ -71,4 +74,5 @@ class Method(NamedTuple):
     adapt: Callable[..., Any] = _unadapted
     attributes: Callable[..., Any] | None = None
     divides: bool = False
+    turned: bool = False
     setting: str = "inductive"

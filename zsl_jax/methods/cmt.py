@@ -101,7 +101,7 @@ def cmt_novelty(
         is_wrong_side = is_new[:, None] == jnp.asarray(classes.is_seen)[None, :]
         return 1 / (1 + squared) - is_wrong_side
 
-    return base.Method(init=init, update=update, finish=finish, scores=scores)
+    return base.Method(init=init, update=update, finish=finish, scores=scores, turned=plain.turned)
 
 
 def _semantic(layers, inputs):

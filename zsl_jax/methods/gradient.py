@@ -59,8 +59,14 @@ def by_gradient(
         update=update,
         scores=lambda state, inputs, classes: scores(state.params, inputs, classes),
         divides=divides,
+        turned=True,
         setting=setting,
     )
+
+
+def held(method: base.Method, tree):
+    """Returns a state of the method as the trainer holds it, and such a state as it was."""
+    return turned(tree) if method.turned else tree
 
 
 def turned(tree):
@@ -68,7 +74,7 @@ def turned(tree):
 
     The gradient of `x @ w` leaves its product as `[columns of w, columns of x]`, rows of x. Where weights, gradient and
     memory all have that form, nothing is copied or read across, which makes a step of the bilinear methods on a CPU
-    about twice as fast. The trainer holds states turned, `by_gradient` differentiates turned: within an epoch, nothing
-    turns.
+    about twice as fast. The trainer holds their states turned, `by_gradient` differentiates turned: within an epoch, nothing
+    turns. Where a step makes other use of its matrices, it would turn them twice for nothing.
     """
     return jax.tree.map(lambda x: jnp.swapaxes(x, -1, -2) if x.ndim > 1 else x, tree)

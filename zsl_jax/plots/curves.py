@@ -6,24 +6,37 @@ from matplotlib import figure as mpl_figure
 from zsl_jax.plots.style import SEEN, UNSEEN, WRONG
 
 _LINES = {"select": ("choosing, on part of the seen classes", "--"), "train": ("training, on all seen classes", "-")}
-_SCORES = {"zsl": ("ZSL", UNSEEN, "-"), "harmonic": ("H, calibrated", "black", "-"), "ausuc": ("AUSUC", WRONG, "--")}
+_SCORES = {
+    "zsl": ("ZSL", UNSEEN, "-"),
+    "harmonic": ("H, calibrated", "black", "-"),
+    "uncalibrated": ("H", "black", ":"),
+    "ausuc": ("AUSUC", WRONG, "--"),
+}
+# What every line of metrics.jsonl says; the rest is the method's own.
+_COMMON = ("phase", "epoch", "step", "loss", "steps_per_s", "examples_per_s", "flops_per_s", "share_of_peak")
 
 
 def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
     """Returns the losses of both phases by epoch and, beside them, the validation scores with the chosen epoch.
 
+    What a method says of its steps beside the loss, as the critic's estimate and the length of the gradient, has a
+    panel of its own.
+
     Args:
-      entries: the lines of metrics.jsonl: `phase`, `epoch`, `loss`.
+      entries: the lines of metrics.jsonl: `phase`, `epoch`, `loss` and what the method adds.
       selection: as `record["selection"]` holds it, with the `history` of validation scores.
     """
-    figure = mpl_figure.Figure(figsize=(10, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    own = sorted({name for entry in entries for name in entry if name not in _COMMON})
+    figure = mpl_figure.Figure(figsize=(15 if own else 10, 3.8), layout="constrained")
+    left, *middle, right = figure.subplots(1, 3 if own else 2)
     for phase, (label, style) in _LINES.items():
         points = [(entry["epoch"], entry["loss"]) for entry in entries if entry["phase"] == phase]
         if points:
             left.plot(*zip(*points), style, color=SEEN, label=label, marker="." if len(points) < 3 else None)
     left.set(xlabel="epoch", ylabel="mean loss of the steps", title="training loss")
     left.legend(frameon=False, fontsize=8)
+    for axes in middle:
+        _draw_own(axes, entries, own)
     history = selection["history"]
     epochs = [entry["epochs"] for entry in history]
     for name, (label, colour, style) in _SCORES.items():
@@ -46,9 +59,20 @@ def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
         xlabel="epoch", ylabel="accuracy", ylim=(0, 1), title=f"on {len(selection['classes'])} validation classes"
     )
     right.legend(frameon=False, fontsize=8)
-    for axes in (left, right):
+    for axes in (left, *middle, right):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _draw_own(axes, entries: list[dict], names: list[str]) -> None:
+    """Draws the method's own metrics in the last phase on an axis for all magnitudes."""
+    phase = entries[-1]["phase"]
+    for name in names:
+        points = [(entry["epoch"], entry[name]) for entry in entries if entry["phase"] == phase and name in entry]
+        axes.plot(*zip(*points), label=name.replace("_", " "), marker="." if len(points) < 3 else None)
+    axes.set_yscale("symlog", linthresh=1e-2)
+    axes.set(xlabel="epoch", ylabel="mean of the steps", title="what the method says of its steps")
+    axes.legend(frameon=False, fontsize=8)
 
 
 def landscape(trials: list[dict], metric: str, where: str = "validation classes") -> mpl_figure.Figure:

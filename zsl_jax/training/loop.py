@@ -245,11 +245,11 @@ def _batch(method: base.Method, train, rows, where, layout: parallel.Layout | No
 
 
 def turning(method: base.Method) -> base.Method:
-    """Returns the method on turned states, as far as a stretch of steps needs it."""
+    """Returns the method on states as the trainer holds them, as far as a stretch of steps needs it."""
 
     def update(state, *args):
-        state, metrics = method.update(gradient.turned(state), *args)
-        return gradient.turned(state), metrics
+        state, metrics = method.update(gradient.held(method, state), *args)
+        return gradient.held(method, state), metrics
 
     return method._replace(update=update)
 
@@ -263,7 +263,7 @@ def _compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str
 
     def steps(state, train, classes, key_data, position):
         state, metrics = stretch(
-            gradient.turned(state),
+            gradient.held(method, state),
             train,
             classes,
             jax.random.wrap_key_data(key_data),
@@ -274,7 +274,7 @@ def _compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str
             layout=layout,
             nonfinite=nonfinite,
         )
-        return gradient.turned(state), metrics
+        return gradient.held(method, state), metrics
 
     return parallel.compiled(steps, layout)
 

@@ -6,7 +6,7 @@
 The settings of one seed and fold share their batches, so that the product of a batch with the weights is one of two
 matrices for all of them. What no knob reaches (a sum over examples, the basis of a span) is held and computed once.
 
-Matrices of the state are held transposed, see `methods.gradient.turned`.
+Matrices may be held transposed, see `methods.gradient.turned`.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ class Tasks(NamedTuple):
     """Tasks of equal shape, one a fold, stacked along the first axis of every array: `[K, ...]`.
 
     Fields:
-      train, test_seen, test_unseen: `data.Examples`; inputs of the latter two are held transposed, as states are.
+      train, test_seen, test_unseen: `data.Examples`; inputs of the latter two are held transposed.
       classes, unseen_classes: class tables.
       training_classes: what `update` may see of them.
     """
@@ -156,15 +156,18 @@ def reached_by_knobs(factory: Callable[..., base.Method], knobs: dict[str, Any],
 
 
 def _lane(factory, evaluate, *, batch_size: int):
-    """Returns the functions of a lane: `start`, `finish`, `epoch` and `score`; states are turned."""
+    """Returns the functions of a lane: `start`, `finish`, `epoch` and `score`; states are as `gradient.held` has them."""
 
     def start(knobs, task, key):
         method = factory(**knobs)
         state = method.init(jax.random.fold_in(key, 0), _first_batch(task, batch_size), task.training_classes)
-        return gradient.turned(method.prepare(state, task.train, task.training_classes, jax.random.fold_in(key, 4)))
+        state = method.prepare(state, task.train, task.training_classes, jax.random.fold_in(key, 4))
+        return gradient.held(method, state)
 
     def finish(state, knobs, task, key):
-        return factory(**knobs).finish(gradient.turned(state), task.train, task.classes, jax.random.fold_in(key, 3))
+        method = factory(**knobs)
+        state = gradient.held(method, state)
+        return method.finish(state, task.train, task.classes, jax.random.fold_in(key, 3))
 
     def epoch(state, knobs, task, key, first_step):
         num_steps = loop.steps_per_epoch(len(task.train.labels), batch_size)
