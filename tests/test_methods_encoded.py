@@ -12,7 +12,7 @@ import pytest
 from zsl_jax import config, data, encoders, errors, methods
 from zsl_jax.encoders import augmentation
 from zsl_jax.methods import encoded
-from zsl_jax.training import encoding, loop, optimizers, parallel
+from zsl_jax.training import encoding, loop, optimizers, parallel, run
 
 KEY = jax.random.key(0)
 
@@ -239,6 +239,39 @@ def test_a_config_becomes_the_parts_that_it_names():
     assert found["parts"].average == 0.5
     assert config.base("label_embedding", "xlsa17").encoder.name == "mlp"
     assert encoding.make_parts(config.base("ale", "shapes")) == {}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_step_size_has_decayed_when_the_epochs_of_the_training_at_hand_are_over(accumulate):
+    recipe = config.base("label_embedding", "digits")
+    recipe.optimizer.update({"name": "sgd", "momentum": 0.0, "learning_rate": 1.0, "accumulate": accumulate})
+    recipe.optimizer.decay_epochs = 3
+    for steps_per_epoch in (4, 8):
+        optimizer = encoding.make_parts(recipe, steps_per_epoch=steps_per_epoch)["parts"].optimizer
+        params = {"encoder": jnp.zeros(()), "head": jnp.zeros(())}
+        memory, sizes = optimizer.init(params), []
+        for _ in range(3 * steps_per_epoch + accumulate):
+            updates, memory = optimizer.update({"encoder": jnp.ones(()), "head": jnp.ones(())}, memory, params)
+            sizes.append(-float(updates["head"]))
+        sizes = sizes[accumulate - 1 :: accumulate]
+        assert (sizes[0], sizes[-1]) == (1, 0)
+        assert min(sizes[:-1]) > 0
+
+
+def test_each_phase_of_a_run_decays_over_its_own_steps(monkeypatch):
+    recipe = config.base("label_embedding", "digits,smoke")
+    recipe.optimizer.decay_epochs = 2
+    problem = run.make_problem(recipe)
+    asked, made = [], run.make_method
+    monkeypatch.setattr(run, "make_method", lambda *a, **k: asked.append(k["steps_per_epoch"]) or made(*a, **k))
+    run._scheduled.cache_clear()
+    _, choosing = run.choosing_task(problem, recipe)
+    _, training = run._for_task(problem, data.test_task(problem.dataset), recipe)
+    sizes = [len(task.train.labels) for task in (choosing, training)]
+    assert asked == [-(-size // recipe.train.batch_size) for size in sizes]
+    assert asked[0] < asked[1]
+    run.choosing_task(problem, recipe)  # another seed of it, or the same again: nothing is made anew
+    assert len(asked) == 2
 
 
 def test_groups_that_do_not_add_up_are_named(task):

@@ -58,5 +58,5 @@ def test_warm_up_and_cosine():
 def test_what_cannot_be_is_named():
     with pytest.raises(errors.UserError, match="did you mean 'adamw'"):
         optimizers.make_optimizer(name="adam")
-    with pytest.raises(errors.UserError, match="decay_steps=5 must be more than warmup_steps=9"):
+    with pytest.raises(errors.UserError, match="decay within 5 updates after rising for warmup_steps=9"):
         optimizers.make_optimizer(warmup_steps=9, decay_steps=5)

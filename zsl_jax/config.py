@@ -215,7 +215,7 @@ SECTIONS = {
         "name": ("rule of the updates", one_of(tuple(optimizers.RULES))),
         "learning_rate": ("step size at its highest", number(0)),
         "warmup_steps": ("updates over which the step size rises from 0", whole(0)),
-        "decay_steps": ("updates until half a cosine has brought it to 0; 0 leaves it", whole(0)),
+        "decay_epochs": ("epochs until half a cosine has brought it to 0; 0 leaves it", whole(0)),
         "momentum": ("share of the last step that the next one keeps", number(0, 1, ends="[)")),
         "weight_decay": ("share of the weights lost an update, times the step size", number(0, ends="[)")),
         "clip_norm": ("length to which a longer gradient is cut; 0 does not cut", number(0, ends="[)")),
@@ -293,7 +293,10 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
         config.data.inputs = "pixels"
     config.normalize.inputs = "none"
     config.encoder = {**encoder_section(encoder if has_pixels(config) else "mlp"), "weights": ""}
-    config.optimizer = {**_defaults(optimizers.make_optimizer), "average": 0.0}
+    # Epochs and not updates, which are more in training than in the choice before it.
+    options = _defaults(optimizers.make_optimizer)
+    del options["decay_steps"]
+    config.optimizer = {**options, "decay_epochs": 0, "average": 0.0}
     config.augmentation = _defaults(augmentation.make_augment)
     config.pretrain = {"steps": 0, "temperature": 0.2}
 

@@ -46,12 +46,11 @@ def small_pixels(method: str, argument: str | None = None, **encoder_names: str)
         config.train.epochs = 22
         if config.data.name == "shapes":
             config.data.num_per_class = 300
+            config.optimizer.decay_epochs = 22
     config.select.every = config.train.epochs
     config.train.batch_size = 32
     config.encoder.widths = (64, 128)
-    config.optimizer.update({"learning_rate": 3e-3, "weight_decay": 1e-2, "warmup_steps": 50, "average": 0.99})
-    if config.data.name == "shapes":
-        config.optimizer.decay_steps = 7920  # 22 epochs of all seen classes; the choice, on fewer, ends before
+    config.optimizer.update({"learning_rate": 3e-3, "weight_decay": 0.1, "warmup_steps": 50, "average": 0.99})
     if config.data.name == "digits":
         # Strokes have places, so that the places stay side by side.
         config.encoder.update({"merges": (2, 2), "pool": "flatten"})

@@ -74,7 +74,7 @@ def turned(tree):
 
     The gradient of `x @ w` leaves its product as `[columns of w, columns of x]`, rows of x. Where weights, gradient and
     memory all have that form, nothing is copied or read across, which makes a step of the bilinear methods on a CPU
-    about twice as fast. The trainer holds their states turned, `by_gradient` differentiates turned: within an epoch, nothing
-    turns. Where a step makes other use of its matrices, it would turn them twice for nothing.
+    about twice as fast. The trainer holds their states turned, `by_gradient` differentiates turned: within an epoch,
+    nothing turns. Where a step makes other use of its matrices, it would turn them twice for nothing.
     """
     return jax.tree.map(lambda x: jnp.swapaxes(x, -1, -2) if x.ndim > 1 else x, tree)

@@ -11,16 +11,22 @@ from zsl_jax.encoders import augmentation
 from zsl_jax.training import optimizers
 
 
-def make_parts(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """Returns the arguments that the method's factory takes beside its knobs: none where it trains no encoder."""
+def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -> dict[str, Any]:
+    """Returns the arguments that the method's factory takes beside its knobs: none where it trains no encoder.
+
+    Args:
+      config: of a run.
+      steps_per_epoch: of its training, which say when the step size has decayed; 0 where nothing is trained.
+    """
     if "encoder" not in config:
         return {}
     encoder, optimizer = dict(config.encoder), dict(config.optimizer)
     weights = encoder.pop("weights")
-    average = optimizer.pop("average")
+    average, epochs = optimizer.pop("average"), optimizer.pop("decay_epochs")
+    decay_steps = epochs * steps_per_epoch // optimizer["accumulate"]
     parts = methods.Parts(
         encoder=make_encoder(encoder),
-        optimizer=optimizers.make_optimizer(**optimizer),
+        optimizer=optimizers.make_optimizer(**optimizer, decay_steps=decay_steps),
         augment=augmentation.make_augment(**config.augmentation),
         average=average,
         freeze=optimizer["encoder_rate"] == 0,

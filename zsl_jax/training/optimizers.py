@@ -54,7 +54,8 @@ def make_optimizer(
         raise errors.unknown("optimizer", name, RULES)
     if decay_steps and decay_steps <= warmup_steps:
         raise errors.UserError(
-            f"optimizer.decay_steps={decay_steps} must be more than warmup_steps={warmup_steps}, or 0 for no decay"
+            f"the step size cannot decay within {decay_steps} updates after rising for warmup_steps={warmup_steps}: "
+            "let it decay later (optimizer.decay_epochs), or not at all (0)"
         )
     optimizer = optax.chain(
         optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity(),

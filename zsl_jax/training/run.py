@@ -68,15 +68,18 @@ def make_problem(config: ml_collections.ConfigDict, *, mesh: jax.sharding.Mesh |
     return problem
 
 
-def make_method(config: ml_collections.ConfigDict, *, scaling: dict[str, str] | None = None, **knobs) -> methods.Method:
+def make_method(
+    config: ml_collections.ConfigDict, *, scaling: dict[str, str] | None = None, steps_per_epoch: int = 0, **knobs
+) -> methods.Method:
     """Returns the method of a config, with some numeric knobs (which may be traced) in place of the config's.
 
     Args:
       config: of a run.
       scaling: of inputs and classes; None for `config.normalize`.
+      steps_per_epoch: of the training, if there will be one.
       **knobs: of the method.
     """
-    knobs = {**config.method, **encoding.make_parts(config), **knobs}
+    knobs = {**config.method, **encoding.make_parts(config, steps_per_epoch=steps_per_epoch), **knobs}
     return methods.normalized(methods.factory(knobs.pop("name"))(**knobs), **(scaling or config.normalize))
 
 
@@ -106,7 +109,7 @@ def run(
     if config.select.on == "test":
         say(ORACLE)
     choosing, choice = choosing_task(problem, config)
-    problem, task = _with_shots(problem, data.test_task(problem.dataset), config)
+    problem, task = _for_task(problem, data.test_task(problem.dataset), config)
     processes.from_first(lambda: open_workdir(workdir, config))
     with processes.held_by_first(lambda: files.locked(workdir)):
         return _run(config, workdir, say, should_stop, (choosing, choice), (problem, task))
@@ -144,7 +147,7 @@ def _run(config, workdir: pathlib.Path, say, should_stop, validation, test) -> R
 
 def choosing_task(problem: Problem, config: ml_collections.ConfigDict) -> tuple[Problem, data.Task]:
     """Returns the problem and the task of the phase that chooses."""
-    return _with_shots(problem, selection_task(problem.dataset, config), config)
+    return _for_task(problem, selection_task(problem.dataset, config), config)
 
 
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:
@@ -181,7 +184,7 @@ def restore_finished(
     if files_now != files_then:
         changed = sorted(name for name in files_then if files_now.get(name) != files_then[name])
         raise errors.UserError(f"the data has changed since {workdir} was trained: {', '.join(changed)}")
-    problem, task = _with_shots(problem, data.test_task(problem.dataset), config)
+    problem, task = _for_task(problem, data.test_task(problem.dataset), config)
     restored = checkpoints.restore_latest(
         workdir / "checkpoints" / "finished", abstract_finished(problem, task, config), warn=say
     )
@@ -227,14 +230,25 @@ def selection_task(dataset: data.Dataset, config) -> data.Task:
     return data.validation_task(data.training_part(dataset), seed=config.seed, **config.select.split)
 
 
-def _with_shots(problem: Problem, task: data.Task, config) -> tuple[Problem, data.Task]:
-    """Returns both as the config's number of labelled examples of the unseen classes makes them."""
+def _for_task(problem: Problem, task: data.Task, config) -> tuple[Problem, data.Task]:
+    """Returns both as the config's labelled examples of the unseen classes and its schedule make them."""
     shots, reserve = config.few_shot.shots, config.few_shot.reserve
     if shots or reserve:
         task = few_shot.few_shot(task, shots, reserve=reserve, seed=config.seed)
+    if "optimizer" in config and config.optimizer.decay_epochs:
+        alike = ml_collections.ConfigDict(config).unlock()
+        alike.seed = 0
+        steps = loop.steps_per_epoch(len(task.train.labels), config.train.batch_size)
+        problem = problem._replace(method=_scheduled(ml_collections.FrozenConfigDict(alike), steps))
     if shots:
         problem = problem._replace(method=_any_shot(problem.method, few_shot.num_trained(task)))
     return problem, task
+
+
+@functools.lru_cache(maxsize=4)
+def _scheduled(config: ml_collections.FrozenConfigDict, steps_per_epoch: int) -> methods.Method:
+    """The same method for the same arguments, so that programs are compiled once."""
+    return make_method(config, steps_per_epoch=steps_per_epoch)
 
 
 @functools.lru_cache(maxsize=4)

@@ -156,7 +156,7 @@ def reached_by_knobs(factory: Callable[..., base.Method], knobs: dict[str, Any],
 
 
 def _lane(factory, evaluate, *, batch_size: int):
-    """Returns the functions of a lane: `start`, `finish`, `epoch` and `score`; states are as `gradient.held` has them."""
+    """Returns the functions of a lane: `start`, `finish`, `epoch` and `score`; states as `gradient.held` has them."""
 
     def start(knobs, task, key):
         method = factory(**knobs)

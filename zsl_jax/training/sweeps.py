@@ -169,7 +169,7 @@ class Trainer:
 
     def __init__(self, config, names: Sequence[str], tasks: list[data.Task]):
         self._config, self._names = config, names
-        factory = _factory(config)
+        factory = _factory(config, loop.steps_per_epoch(len(tasks[0].train.labels), config.train.batch_size))
         shapes = self._knobs([dict.fromkeys(names, 1.0)])
         first = factory(**{name: values[0] for name, values in shapes.items()})
         self._tasks = side_by_side.stack_tasks(tasks, first)
@@ -246,11 +246,12 @@ def best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict
     return result
 
 
-def _factory(config) -> Callable[..., methods.Method]:
+def _factory(config, steps_per_epoch: int) -> Callable[..., methods.Method]:
     """Returns `(**knobs) -> Method`, the other knobs as the config has them."""
 
     def factory(**knobs):
-        return run.make_method(config, **{name: value for name, value in knobs.items() if name})
+        named = {name: value for name, value in knobs.items() if name}
+        return run.make_method(config, steps_per_epoch=steps_per_epoch, **named)
 
     return factory
 
