@@ -3,7 +3,7 @@ r"""CADA-VAE on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/cada_vae_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/cada_vae_sentences
 
-Minutes on 2 CPU cores; not measured on CUB127 yet.
+Not measured on CUB127 yet.
 
 Published on CUB (200 classes, ResNet-101 features, hence not comparable): GZSL 51.6 / 53.5 / 52.4.
 

@@ -3,7 +3,7 @@ r"""CE-GZSL on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/ce_gzsl_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/ce_gzsl_sentences
 
-Minutes on 2 CPU cores; not measured on CUB127 yet.
+Not measured on CUB127 yet.
 
 Published on CUB (200 classes, ResNet-101 features, sentences, hence not comparable): H 65.3.
 

@@ -3,7 +3,7 @@ r"""CIZSL on the base of f-CLSWGAN on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/cizsl_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/cizsl_sentences
 
-Minutes on 2 CPU cores; not measured on CUB127 yet.
+Not measured on CUB127 yet.
 
 The published figures are of another base, on texts and part features: not comparable.
 

@@ -3,7 +3,7 @@ r"""f-CLSWGAN on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/f_clswgan_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/f_clswgan_sentences
 
-Minutes on 2 CPU cores; not measured on CUB127 yet.
+Not measured on CUB127 yet.
 
 Published on CUB (200 classes, ResNet-101 features, hence not comparable): ZSL 57.3, GZSL 43.7 / 57.7 / 49.7.
 

@@ -3,7 +3,7 @@ r"""TF-VAEGAN on attributes.
     python -m zsl_jax train --config=configs/tf_vaegan.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/tf_vaegan
 
-Minutes on 2 CPU cores; not measured on CUB127 yet.
+Not measured on CUB127 yet.
 
 Published on CUB (200 classes, ResNet-101 features, hence not comparable): ZSL 64.9, GZSL 52.8 / 64.7 / 58.1. Their
 loop keeps the best epoch on the test set.
