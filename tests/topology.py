@@ -3,6 +3,7 @@
 python tests/topology.py FILE MODE...    with XLA_FLAGS and JAX_... set by the caller, see test_parallel.py
 """
 
+import dataclasses
 import logging
 import sys
 
@@ -12,8 +13,9 @@ import numpy as np
 import optax
 import toy
 
-from zsl_jax import data, losses, methods
-from zsl_jax.training import evaluation, loop, parallel, processes
+from zsl_jax import data, encoders, losses, methods
+from zsl_jax.data import streaming
+from zsl_jax.training import evaluation, feeding, loop, optimizers, parallel, processes
 
 EPOCHS, BATCH = 5, 16  # of 54 examples: 4 steps an epoch, the last one of 6 examples
 
@@ -60,6 +62,30 @@ def make() -> dict[str, methods.Method]:
     }
 
 
+class Tiles:
+    """A grey picture of 4 x 4 pixels for each row of the toy's inputs, which keeps the rows that were asked for."""
+
+    def __init__(self):
+        self.asked = set()
+
+    def __getitem__(self, row):
+        self.asked.add(int(row))
+        pixels = 128 + 20 * np.resize(toy.dataset().inputs[row], (4, 4, 1))
+        return np.repeat(pixels, 3, axis=-1).clip(0, 255).astype(np.uint8)
+
+
+def streamed() -> data.Task:
+    """The toy's task on pictures, decoded when they are needed."""
+    source = toy.dataset()
+    pictures = streaming.Pictures(Tiles(), np.arange(len(source.inputs)), 4)
+    return data.test_task(dataclasses.replace(source, inputs=pictures))
+
+
+def on_pictures() -> methods.Method:
+    parts = methods.Parts(encoder=encoders.MLP(widths=(8,)), optimizer=optimizers.make_optimizer(learning_rate=0.01))
+    return methods.label_embedding(parts)
+
+
 class Compilations(logging.Handler):
     """Counts the programs of steps that are compiled."""
 
@@ -69,6 +95,25 @@ class Compilations(logging.Handler):
         message = record.getMessage()
         # What jit, shard_map under jit, and pmap call the program of `parallel.compiled`.
         self.count += message.startswith(("Compiling jit(steps)", "Compiling jit(mapped)", "Compiling jit(_fun)"))
+
+
+def train_streamed(mode: str, key) -> dict[str, np.ndarray]:
+    """The losses, states and scores of a stream, of which each process decodes the rows of its own devices."""
+    feeding._WINDOW_BYTES = 2 * BATCH * 4 * 4 * 3  # two steps
+    method, task, mesh = on_pictures(), streamed(), parallel.make_mesh(mode=mode)
+    tiles = task.train.inputs.source
+    epochs = loop.fit(method, task, key=key, epochs=1, batch_size=BATCH, mesh=mesh, mode=mode)
+    ((_, state, metrics),) = epochs
+    expected = np.asarray(loop.epoch_rows(jax.random.fold_in(key, 1), 0, num_examples=54, batch_size=BATCH)[0])
+    mine = np.split(np.arange(BATCH), jax.process_count())[jax.process_index()]
+    assert tiles.asked == set(task.train.inputs.rows[expected[:, mine]].ravel().tolist())
+    tiles.asked.clear()
+    scored = evaluation.make_evaluate(method, task, mesh)(state)
+    # 54 test images and what fills up the last block: the unseen ones are looked at twice.
+    assert len(tiles.asked) <= 54 / jax.process_count() + 18
+    leaves = jax.tree.leaves(parallel.to_host(state))
+    found = {"loss": metrics["loss"], "scores": scored.gzsl_scores, "gzsl_correct": scored.gzsl_correct}
+    return found | {f"state/{i}": leaf for i, leaf in enumerate(leaves)}
 
 
 def main(path: str, modes: list[str]) -> None:
@@ -94,6 +139,7 @@ def main(path: str, modes: list[str]) -> None:
                 for field in ("zsl_correct", "gzsl_correct", "total"):
                     results[f"{mode}/{name}/{field}"] = getattr(scored, field)
                 results[f"{mode}/{name}/scores"] = scored.gzsl_scores
+        results |= {f"{mode}/streamed/{name}": value for name, value in train_streamed(mode, key).items()}
     if processes.is_first():
         np.savez(path, **results)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import ml_collections
 
 from zsl_jax import encoders, errors, methods
-from zsl_jax.data import sources
+from zsl_jax.data import sources, streaming
 from zsl_jax.encoders import augmentation, mobilenet, scaling
 from zsl_jax.training import optimizers
 
@@ -242,6 +242,8 @@ OPTIONS = {
     "num_per_class": ("images rendered a class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
     "fit": ("how a picture becomes a square", one_of(("crop", "stretch"))),
+    "cache": ("whether pictures are decoded once or when they are needed", one_of(streaming.CACHES)),
+    "workers": ("processes that decode a stream; 0 for threads", whole(0)),
 }
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset
+from zsl_jax.data import dataset, streaming
 
 
 def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int = 0, seed: int = 0) -> dataset.Task:
@@ -59,7 +59,7 @@ def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int
     new_row = np.argsort(order).astype(np.int32)
     kept = np.setdiff1d(np.arange(len(task.test_unseen.labels)), reserved)
     joined = dataset.Examples(
-        np.concatenate([task.train.inputs, task.test_unseen.inputs[moved]]),
+        streaming.joined(task.train.inputs, task.test_unseen.inputs[moved]),
         new_row[np.concatenate([task.train.labels, task.test_unseen.labels[moved]])],
     )
     test_unseen = dataset.Examples(task.test_unseen.inputs[kept], new_row[task.test_unseen.labels[kept]])

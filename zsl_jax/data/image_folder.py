@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, images
+from zsl_jax.data import dataset, images, streaming
 
 FILE = "dataset.json"
 VERSION = 1
@@ -99,20 +99,43 @@ class Imported:
         return dataclasses.replace(self, images=paths, labels=labels, splits=splits)
 
 
-def load(dir: str | os.PathLike = "", *, size: int = 64, fit: str = "crop", skip_unreadable: bool = False):
-    """Pictures of one's own in memory, for encoders that are trained from pixels.
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """The pictures of files by number, each decoded when it is asked for."""
+
+    paths: tuple[str, ...]
+    preprocessing: images.Preprocessing
+
+    def __getitem__(self, row) -> np.ndarray:
+        return images.fit(images.decode(self.paths[row]), self.preprocessing)
+
+
+def load(
+    dir: str | os.PathLike = "",
+    *,
+    size: int = 64,
+    fit: str = "crop",
+    skip_unreadable: bool = False,
+    cache: str = "auto",
+    workers: int = 0,
+):
+    """Pictures of one's own, for encoders that are trained from pixels.
 
     Args:
       dir: the folder that `data import` wrote.
       size: S, height and width that they are brought to, pixels, at least 16.
       fit: `crop` the middle square or `stretch` to it.
       skip_unreadable: leave damaged pictures out, where they are an error otherwise.
+      cache: `memory` decodes all of them now, `stream` each time that they are needed; `auto` streams where they would
+        take more than `streaming.MOST_BYTES`. The results are the same.
+      workers: processes that decode a stream; 0 for threads of this one.
 
     Returns:
-      A `Dataset` with `inputs [N, S, S, 3]` uint8.
+      A `Dataset` with `inputs [N, S, S, 3]` uint8, or `streaming.Pictures` of them.
 
     Raises:
-      UserError: no imported dataset, or a picture that cannot be read.
+      UserError: no imported dataset, or a picture that cannot be read (of a stream, by its first bytes; the rest shows
+        when it is decoded).
     """
     if not os.fspath(dir):
         raise errors.UserError(
@@ -122,14 +145,31 @@ def load(dir: str | os.PathLike = "", *, size: int = 64, fit: str = "crop", skip
         raise errors.UserError(f"data.size={size} is less than 16 pixels")
     imported = read(dir)
     preprocessing = images.Preprocessing(size=size, fit=fit, crop_fraction=1.0, filter="bilinear")
-    skip = (lambda error: None) if skip_unreadable else None
-    found = list(images.load(imported.paths(), preprocessing, skip=skip))
-    kept = np.array([picture is not None for picture in found])
-    pictures = np.stack([picture for picture in found if picture is not None])
+    paths = imported.paths()
+    if streaming.is_streamed(cache, len(paths), size):
+        kept = _readable(paths, preprocessing, skip_unreadable)
+        files = Files(tuple(map(str, paths)), preprocessing)
+        pictures = streaming.Pictures(files, np.flatnonzero(kept), size, workers)
+    else:
+        skip = (lambda error: None) if skip_unreadable else None
+        found = list(images.load(paths, preprocessing, skip=skip))
+        kept = np.array([picture is not None for picture in found])
+        pictures = np.stack([picture for picture in found if picture is not None])
     loaded = (imported if kept.all() else imported.keep(kept)).dataset(
         pictures, preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)}
     )
     return dataclasses.replace(loaded, images=pictures)
+
+
+def _readable(paths: list[pathlib.Path], preprocessing: images.Preprocessing, skip: bool) -> np.ndarray:
+    """Which pictures can be decoded, `[N]` bool; what is to be left out has to be known before a stream begins."""
+    if skip:
+        return np.array([x is not None for x in images.load(paths, preprocessing, skip=lambda error: None)])
+    for path in paths:
+        wrong = images.fault(path)
+        if wrong:
+            raise images.UnreadableImage(wrong)
+    return np.ones(len(paths), bool)
 
 
 def write(folder: str | os.PathLike, imported: Imported) -> None:

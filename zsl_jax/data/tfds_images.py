@@ -3,11 +3,12 @@
     tfds builder   image, label, names of the labels        prepared on disk, `tfds build --file_format=array_record`
     table          class,seen,attribute,...                 a CSV file, see `class_files`
 
-The pictures are decoded once, brought to one size and kept as bytes, so that they fit on the device and are augmented
-there. TensorFlow is not needed.
+The pictures are brought to one size and kept as bytes, so that they fit on the device and are augmented there, or are
+decoded each time that they are needed. TensorFlow is not needed.
 """
 
 import concurrent.futures
+import dataclasses
 import difflib
 import hashlib
 import os
@@ -19,7 +20,25 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors
-from zsl_jax.data import class_files, dataset, images, splits
+from zsl_jax.data import class_files, dataset, images, splits, streaming
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """The pictures of a data source of TFDS by number, each decoded when it is asked for."""
+
+    source: Any
+    preprocessing: images.Preprocessing
+
+    def __getitem__(self, row) -> np.ndarray:
+        return self.example(row)[0]
+
+    def example(self, row) -> tuple[np.ndarray, int]:
+        """The picture `[S, S, 3]` and its label."""
+        example = self.source[int(row)]
+        picture = np.asarray(example["image"])
+        picture = np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else picture
+        return images.fit(picture, self.preprocessing), int(example["label"])
 
 
 def load(
@@ -31,6 +50,8 @@ def load(
     size: int = 32,
     inputs: str = "pixels",
     seed: int = 0,
+    cache: str = "auto",
+    workers: int = 0,
 ) -> dataset.Dataset:
     """Reads a dataset of TFDS with the descriptions of a table.
 
@@ -45,9 +66,12 @@ def load(
       size: height and width, pixels, [4, 512]; pictures are cropped to the middle square first.
       inputs: `pixels`, the only ones.
       seed: of the seen test images, 0 or more.
+      cache: `memory` decodes all of them now, `stream` each time that they are needed; `auto` streams where they would
+        take more than `streaming.MOST_BYTES`. The results are the same.
+      workers: processes that decode a stream; 0 for threads of this one.
 
     Returns:
-      The dataset; `inputs [N, size, size, 3]` uint8.
+      The dataset; `inputs [N, size, size, 3]` uint8, or `streaming.Pictures` of them.
 
     Raises:
       UserError: an unknown or unprepared dataset, one without images or labels, or classes that only one side knows.
@@ -64,8 +88,16 @@ def load(
     if not described.says_seen or np.all(described.classes.is_seen):
         raise errors.UserError(f"{attributes} must say in a column seen which classes are not (false)")
     names, source, version = _open(builder, dir, split)
+    streamed = streaming.is_streamed(cache, len(source), size)
     rows = join(names, described.classes.names, builder, attributes)
-    pictures, labels = _read(source, size, builder)
+    records = Records(source, images.Preprocessing(size=size, fit="crop", crop_fraction=1.0, filter="bilinear"))
+    if streamed:
+        pictures = streaming.Pictures(records, np.arange(len(source)), size, workers)
+        labels = _labels(_open(builder, dir, split, labels_only=True)[1])
+        digest = {}
+    else:
+        pictures, labels = _read(records, size, builder)
+        digest = {"images_sha256": hashlib.sha256(pictures).hexdigest()}
     labels = rows[labels]
     table = described.classes
     return dataset.Dataset(
@@ -80,7 +112,7 @@ def load(
             "split": f"seed {seed}",
             "files": {os.path.basename(attributes): hashlib.sha256(pathlib.Path(attributes).read_bytes()).hexdigest()},
             "inputs": inputs,
-            "images_sha256": hashlib.sha256(pictures).hexdigest(),
+            **digest,
             "attributes": list(described.attributes),
             "version": version,
         },
@@ -113,7 +145,7 @@ def _plain(name: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", re.sub(r"^\d+\.", "", name.lower())))
 
 
-def _open(builder: str, directory: str, split: str) -> tuple[list[str], Any, str]:
+def _open(builder: str, directory: str, split: str, *, labels_only: bool = False) -> tuple[list[str], Any, str]:
     """The names of the labels, the examples by their number, and the dataset's version."""
     import tensorflow_datasets as tfds  # half a second
 
@@ -127,7 +159,8 @@ def _open(builder: str, directory: str, split: str) -> tuple[list[str], Any, str
     if "image" not in features or "label" not in features:
         raise errors.UserError(f"{builder} has no image or no label: its features are {', '.join(sorted(features))}")
     try:
-        source = opened.as_data_source(split=split)
+        decoders = {"image": tfds.decode.SkipDecoding()} if labels_only else None
+        source = opened.as_data_source(split=split, decoders=decoders)
     except (ValueError, AssertionError, FileNotFoundError, NotImplementedError) as error:
         first = str(error).strip().splitlines()[0]
         raise errors.UserError(
@@ -136,21 +169,16 @@ def _open(builder: str, directory: str, split: str) -> tuple[list[str], Any, str
     return list(features["label"].names), source, str(opened.info.full_name)
 
 
-def _read(source, size: int, title: str) -> tuple[np.ndarray, np.ndarray]:
+def _read(records: Records, size: int, title: str) -> tuple[np.ndarray, np.ndarray]:
     """All pictures, `[N, size, size, 3]` uint8, and their labels; decoded in threads, in the order of the source."""
-    preprocessing = images.Preprocessing(size=size, fit="crop", crop_fraction=1.0, filter="bilinear")
-
-    def read_one(number: int) -> tuple[np.ndarray, int]:
-        example = source[number]
-        picture = np.asarray(example["image"])
-        return images.fit(np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else picture, preprocessing), int(
-            example["label"]
-        )
-
-    pictures = np.empty((len(source), size, size, 3), np.uint8)
-    labels = np.empty(len(source), np.int32)
+    pictures = np.empty((len(records.source), size, size, 3), np.uint8)
+    labels = np.empty(len(pictures), np.int32)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(read_one, range(len(source)))
-        for number, (picture, label) in enumerate(tqdm.tqdm(found, total=len(source), desc=title, disable=None)):
+        found = pool.map(records.example, range(len(pictures)))
+        for number, (picture, label) in enumerate(tqdm.tqdm(found, total=len(pictures), desc=title, disable=None)):
             pictures[number], labels[number] = picture, label
     return pictures, labels
+
+
+def _labels(source) -> np.ndarray:
+    return np.array([source[number]["label"] for number in range(len(source))], np.int32)

@@ -11,6 +11,8 @@ Ugly", TPAMI 2018; Chao, Changpinyo, Gong, Sha, "An Empirical Study and Analysis
 Object Recognition in the Wild", ECCV 2016.
 """
 
+import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,12 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import errors, metrics
-from zsl_jax.data import dataset
+from zsl_jax.data import dataset, streaming
 from zsl_jax.methods import base
 from zsl_jax.training import parallel, processes
 
-# Images scored between two looks at whether to stop, over all devices.
-_BLOCK = 8192
+# Images scored between two looks at whether to stop, over all devices, and what they may take.
+_BLOCK, _BLOCK_BYTES = 8192, 2**26
 
 
 class Evaluation(NamedTuple):
@@ -71,7 +73,7 @@ def make_evaluate(
             f"with {len(task.test_unseen.labels)} test images"
         )
     num_unseen = len(task.test_unseen.labels)
-    inputs = np.concatenate([task.test_unseen.inputs, task.test_seen.inputs])
+    inputs = streaming.joined(task.test_unseen.inputs, task.test_seen.inputs)
     labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
     labels, is_seen = parallel.replicate((labels, np.asarray(task.classes.is_seen)), mesh)
     unseen_classes, classes = parallel.place_state((task.unseen_classes, task.classes), mesh)
@@ -101,16 +103,37 @@ def make_evaluate(
 class _Blocks:
     """Rows `[N, ...]` in blocks of one size: on the devices for good where they fit, else one at a time."""
 
-    def __init__(self, rows: np.ndarray, mesh):
+    def __init__(self, rows: np.ndarray | streaming.Pictures, mesh):
         shares = parallel.num_shares(mesh)
-        size = min(-(-len(rows) // shares), -(-_BLOCK // shares)) * shares
+        most = min(_BLOCK, _BLOCK_BYTES // max(int(np.prod(rows.shape[1:])) * rows.dtype.itemsize, 1))
+        size = min(-(-len(rows) // shares), max(-(-most // shares), 1)) * shares
+        self._rows, self._mesh, self._size = rows, mesh, size
+        if isinstance(rows, streaming.Pictures):
+            # Decoded by threads: workers take seconds to start, each time anew.
+            self._rows = dataclasses.replace(rows, workers=0)
+            return
         padded = np.pad(rows, [(0, -len(rows) % size)] + [(0, 0)] * (rows.ndim - 1))
-        self._rows, self._mesh, self._blocks = rows, mesh, np.split(padded, len(padded) // size)
+        self._blocks = np.split(padded, len(padded) // size)
         if not parallel.must_divide(rows, mesh):
             self._blocks = [parallel.place_rows(block, mesh) for block in self._blocks]
 
     def __iter__(self):
+        if isinstance(self._rows, streaming.Pictures):
+            return streaming.one_ahead(self._decoded())
         return (parallel.place_rows(block, self._mesh) for block in self._blocks)
+
+    def _decoded(self):
+        """Blocks of a stream, each process its share of them; the last one is filled up by zeros."""
+        layout = parallel.Layout(self._mesh, divided=True, streamed=True)
+        mine, count = parallel.my_places(self._size, self._mesh), len(self._rows)
+        firsts = range(0, count, self._size)
+        places = np.concatenate([first + mine for first in firsts])
+        with contextlib.closing(streaming.Reader(self._rows[places[places < count]])) as reader:
+            for first in firsts:
+                block = np.zeros((len(mine), *self._rows.shape[1:]), self._rows.dtype)
+                real = int(np.sum(first + mine < count))
+                block[:real] = reader.take(real)
+                yield parallel.place_shares(block, mine, self._size, layout)
 
     def whole(self):
         """All rows on every device, for a method that looks at them together."""

@@ -1,10 +1,11 @@
-"""The training loop of every method: a stretch of steps is one compiled loop, on examples that stay on the devices.
+"""The training loop of every method: a stretch of steps is one compiled loop, on examples that are on the devices.
 
 The batch and the key of a step are functions of (seed, step) alone, so that a run that is resumed sees what a run that
 was never stopped would have seen. How many steps a stretch has is an argument of the program, so that their number
 changes no bit; it grows until a stretch takes about half a second, after which the loop looks whether it should stop.
 """
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,9 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors
-from zsl_jax.data import dataset
+from zsl_jax.data import dataset, streaming
 from zsl_jax.methods import base, gradient
-from zsl_jax.training import parallel, processes, tracing
+from zsl_jax.training import feeding, parallel, processes, tracing
 
 NONFINITE = ("stop", "skip")
 _STRETCH_S = 0.5
@@ -70,7 +71,10 @@ def steps_per_epoch(num_examples: int, batch_size: int) -> int:
 def init_state(method: base.Method, task: dataset.Task, *, key, batch_size: int):
     """Returns the state before the first step (under `jax.eval_shape`, its shapes alone)."""
     rows = np.arange(batch_size) % len(task.train.labels)
-    batch = dataset.Batch(task.train.inputs[rows], task.train.labels[rows], np.ones(batch_size, bool))
+    inputs = task.train.inputs[rows]
+    if isinstance(inputs, streaming.Pictures):
+        inputs = np.zeros(inputs.shape, inputs.dtype)  # `init` looks at the shape
+    batch = dataset.Batch(inputs, task.train.labels[rows], np.ones(batch_size, bool))
     return method.init(jax.random.fold_in(key, 0), batch, training_classes(method, task))
 
 
@@ -126,17 +130,25 @@ def fit(
     # Nothing is left to train: the examples need not even reach the device.
     if first_epoch >= epochs:
         return
-    layout = parallel.Layout(mesh, mode, parallel.must_divide(task.train, mesh))
-    train = parallel.place_examples(task.train, layout)
+    layout = _layout(task, mesh, mode)
     classes = parallel.place_state(training_classes(method, task), mesh)
     if start is None:
         state = parallel.init(lambda: init_state(method, task, key=key, batch_size=batch_size), mesh)
     else:
         state = parallel.place_state(state, mesh)
-    if first_epoch == 0 and not within:
+    done, length = within or {}, 1
+
+    def order(epoch: int) -> np.ndarray:
+        sizes = {"num_examples": len(task.train.labels), "batch_size": batch_size}
+        return np.asarray(epoch_rows(jax.random.fold_in(key, 1), epoch, **sizes)[0])
+
+    begin = (first_epoch, _length(done))
+    feeder = feeding.Feeder(task.train, layout, order=order, begin=begin, epochs=epochs, num_steps=num_steps)
+    if begin == (0, 0):
+        train = task.train if layout.streamed else feeder.at(0, 0).examples
         state = _with_examples(method.prepare, state, train, classes, key, 4, task=task, layout=layout)
     steps = _compiled_steps(method, layout, nonfinite, len(task.train.labels), batch_size)
-    key_data, done, length = parallel.replicate(jax.random.key_data(key), mesh), within or {}, 1
+    key_data = parallel.replicate(jax.random.key_data(key), mesh)
     bar = tqdm.tqdm(
         total=epochs * num_steps,
         initial=first_epoch * num_steps + _length(done),
@@ -145,18 +157,19 @@ def fit(
         disable=None if processes.is_first() else True,
         leave=False,
     )
-    with bar:
+    with bar, contextlib.closing(feeder):
         for epoch in range(first_epoch, epochs):
             while (begin := _length(done)) < num_steps:
                 stop, length = processes.agreed(should_stop(), length)
                 if stop:
                     raise Stopped(epoch, state, done)
-                count, started = min(length, num_steps - begin), time.perf_counter()
+                feed = feeder.at(epoch, begin)
+                count, started = min(length, feed.end - begin), time.perf_counter()
                 if trace is not None:
                     count = trace.before(epoch * num_steps + begin, count)
-                position = parallel.replicate(np.array([epoch, begin, count], np.int32), mesh)
+                position = parallel.replicate(np.array([epoch, begin, count, feed.first], np.int32), mesh)
                 with jax.transfer_guard("disallow"):
-                    state, metrics = steps(state, train, classes, key_data, position)
+                    state, metrics = steps(state, feed.examples, classes, key_data, position)
                 metrics = {name: values[begin : begin + count] for name, values in jax.device_get(metrics).items()}
                 _check_finite(metrics, epoch * num_steps + begin)
                 done = {name: np.concatenate([done.get(name, values[:0]), values]) for name, values in metrics.items()}
@@ -173,8 +186,8 @@ def fit(
 
 def finish(method: base.Method, state, task: dataset.Task, *, key, mesh, mode: str = "jit"):
     """Returns the state that scores classes, made from the state after the last step."""
-    layout = parallel.Layout(mesh, mode, parallel.must_divide(task.train, mesh))
-    train = parallel.place_examples(task.train, layout)
+    layout = _layout(task, mesh, mode)
+    train = task.train if layout.streamed else parallel.place_examples(task.train, layout)
     classes = parallel.place_state(task.classes, mesh)
     return _with_examples(method.finish, state, train, classes, key, 3, task=task, layout=layout)
 
@@ -187,6 +200,7 @@ def stretch(
     epoch,
     begin,
     count,
+    first=0,
     *,
     method: base.Method,
     batch_size: int,
@@ -201,6 +215,7 @@ def stretch(
       train, classes: the training examples, and what `update` may see of the classes.
       key: PRNG key of the run.
       epoch, begin, count: scalar ints that may be traced: the epoch, the first step in it, and how many.
+      first: the step of the epoch that a window of examples begins with, where `layout` is streamed.
       method, batch_size, nonfinite: as in `fit`.
       num_examples: N, where `layout` has filled up the examples.
       layout: how it runs on several devices; None: on whatever the arrays are on.
@@ -224,7 +239,8 @@ def stretch(
     rows, where = epoch_rows(order_key, epoch, num_examples=num_examples, batch_size=batch_size)
 
     def arguments(i):
-        return train, classes, rows[i], where[i], jax.random.fold_in(step_key, epoch * len(rows) + i)
+        taken = i - first if layout is not None and layout.streamed else rows[i]
+        return train, classes, taken, where[i], jax.random.fold_in(step_key, epoch * len(rows) + i)
 
     def body(i, carry):
         state, metrics = carry
@@ -258,7 +274,7 @@ def turning(method: base.Method) -> base.Method:
 def _compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str, num_examples: int, batch_size: int):
     """Returns `stretch` compiled once for a method and the shapes, whatever the number of steps.
 
-    `(state, train, classes, key_data, [epoch, begin, count]) -> (state, metrics)`
+    `(state, train, classes, key_data, [epoch, begin, count, first]) -> (state, metrics)`
     """
 
     def steps(state, train, classes, key_data, position):
@@ -290,6 +306,12 @@ def _apply(function, state, train, classes, key_data, *, count: int, layout: par
     train = parallel.whole_examples(train, count, layout)
     state = function(state, train, classes, jax.random.wrap_key_data(key_data))
     return parallel.keep_state(state, layout.mesh)
+
+
+def _layout(task: dataset.Task, mesh, mode: str) -> parallel.Layout:
+    if isinstance(task.train.inputs, streaming.Pictures):
+        return parallel.Layout(mesh, mode, divided=True, streamed=True)
+    return parallel.Layout(mesh, mode, parallel.must_divide(task.train, mesh))
 
 
 def _next_length(length: int, seconds: float, num_steps: int) -> int:

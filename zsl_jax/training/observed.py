@@ -13,7 +13,10 @@ import ml_collections
 import numpy as np
 
 from zsl_jax import data, errors
+from zsl_jax.data import streaming
 from zsl_jax.training import checkpoints, evaluation, loop, parallel, phases, run
+
+_STREAMED = 1024  # pictures at a time where memory does not hold all
 
 
 class Observed(NamedTuple):
@@ -78,4 +81,6 @@ def _on_validation_classes(problem, config, workdir: pathlib.Path, say) -> tuple
 
 
 def _detect(problem, state, inputs) -> np.ndarray:
-    return np.asarray(jax.jit(problem.method.attributes)(state, inputs))
+    attributes = jax.jit(problem.method.attributes)
+    size = _STREAMED if isinstance(inputs, streaming.Pictures) else max(len(inputs), 1)
+    return np.concatenate([attributes(state, block) for block in streaming.blocks(inputs, size)])

@@ -40,11 +40,18 @@ _MOST_SETTINGS = 64
 
 
 class Layout(NamedTuple):
-    """How steps run: the mesh, the mode, and whether the examples are divided over the devices or copied to each."""
+    """How steps run.
+
+    Fields:
+      mesh, mode: of the steps.
+      divided: whether the examples are divided over the devices or copied to each.
+      streamed: whether the examples are a window of the next steps, `[B, W, ...]`, instead of all; it is divided.
+    """
 
     mesh: Mesh
     mode: str = "jit"
     divided: bool = False
+    streamed: bool = False
 
     @property
     def axis_name(self) -> dataset.AxisName | None:
@@ -201,7 +208,7 @@ def place_examples(examples, layout: Layout):
 
 def whole_examples(examples, count: int, layout: Layout):
     """Inside jit: returns the N = `count` examples that `place_examples` laid out, without what filled them up."""
-    if not layout.divided:
+    if not layout.divided or layout.streamed:  # a stream has no whole on the devices
         return examples
     return jax.tree.map(lambda x: (x.reshape(-1, *x.shape[2:]) if layout.mode == "pmap" else x)[:count], examples)
 
@@ -209,6 +216,36 @@ def whole_examples(examples, count: int, layout: Layout):
 def place_rows(rows, mesh: Mesh):
     """Puts arrays `[n, ...]` on the devices, a share of the rows on each; n must be a multiple of `num_shares`."""
     return jax.tree.map(lambda x: _put(x, NamedSharding(mesh, PartitionSpec("data"))), rows)
+
+
+def my_places(batch_size: int, mesh: Mesh) -> np.ndarray:
+    """Returns the places in a batch whose rows lie on devices of this process, ascending `[n]`."""
+    places = np.arange(batch_size)
+    on_mine = NamedSharding(mesh, PartitionSpec("data")).addressable_devices_indices_map(places.shape)
+    return np.unique(np.concatenate([places[index] for index in on_mine.values()]))
+
+
+def place_shares(shares, mine, batch_size: int, layout: Layout):
+    """Puts arrays of `batch_size` rows on the devices of all processes, of which each has its own rows.
+
+    Args:
+      shares: arrays `[n, ...]`, n rows of the whole.
+      mine: `[n]`, what `my_places` returns: which rows these are.
+      batch_size: rows of the whole.
+      layout: divided.
+    """
+    places = np.arange(batch_size)
+    if layout.mode == "pmap":
+        places = places.reshape(layout.mesh.shape["data"], -1)
+    sharding = NamedSharding(layout.mesh, PartitionSpec("data"))
+
+    def place(x):
+        def share(index):
+            return x[np.searchsorted(mine, places[index[0]])]
+
+        return jax.make_array_from_callback((*places.shape, *x.shape[1:]), sharding, share)
+
+    return jax.tree.map(place, shares)
 
 
 def num_shares(mesh: Mesh) -> int:
@@ -235,10 +272,17 @@ def take_batch(examples, rows, where, layout: Layout) -> dataset.Batch:
 
     Args:
       examples: `data.Examples`, laid out by `place_examples`.
-      rows: `[B]` int, rows of the whole.
+      rows: `[B]` int, rows of the whole; of a window, the scalar number of the step in it.
       where: `[B]` bool, the rows that count.
       layout: of the steps.
     """
+    if layout.streamed:
+        taken = jax.tree.map(lambda x: x[:, rows], examples)
+        if layout.mode == "jit":
+            return _split(dataset.Batch(*taken, where), layout.mesh)
+        share = len(taken.labels)
+        my_where = jax.lax.dynamic_slice_in_dim(where, share * jax.lax.axis_index(_AXIS), share)
+        return dataset.Batch(*taken, my_where, _AXIS)
     if layout.mode == "jit":
         if layout.divided:
             spec = PartitionSpec("data")

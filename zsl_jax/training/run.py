@@ -20,10 +20,22 @@ import ml_collections
 import numpy as np
 
 from zsl_jax import data, errors, methods
-from zsl_jax.data import class_files, few_shot
+from zsl_jax.data import class_files, few_shot, streaming
 from zsl_jax.training import checkpoints, encoding, evaluation, files, loop, parallel, phases, processes, record
 
 SELECTED_ON = {"validation": "validation classes", "test": "test_oracle"}
+# Where data lies, how it is read and what is drawn or logged do not make another run.
+_SAME_RUN = (
+    "data.dir",
+    "data.file",
+    "data.cache",
+    "data.workers",
+    "plots",
+    "tensorboard",
+    "parallel",
+    "profile",
+    "compilation_cache",
+)
 ORACLE = (
     "CHOSEN ON TEST LABELS (config.select.on=test): what comes out is the best that could have been picked, not what "
     "the method reaches; the record says test_oracle"
@@ -60,11 +72,17 @@ def make_problem(config: ml_collections.ConfigDict, *, mesh: jax.sharding.Mesh |
         mesh = parallel.make_mesh(**{name: config.parallel[name] for name in ("devices", "model", "mode")})
         parallel.check_batch_size(mesh, config.train.batch_size)
     problem = Problem(data.load(**config.data), make_method(config), mesh)
-    if "encoder" in config:
+    streamed = isinstance(problem.dataset.inputs, streaming.Pictures)
+    if "encoder" in config or streamed:
         # What an encoder cannot take should be said now, not when the workdir is there.
         task = data.test_task(problem.dataset)
         batch = {"key": jax.random.key(config.seed), "batch_size": config.train.batch_size}
-        jax.eval_shape(lambda: loop.init_state(problem.method, task, **batch))
+        state = jax.eval_shape(lambda: loop.init_state(problem.method, task, **batch))
+        if streamed:
+            # So should be that a method looks at all of them together.
+            method, classes = problem.method, loop.training_classes(problem.method, task)
+            jax.eval_shape(lambda state: method.prepare(state, task.train, classes, batch["key"]), state)
+            jax.eval_shape(lambda state: method.finish(state, task.train, task.classes, batch["key"]), state)
     return problem
 
 
@@ -213,8 +231,8 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict) -> No
 
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    """Lists the leaves that differ; where data lies and what is drawn or logged do not make another run."""
-    if name in ("data.dir", "data.file", "plots", "tensorboard", "parallel", "profile", "compilation_cache"):
+    """Lists the leaves that differ and make another run."""
+    if name in _SAME_RUN:
         return []
     if isinstance(found, dict) and isinstance(wanted, dict):
         keys = sorted(set(found) | set(wanted))

@@ -20,6 +20,7 @@ import numpy as np
 import tqdm
 
 from zsl_jax import data, errors, methods, metrics
+from zsl_jax.data import streaming
 from zsl_jax.training import evaluation, files, loop, parallel, phases, run, side_by_side
 
 SCORES = ("zsl", "harmonic", "uncalibrated", "ausuc", "gamma")
@@ -157,6 +158,8 @@ def chunks(settings: list[dict[str, Any]], most: int) -> tuple[list[list[dict[st
 def selection_tasks(config) -> list[data.Task]:
     """Returns what the settings are scored on: one task a fold; see `run.selection_task`."""
     dataset, folds = data.load(**config.data), config.select.folds
+    if isinstance(dataset.inputs, streaming.Pictures):
+        raise errors.UserError("a sweep trains its settings on pictures in memory: --config.data.cache=memory")
     if folds == 1:
         return [run.selection_task(dataset, config)]
     if config.select.on == "test":

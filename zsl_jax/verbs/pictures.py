@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import figure as mpl_figure
 
 from zsl_jax import errors, explain, plots
+from zsl_jax.data import streaming
 from zsl_jax.training import predicting, run, trained
 from zsl_jax.verbs.captions import CAPTIONS
 
@@ -56,7 +57,7 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
 
 def _explained(workdir: pathlib.Path, task, labels, predictions) -> dict:
     """The pictures in the space of attributes, for methods whose score is a sum over them; none for the others."""
-    inputs = np.concatenate([task.test_unseen.inputs, task.test_seen.inputs])
+    inputs = streaming.joined(task.test_unseen.inputs, task.test_seen.inputs)
     pairs = plots.worst_pairs(labels, predictions, len(task.classes), _WORST)
     try:
         model = trained.load(workdir, say=lambda line: None)

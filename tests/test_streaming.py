@@ -1,0 +1,312 @@
+"""Pictures decoded when they are needed: the same steps, scores and bits as from memory, at any point of a resume."""
+
+import io
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import conftest
+import jax
+import numpy as np
+import PIL.Image
+import psutil
+import pytest
+import tensorflow_datasets as tfds
+import tiny_photos
+from test_tfds_images import write_table
+
+from zsl_jax import __main__, data, encoders, errors, methods
+from zsl_jax.data import few_shot, image_folder, images, streaming
+from zsl_jax.encoders import augmentation
+from zsl_jax.training import evaluation, feeding, loop, optimizers, parallel, run, sweeps
+from zsl_jax.verbs import command_line
+
+
+class Numbers:
+    """Pictures of one pixel that show their number."""
+
+    def __getitem__(self, row):
+        return np.full((1, 1, 3), row, np.uint8)
+
+
+def numbers(rows, workers=0):
+    return streaming.Pictures(Numbers(), np.asarray(rows), 1, workers)
+
+
+def test_pictures_stand_for_an_array_and_are_read_in_order():
+    pictures = numbers(range(100))
+    assert pictures.shape == (100, 1, 1, 3)
+    assert pictures[7][0, 0, 0] == 7
+    order = np.random.default_rng(0).permutation(100)
+    with streaming.Reader(pictures[order]) as reader:
+        parts = [reader.take(count) for count in (1, 40, 0, 59)]
+    assert np.concatenate(parts)[:, 0, 0, 0].tolist() == order.tolist()
+    assert streaming.joined(pictures[order], pictures[:2]).rows.tolist() == [*order, 0, 1]
+    assert [len(block) for block in streaming.blocks(pictures, 60)] == [60, 40]
+    for ask in (np.asarray, jax.numpy.asarray):
+        with pytest.raises(errors.UserError, match="needs all 100 pictures in memory"):
+            ask(pictures)
+
+
+@pytest.mark.long
+def test_worker_processes_change_nothing_and_say_what_is_wrong(tmp_path):
+    for workers in (1, 2):
+        with streaming.Reader(numbers(range(200), workers)) as reader:
+            assert reader.take(200)[:, 0, 0, 0].tolist() == list(range(200))
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    files = image_folder.Files((str(tmp_path / "bad.jpg"),), images.Preprocessing(4, "stretch", 1.0, "bilinear"))
+    broken = streaming.Pictures(files, np.zeros(1, int), 4, 1)
+    with pytest.raises(errors.UserError, match=r"bad\.jpg: not a readable image"), streaming.Reader(broken) as reader:
+        reader.take(1)
+
+
+def test_one_is_made_ahead_and_errors_come_when_it_is_asked_for():
+    made = []
+
+    def make():
+        for i in range(3):
+            made.append(i)
+            yield i
+        raise errors.UserError("no more")
+
+    ahead = streaming.one_ahead(make())
+    assert next(ahead) == 0
+    assert next(ahead) == 1
+    assert made in ([0, 1], [0, 1, 2])
+    assert next(ahead) == 2
+    with pytest.raises(errors.UserError, match="no more"):
+        next(ahead)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Six classes of five JPEGs, imported."""
+    folder = tiny_photos.write(tmp_path_factory.mktemp("photos"))
+    for path in sorted((folder / "photos").rglob("*.png")):
+        PIL.Image.open(path).save(path.with_suffix(".jpg"), quality=90)
+        path.unlink()
+    command = ["data", "import", str(folder / "photos"), f"--attributes={folder / 'classes.csv'}"]
+    assert __main__.main([*command, f"--out={folder / 'dataset'}"]) == 0
+    return str(folder / "dataset")
+
+
+@pytest.fixture(scope="module")
+def cached(folder):
+    return data.test_task(data.load("image_folder", dir=folder, size=16, cache="memory"))
+
+
+@pytest.fixture(scope="module")
+def streamed(folder):
+    return data.test_task(data.load("image_folder", dir=folder, size=16, cache="stream"))
+
+
+@pytest.fixture(scope="module")
+def method():
+    """Everything that draws from the key of a step or keeps something of it."""
+    return methods.label_embedding(
+        methods.Parts(
+            encoder=encoders.MLP(widths=(8, 4), dropout=0.2),
+            optimizer=optimizers.make_optimizer(warmup_steps=2, learning_rate=1e-2),
+            augment=augmentation.make_augment(crop=1, flip=True, brightness=0.1),
+            average=0.9,
+        )
+    )
+
+
+def fit(method, task, epochs=3, mode="jit", **options):
+    """The epochs' states and metrics, of 4 steps of 4 pictures, on 4 devices."""
+    mesh, key = parallel.make_mesh(devices=4, mode=mode), jax.random.key(0)
+    fitted = loop.fit(method, task, key=key, epochs=epochs, batch_size=4, mesh=mesh, mode=mode, **options)
+    return [jax.device_get((state, metrics)) for _, state, metrics in fitted]
+
+
+def equal(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def window_of(steps, monkeypatch):
+    monkeypatch.setattr(feeding, "_WINDOW_BYTES", steps * 4 * 16 * 16 * 3)
+
+
+@pytest.mark.parametrize("mode", ["jit", *(pytest.param(m, marks=pytest.mark.long) for m in ("shard_map", "pmap"))])
+def test_a_streamed_run_ends_in_the_same_bits(mode, cached, streamed, method, monkeypatch):
+    """With windows of 3 steps where an epoch has 4, and the orders of one epoch at a time."""
+    assert isinstance(streamed.train.inputs, streaming.Pictures)
+    assert loop.steps_per_epoch(len(streamed.train.labels), 4) == 4
+    expected = fit(method, cached, mode=mode)
+    window_of(3, monkeypatch)
+    monkeypatch.setattr(feeding, "_ROWS_AT_ONCE", 1)
+    traces = []
+    counting = method._replace(update=lambda *args: traces.append(1) or method.update(*args))
+    equal(fit(counting, streamed, mode=mode), expected)
+    assert len(traces) == 1
+    assert np.ptp([metrics["loss"] for _, metrics in expected]) > 1e-2
+
+
+def test_a_streamed_run_goes_on_to_the_same_bits_from_wherever_it_stopped(streamed, method, monkeypatch):
+    window_of(3, monkeypatch)
+    straight = fit(method, streamed)
+    for stretches in (1, 3, 4):
+        asked = iter(range(100))
+        with pytest.raises(loop.Stopped) as stopped:
+            fit(method, streamed, should_stop=lambda: next(asked) == stretches)  # noqa: B023
+        stop = stopped.value
+        rest = fit(method, streamed, start=(stop.epoch, jax.device_get(stop.state)), within=stop.within)
+        equal(rest[-1], straight[-1])
+
+
+def test_a_stream_is_scored_in_the_same_blocks(cached, streamed, method, monkeypatch):
+    monkeypatch.setattr(evaluation, "_BLOCK", 8)
+    state, mesh = fit(method, cached, epochs=1)[-1][0], parallel.make_mesh(devices=4)
+    scored = [evaluation.make_evaluate(method, task, mesh)(state) for task in (cached, streamed)]
+    assert len(scored[0].gzsl_scores) > 8
+    equal(*scored)
+    equal(evaluation.make_evaluate(method, streamed, mesh)(state), scored[0])  # a stream is read again
+
+
+def config(folder, cache):
+    recipe = command_line.load_recipe(f"{conftest.ROOT / 'configs/softmax_pixels.py'}:image_folder,smoke")
+    recipe.data.update({"dir": folder, "size": 16, "cache": cache})
+    recipe.train.update({"epochs": 3, "batch_size": 8})
+    recipe.encoder = {"name": "mlp", "widths": (8,), "dropout": 0.0, "weights": ""}
+    return recipe
+
+
+@pytest.mark.long
+def test_a_run_may_go_on_from_memory_where_it_stopped_in_a_stream(folder, tmp_path):
+    """Choice, training and scores; it is stopped inside the second phase."""
+    expected = run.run(config(folder, "memory"), tmp_path / "memory", say=lambda line: None)
+    asked, chosen = iter(range(100)), tmp_path / "stream" / "selection.json"
+    with pytest.raises(errors.Stopped, match=r"of 4 of train"):
+        run.run(
+            config(folder, "stream"),
+            tmp_path / "stream",
+            say=lambda line: None,
+            should_stop=lambda: chosen.exists() and next(asked) == 2,
+        )
+    found = run.run(config(folder, "memory"), tmp_path / "stream", say=lambda line: None)
+    assert found.record["metrics"] == expected.record["metrics"]
+    equal(found.evaluation, expected.evaluation)
+    logged = [
+        [json.loads(line)["loss"] for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("memory", "stream")
+    ]
+    assert logged[0] == logged[1]
+
+
+@pytest.mark.long
+def test_a_run_whose_workers_are_killed_with_it_goes_on_to_the_same_record(folder, tmp_path):
+    expected = run.run(config(folder, "memory"), tmp_path / "memory", say=lambda line: None)
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(f"""
+import sys
+def get_config(argument=None):
+    sys.path[:0] = [{str(conftest.ROOT / "tests")!r}]
+    import test_streaming
+    made = test_streaming.config({folder!r}, "stream")
+    made.data.workers = 1
+    made.train.checkpoint_every = 1
+    return made
+""")
+    line = [sys.executable, "-m", "zsl_jax", "train", f"--config={recipe}", f"--workdir={tmp_path / 'killed'}"]
+    first = subprocess.Popen(line, cwd=conftest.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = tmp_path / "killed" / "metrics.jsonl"
+    while first.poll() is None and not (log.exists() and log.read_text()):
+        time.sleep(0.05)
+    workers = psutil.Process(first.pid).children(recursive=True)
+    first.kill()
+    first.communicate()
+    assert not (tmp_path / "killed" / "record.json").exists()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert workers
+    assert not alive
+    done = subprocess.run(line, cwd=conftest.ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "killed" / "record.json").read_text())
+    assert record["metrics"] == expected.record["metrics"]
+
+
+def test_what_looks_at_all_pictures_at_once_needs_them_in_memory(folder, streamed):
+    wanting = config(folder, "stream")
+    wanting.normalize.inputs = "l2"
+    with pytest.raises(errors.UserError, match=r"needs all \d+ pictures in memory.*data\.cache=memory"):
+        run.make_problem(wanting)
+    with pytest.raises(errors.UserError, match=r"a sweep .*data\.cache=memory"):
+        sweeps.selection_tasks(config(folder, "stream"))
+    shots = few_shot.few_shot(streamed, 1)
+    assert len(shots.train.inputs) == len(streamed.train.inputs) + len(streamed.unseen_classes)
+
+
+def test_a_broken_picture_is_named_before_the_run_or_left_out(folder, tmp_path):
+    """By its first bytes at once, by its end when it is decoded."""
+    broken = tmp_path / "broken"
+    shutil.copytree(pathlib.Path(folder).parent, broken)
+    described = json.loads((broken / "dataset" / "dataset.json").read_text())
+    described["images_dir"] = str(broken / "photos")
+    (broken / "dataset" / "dataset.json").write_text(json.dumps(described))
+    picture = broken / "photos" / described["images"][described["splits"]["train"][0]]
+    whole = picture.read_bytes()
+    options = {"dir": str(broken / "dataset"), "size": 16, "cache": "stream"}
+    picture.write_bytes(whole[:-40])
+    loaded = data.load("image_folder", **options)
+    with pytest.raises(errors.UserError, match=rf"{picture.name}: not a readable image"):
+        list(streaming.blocks(loaded.inputs, 10))
+    kept = data.load("image_folder", skip_unreadable=True, **options)
+    assert len(kept.inputs) == len(kept.labels) == len(loaded.labels) - 1
+    np.testing.assert_array_equal(
+        np.concatenate(list(streaming.blocks(kept.inputs, 10))),
+        data.load("image_folder", skip_unreadable=True, **(options | {"cache": "memory"})).inputs,
+    )
+    picture.write_bytes(b"")
+    with pytest.raises(errors.UserError, match=rf"{picture.name}: an empty file"):
+        data.load("image_folder", **options)
+
+
+class Tiles(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Forty grey squares of ten classes, each of a grey of its own."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    pkg_dir_path = conftest.ROOT / "tests"
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "label": tfds.features.ClassLabel(names=[str(i) for i in range(10)]),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        for i in range(40):
+            file = io.BytesIO()
+            PIL.Image.fromarray(np.full((8, 8, 3), 6 * i, np.uint8)).save(file, "PNG")
+            yield i, {"image": io.BytesIO(file.getvalue()), "label": i % 10}
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.long)])
+def test_pictures_of_tfds_are_those_in_memory(workers, tmp_path):
+    Tiles(data_dir=tmp_path, file_format="array_record").download_and_prepare()
+    options = {"builder": "tiles", "attributes": write_table(tmp_path / "classes.csv"), "split": "train", "size": 8}
+    options |= {"dir": str(tmp_path), "workers": workers}
+    cached, streamed = (data.load("tfds_images", cache=cache, **options) for cache in ("memory", "stream"))
+    order = np.random.default_rng(0).permutation(40)
+    found = np.concatenate(list(streaming.blocks(streamed.inputs[order], 16)))
+    np.testing.assert_array_equal(found, cached.inputs[order])
+    assert len(np.unique(found)) == 40
+    np.testing.assert_array_equal(streamed.labels, cached.labels)
+    equal(dict(streamed.splits), dict(cached.splits))
+
+
+def test_large_data_is_streamed_and_a_wrong_word_is_named():
+    at_most = streaming.MOST_BYTES // (64 * 64 * 3)
+    assert not streaming.is_streamed("auto", at_most, 64)
+    assert streaming.is_streamed("auto", at_most + 1, 64)
+    assert not streaming.is_streamed("memory", at_most + 1, 64)
+    assert streaming.is_streamed("stream", 1, 64)
+    with pytest.raises(errors.UserError, match="did you mean 'stream'"):
+        streaming.is_streamed("streams", 1, 64)
