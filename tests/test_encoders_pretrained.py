@@ -1,13 +1,17 @@
 """ResNet, MobileNetV2 and ViT against plain numpy, block by block, and against the sizes of the public checkpoints."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy_layers as oracle
+import PIL.Image
 import pytest
+import tiny_photos
 
 from zsl_jax import encoders, errors
-from zsl_jax.encoders import counts, mobilenet, resnet, vit
+from zsl_jax.encoders import counts, mobilenet, positions, resnet, vit
 
 
 def random_variables(module, *args, **kwargs):
@@ -192,25 +196,120 @@ def test_flops_are_those_of_the_products():
     variables = jax.eval_shape(lambda: module.init(jax.random.key(0), np.zeros((1, 32, 32, 3)), train=False))
     length, width = 5, 192
     products = 4 * 768 * width + 2 * (length * 12 * width**2 + 2 * length**2 * width)
-    assert 2 * products < counts.flops(module, variables, (32, 32, 3)) < 2.2 * products
+    pictures = np.zeros((2, 32, 32, 3), np.uint8)
+    assert 2 * products < counts.flops(module, variables, pictures) < 2.2 * products
+    assert re.fullmatch(
+        r"1\.04 M parameters, 10\.\d\d MFLOP a picture of 32 x 32", counts.describe(module, variables, pictures)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "says"),
+    [
+        ("mlp", np.zeros((3, 100)), "58.75 k parameters, 0.12 MFLOP an input of 100"),
+        ("convnet", np.zeros((3, 32, 32, 3), np.uint8), r"0.14 M parameters, .* MFLOP a picture of 32 x 32"),
+        ("bag", np.zeros((3, 7), np.int32), r"0.28 M parameters, 3\d\..* kFLOP an input of 7"),
+        ("text_cnn", np.zeros((3, 7), np.int32), "0.30 M parameters, .* an input of 7"),
+        ("transformer", np.zeros((3, 7), np.int32), "0.37 M parameters, .* an input of 7"),
+    ],
+)
+def test_the_size_of_every_other_encoder_is_a_line(name, inputs, says):
+    module = encoders.factory(name)()
+    variables = jax.eval_shape(lambda: module.init(jax.random.key(0), inputs, train=False))
+    assert re.fullmatch(says, counts.describe(module, variables, inputs))
 
 
 SMALL = {
     "resnet18": {"width": 8},
     "mobilenet_v2": {"width_multiplier": 0.1},
     "vit_tiny": {"depth": 1},
+    "convnet": {"widths": (4, 8), "merges": (2, 2)},
+    "mlp": {"widths": (4, 3)},
+    "bag": {"widths": (6, 4), "vocabulary": 32},
+    "text_cnn": {"width": 4, "vocabulary": 32, "channels": 3},
+    "transformer": {"width": 4, "vocabulary": 32, "depth": 1, "heads": 2},
 }
+
+
+def small_inputs(name):
+    if name in ("bag", "text_cnn", "transformer"):
+        return np.array([[1000, 5, 9, 0], [5, 0, 0, 0]], np.int32)
+    return np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_half_precision_stays_out_of_the_normalisation(name):
-    module = encoders.factory(name)(dtype="bfloat16", **SMALL[name])
-    images = np.zeros((2, 32, 32, 3), np.uint8)
+    module, images = encoders.factory(name)(dtype="bfloat16", **SMALL[name]), small_inputs(name)
     shapes = jax.eval_shape(lambda: module.init_with_output(jax.random.key(0), images, train=True))
     assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {jnp.dtype("float32")}
     program = str(jax.make_jaxpr(lambda v: module.apply(v, images, train=False))(shapes[1]))
     assert "bf16" in program
-    assert not [line for line in program.splitlines() if "rsqrt" in line and "bf16" in line]
+    assert not [line for line in program.splitlines() if ("rsqrt" in line or "exp " in line) and "bf16" in line]
+
+
+@pytest.mark.parametrize(
+    "name", ["mlp", *(pytest.param(n, marks=pytest.mark.long) for n in ("convnet", "bag", "text_cnn", "transformer"))]
+)
+def test_small_encoders_compute_once_more_with_the_same_parameters(name):
+    """Dropout falls on the same entries too."""
+    found = []
+    for remat in (False, True):
+        module, inputs = encoders.factory(name)(remat=remat, **SMALL[name]), small_inputs(name)
+        if hasattr(module, "dropout"):
+            module = module.copy(dropout=0.3)
+        variables = jax.jit(lambda m=module, x=inputs: m.init(jax.random.key(0), x, train=False))()
+
+        def loss(variables, module=module, inputs=inputs):
+            return jnp.sum(module.apply(variables, inputs, train=True, rngs={"dropout": jax.random.key(1)}) ** 2)
+
+        gradient = jax.jit(jax.grad(loss))
+        assert ("remat" in str(jax.make_jaxpr(gradient)(variables))) == remat
+        found.append((variables, gradient(variables)))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *found)
+    assert any(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(found[0][1]))
+
+
+def keys_matrix(old, new):
+    """Rows of weights: Keys' cubic with a = -1/2 at the distance of the pixels' middles, widened to shrink."""
+    matrix, stretch = np.zeros((new, old)), max(old / new, 1)
+    for i in range(new):
+        for j in range(old):
+            x = abs((i + 0.5) * old / new - (j + 0.5)) / stretch
+            near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+            matrix[i, j] = near if x < 1 else far if x < 2 else 0
+        matrix[i] /= matrix[i].sum()
+    return matrix
+
+
+@pytest.mark.parametrize(("old", "new"), [(3, 5), (7, 4), (4, 4)])
+def test_positions_are_interpolated_between_the_patches(old, new):
+    found = np.random.default_rng(0).normal(size=(1, 1 + old**2, 2)).astype(np.float32)
+    matrix, grid = keys_matrix(old, new), found[0, 1:].reshape(old, old, 2)
+    expected = np.einsum("ia,jb,abd->ijd", matrix, matrix, grid).reshape(-1, 2)
+    moved = positions.resized(found, 1 + new**2)
+    np.testing.assert_array_equal(moved[0, 0], found[0, 0])
+    np.testing.assert_allclose(moved[0, 1:], expected, atol=1e-5)
+    # Pillow's, which others use for it, is the same.
+    plane = PIL.Image.fromarray(grid[..., 0]).resize((new, new), PIL.Image.Resampling.BICUBIC)
+    np.testing.assert_allclose(moved[0, 1:, 0].reshape(new, new), np.asarray(plane), atol=1e-5)
+
+
+def test_weights_of_a_vit_load_for_pictures_of_another_size(tmp_path):
+    module = encoders.factory("vit_tiny")(depth=1)
+
+    def shapes(*size):
+        pictures = np.zeros((1, *size, 3), np.uint8)
+        return jax.eval_shape(lambda: module.init(jax.random.key(0), pictures, train=False))
+
+    path = tiny_photos.write_weights(tmp_path / "vit.npz")  # for 32 x 32: 4 patches
+    same, larger = (encoders.weights.load(path, shapes(side, side))["params"] for side in (32, 48))
+    assert larger["pos_embed"].shape == (1, 10, 192)
+    np.testing.assert_array_equal(larger["pos_embed"], positions.resized(same["pos_embed"], 10))
+    np.testing.assert_array_equal(larger["patch_embed"]["proj"]["kernel"], same["patch_embed"]["proj"]["kernel"])
+    with pytest.raises(
+        errors.UserError, match=r"vit\.npz have positions of 4 patches, .* brought to 6: both must be a"
+    ):
+        encoders.weights.load(path, shapes(32, 48))
 
 
 def test_rematerialised_gradients_are_the_same():

@@ -9,6 +9,7 @@ Scale", ICLR 2021; the sizes Ti and S as in Touvron, Cord, Douze et al., "Traini
 distillation through attention", ICML 2021. Modules carry the names that timm gives them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -23,6 +24,8 @@ POOLS = ("token", "mean")
 
 class ViT(nn.Module):
     """A vision transformer without its classifier; the position embeddings fit one size of picture.
+
+    `zsl_jax.encoders.weights` interpolates those of a checkpoint to another size.
 
     Args:
       width: D.
@@ -143,50 +146,30 @@ def layer_norm(*, name: str) -> nn.LayerNorm:
     return nn.LayerNorm(epsilon=1e-6, dtype=jnp.float32, name=name)
 
 
-def vit_tiny(
-    *,
-    depth: int = 12,
-    patch: int = 16,
-    pool: str = "token",
-    scaling: str = "symmetric",
-    dtype: str = "float32",
-    remat: bool = False,
-) -> ViT:
-    """ViT-Ti; D = 192."""
-    return _vit(192, 3, depth, patch, pool, scaling, dtype, remat)
+def _of_size(name: str, width: int, num_heads: int) -> Callable[..., ViT]:
+    """Returns what makes the ViT of a width from its other knobs."""
+
+    def make(
+        *,
+        depth: int = 12,
+        patch: int = 16,
+        pool: str = "token",
+        scaling: str = "symmetric",
+        dtype: str = "float32",
+        remat: bool = False,
+    ) -> ViT:
+        if pool not in POOLS:
+            raise errors.unknown("pool", pool, POOLS)
+        scaling_lib.check(scaling)
+        return ViT(width, depth, num_heads, patch, pool, scaling, jnp.dtype(dtype), remat)
+
+    make.__doc__ = f"ViT-{name}; D = {width}."
+    return make
 
 
-def vit_small(
-    *,
-    depth: int = 12,
-    patch: int = 16,
-    pool: str = "token",
-    scaling: str = "symmetric",
-    dtype: str = "float32",
-    remat: bool = False,
-) -> ViT:
-    """ViT-S; D = 384."""
-    return _vit(384, 6, depth, patch, pool, scaling, dtype, remat)
-
-
-def vit_base(
-    *,
-    depth: int = 12,
-    patch: int = 16,
-    pool: str = "token",
-    scaling: str = "symmetric",
-    dtype: str = "float32",
-    remat: bool = False,
-) -> ViT:
-    """ViT-B; D = 768."""
-    return _vit(768, 12, depth, patch, pool, scaling, dtype, remat)
-
-
-def _vit(width: int, num_heads: int, depth: int, patch: int, pool: str, scaling: str, dtype: str, remat: bool) -> ViT:
-    if pool not in POOLS:
-        raise errors.unknown("pool", pool, POOLS)
-    scaling_lib.check(scaling)
-    return ViT(width, depth, num_heads, patch, pool, scaling, jnp.dtype(dtype), remat)
+vit_tiny = _of_size("Ti", 192, 3)
+vit_small = _of_size("S", 384, 6)
+vit_base = _of_size("B", 768, 12)
 
 
 def _check_size(height: int, width: int, patch: int) -> None:

@@ -11,6 +11,7 @@ An encoder's modules carry these names, so that the table follows from its varia
     kernel [in, out]       -> weight [out, in]              bias  -> bias          var  -> running_var
 
 Folded layers (normalisation multiplied into the convolution before it) are given one that only adds their bias.
+Position embeddings of a ViT for pictures of another size are interpolated, see `positions`.
 """
 
 import os
@@ -23,7 +24,7 @@ import jax
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.encoders import batch_norm
+from zsl_jax.encoders import batch_norm, positions
 
 # Belongs to a checkpoint, but not to an encoder: classifiers, and counters of torch's batch normalisation.
 _NOT_OURS = re.compile(r"(fc|classifier\.1|head)\.(weight|bias)|.*\.num_batches_tracked")
@@ -67,6 +68,7 @@ def assign(tensors: Mapping[str, np.ndarray], variables: Any, source: str) -> An
     table = names(variables)
     if tensors and all(_FOLDED.fullmatch(name) for name in tensors):
         tensors = _unfold(tensors, table, source)
+    tensors = _with_positions(tensors, table, source)
     left_over = sorted(name for name in tensors.keys() - table.keys() if not _NOT_OURS.fullmatch(name))
     missing = [name for name in table if name not in tensors]
     shapes = [
@@ -107,6 +109,23 @@ _AXES = {("kernel", 4): ((3, 2, 0, 1), (2, 3, 1, 0)), ("kernel", 2): ((1, 0), (1
 
 def _transposed(axes: Sequence[int] | None) -> Callable[[np.ndarray], np.ndarray]:
     return lambda tensor: tensor if axes is None else np.transpose(tensor, axes)
+
+
+def _with_positions(tensors: Mapping[str, np.ndarray], table: Mapping, source: str) -> Mapping[str, np.ndarray]:
+    """The position embeddings among `tensors` as long as `table` wants them, where that can be."""
+    if "pos_embed" not in tensors or "pos_embed" not in table:
+        return tensors
+    _, (_, length, _), _ = table["pos_embed"]
+    found = tensors["pos_embed"]
+    if found.ndim != 3 or found.shape[1] == length:
+        return tensors
+    fitting = positions.resized(found, length)
+    if fitting is None:
+        raise errors.UserError(
+            f"weights {source} have positions of {found.shape[1] - 1} patches, which cannot be brought to "
+            f"{length - 1}: both must be a square of patches, as of square pictures"
+        )
+    return {**tensors, "pos_embed": fitting}
 
 
 def _unfold(tensors: Mapping[str, np.ndarray], table: Mapping, source: str) -> dict[str, np.ndarray]:

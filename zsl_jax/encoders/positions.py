@@ -1,0 +1,36 @@
+"""Position embeddings of a vision transformer for pictures of another size than those that its weights come from."""
+
+import math
+
+import jax
+import numpy as np
+
+
+def resized(positions: np.ndarray, length: int) -> np.ndarray | None:
+    """Returns the embeddings of another square grid of patches, by bicubic interpolation between the patches.
+
+    The kernel is Keys' with a = -1/2, widened where the grid shrinks, as timm's `resample_abs_pos_embed` has it by
+    default. The class token keeps its own.
+
+    Args:
+      positions: `[1, 1 + n^2, D]`, the class token first.
+      length: 1 + m^2.
+
+    Returns:
+      `[1, length, D]`, or None where either is no token and a square.
+
+    >>> resized(np.ones((1, 5, 3), np.float32), 10).shape
+    (1, 10, 3)
+
+    Reference: Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE Transactions on Acoustics,
+    Speech, and Signal Processing, 1981.
+    """
+    if positions.ndim != 3 or positions.shape[0] != 1 or not positions.shape[1] > 1 < length:
+        return None
+    old, new = (math.isqrt(count - 1) for count in (positions.shape[1], length))
+    if old**2 + 1 != positions.shape[1] or new**2 + 1 != length:
+        return None
+    width = positions.shape[-1]
+    grid = positions[0, 1:].reshape(old, old, width)
+    moved = jax.image.resize(grid, (new, new, width), "cubic", antialias=True)
+    return np.concatenate([positions[:, :1], np.asarray(moved).reshape(1, -1, width)], axis=1)
