@@ -1,11 +1,13 @@
-"""Pixels: augmentation inside a compiled loop, decoding of JPEGs, and a training step of the small ConvNet.
+"""Pixels: augmentation inside a compiled loop, decoding of JPEGs, and training of the small ConvNet.
 
     python benchmarks/bench_pixels.py
-    python benchmarks/bench_pixels.py FOLDER        also decodes the pictures in FOLDER
+    python benchmarks/bench_pixels.py FOLDER        also decodes the pictures in FOLDER, and trains on some of them
 
-Prints images a second; the best of some repeats, and the load of the machine, which should be idle.
+Prints images a second; the best of some repeats, and the load of the machine, which should be idle. A wait is the time
+of a training step of the loop, with its examples in memory or streamed, over that of the same step on one fixed batch.
 """
 
+import functools
 import os
 import pathlib
 import sys
@@ -16,11 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, recipes
-from zsl_jax.data import images
+from zsl_jax.data import image_folder, images, streaming
 from zsl_jax.encoders import augmentation
-from zsl_jax.training import run
+from zsl_jax.training import loop, parallel, run
 
 BATCH, STEPS, SIZE = 64, 50, 32
+STREAM_SIZE, NUM_STREAMED = 64, 1600
 
 
 def best(function, repeats=5) -> float:
@@ -76,12 +79,88 @@ def decode_rate(folder: str, most: int = 400) -> float:
     return len(paths) / best(lambda: [images.fit(images.decode(path), preprocessing) for path in paths], repeats=2)
 
 
+def stream_of(folder: str, workers: int) -> streaming.Pictures:
+    """Pictures of the folder in a random order, to be brought to `STREAM_SIZE`."""
+    paths = tuple(str(pathlib.Path(folder) / name) for name in images.find(folder))
+    preprocessing = images.Preprocessing(size=STREAM_SIZE, fit="crop", crop_fraction=1.0, filter="bilinear")
+    order = np.random.default_rng(0).permutation(len(paths))[:NUM_STREAMED]
+    return streaming.Pictures(image_folder.Files(paths, preprocessing), order, STREAM_SIZE, workers)
+
+
+def one_thread_rate(folder: str) -> float:
+    """Pictures a second, decoded and brought to `STREAM_SIZE`, in one thread without a pipeline."""
+    pictures = stream_of(folder, 0)[:400]
+    return len(pictures) / best(lambda: [pictures[i] for i in range(len(pictures))], repeats=2)
+
+
+def stream_rate(folder: str, workers: int) -> tuple[float, float]:
+    """Pictures a second out of a stream, and the seconds until its first batch is there."""
+    started = time.perf_counter()
+    with streaming.Reader(stream_of(folder, workers)) as reader:
+        reader.take(BATCH)
+        begun = time.perf_counter()
+        count = NUM_STREAMED - BATCH
+        reader.take(count)
+        return count / (time.perf_counter() - begun), begun - started
+
+
+def waits(folder: str, repeats: int = 3) -> tuple[float, float, float]:
+    """Seconds of a training step on one fixed batch, in the loop from memory, and in the loop from a stream.
+
+    The method is `label_embedding` on the ConvNet of the recipes, with crops and mirror images; medians, taken in turn.
+    """
+    streamed = stream_of(folder, 0)
+    cached = np.concatenate(list(streaming.blocks(streamed, NUM_STREAMED)))
+    recipe = recipes.small_pixels("label_embedding", "image_folder")
+    method, mesh, key = run.make_method(recipe), parallel.make_mesh(devices=1), jax.random.key(0)
+    labels = np.arange(NUM_STREAMED, dtype=np.int32) % 50
+    table = data.ClassTable(np.random.default_rng(0).random((50, 312), np.float32), np.ones(50, bool), ("",) * 50)
+    num_steps = loop.steps_per_epoch(NUM_STREAMED, BATCH)
+
+    def fitting(inputs):
+        examples = data.Examples(inputs, labels)
+        none = data.Examples(inputs[:0], labels[:0])
+        task = data.Task(examples, none, none, table)
+        options = {"key": key, "epochs": repeats + 1, "batch_size": BATCH, "mesh": mesh}
+        return loop.fit(method, task, **options)
+
+    batch = data.Batch(jnp.asarray(cached[:BATCH]), jnp.asarray(labels[:BATCH]), jnp.ones(BATCH, bool))
+
+    @jax.jit
+    def fixed(state):
+        def step(i, state):
+            return method.update(state, batch, table, jax.random.fold_in(key, i))[0]
+
+        return jax.lax.fori_loop(0, num_steps, step, state)
+
+    state = jax.jit(lambda: method.init(key, batch, table))()
+    turns = [lambda: jax.block_until_ready(fixed(state))]
+    turns += [functools.partial(next, fitting(inputs)) for inputs in (cached, streamed)]
+    for turn in turns:  # compiles
+        turn()
+    times = [[] for _ in turns]
+    for _ in range(repeats):
+        for found, turn in zip(times, turns):
+            started = time.perf_counter()
+            turn()
+            found.append((time.perf_counter() - started) / num_steps)
+    return tuple(float(np.median(found)) for found in times)
+
+
 def main(folders: list[str]) -> None:
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores, {jax.devices()[0].platform}")
     print(f"augmentation at {SIZE}x{SIZE}: {augment_rate():,.0f} images/s")
     print(f"training step of the ConvNet, batch {BATCH}: {step_rate():,.0f} images/s")
     for folder in folders:
-        print(f"decoding and resizing in one thread: {decode_rate(folder):,.0f} images/s")
+        print(f"decoding and resizing to 224x224 in one thread: {decode_rate(folder):,.0f} images/s")
+        print(f"the same to {STREAM_SIZE}x{STREAM_SIZE}: {one_thread_rate(folder):,.0f} images/s")
+        for workers in (0, 1, 2):
+            rate, first = stream_rate(folder, workers)
+            print(f"a stream, {workers} workers: {rate:,.0f} images/s, the first batch after {first:.1f} s")
+        fixed, *loops = waits(folder)
+        print(f"a step at {STREAM_SIZE}x{STREAM_SIZE} on one fixed batch: {1000 * fixed:.1f} ms")
+        for name, seconds in zip(("from memory", "from a stream"), loops):
+            print(f"in the loop {name}: {1000 * seconds:.1f} ms, {seconds / fixed:.3f} of it")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ class ConvNet(nn.Module):
       widths: channels of the stages.
       merges: sides of the squares that become one place at the start of each stage; 1 keeps the resolution.
       pool: `mean`, `max` or `flatten`.
+      dtype: of the products of matrices; normalisation is float32, and so is what comes out.
+      remat: whether the backward pass computes the stages once more instead of keeping what is inside.
 
     Called with images `[B, H, W, C]`, uint8 or float in [0, 1], it returns `[B, D]`, D = widths[-1], times h * w for
     `flatten`; with `local=True` also the features of the places before pooling, `[B, h * w, widths[-1]]`.
@@ -42,6 +44,8 @@ class ConvNet(nn.Module):
     widths: tuple[int, ...] = (32, 48, 96)
     merges: tuple[int, ...] = (2, 2, 2)
     pool: str = "mean"
+    dtype: str = "float32"
+    remat: bool = False
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool, local: bool = False):
@@ -55,10 +59,18 @@ class ConvNet(nn.Module):
             divisor *= side
         pixels.check_size(inputs, divisor, "convnet")
         x = pixels.as_float(inputs) - 0.5
-        for width, side in zip(self.widths, self.merges):
-            x = nn.Dense(width)(merge(x, side))
+        dtype = jnp.dtype(self.dtype)
+
+        def stage(module, x, width, side):
+            x = nn.Dense(width, dtype=dtype)(merge(x, side)).astype(jnp.float32)
             y = nn.relu(nn.LayerNorm()(x))
-            x = x + nn.Conv(width, (3, 3), conv_general_dilated=convolution.by_matmul)(y)
+            conv = nn.Conv(width, (3, 3), conv_general_dilated=convolution.by_matmul, dtype=dtype)
+            return x + conv(y).astype(jnp.float32)
+
+        if self.remat:
+            stage = nn.remat(stage, static_argnums=(2, 3))
+        for width, side in zip(self.widths, self.merges):
+            x = stage(self, x, width, side)
         x = nn.relu(nn.LayerNorm()(x))
         embeddings = POOLS[self.pool](x)
         return (embeddings, x.reshape(len(x), -1, x.shape[-1])) if local else embeddings

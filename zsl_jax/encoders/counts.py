@@ -1,4 +1,4 @@
-"""How large an encoder is: its parameters, and the floating point operations of one picture."""
+"""How large an encoder is: its parameters, and the floating point operations of one input."""
 
 from typing import Any
 
@@ -16,20 +16,31 @@ def parameters(variables: Any) -> int:
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(variables["params"]))
 
 
-def flops(encoder: nn.Module, variables: Any, shape: tuple[int, int, int]) -> int:
-    """Floating point operations of one picture `[H, W, 3]`, forward, as XLA counts them before it optimises.
+def flops(encoder: nn.Module, variables: Any, inputs: Any) -> int:
+    """Floating point operations of one of `inputs [B, ...]`, forward, as XLA counts them before it optimises.
 
     A multiply-add counts twice, so that the figure is about double the "multiply-adds" of the papers. Nothing is
-    computed.
+    computed: arrays may be shapes.
     """
-    pictures = jax.ShapeDtypeStruct((1, *shape), np.float32)
-    lowered = jax.jit(lambda variables, x: encoder.apply(variables, x, train=False)).lower(variables, pictures)
-    return int(lowered.cost_analysis()["flops"])
+    one = jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype)
+    lowered = jax.jit(lambda variables, x: encoder.apply(variables, x, train=False)).lower(variables, one)
+    return int((lowered.cost_analysis() or {}).get("flops", 0))
 
 
-def describe(encoder: nn.Module, variables: Any, shape: tuple[int, int, int]) -> str:
+def describe(encoder: nn.Module, variables: Any, inputs: Any) -> str:
     """Both in a line, e.g. `2.22 M parameters, 0.61 GFLOP a picture of 224 x 224`."""
+    kind, shape = ("a picture", inputs.shape[1:3]) if len(inputs.shape) == 4 else ("an input", inputs.shape[1:])
+    operations, unit = _scaled(flops(encoder, variables, inputs), ("GFLOP", "MFLOP", "kFLOP"))
+    count, thousands = _scaled(parameters(variables) * 1000, ("M", "k", ""))
     return (
-        f"{parameters(variables) / 1e6:.2f} M parameters, {flops(encoder, variables, shape) / 1e9:.2f} GFLOP a picture "
-        f"of {shape[0]} x {shape[1]}"
+        f"{count} {thousands}{' ' if thousands else ''}parameters, {operations} {unit} {kind} of "
+        f"{' x '.join(map(str, shape))}"
     )
+
+
+def _scaled(number: int, units: tuple[str, str, str]) -> tuple[str, str]:
+    """The number in 10^9, 10^6 or 10^3, as large as leaves one digit before the second decimal."""
+    for exponent, unit in zip((9, 6), units):
+        if number >= 10 ** (exponent - 1):
+            return f"{number / 10**exponent:.2f}", unit
+    return f"{number / 1000:.2f}".removesuffix(".00"), units[-1]

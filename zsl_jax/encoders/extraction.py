@@ -121,6 +121,6 @@ def load(extraction: Extraction) -> Extractor:
     return Extractor(
         extraction=dataclasses.replace(extraction, weights_sha256=digest),
         width=jax.eval_shape(run, shapes, pictures).shape[-1],
-        size=counts.describe(module, shapes, pictures.shape[1:]),
+        size=counts.describe(module, shapes, pictures),
         embed=lambda batch: run(variables, batch),
     )

@@ -13,6 +13,8 @@ class MLP(nn.Module):
     Args:
       widths: of the layers; the last is D.
       dropout: share of the hidden units that a training step leaves out.
+      dtype: of the products of matrices; what comes out is float32.
+      remat: whether the backward pass computes the layers once more instead of keeping what is inside.
 
     Called with inputs `[B, ...]`, which are flattened to `[B, F]`, it returns `[B, D]`.
 
@@ -24,12 +26,20 @@ class MLP(nn.Module):
 
     widths: tuple[int, ...] = (256, 128)
     dropout: float = 0.0
+    dtype: str = "float32"
+    remat: bool = False
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
         x = pixels.as_float(jnp.reshape(inputs, (len(inputs), -1)))
-        for number, width in enumerate(self.widths):
+
+        def layer(module, x, number):
             if number:
                 x = nn.Dropout(self.dropout, deterministic=not train)(nn.relu(x))
-            x = nn.Dense(width)(x)
-        return x
+            return nn.Dense(self.widths[number], dtype=jnp.dtype(self.dtype))(x)
+
+        if self.remat:
+            layer = nn.remat(layer, static_argnums=2)
+        for number in range(len(self.widths)):
+            x = layer(self, x, number)
+        return x.astype(jnp.float32)

@@ -23,6 +23,8 @@ class BagOfWords(nn.Module):
       embedding_width: of the table.
       ngrams: words in a row, at most, that have a vector of their own.
       dropout: share of the tokens that a training step leaves out.
+      dtype: of the products of matrices; the mean is float32, and so is what comes out.
+      remat: whether the backward pass computes the layers once more instead of keeping what is inside.
 
     >>> import jax, jax.numpy as jnp
     >>> tokens = jnp.array([[7, 9, 0], [9, 0, 0]])
@@ -39,6 +41,8 @@ class BagOfWords(nn.Module):
     embedding_width: int = 64
     ngrams: int = 1
     dropout: float = 0.0
+    dtype: str = "float32"
+    remat: bool = False
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
@@ -47,9 +51,15 @@ class BagOfWords(nn.Module):
         if train and self.dropout:
             where &= jax.random.bernoulli(self.make_rng("dropout"), 1 - self.dropout, where.shape)
         x = masked_mean(vectors, where)
-        for number, width in enumerate(self.widths):
-            x = nn.Dense(width)(nn.relu(x) if number else x)
-        return x
+
+        def layer(module, x, number):
+            return nn.Dense(self.widths[number], dtype=jnp.dtype(self.dtype))(nn.relu(x) if number else x)
+
+        if self.remat:
+            layer = nn.remat(layer, static_argnums=2)
+        for number in range(len(self.widths)):
+            x = layer(self, x, number)
+        return x.astype(jnp.float32)
 
 
 class TextCNN(nn.Module):
@@ -60,6 +70,8 @@ class TextCNN(nn.Module):
       vocabulary, embedding_width: as for `BagOfWords`.
       windows: numbers of words.
       channels: answers of each window.
+      dtype: of the products of matrices; what comes out is float32.
+      remat: whether the backward pass computes the windows once more instead of keeping what is inside.
 
     >>> import jax, jax.numpy as jnp
     >>> tokens = jnp.array([[7, 9, 0], [9, 0, 0]])
@@ -74,21 +86,27 @@ class TextCNN(nn.Module):
     embedding_width: int = 64
     windows: tuple[int, ...] = (1, 2, 3)
     channels: int = 64
+    dtype: str = "float32"
+    remat: bool = False
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
         del train
         vectors, where = _vectors(_checked(inputs, "text_cnn"), self.vocabulary, self.embedding_width)
         vectors = jnp.where(where[..., None], vectors, 0.0)
-        length = vectors.shape[1]
-        answers = []
-        for size in self.windows:
+        length, dtype = vectors.shape[1], jnp.dtype(self.dtype)
+
+        def answer(module, vectors, size):
             # A window may hang over the end, where it sees zeros, but must hold a word.
             padded = jnp.pad(vectors, ((0, 0), (0, size - 1), (0, 0)))
             window = jnp.concatenate([padded[:, i : i + length] for i in range(size)], axis=-1)
-            answer = jnp.where(where[..., None], nn.relu(nn.Dense(self.channels)(window)), 0.0)
-            answers.append(jnp.max(answer, axis=1))
-        return nn.Dense(self.width)(jnp.concatenate(answers, axis=-1))
+            answers = nn.relu(nn.Dense(self.channels, dtype=dtype)(window))
+            return jnp.max(jnp.where(where[..., None], answers, 0.0), axis=1)
+
+        if self.remat:
+            answer = nn.remat(answer, static_argnums=2)
+        answers = [answer(self, vectors, size) for size in self.windows]
+        return nn.Dense(self.width, dtype=dtype)(jnp.concatenate(answers, axis=-1)).astype(jnp.float32)
 
 
 class TextTransformer(nn.Module):
@@ -103,6 +121,8 @@ class TextTransformer(nn.Module):
       heads: of the attention.
       positions: words that have a place of their own; a longer text is refused.
       dropout: share of the entries that a training step leaves out of what a block adds.
+      dtype: of the products of matrices; normalisation and softmax are float32, and so is what comes out.
+      remat: whether the backward pass computes the blocks once more instead of keeping what is inside.
 
     Raises:
       UserError: a text longer than `positions`, or a width that the heads do not divide.
@@ -121,6 +141,8 @@ class TextTransformer(nn.Module):
     heads: int = 4
     positions: int = 128
     dropout: float = 0.0
+    dtype: str = "float32"
+    remat: bool = False
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
@@ -136,11 +158,18 @@ class TextTransformer(nn.Module):
         places = self.param("places", nn.initializers.normal(0.02), (self.positions, self.width))
         x = x + places[None, :length]
         drop = nn.Dropout(self.dropout, deterministic=not train)
+        dtype = jnp.dtype(self.dtype)
+
+        def block(module, x, where):
+            attention = nn.MultiHeadDotProductAttention(self.heads, dtype=dtype, force_fp32_for_softmax=True)
+            x = x + drop(attention(nn.LayerNorm()(x), mask=where[:, None, None, :]).astype(jnp.float32))
+            y = nn.Dense(4 * self.width, dtype=dtype)(nn.LayerNorm()(x))
+            return x + drop(nn.Dense(self.width, dtype=dtype)(nn.gelu(y)).astype(jnp.float32))
+
+        if self.remat:
+            block = nn.remat(block)
         for _ in range(self.depth):
-            y = nn.LayerNorm()(x)
-            x = x + drop(nn.MultiHeadDotProductAttention(self.heads)(y, mask=where[:, None, None, :]))
-            y = nn.Dense(4 * self.width)(nn.LayerNorm()(x))
-            x = x + drop(nn.Dense(self.width)(nn.gelu(y)))
+            x = block(self, x, where)
         return masked_mean(nn.LayerNorm()(x), where)
 
 

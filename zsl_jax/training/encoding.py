@@ -3,10 +3,11 @@
 import functools
 from typing import Any
 
+import jax
 import ml_collections
 from flax import linen as nn
 
-from zsl_jax import encoders, methods
+from zsl_jax import data, encoders, methods
 from zsl_jax.encoders import augmentation
 from zsl_jax.training import optimizers
 
@@ -37,6 +38,24 @@ def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -
     if "class_encoder" not in config:
         return {"parts": parts}
     return {"parts": parts, "class_encoder": make_encoder(dict(config.class_encoder))}
+
+
+def sizes(config: ml_collections.ConfigDict, dataset: data.Dataset) -> list[str]:
+    """Returns a line for each encoder of a config, with its parameters and operations on the inputs of a dataset."""
+    inputs = {"encoder": dataset.inputs, "class_encoder": dataset.classes.embedding}
+    return [
+        f"{name.replace('_', ' ')} {config[name].name}: {_size(dict(config[name]), inputs[name])}"
+        for name in inputs
+        if name in config
+    ]
+
+
+def _size(knobs: dict[str, Any], inputs) -> str:
+    knobs.pop("weights", None)
+    encoder = make_encoder(knobs)
+    one = jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype)
+    variables = jax.eval_shape(lambda x: encoder.init(jax.random.key(0), x, train=False), one)
+    return encoders.counts.describe(encoder, variables, one)
 
 
 def make_encoder(knobs: dict[str, Any]) -> nn.Module:

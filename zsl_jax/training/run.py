@@ -126,6 +126,8 @@ def run(
     problem = make_problem(config) if problem is None else problem
     if config.select.on == "test":
         say(ORACLE)
+    for line in encoding.sizes(config, problem.dataset):
+        say(line)
     choosing, choice = choosing_task(problem, config)
     problem, task = _for_task(problem, data.test_task(problem.dataset), config)
     processes.from_first(lambda: open_workdir(workdir, config))
