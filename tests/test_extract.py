@@ -135,7 +135,6 @@ def test_weights_that_changed_since_are_refused(photos, tmp_path):
         (("--config", f"{RECIPES / 'resnet.py'}:18"), "unknown config key 'encoder.depth'"),
         (("--config", f"{RECIPES.parent / 'ale.py'}"), "recipes for extract are in configs/extract/"),
         (("--config.images.size", "33"), "multiples of 16, such as 32, not 33 x 33"),
-        (("--config.images.size", "48"), "pos_embed is [1, 5, 192], not [1, 10, 192]"),
         (("--config.images.fit", "streach"), "config.images.fit=streach is not stretch or crop"),
         (("--config.encoder.name", "resnet18"), "config.encoder.name is chosen by the recipe"),
         (("--config.encoder.dept", "1"), "did you mean 'encoder.depth'"),

@@ -20,11 +20,25 @@ def left_red():
     return pixels
 
 
-def test_exif_rotation(tmp_path, left_red):
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (1, lambda x: x),
+        (2, np.fliplr),
+        (3, lambda x: np.rot90(x, 2)),
+        (4, np.flipud),
+        (5, lambda x: np.swapaxes(x, 0, 1)),
+        (6, lambda x: np.rot90(x, -1)),
+        (7, lambda x: np.swapaxes(np.rot90(x, 2), 0, 1)),
+        (8, np.rot90),
+    ],
+)
+def test_exif_rotation(tmp_path, orientation, upright):
+    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     exif = PIL.Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: rotate by 270 degrees to see it upright
-    PIL.Image.fromarray(left_red).save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(images.decode(tmp_path / "turned.png"), np.rot90(left_red, k=-1))
+    exif[0x0112] = orientation
+    PIL.Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(images.decode(tmp_path / "turned.png"), upright(picture))
 
 
 def test_modes(tmp_path, left_red):
@@ -39,6 +53,8 @@ def test_modes(tmp_path, left_red):
     on_white = left_red.copy()
     on_white[0, 0] = 255
     np.testing.assert_array_equal(images.decode(tmp_path / "alpha.png"), on_white)
+    PIL.Image.fromarray(alpha).convert("LA").save(tmp_path / "grey_alpha.png")
+    assert images.decode(tmp_path / "grey_alpha.png")[0, 0].tolist() == [255] * 3
     PIL.Image.fromarray(left_red).convert("P").save(tmp_path / "palette.gif")
     np.testing.assert_array_equal(images.decode(tmp_path / "palette.gif"), left_red)
     PIL.Image.fromarray(left_red).resize((48, 32), 0).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
@@ -46,6 +62,15 @@ def test_modes(tmp_path, left_red):
     assert cmyk.shape == (32, 48, 3)
     assert np.abs(cmyk[4, 4] - [255, 0, 0]).max() < 20
     assert np.abs(cmyk[4, 44] - [0, 0, 255]).max() < 20
+
+
+def test_arrays_of_every_kind_are_rgb(left_red):
+    grey = np.arange(24, dtype=np.uint8).reshape(4, 6, 1) * 10
+    np.testing.assert_array_equal(images.as_rgb(grey), np.repeat(grey, 3, axis=-1))
+    np.testing.assert_array_equal(images.as_rgb(grey.astype(np.uint16) * 257), np.repeat(grey, 3, axis=-1))
+    np.testing.assert_array_equal(images.as_rgb(left_red), left_red)
+    transparent = np.concatenate([left_red, np.zeros((4, 6, 1), np.uint8)], axis=-1)
+    np.testing.assert_array_equal(images.as_rgb(transparent), np.full((4, 6, 3), 255))
 
 
 def test_unreadable_files_are_named(tmp_path, left_red):

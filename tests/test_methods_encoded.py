@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -272,6 +273,15 @@ def test_each_phase_of_a_run_decays_over_its_own_steps(monkeypatch):
     assert asked[0] < asked[1]
     run.choosing_task(problem, recipe)  # another seed of it, or the same again: nothing is made anew
     assert len(asked) == 2
+
+
+def test_the_size_of_each_encoder_of_a_config_is_a_line(task):
+    recipe = config.base("two_tower", "shapes", encoder="mlp")
+    found = encoding.sizes(recipe, blocks())
+    assert [line.split(":")[0] for line in found] == ["encoder mlp", "class encoder mlp"]
+    assert re.fullmatch(r".*: \d+\.\d\d k parameters, \d+\.\d\d kFLOP a picture of 4 x 4", found[0])
+    assert found[1].endswith("an input of 6")
+    assert encoding.sizes(config.base("ale", "shapes"), blocks()) == []
 
 
 def test_groups_that_do_not_add_up_are_named(task):

@@ -229,6 +229,20 @@ def get_config(argument=None):
     assert record["metrics"] == expected.record["metrics"]
 
 
+def test_what_an_encoder_cannot_take_is_said_before_anything_is_written(folder, tmp_path):
+    wanting = config(folder, "stream")
+    wanting.data.size = 24
+    wanting.encoder = {"name": "vit_tiny", "depth": 1, "weights": ""}
+    with pytest.raises(errors.UserError, match=r"sides are multiples of 16, such as 32, not 24 x 24"):
+        run.run(wanting, tmp_path / "run")
+    wanting.data.size = 32
+    other = tiny_photos.write_weights(tmp_path / "vit.npz")
+    wanting.encoder = {"name": "convnet", "weights": str(other)}
+    with pytest.raises(errors.UserError, match=r"weights vit\.npz are of another encoder: .* missing: .*left over"):
+        run.run(wanting, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_looks_at_all_pictures_at_once_needs_them_in_memory(folder, streamed):
     wanting = config(folder, "stream")
     wanting.normalize.inputs = "l2"
@@ -261,8 +275,14 @@ def test_a_broken_picture_is_named_before_the_run_or_left_out(folder, tmp_path):
         data.load("image_folder", skip_unreadable=True, **(options | {"cache": "memory"})).inputs,
     )
     picture.write_bytes(b"")
-    with pytest.raises(errors.UserError, match=rf"{picture.name}: an empty file"):
-        data.load("image_folder", **options)
+    for cache in ("memory", "stream"):
+        with pytest.raises(errors.UserError, match=rf"{picture.name}: an empty file"):
+            data.load("image_folder", **(options | {"cache": cache}))
+    for name in described["images"]:
+        if name.startswith("red/"):
+            (broken / "photos" / name).write_bytes(b"")
+    with pytest.raises(errors.UserError, match="class 'red' has no readable image left to train on"):
+        data.load("image_folder", skip_unreadable=True, **options)
 
 
 class Tiles(tfds.core.GeneratorBasedBuilder, skip_registration=True):

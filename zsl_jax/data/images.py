@@ -72,6 +72,16 @@ def decode(path: str | os.PathLike) -> np.ndarray:
         raise UnreadableImage(f"{path}: not a readable image ({' '.join(says.split())})") from error
 
 
+def as_rgb(picture: np.ndarray) -> np.ndarray:
+    """Returns an array as `[H, W, 3]` uint8: of grey `[H, W, 1]`, colours, or colours with transparency `[H, W, 4]`.
+
+    Args:
+      picture: uint8, or uint16 where it is grey.
+    """
+    picture = np.asarray(picture)
+    return np.array(_rgb(PIL.Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)))
+
+
 def fault(path: str | os.PathLike) -> str | None:
     """What is wrong with a file by its size and its first bytes, or None; a damaged end shows in `decode` only."""
     try:

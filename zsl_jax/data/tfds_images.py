@@ -36,9 +36,7 @@ class Records:
     def example(self, row) -> tuple[np.ndarray, int]:
         """The picture `[S, S, 3]` and its label."""
         example = self.source[int(row)]
-        picture = np.asarray(example["image"])
-        picture = np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else picture
-        return images.fit(picture, self.preprocessing), int(example["label"])
+        return images.fit(images.as_rgb(example["image"]), self.preprocessing), int(example["label"])
 
 
 def load(
