@@ -322,6 +322,19 @@ def test_pictures_of_tfds_are_those_in_memory(workers, tmp_path):
     equal(dict(streamed.splits), dict(cached.splits))
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("workers", [0, 2])
+def test_real_pictures_come_as_they_are_loaded(workers, shared_data):
+    folder = shared_data / "cub127_images"
+    paths = [str(folder / name) for name in images.find(folder)[::20]]
+    preprocessing = images.Preprocessing(size=64, fit="crop", crop_fraction=1.0, filter="bilinear")
+    pictures = streaming.Pictures(image_folder.Files(tuple(paths), preprocessing), np.arange(len(paths)), 64, workers)
+    order = np.random.default_rng(0).permutation(len(paths))
+    found = np.concatenate(list(streaming.blocks(pictures[order], 50)))
+    assert len(found) > 300
+    np.testing.assert_array_equal(found, np.stack(list(images.load(paths, preprocessing)))[order])
+
+
 def test_large_data_is_streamed_and_a_wrong_word_is_named():
     at_most = streaming.MOST_BYTES // (64 * 64 * 3)
     assert not streaming.is_streamed("auto", at_most, 64)
