@@ -46,6 +46,7 @@ def test_pictures_stand_for_an_array_and_are_read_in_order():
     assert np.concatenate(parts)[:, 0, 0, 0].tolist() == order.tolist()
     assert streaming.joined(pictures[order], pictures[:2]).rows.tolist() == [*order, 0, 1]
     assert [len(block) for block in streaming.blocks(pictures, 60)] == [60, 40]
+    assert streaming.decoded(pictures[3:5])[:, 0, 0, 0].tolist() == [3, 4]
     for ask in (np.asarray, jax.numpy.asarray):
         with pytest.raises(errors.UserError, match="needs all 100 pictures in memory"):
             ask(pictures)
@@ -178,7 +179,8 @@ def config(folder, cache):
 @pytest.mark.long
 def test_a_run_may_go_on_from_memory_where_it_stopped_in_a_stream(folder, tmp_path):
     """Choice, training and scores; it is stopped inside the second phase."""
-    expected = run.run(config(folder, "memory"), tmp_path / "memory", say=lambda line: None)
+    lines = []
+    expected = run.run(config(folder, "memory"), tmp_path / "memory", say=lines.append)
     asked, chosen = iter(range(100)), tmp_path / "stream" / "selection.json"
     with pytest.raises(errors.Stopped, match=r"of 4 of train"):
         run.run(
@@ -195,6 +197,19 @@ def test_a_run_may_go_on_from_memory_where_it_stopped_in_a_stream(folder, tmp_pa
         for name in ("memory", "stream")
     ]
     assert logged[0] == logged[1]
+    assert lines[0].startswith("encoder mlp: ")
+
+
+@pytest.mark.long
+def test_a_streamed_run_is_drawn_as_one_from_memory(folder, tmp_path):
+    from zsl_jax.verbs import pictures
+
+    drawn = []
+    for cache in ("memory", "stream"):
+        result = run.run(config(folder, cache), tmp_path / cache, say=lambda line: None)
+        drawn.append(pictures.draw(result, tmp_path / cache))
+    assert drawn[0] == drawn[1]
+    assert {"story.png", "retrieval.png", "embeddings.png"} <= set(drawn[1])
 
 
 @pytest.mark.long

@@ -109,6 +109,11 @@ def blocks(inputs: Any, size: int) -> Iterator[np.ndarray]:
         yield from (reader.take(min(size, len(inputs) - first)) for first in starts)
 
 
+def decoded(inputs: Any) -> np.ndarray:
+    """Inputs `[N, ...]` as an array, where N is known to be small."""
+    return np.concatenate(list(blocks(inputs, len(inputs)))) if isinstance(inputs, Pictures) else inputs
+
+
 class Reader:
     """Decodes pictures in their order, some ahead of what is asked for; to be closed, or used in a `with`."""
 

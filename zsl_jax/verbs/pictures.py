@@ -64,8 +64,9 @@ def _explained(workdir: pathlib.Path, task, labels, predictions) -> dict:
         method, classes = predicting.explainable(model, task.classes)
         contributions = _contributions(method, model.state, inputs, classes, labels, predictions, pairs)
         chosen = np.unique(np.linspace(0, len(inputs) - 1, _IMAGES).astype(int))
-        inputs, labels = inputs[chosen], labels[chosen]
-        blocks = np.array_split(inputs, -(-len(inputs) // _BLOCK))
+        labels = labels[chosen]
+        parts = np.array_split(chosen, -(-len(chosen) // _BLOCK))
+        blocks = (streaming.decoded(inputs[part]) for part in parts)
         directions = np.concatenate([explain.directions(method, model.state, block, classes) for block in blocks])
     except errors.UserError:
         return {}
@@ -96,7 +97,9 @@ def _contributions(method, state, inputs, classes, labels, predictions, pairs) -
     of_pair = [np.flatnonzero((labels == pair.label) & (predictions == pair.predicted))[:_BLOCK] for pair in pairs]
     rows = np.concatenate(of_pair)
     found = jax.device_get(
-        explain.margin(method, state, inputs[rows], classes, first=predictions[rows], second=labels[rows])
+        explain.margin(
+            method, state, streaming.decoded(inputs[rows]), classes, first=predictions[rows], second=labels[rows]
+        )
     )
     ends = np.cumsum([len(part) for part in of_pair])[:-1]
     parts = zip(*(np.split(field, ends) for field in found))
