@@ -40,14 +40,19 @@ def test_a_run_with_images_leaves_these_pictures(drawn):
 
 def test_curves_are_those_of_the_log_and_the_selection(drawn):
     _, figures, result, workdir = drawn
-    left, right = figures["curves.png"].axes
+    left, middle, right = figures["curves.png"].axes
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     for line, phase in zip(left.lines, ("select", "train")):
         np.testing.assert_allclose(line.get_ydata(), [e["loss"] for e in lines if e["phase"] == phase])
+    assert texts(middle.get_legend().get_texts()) == ["gradient norm"]
+    np.testing.assert_allclose(
+        middle.lines[0].get_ydata(), [e["gradient_norm"] for e in lines if e["phase"] == "train"]
+    )
     history = result.record["selection"]["history"]
     np.testing.assert_allclose(right.lines[0].get_ydata(), [entry["zsl"] for entry in history])
-    assert right.lines[3].get_xdata()[0] == result.record["selection"]["epochs"]
-    assert texts(right.get_legend().get_texts()) == ["ZSL", "H, calibrated", "AUSUC"]
+    np.testing.assert_allclose(right.lines[2].get_ydata(), [entry["uncalibrated"] for entry in history])
+    assert right.lines[4].get_xdata()[0] == result.record["selection"]["epochs"]
+    assert texts(right.get_legend().get_texts()) == ["ZSL", "H, calibrated", "H", "AUSUC"]
 
 
 def test_the_confusion_matrix_has_seen_classes_first_and_rows_that_sum_to_one(drawn):
