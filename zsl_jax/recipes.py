@@ -38,8 +38,8 @@ def adversarial(method: str, argument: str | None = None, *, sentences: bool = F
 def small_pixels(method: str, argument: str | None = None, **encoder_names: str) -> ml_collections.ConfigDict:
     """Returns `config.base` with what the recipes on small pictures share.
 
-    Loss, pooling, batch size and step size come from some ten single runs on one validation split of the shapes; the
-    rest, and what differs for the digits, was set by judgement.
+    Loss, pooling, batch size and step size come from some ten single runs on one validation split of the shapes, weight
+    decay from three seeds there; the rest, and what differs for the digits, was set by judgement.
     """
     config = config_lib.base(method, argument, **encoder_names)
     if "smoke" not in (argument or "").split(","):
