@@ -17,7 +17,7 @@ from zsl_jax import data
 from zsl_jax.training import loop, parallel, run
 from zsl_jax.verbs import command_line
 
-EPOCHS = 4
+EPOCHS = 2
 
 
 def minutes(recipe: str, folder: str) -> tuple[float, float]:

@@ -148,8 +148,8 @@ def test_scores_of_known_classes_are_their_columns_and_have_no_gradient_in_the_d
     ending = imagined.make_ending(
         synthesize=lambda nets, key, descriptions: descriptions + 0.1 * jax.random.normal(key, descriptions.shape),
         embed=lambda nets, features: features,
-        num_synthetic=100,
-        classifier_epochs=100,
+        num_synthetic=64,
+        classifier_epochs=50,
     )
     classes = data.ClassTable(np.eye(3, dtype=np.float32), np.array([True, True, False]), ("a", "b", "c"))
     train = data.Examples(jnp.eye(3)[:2], jnp.arange(2))

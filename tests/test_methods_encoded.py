@@ -250,11 +250,13 @@ def test_the_step_size_has_decayed_when_the_epochs_of_the_training_at_hand_are_o
     for steps_per_epoch in (4, 8):
         optimizer = encoding.make_parts(recipe, steps_per_epoch=steps_per_epoch)["parts"].optimizer
         params = {"encoder": jnp.zeros(()), "head": jnp.zeros(())}
-        memory, sizes = optimizer.init(params), []
-        for _ in range(3 * steps_per_epoch + accumulate):
-            updates, memory = optimizer.update({"encoder": jnp.ones(()), "head": jnp.ones(())}, memory, params)
-            sizes.append(-float(updates["head"]))
-        sizes = sizes[accumulate - 1 :: accumulate]
+
+        def step(memory, _):
+            updates, memory = optimizer.update(jax.tree.map(jnp.ones_like, params), memory, params)
+            return memory, -updates["head"]
+
+        sizes = jax.lax.scan(step, optimizer.init(params), length=3 * steps_per_epoch + accumulate)[1]
+        sizes = sizes[accumulate - 1 :: accumulate].tolist()
         assert (sizes[0], sizes[-1]) == (1, 0)
         assert min(sizes[:-1]) > 0
 
