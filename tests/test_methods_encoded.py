@@ -242,6 +242,17 @@ def test_a_config_becomes_the_parts_that_it_names():
     assert encoding.make_parts(config.base("ale", "shapes")) == {}
 
 
+def step_sizes(optimizer, count):
+    """By how much the head moves against a gradient of one, step by step."""
+    params = {"encoder": jnp.zeros(()), "head": jnp.zeros(())}
+
+    def step(memory, _):
+        updates, memory = optimizer.update(jax.tree.map(jnp.ones_like, params), memory, params)
+        return memory, -updates["head"]
+
+    return jax.lax.scan(step, optimizer.init(params), length=count)[1]
+
+
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_the_step_size_has_decayed_when_the_epochs_of_the_training_at_hand_are_over(accumulate):
     recipe = config.base("label_embedding", "digits")
@@ -249,13 +260,7 @@ def test_the_step_size_has_decayed_when_the_epochs_of_the_training_at_hand_are_o
     recipe.optimizer.decay_epochs = 3
     for steps_per_epoch in (4, 8):
         optimizer = encoding.make_parts(recipe, steps_per_epoch=steps_per_epoch)["parts"].optimizer
-        params = {"encoder": jnp.zeros(()), "head": jnp.zeros(())}
-
-        def step(memory, _):
-            updates, memory = optimizer.update(jax.tree.map(jnp.ones_like, params), memory, params)
-            return memory, -updates["head"]
-
-        sizes = jax.lax.scan(step, optimizer.init(params), length=3 * steps_per_epoch + accumulate)[1]
+        sizes = step_sizes(optimizer, 3 * steps_per_epoch + accumulate)
         sizes = sizes[accumulate - 1 :: accumulate].tolist()
         assert (sizes[0], sizes[-1]) == (1, 0)
         assert min(sizes[:-1]) > 0
