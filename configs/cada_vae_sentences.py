@@ -3,7 +3,8 @@ r"""CADA-VAE on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/cada_vae_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/cada_vae_sentences
 
-Not measured on CUB127 yet.
+On 2 CPU cores (104 GFLOP/s in a matrix product) the steps take 14 minutes on CUB127 (127 classes of CUB, MobileNet
+features). Its test classes are not scored yet.
 
 Published on CUB (200 classes, ResNet-101 features, hence not comparable): GZSL 51.6 / 53.5 / 52.4.
 

@@ -3,7 +3,8 @@ r"""CIZSL on the base of f-CLSWGAN on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/cizsl_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/cizsl_sentences
 
-Not measured on CUB127 yet.
+On 2 CPU cores (104 GFLOP/s in a matrix product) the steps take 18 minutes on CUB127 (127 classes of CUB, MobileNet
+features). Its test classes are not scored yet.
 
 The published figures are of another base, on texts and part features: not comparable.
 

@@ -3,7 +3,8 @@ r"""TF-VAEGAN on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/tf_vaegan_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/tf_vaegan_sentences
 
-Not measured on CUB127 yet.
+On 2 CPU cores (104 GFLOP/s in a matrix product) the steps take 40 minutes on CUB127 (127 classes of CUB, MobileNet
+features). Its test classes are not scored yet; on its validation classes, seed 0: ZSL 86.4, H 78.3 as scored.
 
 Published on CUB (200 classes, ResNet-101 features, hence not comparable): ZSL 64.9, GZSL 52.8 / 64.7 / 58.1. Their
 loop keeps the best epoch on the test set.
