@@ -16,6 +16,8 @@ from zsl_jax.methods import base
 
 # Columns of a block: at 2048 features 10 of 16 blocks are multiplied.
 _BLOCK = 512
+# Rows that are multiplied at a time.
+_ROWS = 1024
 
 
 class Sums(NamedTuple):
@@ -44,16 +46,28 @@ def second_moments(inputs, one_hot) -> Sums:
 
 
 def gram(inputs: jax.Array) -> jax.Array:
-    """Returns X^T X `[F, F]` of X `[N, F]`, symmetric to the bit: blocks below the diagonal are mirrored."""
-    width = inputs.shape[1]
+    """Returns X^T X `[F, F]` of X `[N, F]`, symmetric to the bit: blocks below the diagonal are mirrored.
+
+    Some rows at a time, so that the columns of a block are taken from a cache and not from memory.
+    """
+    count, width = inputs.shape
     if width <= _BLOCK:
         return inputs.T @ inputs
-    rows = [
-        jnp.pad(inputs[:, first : first + _BLOCK].T @ inputs[:, first:], ((0, 0), (first, 0)))
-        for first in range(0, width, _BLOCK)
-    ]
-    upper = jnp.concatenate(rows)
-    return jnp.triu(upper) + jnp.triu(upper, 1).T
+
+    def upper(rows):
+        return tuple(rows[:, first : first + _BLOCK].T @ rows[:, first:] for first in range(0, width, _BLOCK))
+
+    def add(index, blocks):
+        rows = jax.lax.dynamic_slice_in_dim(inputs, index * _ROWS, _ROWS)
+        return jax.tree.map(jnp.add, blocks, upper(rows))
+
+    whole = count // _ROWS
+    blocks = upper(inputs[whole * _ROWS :])
+    if whole:
+        blocks = jax.lax.fori_loop(0, whole, add, blocks)
+    blocks = [jnp.pad(block, ((0, 0), (width - block.shape[1], 0))) for block in blocks]
+    full = jnp.concatenate(blocks)
+    return jnp.triu(full) + jnp.triu(full, 1).T
 
 
 def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_moments) -> base.Method:

@@ -26,8 +26,9 @@ from zsl_jax.data import dataset, streaming
 from zsl_jax.methods import base
 from zsl_jax.training import parallel, processes
 
-# Images scored between two looks at whether to stop, over all devices, and what they may take.
-_BLOCK, _BLOCK_BYTES = 8192, 2**26
+# Images that a device scores between two looks at whether to stop, at most, and what they may take: what is made of 16 MiB
+# stays in a cache.
+_BLOCK, _BLOCK_BYTES = 8192, 2**24
 
 
 class Evaluation(NamedTuple):
@@ -77,22 +78,30 @@ def make_evaluate(
     labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
     labels, is_seen = parallel.replicate((labels, np.asarray(task.classes.is_seen)), mesh)
     unseen_classes, classes = parallel.place_state((task.unseen_classes, task.classes), mesh)
-    sides = (unseen_classes, _Blocks(inputs[:num_unseen], mesh)), (classes, _Blocks(inputs, mesh))
+    unseen_blocks, seen_blocks = _Blocks(inputs[:num_unseen], mesh), _Blocks(inputs[num_unseen:], mesh)
 
-    def scores(state, classes, blocks: _Blocks):
-        if method.setting == "instance-transductive":
-            state = _adapt(state, blocks.whole(), classes, method=method)
+    def adapted(state):
+        if method.setting != "instance-transductive":
+            return state, state
+        everything = parallel.replicate(inputs, mesh)
+        zsl_state = _adapt(state, everything[:num_unseen], unseen_classes, method=method)
+        return zsl_state, _adapt(state, everything, classes, method=method)
+
+    def scores(blocks: _Blocks, *looks):
+        """Each block is looked at once, whatever the number of states and class tables that score it."""
         scored = []
         for block in blocks:
             stop, _ = processes.agreed(should_stop(), 1)
             if stop:
                 raise errors.Stopped("stopped while test images were scored")
-            scored.append(_score(state, block, classes, method=method, mesh=mesh))
+            scored.append(_score(block, looks, method=method, mesh=mesh))
         return scored
 
     def evaluate(state) -> Evaluation:
-        zsl_scores, gzsl_scores = (scores(state, *side) for side in sides)
-        finite, evaluation = jax.device_get(_summarize_blocks(zsl_scores, gzsl_scores, labels, is_seen, num_unseen))
+        zsl_state, gzsl_state = adapted(state)
+        unseen = scores(unseen_blocks, (zsl_state, unseen_classes), (gzsl_state, classes))
+        seen = scores(seen_blocks, (gzsl_state, classes))
+        finite, evaluation = jax.device_get(_summarize_blocks(unseen, seen, labels, is_seen, num_unseen))
         if not finite:
             raise errors.Diverged("a score of a test image is not finite")
         return evaluation
@@ -106,14 +115,14 @@ class _Blocks:
     def __init__(self, rows: np.ndarray | streaming.Pictures, mesh):
         shares = parallel.num_shares(mesh)
         most = min(_BLOCK, _BLOCK_BYTES // max(int(np.prod(rows.shape[1:])) * rows.dtype.itemsize, 1))
-        size = min(-(-len(rows) // shares), max(-(-most // shares), 1)) * shares
+        size = max(min(-(-len(rows) // shares), most), 1) * shares
         self._rows, self._mesh, self._size = rows, mesh, size
         if isinstance(rows, streaming.Pictures):
             # Decoded by threads: workers take seconds to start, each time anew.
             self._rows = dataclasses.replace(rows, workers=0)
             return
         padded = np.pad(rows, [(0, -len(rows) % size)] + [(0, 0)] * (rows.ndim - 1))
-        self._blocks = np.split(padded, len(padded) // size)
+        self._blocks = [padded[first : first + size] for first in range(0, len(padded), size)]
         if not parallel.must_divide(rows, mesh):
             self._blocks = [parallel.place_rows(block, mesh) for block in self._blocks]
 
@@ -135,10 +144,6 @@ class _Blocks:
                 block[:real] = reader.take(real)
                 yield parallel.place_shares(block, mine, self._size, layout)
 
-    def whole(self):
-        """All rows on every device, for a method that looks at them together."""
-        return parallel.replicate(self._rows, self._mesh)
-
 
 @functools.partial(jax.jit, static_argnames="method")
 def _adapt(state, inputs, classes, *, method: base.Method):
@@ -146,15 +151,16 @@ def _adapt(state, inputs, classes, *, method: base.Method):
 
 
 @functools.partial(jax.jit, static_argnames=("method", "mesh"))
-def _score(state, block, classes, *, method: base.Method, mesh):
-    return parallel.keep_whole(method.scores(state, block, classes), mesh)
+def _score(block, looks, *, method: base.Method, mesh):
+    return tuple(parallel.keep_whole(method.scores(state, block, classes), mesh) for state, classes in looks)
 
 
 @functools.partial(jax.jit, static_argnums=4)
-def _summarize_blocks(zsl_scores, gzsl_scores, labels, is_seen, num_unseen: int):
+def _summarize_blocks(unseen, seen, labels, is_seen, num_unseen: int):
     """Returns whether all scores are finite, and the evaluation, of scores in blocks whose last rows do not count."""
-    zsl_scores = jnp.concatenate(zsl_scores)[:num_unseen]
-    gzsl_scores = jnp.concatenate(gzsl_scores)[: len(labels)]
+    zsl_scores, unseen_scores = (jnp.concatenate(blocks)[:num_unseen] for blocks in zip(*unseen, strict=True))
+    seen_scores = [scores for (scores,) in seen]
+    gzsl_scores = jnp.concatenate([unseen_scores, *seen_scores])[: len(labels)]
     return _finite_summary(zsl_scores, gzsl_scores, labels, is_seen)
 
 
