@@ -70,6 +70,14 @@ def test_images_stand_under_their_class_with_the_predicted_name(story):
     assert axes.get_xlabel() == f"{'✓' if right else '✗'} {task.classes.names[predicted]}"
 
 
+def test_the_landscape_of_tuples_and_words_has_them_as_names():
+    settings = [{"widths": (16, 32), "loss": "ale"}, {"widths": (8, 16), "loss": "sje"}]
+    trials = [{"setting": setting, "zsl": 0.5, "deviation": {"zsl": 0.1}} for setting in settings]
+    left, right = plots.landscape(trials, "zsl").axes
+    assert [label.get_text() for label in left.get_xticklabels()] == ["(16, 32)", "(8, 16)"]
+    assert [label.get_text() for label in right.get_xticklabels()] == ["ale", "sje"]
+
+
 def test_the_landscape_marks_the_winner():
     trials = [{"setting": {"rate": rate, "margin": 1.0}, "zsl": score} for rate, score in ((0.1, 0.2), (10.0, 0.6))]
     figure = plots.landscape(trials, "zsl")

@@ -91,7 +91,8 @@ def landscape(trials: list[dict], metric: str, where: str = "validation classes"
     best = int(np.argmax(scores))
     figure = mpl_figure.Figure(figsize=(4.2 * len(keys), 3.6), layout="constrained")
     for axes, key in zip(np.ravel(figure.subplots(1, len(keys), sharey=True)), keys):
-        values = [trial["setting"][key] for trial in trials]
+        # A tuple is a name on the axis, as a word is, and not several coordinates.
+        values = [str(x) if isinstance(x := trial["setting"][key], (tuple, list)) else x for trial in trials]
         axes.plot(values, scores, "o", color=SEEN, alpha=0.6)
         if spread.any():
             axes.errorbar(values, scores, spread, fmt="none", ecolor=SEEN, alpha=0.3)
