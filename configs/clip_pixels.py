@@ -3,7 +3,8 @@
     python -m zsl_jax train --config=configs/clip_pixels.py --workdir=runs/clip_pixels
     python -m zsl_jax train --config=configs/clip_pixels.py --config.method.contrast=siglip --workdir=runs/siglip_pixels
 
-Minutes and figures: not measured yet.
+Shapes, seed 0, epochs fixed, gamma chosen on validation classes (there: ZSL 80.7, harmonic 74.0), 4.7 minutes of
+processor time on 2 cores: ZSL 93.3, GZSL 59.4 / 93.3 / 72.6, calibrated 90.4 / 80.8 / 85.3, AUSUC 86.0.
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """

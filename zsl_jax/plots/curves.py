@@ -101,6 +101,8 @@ def landscape(trials: list[dict], metric: str, where: str = "validation classes"
         numbers = [value for value in values if isinstance(value, (int, float))]
         if numbers and min(numbers) > 0 and max(numbers) >= 10 * min(numbers):
             axes.set_xscale("log")
+        elif numbers:
+            axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel(key)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel(f"{metric} on {where}")

@@ -26,8 +26,8 @@ from zsl_jax.data import dataset, streaming
 from zsl_jax.methods import base
 from zsl_jax.training import parallel, processes
 
-# Images that a device scores between two looks at whether to stop, at most, and what they may take: what is made of 16 MiB
-# stays in a cache.
+# Images that a device scores between two looks at whether to stop, at most, and what they may take: 16 MiB
+# stay in a cache.
 _BLOCK, _BLOCK_BYTES = 8192, 2**24
 
 
