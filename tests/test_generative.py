@@ -5,6 +5,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import optax
 import pytest
@@ -19,6 +20,7 @@ from zsl_jax.methods.generative import classifier, imagined, networks, scaling
 from zsl_jax.methods.generative.cada_vae import kl_to_standard, wasserstein_distance
 from zsl_jax.methods.generative.cizsl import hallucinate
 from zsl_jax.training import evaluation, loop
+from zsl_jax.training import run as training_run
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +202,11 @@ def by_name(name):
     return methods.normalized(methods.factory(name)(**small_generative.KNOBS[name]))
 
 
+def assert_shapes(asked, state):
+    assert jax.tree.structure(asked) == jax.tree.structure(state)
+    assert [(x.shape, x.dtype) for x in jax.tree.leaves(asked)] == [(x.shape, x.dtype) for x in jax.tree.leaves(state)]
+
+
 def run(name, task, *, epochs, knobs=None, start=None, batch_size=16):
     method = by_name(name) if knobs is None else methods.normalized(methods.factory(name)(**knobs))
     options = {"key": jax.random.key(0), "batch_size": batch_size, "mesh": one_device(), "start": start}
@@ -219,6 +226,10 @@ def test_unseen_classes_are_recognised_and_permuted_descriptions_are_not(name):
 
     state, right = finished(task)
     assert right > 0.7  # one in four by chance
+    # A run that goes on asks for the finished state by its shapes.
+    config = ml_collections.ConfigDict({"seed": 0, "select": {"on": "validation"}, "train": {"batch_size": 16}})
+    asked = training_run.abstract_finished(training_run.Problem(None, by_name(name), one_device()), task, config)
+    assert_shapes(asked, state)
     turned = np.concatenate([np.arange(16), [17, 18, 19, 16]])
     permuted = dataclasses.replace(task.classes, embedding=task.classes.embedding[turned])
     assert finished(dataclasses.replace(task, classes=permuted))[1] < 0.4

@@ -360,9 +360,10 @@ def _pairs(source: data.Dataset, task: data.Task) -> list | None:
 def abstract_finished(problem: Problem, task: data.Task, config: ml_collections.ConfigDict):
     """Shapes of the finished state, without computing it."""
     key = phases.key(config, "train")
+    train = data.Examples(*(jax.ShapeDtypeStruct(rows.shape, rows.dtype) for rows in task.train))
 
-    def finished():
+    def finished(train):
         state = loop.init_state(problem.method, task, key=key, batch_size=config.train.batch_size)
-        return problem.method.finish(state, task.train, task.classes, key)
+        return problem.method.finish(state, train, task.classes, key)
 
-    return parallel.abstract(jax.eval_shape(finished), problem.mesh)
+    return parallel.abstract(jax.eval_shape(finished, train), problem.mesh)
