@@ -20,4 +20,4 @@ do_it .venv/bin/ruff format --check .
 # Compiling is most of the time of the short tests: without the passes for speed there, and with them in the long ones.
 fast="${XLA_FLAGS:-} --xla_backend_optimization_level=0"
 do_it env "XLA_FLAGS=$fast" .venv/bin/python -m pytest -n "${WORKERS:-2}" -m "not long" --durations=10
-do_it .venv/bin/python -m pytest -m long
+do_it .venv/bin/python -m pytest -n "${WORKERS:-2}" -m long --durations=10
