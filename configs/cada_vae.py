@@ -3,8 +3,9 @@ r"""CADA-VAE on attributes.
     python -m zsl_jax train --config=configs/cada_vae.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/cada_vae
 
-On 2 CPU cores (104 GFLOP/s in a matrix product) the steps take 12 minutes on CUB127 (127 classes of CUB, MobileNet
-features). Its test classes are not scored yet.
+CUB127 (127 classes of CUB, MobileNet features), epochs and gamma chosen on validation classes, seed 0: ZSL 65.5,
+GZSL 42.5 / 76.1 / 54.5, calibrated 54.0 / 68.5 / 60.4. On 2 CPU cores (104 GFLOP/s in a matrix product) the steps
+take 12 minutes.
 
 Published on CUB (200 classes, ResNet-101 features, hence not comparable): GZSL 51.6 / 53.5 / 52.4.
 

@@ -3,7 +3,9 @@ r"""PSR on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/psr_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/psr_sentences
 
-Minutes on 2 CPU cores. Not measured on CUB127 yet.
+CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds, about 2 minutes a run on 2 CPU cores:
+ZSL 78.0 ± 0.5, GZSL 56.8 / 73.0 / 63.9, calibrated 70.3 / 65.8 / 68.0. Knobs, epochs and gamma are chosen on
+validation classes (docs/results.md).
 
 Reference: Annadani, Biswas, "Preserving Semantic Relations for Zero-Shot Learning", CVPR 2018.
 """
