@@ -3,8 +3,9 @@ r"""CADA-VAE on sentence embeddings of the classes.
     python -m zsl_jax train --config=configs/cada_vae_sentences.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/cada_vae_sentences
 
-On 2 CPU cores (104 GFLOP/s in a matrix product) the steps take 14 minutes on CUB127 (127 classes of CUB, MobileNet
-features). Its test classes are not scored yet.
+CUB127 (127 classes of CUB, MobileNet features), epochs and gamma chosen on validation classes, seed 0: ZSL 84.6,
+GZSL 74.4 / 73.5 / 73.9, calibrated 76.3 / 72.3 / 74.3. On 2 CPU cores (104 GFLOP/s in a matrix product) the steps
+take 14 minutes.
 
 Published on CUB (200 classes, ResNet-101 features, hence not comparable): GZSL 51.6 / 53.5 / 52.4.
 
