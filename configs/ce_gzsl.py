@@ -3,8 +3,9 @@ r"""CE-GZSL on attributes.
     python -m zsl_jax train --config=configs/ce_gzsl.py:xlsa17 --config.data.dir=FOLDER \
         --workdir=runs/ce_gzsl
 
-On 2 CPU cores (104 GFLOP/s in a matrix product) the steps take 28 minutes on CUB127 (127 classes of CUB, MobileNet
-features). Its test classes are not scored yet; on its validation classes, seed 0: ZSL 68.7, H 65.8 as scored.
+CUB127 (127 classes of CUB, MobileNet features), epochs and gamma chosen on validation classes, seed 0: ZSL 64.3,
+GZSL 56.6 / 72.6 / 63.6, calibrated 52.9 / 77.5 / 62.9. On 2 CPU cores (104 GFLOP/s in a matrix product) the steps
+take 28 minutes.
 
 Published on CUB (200 classes, ResNet-101 features, sentences, hence not comparable): H 65.3.
 
