@@ -78,12 +78,12 @@ def decode_rate(folder: str, most: int = 400) -> float:
     return len(paths) / best(lambda: [images.fit(images.decode(path), preprocessing) for path in paths], repeats=2)
 
 
-def stream_of(folder: str, workers: int) -> streaming.Pictures:
+def stream_of(folder: str, workers: int) -> streaming.ImageStream:
     """Pictures of the folder in a random order, to be brought to `STREAM_SIZE`."""
     paths = tuple(str(pathlib.Path(folder) / name) for name in images.find(folder))
     preprocessing = images.Preprocessing(size=STREAM_SIZE, fit="crop", crop_fraction=1.0, filter="bilinear")
     order = np.random.default_rng(0).permutation(len(paths))[:NUM_STREAMED]
-    return streaming.Pictures(image_folder.Files(paths, preprocessing), order, STREAM_SIZE, workers)
+    return streaming.ImageStream(image_folder.Files(paths, preprocessing), order, STREAM_SIZE, workers)
 
 
 def one_thread_rate(folder: str) -> float:
@@ -110,7 +110,7 @@ def waits(folder: str, repeats: int = 5) -> np.ndarray:
     `label_embedding` on the ConvNet of the recipes, with crops and mirror images; medians, taken in turn.
     """
     streamed = stream_of(folder, 0)
-    cached = np.concatenate(list(streaming.blocks(streamed, NUM_STREAMED)))
+    cached = np.concatenate(list(inputs.blocks(streamed, NUM_STREAMED)))
     method = run.make_method(recipes.small_pixels("label_embedding", "image_folder"))
     mesh, key = parallel.make_mesh(devices=1), jax.random.key(0)
     labels = np.arange(NUM_STREAMED, dtype=np.int32) % 50

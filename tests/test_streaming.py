@@ -33,7 +33,7 @@ class Numbers:
 
 
 def numbers(rows, workers=0):
-    return streaming.Pictures(Numbers(), np.asarray(rows), 1, workers)
+    return streaming.ImageStream(Numbers(), np.asarray(rows), 1, workers)
 
 
 def test_pictures_stand_for_an_array_and_are_read_in_order():
@@ -44,9 +44,9 @@ def test_pictures_stand_for_an_array_and_are_read_in_order():
     with streaming.Reader(pictures[order]) as reader:
         parts = [reader.take(count) for count in (1, 40, 0, 59)]
     assert np.concatenate(parts)[:, 0, 0, 0].tolist() == order.tolist()
-    assert streaming.joined(pictures[order], pictures[:2]).rows.tolist() == [*order, 0, 1]
-    assert [len(block) for block in streaming.blocks(pictures, 60)] == [60, 40]
-    assert streaming.decoded(pictures[3:5])[:, 0, 0, 0].tolist() == [3, 4]
+    assert inputs.joined(pictures[order], pictures[:2]).rows.tolist() == [*order, 0, 1]
+    assert [len(block) for block in inputs.blocks(pictures, 60)] == [60, 40]
+    assert inputs.decoded(pictures[3:5])[:, 0, 0, 0].tolist() == [3, 4]
     for ask in (np.asarray, jax.numpy.asarray):
         with pytest.raises(errors.UserError, match="needs all 100 pictures in memory"):
             ask(pictures)
@@ -59,7 +59,7 @@ def test_worker_processes_change_nothing_and_say_what_is_wrong(tmp_path):
             assert reader.take(200)[:, 0, 0, 0].tolist() == list(range(200))
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     files = image_folder.Files((str(tmp_path / "bad.jpg"),), images.Preprocessing(4, "stretch", 1.0, "bilinear"))
-    broken = streaming.Pictures(files, np.zeros(1, int), 4, 1)
+    broken = streaming.ImageStream(files, np.zeros(1, int), 4, 1)
     with pytest.raises(errors.UserError, match=r"bad\.jpg: not a readable image"), streaming.Reader(broken) as reader:
         reader.take(1)
 
@@ -135,7 +135,7 @@ def window_of(steps, monkeypatch):
 @pytest.mark.parametrize("mode", ["jit", *(pytest.param(m, marks=pytest.mark.long) for m in ("shard_map", "pmap"))])
 def test_a_streamed_run_ends_in_the_same_bits(mode, cached, streamed, method, monkeypatch):
     """With windows of 3 steps where an epoch has 4, and the orders of one epoch at a time."""
-    assert isinstance(streamed.train.inputs, streaming.Pictures)
+    assert isinstance(streamed.train.inputs, streaming.ImageStream)
     assert loop.steps_per_epoch(len(streamed.train.labels), 4) == 4
     expected = fit(method, cached, mode=mode)
     window_of(3, monkeypatch)
@@ -282,11 +282,11 @@ def test_a_broken_picture_is_named_before_the_run_or_left_out(folder, tmp_path):
     picture.write_bytes(whole[:-40])
     loaded = data.load("image_folder", **options)
     with pytest.raises(errors.UserError, match=rf"{picture.name}: not a readable image"):
-        list(streaming.blocks(loaded.inputs, 10))
+        list(inputs.blocks(loaded.inputs, 10))
     kept = data.load("image_folder", skip_unreadable=True, **options)
     assert len(kept.inputs) == len(kept.labels) == len(loaded.labels) - 1
     np.testing.assert_array_equal(
-        np.concatenate(list(streaming.blocks(kept.inputs, 10))),
+        np.concatenate(list(inputs.blocks(kept.inputs, 10))),
         data.load("image_folder", skip_unreadable=True, **(options | {"cache": "memory"})).inputs,
     )
     picture.write_bytes(b"")
@@ -330,7 +330,7 @@ def test_pictures_of_tfds_are_those_in_memory(workers, tmp_path):
     options |= {"dir": str(tmp_path), "workers": workers}
     cached, streamed = (data.load("tfds_images", cache=cache, **options) for cache in ("memory", "stream"))
     order = np.random.default_rng(0).permutation(40)
-    found = np.concatenate(list(streaming.blocks(streamed.inputs[order], 16)))
+    found = np.concatenate(list(inputs.blocks(streamed.inputs[order], 16)))
     np.testing.assert_array_equal(found, cached.inputs[order])
     assert len(np.unique(found)) == 40
     np.testing.assert_array_equal(streamed.labels, cached.labels)
@@ -343,9 +343,9 @@ def test_real_pictures_come_as_they_are_loaded(workers, shared_data):
     folder = shared_data / "cub127_images"
     paths = [str(folder / name) for name in images.find(folder)[::20]]
     preprocessing = images.Preprocessing(size=64, fit="crop", crop_fraction=1.0, filter="bilinear")
-    pictures = streaming.Pictures(image_folder.Files(tuple(paths), preprocessing), np.arange(len(paths)), 64, workers)
+    pictures = streaming.ImageStream(image_folder.Files(tuple(paths), preprocessing), np.arange(len(paths)), 64, workers)
     order = np.random.default_rng(0).permutation(len(paths))
-    found = np.concatenate(list(streaming.blocks(pictures[order], 50)))
+    found = np.concatenate(list(inputs.blocks(pictures[order], 50)))
     assert len(found) > 300
     np.testing.assert_array_equal(found, np.stack(list(images.load(paths, preprocessing)))[order])
 

@@ -77,7 +77,7 @@ class Tiles:
 def streamed() -> data.Task:
     """The toy's task on pictures, decoded when they are needed."""
     source = toy.dataset()
-    pictures = streaming.Pictures(Tiles(), np.arange(len(source.inputs)), 4)
+    pictures = streaming.ImageStream(Tiles(), np.arange(len(source.inputs)), 4)
     return data.test_task(dataclasses.replace(source, inputs=pictures))
 
 

@@ -131,7 +131,7 @@ def load(
       workers: processes that decode a stream; 0 for threads of this one.
 
     Returns:
-      A `Dataset` with `inputs [N, S, S, 3]` uint8, or `streaming.Pictures` of them.
+      A `Dataset` with `inputs [N, S, S, 3]` uint8, or `streaming.ImageStream` of them.
 
     Raises:
       UserError: no imported dataset, or a picture that cannot be read (of a stream, by its first bytes; the rest shows
@@ -149,7 +149,7 @@ def load(
     if streaming.is_streamed(cache, len(paths), size):
         kept = _readable(paths, preprocessing, skip_unreadable)
         files = Files(tuple(map(str, paths)), preprocessing)
-        pictures = streaming.Pictures(files, np.flatnonzero(kept), size, workers)
+        pictures = streaming.ImageStream(files, np.flatnonzero(kept), size, workers)
     else:
         skip = (lambda error: None) if skip_unreadable else None
         found = list(images.load(paths, preprocessing, skip=skip))

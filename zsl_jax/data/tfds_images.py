@@ -69,7 +69,7 @@ def load(
       workers: processes that decode a stream; 0 for threads of this one.
 
     Returns:
-      The dataset; `inputs [N, size, size, 3]` uint8, or `streaming.Pictures` of them.
+      The dataset; `inputs [N, size, size, 3]` uint8, or `streaming.ImageStream` of them.
 
     Raises:
       UserError: an unknown or unprepared dataset, one without images or labels, or classes that only one side knows.
@@ -90,7 +90,7 @@ def load(
     rows = join(names, described.classes.names, builder, attributes)
     records = Records(source, images.Preprocessing(size=size, fit="crop", crop_fraction=1.0, filter="bilinear"))
     if streamed:
-        pictures = streaming.Pictures(records, np.arange(len(source)), size, workers)
+        pictures = streaming.ImageStream(records, np.arange(len(source)), size, workers)
         labels = _labels(_open(builder, dir, split, labels_only=True)[1])
         digest = {}
     else:
