@@ -1,7 +1,7 @@
 """Methods by name: a file of this package that decorates its factory is all that a new method takes.
 
-    @registry.method(margin=rules.Knob("margin of the loss, in units of the score", rules.number(0)))
-    def ale(*, margin: float = 1.0) -> base.Method: ...
+@registry.method(margin=rules.Knob("margin of the loss, in units of the score", rules.number(0)))
+def ale(*, margin: float = 1.0) -> base.Method: ...
 """
 
 import inspect
