@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from zsl_jax import errors
-from zsl_jax.data import input_files, preprocessing
+from zsl_jax.data import input_files
+from zsl_jax.encoders import preprocessing
 
 ROWS = np.random.default_rng(0).standard_normal((7, 3)).astype(np.float32)
 

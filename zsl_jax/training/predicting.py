@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, errors, explain, methods, metrics
-from zsl_jax.data import images, input_files, preprocessing
+from zsl_jax.data import images, input_files
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.encoders import preprocessing
 from zsl_jax.methods import normalization
 from zsl_jax.training import problems, trained
 
@@ -160,8 +161,10 @@ def blocks(
 
 def as_inputs(model: trained.Trained, inputs: np.ndarray, name: str) -> np.ndarray:
     """Returns inputs of the shape that the model takes, made of images where these are images."""
-    if model.input_shape is None:
-        raise errors.UserError(f"this run was trained on {model.kind} of several arrays, which predict does not read")
+    if model.input_shape is None or isinstance(inputs, dict):
+        if not isinstance(inputs, dict) or inputs_lib.spec(inputs) != model.inputs:
+            raise errors.UserError(f"{name} and what follows are not {model.kind} as the run has: {model.inputs}")
+        return inputs
     if inputs.shape[1:] == model.input_shape:
         return np.asarray(inputs, model.inputs["dtype"])
     if inputs.ndim == 4 and inputs.shape[-1] == 3 and inputs.dtype == np.uint8:

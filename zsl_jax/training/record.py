@@ -59,6 +59,7 @@ def make(
         "seeds": [config.seed],
         "per_class": per_class,
         "state_sha256": checkpoints.state_sha256(state),
+        "classes_sha256": problems.table_sha256(task.classes),
         "made_of": made_of,
         "config": json.loads(config.to_json()),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},

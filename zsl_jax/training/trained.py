@@ -15,7 +15,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods, metrics
 from zsl_jax.data import class_files, class_tables, descriptions
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import parallel, phases, problems, reading, run, states
+from zsl_jax.training import checkpoints, parallel, phases, problems, reading, run, states
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Trained:
 
     @property
     def preprocessing(self) -> str | dict | None:
-        """What made inputs of images, for `data.preprocessing.make`; None where it is unknown."""
+        """What made inputs of images, for `encoders.preprocessing.make`; None where it is unknown."""
         return self.record["dataset"]["inputs"]["preprocessing"]
 
     def named(self, names: Sequence[str]) -> data.ClassTable:
@@ -149,6 +149,14 @@ def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Traine
     restored = travelling.restore("finished", states.abstract_finished(training))
     if restored is None:
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
+    if "state_sha256" in record and checkpoints.state_sha256(restored.state) != record["state_sha256"]:
+        raise errors.UserError(
+            f"{workdir}: the finished state is not the one that record.json speaks of (another sha256): train it again"
+        )
+    if record.get("classes_sha256", problems.table_sha256(found.classes)) != problems.table_sha256(found.classes):
+        raise errors.UserError(
+            f"{workdir}: the class table was changed since the run ended: keep it, and give yours as --classes=FILE"
+        )
     # What the checkpoint holds is whole on every device; scoring asks for one.
     state = jax.tree.map(jnp.asarray, parallel.to_host(states.with_frozen(training, restored.state)))
     return Trained(method, state, classes, found.attributes, record, config)
