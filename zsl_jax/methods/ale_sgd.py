@@ -3,9 +3,10 @@
 import jax.numpy as jnp
 
 from zsl_jax import losses, similarity
-from zsl_jax.methods import base
+from zsl_jax.methods import base, registry
 
 
+@registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE)
 def ale_sgd(*, margin: float = 1.0, learning_rate: float = 0.01) -> base.Method:
     """Attribute Label Embedding by steps of one image, without momentum; a batch is that many steps.
 
@@ -21,10 +22,10 @@ def ale_sgd(*, margin: float = 1.0, learning_rate: float = 0.01) -> base.Method:
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
     """
 
-    def init(key, batch, classes):
-        del key
+    def init(key, like, classes, weights):
+        del key, weights
         # A dict, because a checkpoint is a tree and no bare array.
-        return {"weights": jnp.zeros((batch.inputs.shape[-1], classes.embedding.shape[-1]))}
+        return {"weights": jnp.zeros((like.inputs.shape[-1], classes.embedding.shape[-1]))}
 
     def update(state, batch, classes, key):
         del key
@@ -40,5 +41,6 @@ def ale_sgd(*, margin: float = 1.0, learning_rate: float = 0.01) -> base.Method:
     return base.Method(
         init=init,
         update=update,
-        scores=lambda state, inputs, classes: similarity.bilinear(inputs, classes.embedding, state["weights"]),
+        embed=lambda state, inputs: inputs @ state["weights"],
+        scores=lambda state, images, described: similarity.dot(images, described),
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 SEES = ("unseen descriptions", "other candidates", "test inputs")
 
@@ -40,8 +41,8 @@ class Method(NamedTuple):
       together: `(state, images, where, described, key) -> [N, C]`, a last decision on all inputs of a look at once,
         embedded; rows where `where` is False only fill up. None for a method that scores input by input.
       attributes: `(state, images) -> [B, A]`, the probability of each attribute; None where none are predicted.
-      weights: `() -> tree` of host arrays that come from elsewhere, such as a pretrained tower. They are read and hashed
-        once and are an argument of every program; what a state keeps of them stands in `Frozen`.
+      weights: `() -> tree` of host arrays that come from elsewhere, such as a pretrained tower. They are read and
+        hashed once and are an argument of every program; what a state keeps of them stands in `Frozen`.
       sees: what the method asks for, of `SEES`: "unseen descriptions" in training, "other candidates" where the
         description or the score of a class depends on the other candidates, "test inputs" as rows with label -1 among
         the training examples. A method that fits anything on the candidates asks for "unseen descriptions".
@@ -179,6 +180,11 @@ def score(method: Method, state, inputs, classes):
 def total(tree, axis_name: str | None):
     """Sums over the devices that share a batch: what an `update` does with its own sums over rows of the batch."""
     return tree if axis_name is None else jax.lax.psum(tree, axis_name)
+
+
+def mean(values: jax.Array, where: jax.Array) -> jax.Array:
+    """Returns the mean of `values [B]` over the rows that count; 0 where none does."""
+    return jnp.sum(values, where=where) / jnp.maximum(jnp.sum(where), 1)
 
 
 def split(state: Any) -> tuple[Any, tuple]:

@@ -95,8 +95,8 @@ def from_sums(
         inputs = jnp.asarray(batch.inputs, jnp.float32)
         if inputs.ndim != 2:
             raise errors.UserError(
-                f"a closed form needs features, an input [F] each, not inputs {list(inputs.shape[1:])}: choose features "
-                "of the images, or a method that trains an encoder"
+                f"a closed form needs features, an input [F] each, not inputs {list(inputs.shape[1:])}: choose "
+                "features of the images, or a method that trains an encoder"
             )
         is_real = batch.where[:, None]
         one_hot = jnp.where(is_real, jax.nn.one_hot(batch.labels, len(classes)), 0.0)

@@ -1,7 +1,7 @@
 """Methods by name: a file of this package that decorates its factory is all that a new method takes.
 
-    @registry.method(margin=rules.Knob("margin of the loss, in units of the score", rules.number(0)))
-    def ale(*, margin: float = 1.0) -> base.Method: ...
+@registry.method(margin=rules.Knob("margin of the loss, in units of the score", rules.number(0)))
+def ale(*, margin: float = 1.0) -> base.Method: ...
 """
 
 import inspect
@@ -12,6 +12,13 @@ from zsl_jax.methods import base
 
 METHODS: dict[str, Callable[..., base.Method]] = {}
 KNOBS: dict[str, dict[str, rules.Knob]] = {}
+
+# Knobs that mean the same in several methods.
+LEARNING_RATE = rules.Knob("step size of the optimiser", rules.number(0))
+MOMENTUM = rules.Knob("share of the last step that the next one keeps", rules.number(0, 1, ends="[)"))
+MARGIN = rules.Knob("margin of the loss, in units of the score", rules.number(0))
+NUM_HIDDEN = rules.Knob("width of the hidden layer", rules.whole(1))
+WEIGHT_DECAY = rules.Knob("weight of the squared length of the weights in the loss", rules.number(0, ends="[)"))
 
 
 def method(**knobs: rules.Knob) -> Callable[[Callable[..., base.Method]], Callable[..., base.Method]]:

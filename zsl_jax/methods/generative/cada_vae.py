@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax.methods import base, mlp
-from zsl_jax.methods.generative import imagined, scaling
+from zsl_jax import rules
+from zsl_jax.methods import base, mlp, registry
+from zsl_jax.methods.generative import adversarial, imagined, scaling
 
 # Widths of the hidden layers: encoder and decoder of features, encoder and decoder of descriptions.
 _WIDTHS = {"features": (1560, 1660), "descriptions": (1450, 665)}
@@ -16,18 +17,26 @@ _KL_EPOCHS, _CROSS_EPOCHS, _DISTANCE_EPOCHS = (0, 93), (21, 75), (6, 22)
 
 
 class CadaState(NamedTuple):
-    """Parameters of the four networks, the optimiser's memory, the images seen so far and those of an epoch.
-
-    `seen [S]` is only as long as there are seen classes.
-    """
+    """Parameters of the four networks, the optimiser's memory, the images seen so far and those of an epoch."""
 
     params: Any
     memory: Any
     images: jax.Array
     images_per_epoch: jax.Array
-    seen: jax.Array
 
 
+@registry.method(
+    num_latent=rules.Knob("width of the latent space", rules.whole(1)),
+    kl_weight=rules.Knob("weight of the divergence of the latents from a standard normal", rules.number(0, ends="[)")),
+    cross_weight=rules.Knob("weight of reconstructing one modality from the other", rules.number(0, ends="[)")),
+    distance_weight=rules.Knob(
+        "weight of the distance between the latents of the two modalities", rules.number(0, ends="[)")
+    ),
+    learning_rate=registry.LEARNING_RATE,
+    num_synthetic=adversarial.KNOBS["num_synthetic"],
+    num_real=rules.Knob("examples drawn of each seen class", rules.whole(1)),
+    classifier_epochs=adversarial.KNOBS["classifier_epochs"],
+)
 def cada_vae(
     *,
     num_latent: int = 64,
@@ -71,8 +80,9 @@ def cada_vae(
         classifier_epochs=classifier_epochs,
     )
 
-    def init(key, batch, classes):
-        params, widths = {}, {"features": batch.inputs.shape[-1], "descriptions": classes.embedding.shape[-1]}
+    def init(key, like, classes, weights):
+        del weights
+        params, widths = {}, {"features": like.inputs.shape[-1], "descriptions": classes.embedding.shape[-1]}
         for name, width in widths.items():
             key, encoder_key, decoder_key = jax.random.split(key, 3)
             encoder, decoder = _WIDTHS[name]
@@ -80,7 +90,7 @@ def cada_vae(
                 "encoder": mlp.init_layers(encoder_key, (width, encoder, 2 * num_latent)),
                 "decoder": mlp.init_layers(decoder_key, (num_latent, decoder, width)),
             }
-        return CadaState(params, optimizer.init(params), jnp.zeros(()), jnp.ones(()), jnp.zeros(len(classes)))
+        return CadaState(params, optimizer.init(params), jnp.zeros(()), jnp.ones(()))
 
     def prepare(state, train, classes, key):
         del classes, key
@@ -92,7 +102,7 @@ def cada_vae(
 
         def mean_loss(params):
             terms = aligned(params, key, batch.inputs, descriptions)
-            terms = {name: _mean(values, batch.where) for name, values in terms.items()}
+            terms = {name: base.mean(values, batch.where) for name, values in terms.items()}
             weights = {
                 "reconstruction": 1.0,
                 "divergence": kl_weight * _grown(epoch, *_KL_EPOCHS),
@@ -115,8 +125,11 @@ def cada_vae(
             init=init,
             prepare=prepare,
             update=update,
-            finish=lambda state, train, classes, key: ending.finish(state.params, train, classes, len(state.seen), key),
+            finish=lambda state, train, classes, key: ending.finish(state.params, train, classes, key),
+            embed=ending.embed,
+            describe=ending.describe,
             scores=ending.scores,
+            sees=imagined.SEES,
         )
     )
 
@@ -164,7 +177,3 @@ def drawn(key: jax.Array, mean: jax.Array, deviation: jax.Array) -> jax.Array:
 
 def _grown(epoch: jax.Array, first: int, last: int) -> jax.Array:
     return jnp.clip((epoch - first) / (last - first), 0.0, 1.0)
-
-
-def _mean(values, where):
-    return jnp.sum(values, where=where) / jnp.maximum(jnp.sum(where), 1)

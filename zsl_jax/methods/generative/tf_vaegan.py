@@ -4,25 +4,22 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax.methods import base
+from zsl_jax import rules
+from zsl_jax.methods import registry
 from zsl_jax.methods.generative import adversarial, clswgan, networks
 
 
+@registry.method(
+    attribute_weight=rules.Knob("weight of reading the attributes off the features", rules.number(0, ends="[)")),
+    adversarial_weight=rules.Knob("weight of the critic's value in the generator's loss", rules.number(0, ends="[)")),
+    feedback=rules.Knob("strength of the decoder's correction of the generator", rules.number(0, ends="[)")),
+    penalty=clswgan.KNOBS["penalty"],
+    **adversarial.KNOBS,
+)
+@adversarial.method
 def tf_vaegan(
-    *,
-    attribute_weight: float = 0.01,
-    adversarial_weight: float = 10.0,
-    feedback: float = 1.0,
-    penalty: float = 10.0,
-    num_hidden: int = 4096,
-    critic_steps: int = 5,
-    learning_rate: float = 1e-4,
-    description_scale: float = 1.0,
-    average: float = 0.0,
-    num_synthetic: int = 300,
-    num_synthetic_seen: int = 0,
-    classifier_epochs: int = 25,
-) -> base.Method:
+    *, attribute_weight: float = 0.01, adversarial_weight: float = 10.0, feedback: float = 1.0, penalty: float = 10.0
+) -> adversarial.Game:
     """Latent embedding feedback: E encodes, G decodes, D criticises, and Dec reads the attributes off the features.
 
         G           first = G(h(z, phi)),  x = G(h(z, phi) + feedback * F(hidden layer of Dec(first)))
@@ -39,8 +36,7 @@ def tf_vaegan(
       adversarial_weight: of the critic's value in the generator's loss, >= 0.
       feedback: strength of the correction, >= 0; 0 is VAEGAN with a decoder.
       penalty: weight of the gradient penalty, >= 0.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
-        classifier_epochs: see `adversarial.adversarial`.
+      and the knobs of training, see `adversarial.adversarial`.
 
     Reference: Narayan, Gupta, Khan, Snoek, Shao, "Latent Embedding Feedback and Discriminative Features for Zero-Shot
     Classification", ECCV 2020.
@@ -82,7 +78,7 @@ def tf_vaegan(
 
     def critic_loss(nets, key, batch, descriptions, fakes, classes):
         del classes
-        own, metrics = clswgan.against(nets.critic["critic"], key, batch, descriptions, fakes, penalty=penalty)
+        own, metrics = clswgan.critic_losses(nets.critic["critic"], key, batch, descriptions, fakes, penalty=penalty)
         return own + attribute_weight * reading_loss(nets, batch.inputs, descriptions), metrics
 
     def generator_loss(nets, key, batch, descriptions, classes):
@@ -99,7 +95,7 @@ def tf_vaegan(
         total = (
             reconstruction
             + divergence
-            - adversarial_weight * networks.realness(nets.critic["critic"], fake, descriptions)
+            - adversarial_weight * networks.critic_value(nets.critic["critic"], fake, descriptions)
             + attribute_weight * reading
         )
         return total, {"reconstruction": reconstruction, "divergence": divergence}
@@ -109,22 +105,11 @@ def tf_vaegan(
         read = networks.apply_layers(nets.critic["decoder"][1:], hidden)
         return jnp.concatenate([features, hidden, read], axis=1)
 
-    game = adversarial.Game(
+    return adversarial.Game(
         init=init,
         fakes=lambda nets, key, labels, classes: synthesize(nets, key, clswgan.described(classes, labels)),
         critic_loss=critic_loss,
         generator_loss=generator_loss,
         synthesize=synthesize,
         embed=embed,
-    )
-    return adversarial.adversarial(
-        game,
-        num_hidden=num_hidden,
-        critic_steps=critic_steps,
-        learning_rate=learning_rate,
-        description_scale=description_scale,
-        average=average,
-        num_synthetic=num_synthetic,
-        num_synthetic_seen=num_synthetic_seen,
-        classifier_epochs=classifier_epochs,
     )
