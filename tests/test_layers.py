@@ -7,11 +7,11 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "zsl_jax"
 FLOORS = (
-    ("errors", "arguments", "similarity", "losses", "metrics", "bounds"),
+    ("errors", "arguments", "rules", "similarity", "losses", "metrics", "bounds"),
     ("encoders", "class_encoders", "data"),
     ("methods", "explain"),
-    ("training",),
-    ("verbs", "config", "recipes", "extraction_config", "plots", "__main__"),
+    ("training", "config"),
+    ("verbs", "recipes", "extraction_config", "plots", "__main__"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {

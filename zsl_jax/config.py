@@ -4,7 +4,7 @@ The keys of `config.method` and `config.data` are the arguments of the method's 
 with their defaults; what they may be stands in `methods.KNOBS` and `OPTIONS`. A method that trains an encoder has the
 sections `config.encoder`, `config.optimizer`, `config.augmentation` and `config.pretrain` too, and one that encodes
 class descriptions `config.class_encoder`: the arguments of the encoder, of `optimizers.make_optimizer` and so on, in
-`SECTIONS`.
+`SECTIONS`. `config.late` names knobs that are chosen after training, each with a tuple of values.
 """
 
 import inspect
@@ -18,7 +18,7 @@ from zsl_jax import encoders, errors, methods
 from zsl_jax.data import sources, streaming
 from zsl_jax.encoders import augmentation, mobilenet, scaling
 from zsl_jax.rules import Rule, number, one_of, whole, wholes
-from zsl_jax.training import optimizers
+from zsl_jax.training import optimizers, protocols
 
 
 def _is_stretch(text: str) -> bool:
@@ -36,6 +36,7 @@ class Key(NamedTuple):
 
 KEYS = {
     "seed": Key(0, "seed of every random choice", whole(0)),
+    "protocol": Key("gzsl", "what is asked and reported", one_of(tuple(protocols.PROTOCOLS))),
     "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
     "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
     "train.checkpoint_every": Key(10, "epochs between checkpoints", whole(1)),
@@ -52,9 +53,9 @@ KEYS = {
     "select.metric": Key(
         "harmonic",
         "what chooses the epochs on validation classes; uncalibrated is the harmonic mean at gamma 0",
-        one_of(("zsl", "harmonic", "uncalibrated", "ausuc")),
+        one_of(tuple(dict.fromkeys(name for each in protocols.PROTOCOLS.values() for name in each.choices()))),
     ),
-    "select.folds": Key(1, "class folds that a sweep averages validation scores over", whole(1)),
+    "select.folds": Key(1, "draws of validation classes that are averaged over", whole(1)),
     "select.seeds": Key(1, "seeds that a sweep averages validation scores over", whole(1)),
     "select.every": Key(1, "epochs between validation scores", whole(1)),
     "select.split.class_fraction": Key(
@@ -232,7 +233,11 @@ def leaves(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def from_json(values: dict) -> ml_collections.ConfigDict:
-    """Returns the config that was saved as JSON; lists become tuples, keys that came later have their defaults."""
+    """Returns the config that was saved as JSON; lists become tuples, keys that came later have their defaults.
+
+    What a config.json holds beside the keys of the config is left out.
+    """
+    values = {name: value for name, value in values.items() if name != "made_of"}
 
     def thaw(value):
         if isinstance(value, dict):
@@ -260,6 +265,8 @@ def _completed(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
             node = node[part]
         if last not in node:
             node[last] = key.default
+    if "late" not in config:
+        config.late = ml_collections.ConfigDict()
     return config
 
 

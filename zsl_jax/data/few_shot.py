@@ -2,8 +2,9 @@
 
     task = few_shot(data.test_task(dataset), 5, seed=0)          five images of each unseen class join the training set
 
-`classes.trained` then counts their classes too. `is_seen` stays as it was: it tells the classes with all their training images from those with a few or none, and
-GZSL figures keep that meaning. What was zero-shot accuracy is now k-shot accuracy, on the test images that remain.
+`classes.trained` then counts their classes too. `is_seen` stays as it was: it tells the classes with all their training
+images from those with a few or none, and GZSL figures keep that meaning. What was zero-shot accuracy is now k-shot
+accuracy, on the test images that remain.
 """
 
 import dataclasses

@@ -10,4 +10,5 @@ from zsl_jax.metrics.confidence import *  # noqa: F403
 from zsl_jax.metrics.curve import *  # noqa: F403
 from zsl_jax.metrics.geometry import *  # noqa: F403
 from zsl_jax.metrics.ranking import *  # noqa: F403
+from zsl_jax.metrics.rows import *  # noqa: F403
 from zsl_jax.metrics.uncertainty import *  # noqa: F403

@@ -75,7 +75,7 @@ def compositional_curve(
     Object Recognition in the Wild", ECCV 2016, for the curve; Purushwalkam et al., 2019, for its use on pairs.
     """
     scores, labels, is_seen, weight = _images(scores, labels, is_seen, candidates, where)
-    return curve.sweep(scores, labels, is_seen, weight)
+    return curve.sweep(curve.winners(scores, is_seen), labels, is_seen, weight)
 
 
 def binned_compositional_curve(
