@@ -42,9 +42,9 @@ def solution(factory, train, classes, num_seen):
     """The state of a method from one batch of all examples."""
     seen, method = classes[:num_seen], factory()
     batch = data.Batch(train.inputs, train.labels, jnp.ones(len(train.labels), bool))
-    sums = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(method.init, None, batch, seen))
+    sums = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(method.init, None, batch, seen, ()))
     sums, _ = method.update(sums, batch, seen, None)
-    return lambda method: method.finish(sums, train, classes, None)
+    return lambda method: method.finish(sums, train, seen, None)
 
 
 def plain_eszsl(train, classes, num_seen):
@@ -76,7 +76,7 @@ def sae_grid(train, validation, classes):
 
 
 def validation_accuracy(method, state, validation, classes):
-    predictions = 27 + jnp.argmax(method.scores(state, validation.inputs, classes[27:]), axis=-1)
+    predictions = 27 + jnp.argmax(methods.score(method, state, validation.inputs, classes[27:]), axis=-1)
     return metrics.per_class_accuracy(predictions, validation.labels, num_classes=len(classes))
 
 
@@ -84,7 +84,7 @@ def all_scores(method, state, arrays):
     """What the evaluation scores: unseen images among unseen classes, all images among all classes."""
     seen, unseen, classes, unseen_classes = arrays
     pairs = ((unseen, unseen_classes), (unseen, classes), (seen, classes))
-    return [method.scores(state, examples.inputs, table) for examples, table in pairs]
+    return [methods.score(method, state, examples.inputs, table) for examples, table in pairs]
 
 
 def report(part: dict) -> None:
