@@ -30,7 +30,7 @@ def iteration():
     batch = data.Batch(inputs, labels, np.ones(size, bool))
     table = data.ClassTable(rng.random((CLASSES, ATTRIBUTES), np.float32), np.ones(CLASSES, bool), ("",) * CLASSES)
     method = methods.f_clswgan(num_hidden=HIDDEN, critic_steps=CRITIC_STEPS)
-    state = jax.jit(method.init)(jax.random.key(0), batch, table)
+    state = jax.jit(method.init)(jax.random.key(0), batch, table, ())
     keys = jax.random.split(jax.random.key(0), STRETCH)
 
     @functools.partial(jax.jit, donate_argnums=0)
