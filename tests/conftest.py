@@ -39,9 +39,9 @@ def digits_config():
 @pytest.fixture(scope="session")
 def digits_problem():
     """Shared, so that its programs are compiled once for all tests."""
-    from zsl_jax.training import run
+    from zsl_jax.training import problems
 
-    return run.make_problem(digits_config())
+    return problems.make_problem(digits_config())
 
 
 @pytest.fixture(scope="session")

@@ -107,10 +107,10 @@ def test_settings_and_selection_rules_are_not_mixed(tmp_path):
         tiny_records.record(on="test", seed=1),
     ]
     (column,) = collect(tmp_path, *contents).columns
-    assert [(row.protocol, row.label) for row in column.rows] == [
-        (("inductive", "validation classes"), "ale"),
-        (("inductive", "test"), "ale, chosen on test"),
-        (("instance-transductive", "validation classes"), "ale, instance-transductive"),
+    assert [(row.footing, row.label) for row in column.rows] == [
+        (((), "validation classes"), "ale"),
+        (((), "test"), "ale, chosen on test"),
+        ((("test inputs",), "validation classes"), "ale, instance-transductive"),
     ]
 
 
