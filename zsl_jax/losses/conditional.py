@@ -14,7 +14,7 @@ import jax.scipy as jsp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import in_batch, pairwise, redundancy
+from zsl_jax.losses import _in_batch, _pairwise, redundancy
 
 __all__: Sequence[str] = (
     "conditional_hard_negatives",
@@ -84,8 +84,8 @@ def conditional_hard_negatives(
     scores, log_weights, mask = _scores_and_log_weights(scores, kernel, ridge, where)
     negatives = jnp.concatenate([scores + log_weights, scores.T + log_weights], axis=1)
     count = jnp.sum(mask, dtype=scores.dtype)
-    log_sum = pairwise.log_sum(negatives) + jnp.log(jnp.maximum(count - 1.0, 1.0))
-    return in_batch.loss_against(log_sum, jnp.diagonal(scores))
+    log_sum = _pairwise.log_sum(negatives) + jnp.log(jnp.maximum(count - 1.0, 1.0))
+    return _in_batch.loss_against(log_sum, jnp.diagonal(scores))
 
 
 def conditional_positives(
@@ -119,10 +119,10 @@ def conditional_positives(
     ICLR 2022.
     """
     scores, log_weights, mask = _scores_and_log_weights(scores, kernel, ridge, where)
-    log_positive = pairwise.log_sum(scores + log_weights)
-    log_all = pairwise.log_sum(jnp.where(mask[None, :], scores, -jnp.inf))
-    loss = in_batch.loss_against(log_all, log_positive)
-    return jnp.where(log_positive > pairwise.EMPTY, loss, 0.0)
+    log_positive = _pairwise.log_sum(scores + log_weights)
+    log_all = _pairwise.log_sum(jnp.where(mask[None, :], scores, -jnp.inf))
+    loss = _in_batch.loss_against(log_all, log_positive)
+    return jnp.where(log_positive == _pairwise.EMPTY, 0.0, loss)
 
 
 def decoupled_uniformity(
@@ -181,7 +181,7 @@ def decoupled_uniformity(
 
 def _smoothed(means: jax.Array, mask: jax.Array, kernel: jax.Array, ridge: ArrayLike, axis_name: str | None):
     num_rows = means.shape[0]
-    means, mask = pairwise.gather((means, mask), axis_name)
+    means, mask = _pairwise.gather((means, mask), axis_name)
     if kernel.shape != 2 * mask.shape:
         raise ValueError(f"kernel must be [B, B] for a batch of {mask.shape[0]}, not {kernel.shape}")
     smoothed = kernel_ridge_weights(_alike_to_itself(kernel, mask), ridge=ridge) @ means
@@ -204,7 +204,7 @@ def _scores_and_log_weights(
     mask = arguments.mask_like(where, scores.shape[:1])
     scores = jnp.where(mask[:, None] & mask[None, :], scores, 0.0)
     weights = kernel_ridge_weights(_alike_to_itself(arguments.as_float(kernel), mask), ridge=ridge).T
-    counts = (weights >= 1e-6) & ~jnp.eye(scores.shape[0], dtype=bool)
+    counts = ~(weights < 1e-6) & ~jnp.eye(scores.shape[0], dtype=bool)
     return scores, jnp.where(counts, jnp.log(jnp.where(counts, weights, 1.0)), -jnp.inf), mask
 
 

@@ -71,7 +71,7 @@ def sharma_mittal(
     renyi_near = inner * _log1p_over(near * inner)
 
     far = jnp.where(is_near, 1.0, order)
-    counts = p > 0
+    counts = ~(p <= 0)
     idle = ~jnp.any(counts, axis=1, keepdims=True)
     exponent = jnp.log(jnp.where(counts, p, 1.0)) + far * log_ratio
     log_sum = jax.nn.logsumexp(jnp.where(counts | idle, exponent, -jnp.inf), axis=1)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import class_scores
+from zsl_jax.losses import _class_scores
 
 __all__: Sequence[str] = ("arcface", "cosface", "softmax_cross_entropy")
 
@@ -48,7 +48,7 @@ def softmax_cross_entropy(
     >>> print(softmax_cross_entropy(jnp.zeros((1, 4)), jnp.array([2])))
     [1.3862944]
     """
-    return _cross_entropy(*class_scores.candidates(scores, labels, where), scale)
+    return _cross_entropy(*_class_scores.candidates(scores, labels, where), scale)
 
 
 def cosface(
@@ -86,7 +86,7 @@ def cosface(
     Reference: Wang, Wang, Zhou, Ji, Gong, Zhou, Li, Liu, "CosFace: Large Margin Cosine Loss for Deep Face Recognition",
     CVPR 2018.
     """
-    cosines, is_label, is_candidate = class_scores.candidates(cosines, labels, where)
+    cosines, is_label, is_candidate = _class_scores.candidates(cosines, labels, where)
     return _cross_entropy(
         cosines - jnp.where(is_label, arguments.as_scalar(margin=margin), 0.0), is_label, is_candidate, scale
     )
@@ -131,7 +131,7 @@ def arcface(
 
     Reference: Deng, Guo, Xue, Zafeiriou, "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019.
     """
-    cosines, is_label, is_candidate = class_scores.candidates(cosines, labels, where)
+    cosines, is_label, is_candidate = _class_scores.candidates(cosines, labels, where)
     margin = arguments.as_scalar(margin=margin)
     own = jnp.where(is_label, cosines, 0.0)
     squared_sine = 1.0 - own * own

@@ -126,7 +126,7 @@ def matryoshka_2d(
         return full + jax.lax.switch(choice, branches, *embeddings)
 
     last, earlier = [x[-1] for x in layers], [x[layer] for x in layers]
-    total = base(last) + base(earlier) / (1 + layer)
+    total = base(last) + base(earlier) / (1 + layer).astype(jnp.float32)
     return LayerLoss(total, sum(_divergence(*pair, temperature) for pair in zip(earlier, last)))
 
 

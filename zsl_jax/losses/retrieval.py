@@ -92,7 +92,7 @@ def bidirectional_hinge(
 
     def one_way(scores, is_pair):
         negative = is_pair & ~is_match & matched[:, None]
-        hinge = jnp.where(negative & (violation + scores > 0), violation + scores, 0.0)
+        hinge = jnp.where(negative & ~(violation + scores <= 0), violation + scores, 0.0)
         return jnp.max(hinge, axis=1, initial=0.0) if hardest else jnp.sum(hinge, axis=1)
 
     return one_way(scores, is_pair) + one_way(scores.T, is_pair.T)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments, similarity
-from zsl_jax.losses import pairwise
+from zsl_jax.losses import _pairwise
 
 __all__: Sequence[str] = (
     "batch_self_calibration",
@@ -89,7 +89,7 @@ def semantic_regularized_similarity(
       labels: `[B]` int, rows of `similarities`; a label not in `[0, C)` counts nowhere.
       centroids: `[S, F]` means of the real features of the seen classes.
       similarities: `[C, S]` delta, of the descriptions of every class to those of the seen ones.
-      neighbors: `[C, K]` int, the seen classes most similar to each class, rows of `centroids`.
+      neighbors: `[C, K]` int, the seen classes most similar to each class, rows of `centroids`; -1 for none.
       lower: scalar >= 0, width of the band below delta.
       upper: scalar >= 0, width of the band above delta.
       where: `[B]` bool, the features that count.
@@ -115,20 +115,24 @@ def semantic_regularized_similarity(
     _check_relations(features, labels, centroids, similarities, neighbors)
     features, similarities = arguments.as_float(features), arguments.as_float(similarities)
     num_classes = len(similarities)
-    mask = arguments.mask_like(where, features.shape[:1])
-    member = (jnp.asarray(labels)[None, :] == jnp.arange(num_classes)[:, None]) & mask[None, :]
+    neighbors = arguments.class_labels(neighbors, jnp.shape(centroids)[0], name="neighbors")
+    labels = arguments.class_labels(labels, num_classes)
+    mask = arguments.mask_like(where, labels.shape) & (labels >= 0)
+    member = (labels[None, :] == jnp.arange(num_classes)[:, None]) & mask[None, :]
     count = jnp.sum(member, axis=1)
     # A mean and a sum have the same cosine; the sum of masked features is exactly zero.
     sums = member.astype(features.dtype) @ jnp.where(mask[:, None], features, 0.0)
     if axis_name is not None:
         count, sums = jax.lax.psum((count, sums), axis_name)
     cosines = similarity.cosine(sums, centroids)
-    m, delta = (jnp.take_along_axis(x, jnp.asarray(neighbors), axis=1) for x in (cosines, similarities))
+    m, delta = (jnp.take_along_axis(x, jnp.maximum(neighbors, 0), axis=1) for x in (cosines, similarities))
     above = jnp.maximum(m - (delta + arguments.as_float(upper)), 0.0)
     below = jnp.maximum((delta - arguments.as_float(lower)) - m, 0.0)
-    loss = jnp.where(count > 0, jnp.mean(above**2 + below**2, axis=1), 0.0)
+    squares = jnp.where(neighbors >= 0, above**2 + below**2, 0.0)
+    loss = jnp.sum(squares, axis=1) / arguments.count(neighbors >= 0, 1)
+    loss = jnp.where(count > 0, loss, 0.0)
     # The same on all devices, but each holds it for itself, as with every loss over a divided batch.
-    return loss if axis_name is None else pairwise.vary_alike((loss, features))[0]
+    return loss if axis_name is None else _pairwise.vary_alike((loss, features))[0]
 
 
 def semantic_regularized_similarity_published(
@@ -259,7 +263,7 @@ def batch_self_calibration(
     Reference: Chen et al., "TransZero", AAAI 2022; Chen, Huang, Chen, Geng, Zhang, Fang, Pan, Chen, "DUET", AAAI 2023,
     released codes.
     """
-    log_unseen, counts = pairwise.gather(_log_unseen(scores, is_seen, bias, where), axis_name)
+    log_unseen, counts = _pairwise.gather(_log_unseen(scores, is_seen, bias, where), axis_name)
     number = jnp.sum(counts)
     # With no image left the log-sum would be over nothing; all of them stand in for it and the result is dropped.
     total = jax.nn.logsumexp(jnp.where(counts | (number == 0), log_unseen, -jnp.inf))

@@ -213,15 +213,15 @@ def _images(
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """Scores (`-inf` outside the world), labels, `is_seen`, and a weight of 1 / (images of the same group) an image."""
     curve.check_classes(scores, is_seen)
-    arguments.check_labels(scores, labels)
-    scores, labels, is_seen = arguments.as_float(scores), jnp.asarray(labels), jnp.asarray(is_seen, bool)
-    counts = arguments.mask_like(where, labels.shape) & (labels >= 0) & (labels < scores.shape[1])
+    labels = arguments.score_labels(scores, labels)
+    scores, is_seen = arguments.as_float(scores), jnp.asarray(is_seen, bool)
+    counts = arguments.mask_like(where, labels.shape) & (labels >= 0)
     labels = jnp.where(counts, labels, 0)
     of_seen = is_seen[labels]
     images = jnp.where(of_seen, jnp.sum(counts & of_seen), jnp.sum(counts & ~of_seen))
     world = arguments.mask_like(candidates, is_seen.shape)
     scores = jnp.where(world[None, :], scores, -jnp.inf)
-    return scores, labels, is_seen, counts / jnp.maximum(images, 1).astype(jnp.float32)
+    return scores, labels, is_seen, counts.astype(jnp.float32) / jnp.maximum(images, 1).astype(jnp.float32)
 
 
 def _nearest_other(similarities: jax.Array, is_seen: jax.Array) -> jax.Array:

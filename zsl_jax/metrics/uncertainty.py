@@ -303,14 +303,14 @@ def _binomial(key: jax.Array, total: jax.Array, share: jax.Array, shape: tuple[i
     def count_below(k, carry):
         log_mass, mass, counts = carry
         mass = mass + jnp.exp(log_mass)
-        return log_mass_after(k, log_mass), mass, counts + ((uniform >= mass) & (k < n))
+        return log_mass_after(k, log_mass), mass, counts + ((uniform >= mass) & (k < n)).astype(counts.dtype)
 
     none = jnp.zeros_like(log_none)
     # The sum is 1 but for rounding; scaled by it, the largest outcome is neither cut short nor overshot.
     _, whole = jax.lax.fori_loop(0, outcomes + 1, add_up, (log_none, none))
     uniform = jax.random.uniform(key, shape) * jnp.broadcast_to(whole, shape)
     _, _, counts = jax.lax.fori_loop(0, outcomes, count_below, (log_none, none, jnp.zeros(shape)))
-    return jnp.where(varies, counts, jnp.where(share >= 1, total, 0.0))
+    return jnp.where(varies, counts, total * share)
 
 
 def _several(values: jax.Array, name: str) -> tuple[jax.Array, jax.Array]:
@@ -321,11 +321,12 @@ def _several(values: jax.Array, name: str) -> tuple[jax.Array, jax.Array]:
 
 def _two_sided(difference: jax.Array, variance: jax.Array, freedom: ArrayLike) -> jax.Array:
     """P(|T| >= |t|), from P(|T| >= |t|) = I_{f / (f + t^2)}(f / 2, 1 / 2), without dividing by a variance of 0."""
-    varies = variance > 0
+    varies = ~(variance <= 0)  # so that NaN stays NaN
     squared = jnp.square(difference) / jnp.where(varies, variance, 1.0)
     p = jax.scipy.special.betainc(freedom / 2, 0.5, freedom / (freedom + squared))
     return jnp.where(varies, p, jnp.where(difference == 0, 1.0, 0.0))
 
 
 def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:
-    return jnp.where(whole > 0, jnp.clip(part / jnp.where(whole > 0, whole, 1.0), 0.0, 1.0), 0.0)
+    is_any = ~(whole <= 0)  # so that NaN stays NaN
+    return jnp.where(is_any, jnp.clip(part / jnp.where(is_any, whole, 1.0), 0.0, 1.0), 0.0)

@@ -12,7 +12,7 @@ of ranking losses take few values (which classes violate), so that in practice a
 is left is a few matrix products a block instead of one tiny step an example.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +20,6 @@ from jax.typing import ArrayLike
 
 from zsl_jax import arguments
 from zsl_jax.losses import ranking
-
-__all__: Sequence[str] = ("blocked_sgd", "warp_sgd")
 
 
 def warp_sgd(
@@ -124,12 +122,13 @@ def blocked_sgd(
      [-1.  1.]]
     """
     weights, inputs, attributes = map(arguments.as_float, (weights, inputs, attributes))
-    labels, learning_rate = jnp.asarray(labels), arguments.as_scalar(learning_rate=learning_rate)
     if inputs.ndim != 2 or attributes.ndim != 2 or weights.shape != (inputs.shape[1], attributes.shape[1]):
         raise ValueError(
             f"weights must be [F, A], inputs [N, F] and attributes [C, A], "
             f"not {weights.shape}, {inputs.shape} and {attributes.shape}"
         )
+    learning_rate = arguments.as_scalar(learning_rate=learning_rate)
+    labels = arguments.class_labels(labels, attributes.shape[0])
     if labels.shape != inputs.shape[:1]:
         raise ValueError(f"inputs must be [N, F] and labels [N], not {inputs.shape} and {labels.shape}")
     order = None if order is None else jnp.asarray(order)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zsl_jax.bounds import groups as groups_lib
+from zsl_jax.bounds import _groups as groups_lib
 from zsl_jax.bounds import rule as rule_lib
 
 MAX_CLASSES = 64
