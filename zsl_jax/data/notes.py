@@ -10,9 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from zsl_jax.data import checks
-
-MISSING = -1.0
+from zsl_jax.data import checks, missing
 
 
 def notes(sound: checks.Variables) -> list[str]:
@@ -24,22 +22,6 @@ def notes(sound: checks.Variables) -> list[str]:
     """
     parts = (_leak, _unused, _validation, _duplicates, _equal_descriptions, _missing_values, _folders)
     return [line for part in parts for line in part(sound)]
-
-
-def missing(original_att: np.ndarray) -> np.ndarray:
-    """Which attributes are marked as missing, `[A, C]` bool.
-
-    -1 marks a missing value where all others are percentages: none negative, some above 1. In a table of other units
-    (binary, standardised) -1 is a value like every other.
-
-    >>> import numpy as np
-    >>> missing(np.array([[-1.0, 80.0], [0.0, 3.0]])).tolist()
-    [[True, False], [False, False]]
-    """
-    marked = original_att == MISSING
-    known = original_att[~marked]
-    is_percentage = known.size > 0 and known.min() >= 0 and known.max() > 1
-    return marked if is_percentage else np.zeros_like(marked)
 
 
 def validation_classes(sound: checks.Variables) -> np.ndarray | None:
@@ -130,7 +112,7 @@ def _equal_descriptions(sound: checks.Variables) -> Iterable[str]:
 def _missing_values(sound: checks.Variables) -> Iterable[str]:
     if "original_att" not in sound:
         return
-    marked = missing(sound["original_att"])
+    marked = missing.marked(sound["original_att"])
     if marked.any():
         classes = checks.named(sound, np.flatnonzero(marked.any(axis=0)) + 1)
         yield f"original_att marks {checks.count(int(marked.sum()), 'value')} as missing (-1), of {classes}"

@@ -20,7 +20,7 @@ import pathlib
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import checks, dataset, matfile, notes
+from zsl_jax.data import checks, dataset, matfile, missing, notes
 
 FEATURES_FILE, SPLITS_FILE, VALIDATION_FILE = "res101.mat", "att_splits.mat", "valclasses1.txt"
 SOURCE = (
@@ -98,7 +98,7 @@ def load(dir: str | os.PathLike = "", *, semantics: str = "att", attributes: str
     is_seen = np.isin(np.arange(len(names)), labels[splits["train"]])
     described = variables[attributes]
     if attributes == "original_att":
-        described = fill_missing(described, notes.missing(described), is_seen)
+        described = missing.filled(described, is_seen)
     validation, origin = validation_classes(folder)
     return dataset.Dataset(
         name=folder.name,
@@ -193,23 +193,6 @@ def benchmark(variables: checks.Variables) -> str | None:
     names = ("allclasses_names", *checks.SPLITS.values())
     counts = tuple(len(variables.get(name, ())) for name in names)
     return next((name for name, (published, _, _) in PROPOSED_SPLITS.items() if published == counts), None)
-
-
-def fill_missing(original_att: np.ndarray, missing: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
-    """Replaces missing values by the attribute's mean over the seen classes that know it, 0 where none does.
-
-    Args:
-      original_att: `[A, C]`.
-      missing: `[A, C]` bool.
-      is_seen: `[C]` bool.
-
-    >>> import numpy as np
-    >>> fill_missing(np.array([[-1.0, 4.0, 8.0, 90.0]]), np.array([[True, False, False, False]]), np.arange(4) < 3)
-    array([[ 6.,  4.,  8., 90.]])
-    """
-    known = is_seen & ~missing
-    mean = np.sum(original_att, axis=1, where=known) / np.maximum(1, np.sum(known, axis=1))
-    return np.where(missing, mean[:, None], original_att)
 
 
 def _read(path: pathlib.Path) -> tuple[checks.Variables, str | None, str | None]:

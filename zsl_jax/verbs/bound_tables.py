@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import matfile, notes
+from zsl_jax.data import matfile, missing
 
 SPLITS_FILE, FEATURES_FILE, UNSEEN_FILE = "att_splits.mat", "res101.mat", "testclasses.txt"
 
@@ -132,7 +132,7 @@ def _folder(folder: pathlib.Path) -> Table:
         raise errors.UserError(
             f"{folder / SPLITS_FILE}: original_att {np.shape(values)} needs a column for each of {len(classes)} classes"
         )
-    unknown = notes.missing(values)
+    unknown = missing.marked(values)
     values = np.where(unknown, 0, values).astype(np.float64)
     matrix = values / 100 if values.max(initial=0) > 1 else values
     return Table(matrix.T, unknown.T, tuple(classes), tuple(str(i + 1) for i in range(len(values))))
