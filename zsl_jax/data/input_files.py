@@ -46,8 +46,8 @@ def blocks(
       say: called with what the first line was taken for, where `auto` found a header.
 
     Raises:
-      UserError: no such file, or not one of these forms; a value that is no finite number of float32 names its line, an
-        input whose numbers are all 0 its row.
+      UserError: no such file, or not one of these forms; a value that is no finite number of float32 names its line or
+        its row.
     """
     if not path.is_file():
         raise errors.UserError(f"no file {str(path)!r} to predict")
@@ -182,5 +182,3 @@ def _check(path: pathlib.Path, rows: np.ndarray, what: str, numbers: Sequence[in
     wrong = soundness.not_finite_rows(rows)
     if len(wrong):
         raise errors.UserError(f"{path}, {what} {numbers[wrong[0]]}: a value is not finite, or beyond float32")
-    if rows.ndim == 2 and rows.dtype.kind == "f" and len(empty := soundness.empty_rows(rows)):
-        raise errors.UserError(f"{path}, {what} {numbers[empty[0]]}: all its numbers are 0")

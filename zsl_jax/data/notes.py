@@ -27,16 +27,21 @@ def notes(sound: checks.Variables) -> list[str]:
 def validation_classes(sound: checks.Variables) -> np.ndarray | None:
     """The classes that `val_loc` holds out for validation, counted from 1; None where it holds out none, or all.
 
-    They are the classes of its images that have training images and that `train_loc` does not have. By class and never
-    by image, because `train_loc` and `val_loc` together may hold seen test images.
+    They are the classes of its training images that have none in `train_loc`. Images beyond `trainval_loc` do not
+    count: `train_loc` and `val_loc` together may hold seen test images, whose labels must have no say.
     """
     if not {"labels", "val_loc", "trainval_loc"} <= sound.keys():
         return None
     seen = checks.classes_of(sound, "trainval_loc")
-    held_out = np.intersect1d(checks.classes_of(sound, "val_loc"), seen)
+    held_out = _training_classes(sound, "val_loc")
     if "train_loc" in sound:
-        held_out = np.setdiff1d(held_out, checks.classes_of(sound, "train_loc"))
+        held_out = np.setdiff1d(held_out, _training_classes(sound, "train_loc"))
     return held_out if 0 < len(held_out) < len(seen) else None
+
+
+def _training_classes(sound: checks.Variables, name: str) -> np.ndarray:
+    """The classes of those images of a location that are in `trainval_loc`."""
+    return np.unique(sound["labels"][np.intersect1d(sound[name], sound["trainval_loc"]) - 1])
 
 
 def first_equal(columns: np.ndarray) -> np.ndarray:

@@ -74,13 +74,13 @@ def whole(values: np.ndarray) -> str | None:
     return f"entry {beyond[0]} is {flat[beyond[0]]:.0f}, beyond any number of classes" if len(beyond) else None
 
 
-def names(values: Sequence[str]) -> str | None:
-    """Whether names are there, on one line, and different.
+def names(values: Sequence[str], *, first: int = 0) -> str | None:
+    """Whether names are there, on one line, and different; classes are counted from `first`.
 
     >>> names(["ox", ""]), names(["ox", "ox"])
     ('class 1 has no name', "'ox' named twice")
     """
-    for row, name in enumerate(values):
+    for row, name in enumerate(values, first):
         if not name.strip():
             return f"class {row} has no name"
         if any(unicodedata.category(sign) == "Cc" for sign in name):

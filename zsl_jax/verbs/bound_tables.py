@@ -123,7 +123,7 @@ def _folder(folder: pathlib.Path) -> Table:
         below = sorted(path.parent.name for path in folder.glob(f"*/{SPLITS_FILE}"))
         hint = f"; its folders {', '.join(below)} have one" if below else ""
         raise errors.UserError(f"{folder}: no {SPLITS_FILE} in it{hint}")
-    variables = matfile.read(folder / SPLITS_FILE)
+    variables = matfile.read(folder / SPLITS_FILE).variables
     for name in ("original_att", "allclasses_names"):
         if name not in variables:
             raise errors.UserError(f"{folder / SPLITS_FILE}: no variable {name!r} among {', '.join(sorted(variables))}")
@@ -149,8 +149,8 @@ def _is_unseen(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
         raise errors.UserError(
             f"{folder}: no {UNSEEN_FILE} or {FEATURES_FILE} says which classes are unseen; --classes=all takes all"
         )
-    places = np.ravel(matfile.read(folder / SPLITS_FILE).get("test_unseen_loc", np.zeros(0))).astype(np.int64)
-    labels = np.ravel(matfile.read(folder / FEATURES_FILE).get("labels", np.zeros(0)))
+    places = np.ravel(matfile.read(folder / SPLITS_FILE).variables.get("test_unseen_loc", np.zeros(0))).astype(np.int64)
+    labels = np.ravel(matfile.read(folder / FEATURES_FILE).variables.get("labels", np.zeros(0)))
     if not len(places) or places.min() < 1 or places.max() > len(labels):
         raise errors.UserError(f"{folder}: test_unseen_loc and labels do not say which classes are unseen")
     return np.isin(np.arange(1, len(classes) + 1), labels[places - 1])
