@@ -100,12 +100,7 @@ def _header(path: pathlib.Path, line: int, cells: list[str]) -> tuple[list[str],
     """The names of the columns, and which of them says whether a class is seen."""
     header = list(map(tables.name, cells))
     flags = [i for i, name in enumerate(header) if i and name.lower() in _FLAGS]
-    numbers = [name for name in header[1:] if tables.number(name) is not None]
-    if numbers and header[0].lower() not in ("class", ""):
-        raise errors.UserError(
-            f"{path}, line {line}: no header, {numbers[0]!r} is a number; the first line must name the columns: class, "
-            "then the attributes"
-        )
+    tables.check_header(path, line, header)
     if len(header) == 1 + len(flags):
         raise errors.UserError(f"{path}, line {line}: no attribute; a class is known by what describes it")
     if "" in header[1:]:

@@ -7,7 +7,7 @@
 
 import functools
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -101,12 +101,14 @@ def _array(path: pathlib.Path, file, num_bytes: int, size: int) -> Iterator[Bloc
         if len(data) < count * row_bytes:
             raise errors.UserError(f"{path} ends early: {shape[0]} rows were announced")
         rows = data.view(header.dtype).reshape(count, *shape[1:])
-        _check(path, rows, "row", range(first, first + count))
+        wrong = soundness.not_finite_rows(rows)
+        if len(wrong):
+            raise errors.UserError(f"{path}, row {first + wrong[0]}: a value is not finite, or beyond float32")
         yield Block([f"{path}:{row}" for row in range(first, first + count)], rows)
 
 
 def _csv(path: pathlib.Path, size: int, *, header: str, say: Callable[[str], None] | None) -> Iterator[Block]:
-    names, rows, lines, width, number = [], [], [], None, 0
+    names, rows, width, number = [], [], None, 0
     is_named = None  # as the header says, or else the first input
     by_header = False
     for line, cells in tables.rows(path):
@@ -131,21 +133,14 @@ def _csv(path: pathlib.Path, size: int, *, header: str, say: Callable[[str], Non
             raise errors.UserError(f"{path}, line {line}: found {tables.fault(cells[is_named + values.index(None)])}")
         names.append(tables.name(cells[0]) if is_named else f"{path}:{number}")
         rows.append(values)
-        lines.append(line)
         number += 1
         if len(rows) == min(size, max(1, _BLOCK_BYTES // (4 * width))):
-            yield _block(path, names, rows, lines)
-            names, rows, lines = [], [], []
+            yield Block(names, np.array(rows, np.float32))
+            names, rows = [], []
     if not number:
         raise errors.UserError(f"{path}: no input in it")
     if rows:
-        yield _block(path, names, rows, lines)
-
-
-def _block(path: pathlib.Path, names: list[str], rows: list[list[float]], lines: Sequence[int]) -> Block:
-    inputs = np.array(rows, np.float32)
-    _check(path, inputs, "line", lines)
-    return Block(names, inputs)
+        yield Block(names, np.array(rows, np.float32))
 
 
 def _is_header(path: pathlib.Path, line: int, cells: list[str]) -> bool:
@@ -175,10 +170,3 @@ def _is_no_name(cell: str) -> bool:
     except ValueError:
         return cell.lower() in _MISSING or tables.has_decimal_comma(cell)
     return True
-
-
-def _check(path: pathlib.Path, rows: np.ndarray, what: str, numbers: Sequence[int]) -> None:
-    """Raises a UserError that names the first of `rows [n, ...]` that is no input."""
-    wrong = soundness.not_finite_rows(rows)
-    if len(wrong):
-        raise errors.UserError(f"{path}, {what} {numbers[wrong[0]]}: a value is not finite, or beyond float32")

@@ -62,6 +62,16 @@ def rows(path: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
         raise errors.UserError(f"{path}, line {line + 1}: {says}") from error
 
 
+def check_header(path: pathlib.Path, line: int, cells: list[str]) -> None:
+    """Raises a UserError where the first line of a table of classes describes one, and names no columns."""
+    numbers = [cell for cell in cells[1:] if number(cell) is not None]
+    if numbers and cells[0].lower() not in ("class", ""):
+        raise errors.UserError(
+            f"{path}, line {line}: no header, {numbers[0]!r} is a number; the first line must name the columns: class, "
+            "then the attributes"
+        )
+
+
 def number(cell: str) -> float | None:
     """The number in a cell, or None where it is not one of plain decimal digits that float32 can hold.
 
