@@ -84,7 +84,7 @@ def _array(path: pathlib.Path, file, num_bytes: int, size: int) -> Iterator[Bloc
     shape = header.shape
     if header.dtype.kind not in "fiub":
         raise errors.UserError(f"{path} holds {header.dtype}, not numbers")
-    if len(shape) < 2 or (header.is_fortran and 1 not in shape):
+    if len(shape) < 2 or (header.is_fortran and sum(axis > 1 for axis in shape) > 1):
         what = "in Fortran order" if len(shape) > 1 else f"of shape {list(shape)}"
         raise errors.UserError(f"{path} is {what}: an array [N, ...] in C order is wanted (np.ascontiguousarray)")
     row_bytes = header.num_bytes // max(1, shape[0])
