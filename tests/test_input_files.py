@@ -62,7 +62,7 @@ WRONG = {
     "objects.npy": (objects, "not numbers"),
     "nan.npy": (lambda path: np.save(path, np.where(np.arange(7)[:, None] == 4, np.nan, ROWS)), "row 4: a value is"),
     "short.csv": (lambda path: path.write_text("1,2\n3\n"), "line 2: 1 cells, 2 in the first line"),
-    "word.csv": (lambda path: path.write_text("1,2\n3,x\n"), "line 2: 'x' is no number"),
+    "word.csv": (lambda path: path.write_text("1,2\n3,x\n"), "line 2: found 'x', not a number"),
 }
 
 

@@ -58,7 +58,7 @@ def good(tmp_path_factory) -> pathlib.Path:
 
 
 def test_variables_arrive_as_they_are(good):
-    held, expected = matfile.read(good), scipy.io.loadmat(good)
+    held, expected = matfile.read(good).variables, scipy.io.loadmat(good)
     for name in ("features", "labels", "row", "empty"):
         assert held[name].dtype == expected[name].dtype
         assert held[name].shape == expected[name].shape
@@ -73,7 +73,7 @@ def test_big_endian_numbers_become_native(tmp_path):
     name, values = b"x\0", np.array([[1.0, 2.5]], ">f8")
     header = struct.pack(">iiiii", 1000, 1, 2, 0, len(name))  # version 4, big-endian, double
     (tmp_path / "big.mat").write_bytes(header + name + values.tobytes())
-    x = matfile.read(tmp_path / "big.mat")["x"]
+    x = matfile.read(tmp_path / "big.mat").variables["x"]
     np.testing.assert_array_equal(x, [[1.0, 2.5]])
     assert x.dtype.isnative
 
@@ -102,7 +102,7 @@ def test_damaged_files_are_one_line(damage, says, good, tmp_path):
 
 def test_nested_cells_of_little_depth_are_read(tmp_path):
     (tmp_path / "shallow.mat").write_bytes(nested_cells(10))  # so that it is the depth alone that kills the reader
-    assert matfile.read(tmp_path / "shallow.mat") == {}
+    assert matfile.read(tmp_path / "shallow.mat").variables == {}
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ import tqdm
 from absl import flags
 
 from zsl_jax import errors
+from zsl_jax.data import input_files
 from zsl_jax.verbs import command_line
 
 USAGE = """\
 Names the class of new inputs with a finished run, among the classes of a table: also classes nobody has trained on.
 
 usage: python -m zsl_jax predict --workdir=DIR [--classes=TABLE.csv] [--top=K] [--probabilities] [--abstain_below=P]
-       [--explain] [--gamma=G] [--format=csv|jsonl] [--out=FILE] [--skip_unreadable] INPUTS...
+       [--explain] [--gamma=G] [--header=auto|yes|no] [--format=csv|jsonl] [--out=FILE] [--skip_unreadable] INPUTS...
 
   python -m zsl_jax predict --workdir=runs/ale --classes=classes.csv features.npy
   python -m zsl_jax predict --workdir=runs/ale --explain --format=jsonl images.npy
@@ -34,6 +35,7 @@ INPUTS          .npy, .npz or .csv files of what the run was trained on, a row a
 --abstain_below no answer where the best probability is lower, in [0, 1]
 --explain       which attributes speak for the best class and against the next: their contributions to the margin
 --gamma         what is taken from the scores of seen classes (default: as chosen on validation classes)
+--header        whether .csv inputs begin with a header; auto: only where the first line is clearly one, said on stderr
 --skip_unreadable  leave images out that cannot be read, and name them
 --out           a file (default: standard output)"""
 
@@ -61,7 +63,9 @@ def main(argv: Sequence[str]) -> int:
     found = predicting.predict(
         model,
         classes,
-        predicting.blocks(model, inputs, skip=_left_out if values.skip_unreadable else None),
+        predicting.blocks(
+            model, inputs, skip=_left_out if values.skip_unreadable else None, header=values.header, say=_say
+        ),
         top=values.top,
         gamma=values.gamma,
         num_reasons=_REASONS if values.explain else 0,
@@ -74,10 +78,15 @@ def _left_out(error: errors.UserError) -> None:
     tqdm.tqdm.write(f"left out: {error}", file=sys.stderr)
 
 
+def _say(line: str) -> None:
+    tqdm.tqdm.write(line, file=sys.stderr)
+
+
 def _define(values: flags.FlagValues) -> None:
     command_line.define_workdir(values)
     command_line.define_string(values, "classes", "table of the candidate classes")
     command_line.define_string(values, "out", "file to write")
+    flags.DEFINE_string("header", "auto", "auto, yes or no", flag_values=values)
     flags.DEFINE_string("format", "csv", "csv or jsonl", flag_values=values)
     flags.DEFINE_integer("top", 1, "candidates an input", flag_values=values)
     flags.DEFINE_boolean("probabilities", False, "also probabilities", flag_values=values)
@@ -90,6 +99,8 @@ def _define(values: flags.FlagValues) -> None:
 def _check(values: flags.FlagValues) -> None:
     if values.format not in _FORMATS:
         raise errors.unknown("format", values.format, _FORMATS)
+    if values.header not in input_files.HEADERS:
+        raise errors.unknown("header", values.header, input_files.HEADERS)
     if values.top < 1:
         raise errors.UserError(f"--top={values.top} is not a whole number >= 1")
     if values.abstain_below is not None and not 0 <= values.abstain_below <= 1:
