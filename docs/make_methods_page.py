@@ -43,7 +43,7 @@ def section(name: str, make: Callable) -> str:
         parts.append(" ".join(reference.split()))
     knobs = ", ".join(f"`{p.name}={p.default!r}`" for p in inspect.signature(make).parameters.values())
     parts.append(f"Knobs, with their defaults: {knobs}." if knobs else "No knobs.")
-    parts += [text for recipe in (name, f"{name}_sentences") for text in _of_recipe(recipe)]
+    parts += _of_recipe(name)
     return "\n\n".join(parts) + "\n"
 
 

@@ -27,8 +27,13 @@ class Rule(NamedTuple):
     words: str
 
 
-def whole(lowest: int) -> Rule:
-    return Rule(lambda x: isinstance(x, int) and not isinstance(x, bool) and x >= lowest, f"a whole number >= {lowest}")
+def whole(lowest: int, *, bits: int = 31) -> Rule:
+    """A whole number that an array can hold in that many bits."""
+
+    def holds(x):
+        return isinstance(x, int) and not isinstance(x, bool) and lowest <= x < 2**bits
+
+    return Rule(holds, f"a whole number >= {lowest} and < 2^{bits}")
 
 
 def number(low: float, high: float = math.inf, *, ends: str = "()") -> Rule:
@@ -66,7 +71,8 @@ class Key(NamedTuple):
 
 
 KEYS = {
-    "seed": Key(0, "seed of every random choice", whole(0)),
+    # Random keys are made of 32 bits: seeds 2^32 apart would be the same.
+    "seed": Key(0, "seed of every random choice", whole(0, bits=32)),
     "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
     "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
     "train.checkpoint_every": Key(10, "epochs between checkpoints", whole(1)),
@@ -237,7 +243,7 @@ SECTIONS = {
 }
 
 OPTIONS = {
-    "seed": ("seed of the rendered images, or of the split", whole(0)),
+    "seed": ("seed of the rendered images, or of the split", whole(0, bits=32)),
     "num_unseen": ("classes held out", whole(1)),
     "num_per_class": ("images rendered a class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
@@ -247,6 +253,10 @@ OPTIONS = {
 }
 
 
+# What may follow the dataset in a recipe's argument.
+WORDS = ("smoke", "sent")
+
+
 def base(
     method: str, argument: str | None = None, *, encoder: str = "convnet", class_encoder: str = "mlp"
 ) -> ml_collections.ConfigDict:
@@ -254,18 +264,19 @@ def base(
 
     Args:
       method: a name in `methods.METHODS`.
-      argument: what follows the colon in `--config=configs/NAME.py:DATASET[,smoke]`: a dataset, and `smoke` for a run
-        of seconds that only shows that everything works. Without it, the default dataset.
+      argument: what follows the colon in `--config=NAME:DATASET[,WORD...]`: a dataset, then words of `WORDS`. `smoke`
+        makes a run of seconds that only shows that everything works; `sent` describes classes by sentence embeddings
+        instead of attributes. Without it, the default dataset.
       encoder: of a method that trains one; `mlp` takes its place where a dataset has no pixels.
       class_encoder: of a method that encodes class descriptions.
 
     Raises:
-      UserError: an unknown method, dataset, encoder or word.
+      UserError: an unknown method, dataset, encoder or word, or a dataset that has no sentence embeddings.
     """
     dataset, *words = (argument or "shapes").split(",")
     for word in words:
-        if word != "smoke":
-            raise errors.unknown("word after the dataset", word, ["smoke"])
+        if word not in WORDS:
+            raise errors.unknown("word after the dataset", word, WORDS)
     config = _completed(ml_collections.ConfigDict())
     config.method = {"name": method, **_defaults(methods.factory(method))}
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
@@ -273,7 +284,9 @@ def base(
         _add_encoder(config, encoder)
     if "class_encoder" in inspect.signature(methods.factory(method)).parameters:
         config.class_encoder = encoder_section(class_encoder)
-    if words:
+    if "sent" in words:
+        _describe_by_sentences(config)
+    if is_smoke(argument):
         config.train.epochs = 2
         if "num_per_class" in config.data:
             config.data.num_per_class = 10
@@ -287,6 +300,25 @@ def encoder_section(name: str) -> dict[str, Any]:
 
 def has_pixels(config: ml_collections.ConfigDict) -> bool:
     return "inputs" in config.data or config.data.name == "image_folder"
+
+
+def is_smoke(argument: str | None) -> bool:
+    """Whether a recipe's argument has the word `smoke`: the recipe then leaves the number of epochs alone."""
+    return "smoke" in (argument or "").split(",")[1:]
+
+
+def has_sentences(config: ml_collections.ConfigDict) -> bool:
+    """Whether classes are described by sentence embeddings, because the argument had the word `sent`."""
+    return "semantics" in config.data and config.data.semantics == "sent"
+
+
+def _describe_by_sentences(config: ml_collections.ConfigDict) -> None:
+    """Chooses the sentence embeddings of a dataset, where it can have them."""
+    if config.data.name != "xlsa17":
+        raise errors.UserError(
+            f"{config.data.name} has no sentence embeddings of its classes: the word sent goes with xlsa17"
+        )
+    config.data.semantics = "sent"
 
 
 def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:

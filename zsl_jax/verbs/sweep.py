@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     leaves = config_lib.leaves(config)
     for key in space:
         if key not in leaves:
-            raise errors.unknown("config key in sweep()", key, leaves)
+            raise command_line.unknown_key(key, leaves, "config key in sweep()")
         if key == "seed" or key.startswith(_NO_CHOICE):
             raise errors.UserError(
                 f"sweep() cannot choose {key}: settings must be scored alike; --config.select.seeds averages over seeds"
