@@ -95,3 +95,11 @@ def test_recipe_says_what_its_record_says(path, semantics):
 def test_configs_survive_json():
     original = config.base("ale", "digits")
     assert config.from_json(json.loads(original.to_json())).to_dict() == original.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "encoder", "expected"),
+    [("digits", "convnet", "convnet"), ("npz", "convnet", "mlp"), ("npz", "resnet18", "mlp"), ("npz", "bag", "bag")],
+)
+def test_mlp_takes_the_place_of_encoders_of_pixels_alone(dataset, encoder, expected):
+    assert config.base("label_embedding", dataset, encoder=encoder).encoder.name == expected

@@ -267,7 +267,7 @@ def base(
       argument: what follows the colon in `--config=NAME:DATASET[,WORD...]`: a dataset, then words of `WORDS`. `smoke`
         makes a run of seconds that only shows that everything works; `sent` describes classes by sentence embeddings
         instead of attributes. Without it, the default dataset.
-      encoder: of a method that trains one; `mlp` takes its place where a dataset has no pixels.
+      encoder: of a method that trains one; `mlp` takes the place of an encoder of pixels where a dataset has none.
       class_encoder: of a method that encodes class descriptions.
 
     Raises:
@@ -326,7 +326,9 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
     if "inputs" in config.data:
         config.data.inputs = "pixels"
     config.normalize.inputs = "none"
-    config.encoder = {**encoder_section(encoder if has_pixels(config) else "mlp"), "weights": ""}
+    section = encoder_section(encoder)
+    reads_words = "vocabulary" in section
+    config.encoder = {**(section if has_pixels(config) or reads_words else encoder_section("mlp")), "weights": ""}
     # Epochs and not updates, which are more in training than in the choice before it.
     options = _defaults(optimizers.make_optimizer)
     del options["decay_steps"]
