@@ -45,7 +45,7 @@ def section(name: str, make: Callable) -> str:
     defaults = {p.name: p.default for p in inspect.signature(make).parameters.values()}
     knobs = ", ".join(f"`{knob}={defaults[knob]!r}`" for knob in defaults if knob in methods.KNOBS[name])
     parts.append(f"Knobs, with their defaults: {knobs}." if knobs else "No knobs.")
-    parts += [text for recipe in (name, f"{name}_sentences") for text in _of_recipe(recipe)]
+    parts += _of_recipe(name)
     return "\n\n".join(parts) + "\n"
 
 

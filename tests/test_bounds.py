@@ -232,16 +232,16 @@ def test_rules_are_pytrees_for_compiled_code():
 @pytest.mark.parametrize(("count", "expected"), [(12, 0.40474), (20, 0.5234), (40, 0.7074), (85, 0.7381)])
 def test_the_unseen_classes_of_awa2(shared_data, count, expected):
     """Figures of the linear program over all subsets of classes: original_att / 100, clipped, the first attributes."""
-    from zsl_jax.verbs import bound_tables
+    from zsl_jax.verbs.bounding import tables
 
-    table = bound_tables.read(str(shared_data / "xlsa17" / "AWA2"), None)
+    table = tables.read(str(shared_data / "xlsa17" / "AWA2"), None)
     *_, found = bounds.narrow(table.matrix[:, :count])
     assert found.width < 1e-6
     assert found.lower == pytest.approx(expected, abs=6e-5)
 
 
 def test_dense_is_the_other_form_on_real_classes(shared_data):
-    from zsl_jax.verbs import bound_tables
+    from zsl_jax.verbs.bounding import tables
 
-    matrix = bound_tables.read(str(shared_data / "xlsa17" / "AWA2"), None).matrix[:, :8]
+    matrix = tables.read(str(shared_data / "xlsa17" / "AWA2"), None).matrix[:, :8]
     assert programs.dense(matrix).accuracy == pytest.approx(by_columns(matrix).lower, abs=1e-6)

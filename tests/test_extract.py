@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tiny_photos
 
-from zsl_jax import __main__, data, errors, extraction_config
+from zsl_jax import __main__, data, errors
 from zsl_jax import config as config_lib
 from zsl_jax.data import features, image_folder, images
 from zsl_jax.encoders import extraction
+from zsl_jax.recipes import extraction as extraction_recipes
 from zsl_jax.training import loop, run
 from zsl_jax.verbs import command_line, extract
 from zsl_jax.verbs import data as data_verb
@@ -148,10 +149,10 @@ def test_a_damaged_picture_stops_or_is_left_out(photos, tmp_path, capsys):
 
 
 def test_weights_that_changed_since_are_refused(photos, tmp_path):
-    config = extraction_config.base("vit_tiny")
+    config = extraction_recipes.base("vit_tiny")
     for key, text in command_line.split_overrides(command(photos, tmp_path))[1].items():
         command_line.override(config, key, text)
-    made = extraction_config.make_extraction(config)
+    made = extraction_recipes.make_extraction(config)
     known = extraction.load(made).extraction
     assert extraction.Extraction.from_json(json.loads(json.dumps(known.to_json()))) == known
     other = tmp_path / "tiny.npz"
@@ -174,7 +175,10 @@ def test_weights_that_changed_since_are_refused(photos, tmp_path):
         (("--config", f"{RECIPES / 'vit.py'}:small"), "of another encoder: 18 of another shape: "),
         (("--config", f"{RECIPES / 'resnet.py'}:5"), "unknown depth '5'"),
         (("--config", f"{RECIPES / 'resnet.py'}:18"), "unknown config key 'encoder.depth'"),
-        (("--config", f"{RECIPES.parent / 'ale.py'}"), "recipes for extract are in configs/extract/"),
+        (
+            ("--config", f"{RECIPES.parent / 'ale.py'}"),
+            "trains a method: extract takes extract/mobilenet_v2",
+        ),
         (("--config.images.size", "33"), "multiples of 16, such as 32, not 33 x 33"),
         (("--config.images.fit", "streach"), "config.images.fit=streach is not stretch or crop"),
         (("--config.encoder.name", "resnet18"), "config.encoder.name is chosen by the recipe"),
@@ -201,8 +205,8 @@ def test_recipes(path):
     assert f"--config=configs/extract/{path.name}" in module.__doc__
     config = module.get_config()
     config.data.dir = "somewhere"
-    extraction_config.check(config)
-    assert extraction_config.make_extraction(config).encoder == config.encoder.name
+    extraction_recipes.check(config)
+    assert extraction_recipes.make_extraction(config).encoder == config.encoder.name
     with pytest.raises(errors.UserError, match="choices"):
         module.get_config("nonsense")
     assert set(config.encoder) - {"name", "weights"} <= set(config_lib.ENCODER)

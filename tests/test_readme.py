@@ -28,7 +28,8 @@ def test_commands_run_one_after_another(tmp_path):
             continue
         if command == "bash launch/local.sh":
             command += " --workdir=runs/ale"
-        command = command.replace("runs/", f"{tmp_path}/runs/").replace(".venv/bin/python", sys.executable)
+        command = command.replace("runs/", f"{tmp_path}/runs/")
+        command = re.sub(r"^zsl-jax ", f"{sys.executable} -m zsl_jax ", command)
         done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "runs/ale/record.json").exists()

@@ -1,10 +1,11 @@
-"""`python -m zsl_jax VERB`: finds the verb, and turns what a user did wrong into one line."""
+"""`zsl-jax VERB`, or `python -m zsl_jax VERB`: finds the verb, and turns what a user did wrong into one line."""
 
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
+import zsl_jax
 from zsl_jax import errors
 
 VERBS = {
@@ -23,8 +24,8 @@ VERBS = {
 def usage() -> str:
     verbs = "\n".join(f"  {name:<9} {summary}" for name, summary in VERBS.items())
     return (
-        f"zsl_jax: zero-shot learning in JAX\n\nusage: python -m zsl_jax VERB [--help] ...\n\n{verbs}\n\n"
-        "to start: python -m zsl_jax train --config=configs/ale.py --workdir=runs/ale"
+        f"zsl_jax: zero-shot learning in JAX\n\nusage: zsl-jax VERB [--help] ... | zsl-jax --version\n\n{verbs}\n\n"
+        "to start: zsl-jax train --config=ale --workdir=runs/ale"
     )
 
 
@@ -38,6 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if verb in ("help", "-h", "--help", "-help"):
             print(usage())
             return 0
+        if verb in ("--version", "-version"):
+            print(f"zsl-jax {zsl_jax.__version__}")
+            return 0
+        for argument in argv:
+            if "\0" in argument:
+                raise errors.UserError(f"{argument!r} has a NUL character, which no name or value may have")
         if verb not in VERBS:
             raise errors.unknown("verb", verb, VERBS)
         return importlib.import_module(f"zsl_jax.verbs.{verb}").main(rest)

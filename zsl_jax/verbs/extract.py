@@ -10,9 +10,11 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
-from zsl_jax import errors, extraction_config
+from zsl_jax import errors
 from zsl_jax.data import checks, features, image_folder, matfile
 from zsl_jax.encoders import extraction
+from zsl_jax.recipes import extraction as extraction_recipes
+from zsl_jax.recipes import finding
 from zsl_jax.verbs import command_line
 
 USAGE = f"""\
@@ -28,7 +30,7 @@ usage: python -m zsl_jax extract --config=configs/extract/NAME.py --config.data.
 --skip_unreadable  leaves damaged pictures out and names them; otherwise the first one is an error
 
 Keys of every extraction, with their defaults (config.encoder.* are the arguments of the encoder too):
-{extraction_config.describe()}"""
+{extraction_recipes.describe()}"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,13 +44,14 @@ def main(argv: Sequence[str]) -> int:
         raise errors.UserError("extract needs --out=FEATURES, the folder to write, e.g. --out=features/photos")
     config = command_line.load_recipe(values.config)
     if "images" not in config:
-        raise errors.UserError(f"{values.config} trains a method: recipes for extract are in configs/extract/")
+        known = ", ".join(name for name in finding.names() if name.startswith("extract/"))
+        raise errors.UserError(f"{values.config} trains a method: extract takes {known}")
     for key, text in overrides.items():
         command_line.override(config, key, text)
-    extraction_config.check(config)
+    extraction_recipes.check(config)
     imported = image_folder.read(config.data.dir)
 
-    extractor = extraction.load(extraction_config.make_extraction(config))
+    extractor = extraction.load(extraction_recipes.make_extraction(config))
     made = extractor.extraction
     out = pathlib.Path(values.out)
     dataset_sha256 = matfile.sha256(pathlib.Path(config.data.dir).expanduser() / image_folder.FILE)

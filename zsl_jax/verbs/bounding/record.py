@@ -11,12 +11,12 @@ import numpy as np
 
 from zsl_jax import bounds
 from zsl_jax.bounds import selection as selection_lib
-from zsl_jax.verbs import bound_tables
+from zsl_jax.verbs.bounding import tables
 
 SHOWN = 10
 
 
-class Wish(NamedTuple):
+class Request(NamedTuple):
     """The arguments, read and checked.
 
     Args:
@@ -31,7 +31,7 @@ class Wish(NamedTuple):
       method: its name.
     """
 
-    whole: bound_tables.Table
+    whole: tables.Table
     places: np.ndarray
     error_rates: np.ndarray | None
     errors_of: str | None
@@ -42,15 +42,15 @@ class Wish(NamedTuple):
     method: str | None = None
 
     @property
-    def table(self) -> bound_tables.Table:
-        return bound_tables.columns(self.whole, self.places)
+    def table(self) -> tables.Table:
+        return tables.columns(self.whole, self.places)
 
 
-def bound(wish: Wish, name: str, show: Callable[[str], None]) -> tuple[dict, np.ndarray]:
+def bound(request: Request, name: str, show: Callable[[str], None]) -> tuple[dict, np.ndarray]:
     """The record of the bound, and how much of each two classes is alike."""
-    table, start, interrupted, found = wish.table, time.monotonic(), False, None
+    table, start, interrupted, found = request.table, time.monotonic(), False, None
     try:
-        for found in bounds.narrow(table.matrix, error_rates=wish.error_rates, time_limit=wish.time_limit):
+        for found in bounds.narrow(table.matrix, error_rates=request.error_rates, time_limit=request.time_limit):
             show(f"between {found.lower:.4f} and {found.upper:.4f}, {time.monotonic() - start:.0f} s")
     except KeyboardInterrupt:
         interrupted = True
@@ -65,8 +65,8 @@ def bound(wish: Wish, name: str, show: Callable[[str], None]) -> tuple[dict, np.
         "classes": list(table.classes),
         "attributes": list(table.attributes),
         "unknown_values": int(table.unknown.sum()),
-        "error_rates": None if wish.error_rates is None else wish.error_rates.tolist(),
-        "errors_of": wish.errors_of,
+        "error_rates": None if request.error_rates is None else request.error_rates.tolist(),
+        "errors_of": request.errors_of,
         "guarantee": found.lower,
         "upper": found.upper,
         "exact": found.width <= 1e-6,
@@ -84,8 +84,8 @@ def bound(wish: Wish, name: str, show: Callable[[str], None]) -> tuple[dict, np.
         "identical": [
             [table.classes[a], table.classes[b]] for a, b in couples if np.array_equal(table.matrix[a], table.matrix[b])
         ],
-        "pair": _next_attribute(wish, wish.pair or worst[0]),
-        "observed": None if wish.observed is None else _observed(wish, found, alike, pairwise),
+        "pair": _next_attribute(request, request.pair or worst[0]),
+        "observed": None if request.observed is None else _observed(request, found, alike, pairwise),
         "selection": [],
         "selection_wanted": 0,
         "exchanged": None,
@@ -96,20 +96,20 @@ def bound(wish: Wish, name: str, show: Callable[[str], None]) -> tuple[dict, np.
     return record, alike
 
 
-def select(wish: Wish, record: dict, show: Callable[[str], None]) -> None:
+def select(request: Request, record: dict, show: Callable[[str], None]) -> None:
     """Adds the selection of attributes to the record, as far as there is time."""
-    table = wish.table
+    table = request.table
     columns = np.flatnonzero(~np.any(table.unknown, axis=0))
-    count = min(wish.select, len(columns), selection_lib.largest(len(table.classes)))
+    count = min(request.select, len(columns), selection_lib.largest(len(table.classes)))
     if not count or record["interrupted"]:
         return
     record["selection_wanted"] = count
     matrix, names = table.matrix[:, columns], [table.attributes[i] for i in columns]
-    end = time.monotonic() + wish.time_limit
+    end = time.monotonic() + request.time_limit
     try:
         show(f"selecting attribute 1 of {count}")
         step = None
-        for step in bounds.greedy(matrix, count, time_limit=wish.time_limit):
+        for step in bounds.greedy(matrix, count, time_limit=request.time_limit):
             row = {
                 "attributes": len(step.attributes),
                 "added": names[step.attributes[-1]],
@@ -129,9 +129,9 @@ def select(wish: Wish, record: dict, show: Callable[[str], None]) -> None:
         record["interrupted"] = True
 
 
-def _next_attribute(wish: Wish, pair: tuple[int, int]) -> dict:
+def _next_attribute(request: Request, pair: tuple[int, int]) -> dict:
     """Which attribute tells two classes apart best: of those not annotated yet, or of all where all are."""
-    whole, annotated = wish.whole, np.isin(np.arange(len(wish.whole.attributes)), wish.places)
+    whole, annotated = request.whole, np.isin(np.arange(len(request.whole.attributes)), request.places)
     are_known = ~np.any(whole.unknown[list(pair)], axis=0)
     is_all = annotated.all()
     error = np.asarray(bounds.separating(whole.matrix, *pair, None if is_all else annotated & are_known))
@@ -146,15 +146,15 @@ def _next_attribute(wish: Wish, pair: tuple[int, int]) -> dict:
     }
 
 
-def _observed(wish: Wish, found, alike: np.ndarray, pairwise: np.ndarray) -> dict:
+def _observed(request: Request, found, alike: np.ndarray, pairwise: np.ndarray) -> dict:
     """What the run did beside what the bound says."""
-    observed = wish.observed
+    observed = request.observed
     correlation = {
         name: bounds.rank_correlation(predicted, observed.confusion)
         for name, predicted in (("alike", alike), ("pairwise_error", pairwise))
     }
     record = {
-        "method": wish.method,
+        "method": request.method,
         "top1": observed.top1,
         "rank_correlation": {name: None if np.isnan(value) else value for name, value in correlation.items()},
         "ordered_pairs": len(alike) * (len(alike) - 1),
@@ -162,13 +162,13 @@ def _observed(wish: Wish, found, alike: np.ndarray, pairwise: np.ndarray) -> dic
         "map": None,
     }
     if observed.detections is not None:
-        detections = observed.detections[:, wish.places]
+        detections = observed.detections[:, request.places]
         drawn = np.asarray(bounds.probabilities(found.rule, detections))
         most_likely = np.argmax(np.asarray(bounds.activations(found.rule, detections)), axis=1)
         record["map"] = {
             "top1": _per_class(most_likely == observed.labels, observed.labels),
             "drawn": _per_class(drawn[np.arange(len(drawn)), observed.labels], observed.labels),
-            "off": _off(detections, observed.labels, wish.table.matrix).tolist(),
+            "off": _off(detections, observed.labels, request.table.matrix).tolist(),
         }
     return record
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zsl_jax.verbs import bound_record
+from zsl_jax.verbs.bounding import record as record_lib
 
 
 def lines(record: dict) -> list[str]:
@@ -57,7 +57,7 @@ def _observed(record: dict) -> list[str]:
 
 
 def _confusions(record: dict) -> list[str]:
-    rows = record["confusions"][: bound_record.SHOWN]
+    rows = record["confusions"][: record_lib.SHOWN]
     if not rows:
         return ["", "in the worst case no two classes are confused"]
     head = "confused in the worst case"

@@ -1,4 +1,4 @@
-"""Class-attribute tables as the verb `bound` takes them: an xlsa17 folder, or a CSV file; probabilities come out."""
+"""Class-attribute tables of probabilities, read from an xlsa17 folder or a CSV file."""
 
 import pathlib
 from typing import NamedTuple

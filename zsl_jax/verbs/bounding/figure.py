@@ -1,4 +1,4 @@
-"""The picture of a bound: how the guarantee grows with attributes, which classes look alike, what would help."""
+"""The figure of a bound: how the guarantee grows with attributes, which classes look alike, what would help."""
 
 import numpy as np
 from matplotlib import figure as mpl_figure
@@ -9,7 +9,7 @@ _MOST_CLASSES = 40
 
 
 def story(record: dict, alike: np.ndarray) -> mpl_figure.Figure:
-    """Returns the picture of a bound.
+    """Returns the figure of a bound.
 
     Args:
       record: as `bound` writes it.

@@ -1,12 +1,15 @@
-"""How often detectors of attributes err, as the verb `bound` takes it: a rate, a table of rates, or detections."""
+"""How often detectors of attributes err: a rate, a table of rates, detections in a file, or those of a finished run."""
 
+import json
 import pathlib
+import sys
 from typing import NamedTuple
 
 import numpy as np
 
 from zsl_jax import bounds, errors
-from zsl_jax.verbs import bound_tables
+from zsl_jax import config as config_lib
+from zsl_jax.verbs.bounding import tables
 
 
 class Detections(NamedTuple):
@@ -16,7 +19,7 @@ class Detections(NamedTuple):
     values: np.ndarray
 
 
-def read_error_rates(text: str, table: bound_tables.Table) -> np.ndarray:
+def read_error_rates(text: str, table: tables.Table) -> np.ndarray:
     """Error rates `[C, A]` from a number, or from a CSV file with the classes and attributes of the table."""
     try:
         rate = float(text)
@@ -27,11 +30,11 @@ def read_error_rates(text: str, table: bound_tables.Table) -> np.ndarray:
     return np.full(table.matrix.shape, rate)
 
 
-def _rates_of_file(path: str, table: bound_tables.Table) -> np.ndarray:
+def _rates_of_file(path: str, table: tables.Table) -> np.ndarray:
     location = pathlib.Path(path).expanduser()
     if not location.is_file():
         raise errors.UserError(f"--error_rate={path}: neither a number nor a CSV file")
-    rates = bound_tables.of_csv(location)
+    rates = tables.of_csv(location)
     for kind, wanted, held in (
         ("attribute", table.attributes, rates.attributes),
         ("class", table.classes, rates.classes),
@@ -52,7 +55,7 @@ def _rates_of_file(path: str, table: bound_tables.Table) -> np.ndarray:
     return found
 
 
-def read_detections(path: str, everyone: bound_tables.Table, candidates: tuple[str, ...]) -> Detections:
+def read_detections(path: str, everyone: tables.Table, candidates: tuple[str, ...]) -> Detections:
     """Detections of attributes in images of validation classes, from a CSV file.
 
     A header with the names of the attributes after one cell, then an image a line: its class, and the probability of
@@ -72,7 +75,7 @@ def read_detections(path: str, everyone: bound_tables.Table, candidates: tuple[s
     location = pathlib.Path(path).expanduser()
     if not location.is_file():
         raise errors.UserError(f"--detections={path}: no such file")
-    attributes, classes, values = bound_tables.lines(location)
+    attributes, classes, values = tables.lines(location)
     for name in everyone.attributes:
         if name not in attributes:
             raise errors.UserError(f"{path}: no attribute {name!r} in it")
@@ -95,7 +98,7 @@ def read_detections(path: str, everyone: bound_tables.Table, candidates: tuple[s
     return Detections(np.array(classes), values)
 
 
-def measured(detections: Detections, everyone: bound_tables.Table) -> np.ndarray:
+def measured(detections: Detections, everyone: tables.Table) -> np.ndarray:
     """How far detections are off the table, `[A]`: the mean over the classes that have images, as the bound takes it.
 
     1, all that can be, for an attribute that is unknown for each of these classes.
@@ -106,3 +109,62 @@ def measured(detections: Detections, everyone: bound_tables.Table) -> np.ndarray
     counts = ~np.isnan(off) & ~everyone.unknown
     sums = np.sum(np.where(counts, off, 0), axis=0)
     return np.where(counts.any(axis=0), sums / np.maximum(counts.sum(axis=0), 1), 1.0)
+
+
+class Run(NamedTuple):
+    """`method` is its name; `everyone` the table of all classes, `unseen` that of the candidates."""
+
+    method: str
+    everyone: tables.Table
+    unseen: tables.Table
+    observed: "observed.Observed"  # noqa: F821, imported only where it is needed
+
+
+def detections_of_run(path: str, everyone: tables.Table, candidates: tuple[str, ...]) -> Detections:
+    """What a finished run that predicts attributes detects in images of its validation classes.
+
+    Raises:
+      UserError: it predicts none, or has other attributes, or validates on candidates.
+    """
+    run = read_run(path)
+    if run.observed.validation is None:
+        raise errors.UserError(f"--detections={path}: {run.method} predicts no attributes; dap and iap do")
+    if run.everyone.attributes != everyone.attributes or set(run.everyone.classes) != set(everyone.classes):
+        raise errors.UserError(f"--detections={path}: a run on other classes or attributes")
+    found = Detections(*run.observed.validation)
+    shared = sorted(set(found.classes.tolist()) & set(candidates))
+    if shared:
+        raise errors.UserError(f"--detections={path}: its validation class {shared[0]!r} is one of the candidates")
+    return found
+
+
+def is_workdir(path: str) -> bool:
+    return (pathlib.Path(path) / "config.json").is_file()
+
+
+def read_run(path: str) -> Run:
+    """Reads a finished run and scores its unseen classes once more.
+
+    Raises:
+      UserError: the run is not finished, or its classes are not described by attributes.
+    """
+    workdir = pathlib.Path(path)
+    if not (workdir / "record.json").is_file():
+        raise errors.UserError(f"{path} holds no finished run (record.json is missing)")
+    config = config_lib.from_json(json.loads((workdir / "config.json").read_text()))
+    if config.data.get("semantics", "att") != "att":
+        raise errors.UserError(f"{path} describes classes by {config.data.semantics!r}; the bound is about attributes")
+
+    from zsl_jax.training import observed as observed_lib
+
+    observed = observed_lib.observe(config, workdir, say=lambda line: print(line, file=sys.stderr))
+    classes = observed.dataset.classes
+    if config.data.name == "xlsa17":
+        everyone = tables.read(config.data.dir, "all")
+    else:
+        matrix = np.asarray(classes.embedding, np.float64)
+        names = observed.dataset.info.get("attributes", range(1, matrix.shape[1] + 1))
+        everyone = tables.Table(matrix, np.zeros(matrix.shape, bool), classes.names, tuple(map(str, names)))
+    unseen = tables.rows(everyone, np.flatnonzero(~np.asarray(classes.is_seen)))
+    tables.check(unseen, path)
+    return Run(config.method.name, everyone, unseen, observed)

@@ -1,36 +1,35 @@
-"""What some recipes of configs/ share, each with what it changes of `config.base`."""
+"""Starting points that several recipes of configs/ share: what each changes of `config.base`."""
 
 import ml_collections
 
 from zsl_jax import config as config_lib
 
 
-def adversarial(method: str, argument: str | None = None, *, sentences: bool = False) -> ml_collections.ConfigDict:
+def adversarial(method: str, argument: str | None = None) -> ml_collections.ConfigDict:
     """Returns `config.base` of a generator of features with a critic.
 
     The knobs are those with the best H without calibration of f-CLSWGAN on the validation classes of CUB127, among
     step sizes 1e-4, 3e-4 and 1e-3, descriptions of length 1, 2, 4 (8 and 16 for sentences), 1024 and 4096 hidden units,
-    5 and 10 passes of the classifier (3 and 25 in a single run), 300 and 1000 synthetic features a class, and a running
-    mean of the generator or none; one or two seeds each, not all combinations.
+    5 and 10 passes of the classifier (3 and 25 in a single run), 300 and 1000 synthetic features per class, and a
+    running mean of the generator or none; one or two seeds each, not all combinations.
 
     Args:
       method: a name in `methods.METHODS`.
-      argument: what follows the colon in `--config=configs/NAME.py:DATASET`.
-      sentences: descriptions are embeddings of sentences, where the dataset has them, and not attributes.
+      argument: what follows the colon in `--config=NAME:DATASET[,WORD...]`.
     """
     config = config_lib.base(method, argument)
-    if sentences and "semantics" in config.data:
-        config.data.semantics = "sent"
+    sentences = config_lib.has_sentences(config)
     config.method.description_scale = 8.0 if sentences else 2.0
     config.method.learning_rate = 3e-4
     config.method.num_hidden = 1024
     config.method.num_synthetic = 300
     config.method.classifier_epochs = 5
     config.method.average = 0.99
-    config.train.epochs = 240 if sentences else 150
+    if not config_lib.is_smoke(argument):
+        config.train.epochs = 240 if sentences else 150
     # 64 images for each of the 5 steps of the critic.
     config.train.batch_size = 320
-    config.select.every = 30
+    config.select.every = min(30, config.train.epochs)
     config.select.metric = "uncalibrated"
     return config
 
@@ -42,7 +41,7 @@ def small_pixels(method: str, argument: str | None = None, **encoder_names: str)
     decay from three seeds there; the rest, and what differs for the digits, was set by judgement.
     """
     config = config_lib.base(method, argument, **encoder_names)
-    if "smoke" not in (argument or "").split(","):
+    if not config_lib.is_smoke(argument):
         config.train.epochs = 22
         if config.data.name == "shapes":
             config.data.num_per_class = 300
