@@ -104,11 +104,9 @@ def _parts(model: trained.Trained, inputs: Iterable[input_files.Block]) -> Itera
     """Names, and inputs filled up to a shape of few: one shape, one program."""
     for names, rows in inputs:
         rows = as_inputs(model, rows, names[0])
-        if isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind == "f":
-            if len(empty := soundness.empty_rows(rows)):
-                raise errors.UserError(
-                    f"{names[empty[0]]}: all its numbers are 0, so that it has no direction to score by"
-                )
+        is_matrix = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind == "f"
+        if is_matrix and len(empty := soundness.empty_rows(rows)):
+            raise errors.UserError(f"{names[empty[0]]}: all its numbers are 0, so that it has no direction to score by")
         for first in range(0, len(names), BLOCK):
             part = inputs_lib.take(rows, slice(first, first + BLOCK))
             padding = _padding(inputs_lib.count(part))
