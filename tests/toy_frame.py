@@ -338,7 +338,8 @@ def words(*, learning_rate: float = 0.05) -> base.Method:
 def _last_class_alone(dataset: data.Dataset) -> tuple[data.ClassTable, Any]:
     """Two classes and the last one under a new name, and inputs of that one."""
     rows = [0, 1, len(dataset.classes) - 1]
-    table = dataclasses.replace(dataset.classes[rows], names=("old", "older", "new"))
+    names = ("old", "older", "new")
+    table = dataclasses.replace(dataset.classes[rows], names=names, is_seen=np.zeros(3, bool))
     labels = dataset.labels if dataset.labels.ndim == 1 else np.argmax(dataset.labels, axis=1)
     rows = np.flatnonzero(labels == len(dataset.classes) - 1)[:9]
     return table, inputs_lib.take(dataset.inputs, rows)

@@ -92,6 +92,25 @@ class Trained:
             trained=None,
         )
 
+    def read_table(self, path: pathlib.Path) -> data.ClassTable:
+        """Reads the table of candidates that a user gives: a CSV file of attributes, or an `.npz` file of any kind.
+
+        Raises:
+          UserError: the file is no table that this run can use.
+        """
+        if path.suffix == ".npz":
+            found = class_tables.read_npz(path)
+            wanted, given = (jax.tree.map(np.shape, table.embedding) for table in (self.classes, found))
+            if jax.tree.structure(wanted) != jax.tree.structure(given):
+                raise errors.UserError(f"{path} describes classes by other arrays than this run")
+            return dataclasses.replace(found, shared=self.classes.shared if found.shared is None else found.shared)
+        if not self.attributes:
+            raise errors.UserError(
+                f"{path}: this run does not describe classes by a matrix of attributes: give --names, or an .npz file in "
+                "the form of its classes.npz"
+            )
+        return self.table(class_files.read(path, self.attributes))
+
     def table(self, described: class_files.Described) -> data.ClassTable:
         """The table of a file; where it does not say which classes are seen, those are that the run has seen."""
         if described.says_seen:
