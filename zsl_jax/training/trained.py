@@ -15,7 +15,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods, metrics
 from zsl_jax.data import class_files, class_tables, descriptions
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import parallel, phases, problems, reading, run, states
+from zsl_jax.training import checkpoints, parallel, phases, problems, reading, run, states
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +149,8 @@ def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Traine
     restored = travelling.restore("finished", states.abstract_finished(training))
     if restored is None:
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
+    if checkpoints.state_sha256(restored.state) != record.get("state_sha256"):
+        raise errors.UserError(f"the finished state in {workdir} is not the one of its record.json: train it again")
     # What the checkpoint holds is whole on every device; scoring asks for one.
     state = jax.tree.map(jnp.asarray, parallel.to_host(states.with_frozen(training, restored.state)))
     return Trained(method, state, classes, found.attributes, record, config)
