@@ -12,39 +12,16 @@ import numpy as np
 import pytest
 import small_generative
 import toy
+import toy_runs
 
-from zsl_jax import config, data, methods
-from zsl_jax.training import parallel, problems, protocols, run
+from zsl_jax import data, methods
+from zsl_jax.training import protocols
 
-# One of each kind in the short part: by gradient, closed form, its own memory of the seen classes.
-SHORT = ("ale", "eszsl", "cmt_novelty")
+# One by gradient and one in closed form in the short part.
+SHORT = ("ale", "eszsl")
 NAMES = [
     pytest.param(name, marks=() if name in SHORT else pytest.mark.long, id=name) for name in sorted(methods.METHODS)
 ]
-
-
-def recipe(name: str, **changes):
-    """Two epochs with small knobs."""
-    made = config.base(name, "digits", encoder="mlp", class_encoder="mlp")
-    made.train.update(epochs=2, batch_size=16)
-    made.normalize.inputs = "l2"
-    if "encoder" in made:
-        made.encoder.widths = (8,)
-        made.optimizer.learning_rate = 0.01
-    if "class_encoder" in made:
-        made.class_encoder.widths = (8,)
-    small = small_generative.KNOBS.get(name, {})
-    if "classifier_epochs" in small:
-        small = small | {"classifier_epochs": 20, "num_synthetic": 10}
-    made.method.update({**small, **({"num_real": 10} if "num_real" in small else {})})
-    made.update_from_flattened_dict(changes)
-    return made
-
-
-def made_of(source: data.Dataset, made) -> problems.Problem:
-    """A problem on one device, whatever the config's dataset is."""
-    mesh = parallel.make_mesh(devices=1)
-    return problems.Problem(source, problems.make_method(made), protocols.find(made.protocol), mesh)
 
 
 def altered(source: data.Dataset, *, descriptions: bool) -> data.Dataset:
@@ -69,12 +46,12 @@ def honest():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_run_must_not_see_moves_nothing(name, honest, tmp_path):
-    made = recipe(name)
-    problem = made_of(honest, made)
+    made = toy_runs.recipe(name)
+    problem = toy_runs.problem(honest, made)
     asks = problem.method.sees
     blind = problem._replace(dataset=altered(honest, descriptions="unseen descriptions" not in asks))
     one, other = (
-        run.run(made, tmp_path / folder, say=lambda line: None, problem=given).record
+        toy_runs.train(tmp_path / folder, made, problem=given).record
         for folder, given in (("honest", problem), ("blind", blind))
     )
     assert other["selection"] == one["selection"]
@@ -89,7 +66,7 @@ def test_what_a_run_must_not_see_moves_nothing(name, honest, tmp_path):
 @pytest.mark.parametrize("folds", [1, 3])
 def test_what_choices_are_made_on_holds_nothing_of_the_test(folds, honest):
     """Also the descriptions of unseen classes, for which some methods ask in training."""
-    made = recipe("ale", **{"select.folds": folds})
+    made = toy_runs.recipe("ale", **{"select.folds": folds})
     choosing, final = protocols.GZSL.tasks(honest, made)
     others, other = protocols.GZSL.tasks(altered(honest, descriptions=True), made)
     assert len(choosing) == folds
