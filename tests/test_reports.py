@@ -203,7 +203,7 @@ DAMAGED = {
     "no right ones": (without("per_class.a.zsl_correct"), "per_class.a lacks zsl_correct"),
     "no class": (without("dataset.counts.unseen_classes"), "lacks dataset.counts.unseen_classes"),
     "no seed": (tiny_records.record() | {"seeds": []}, "seeds is [], not a list of them"),
-    "no gamma": (without("metrics.gzsl.calibrated.gamma"), "no number in metrics.gzsl.calibrated.gamma"),
+    "no accuracy": (without("metrics.zsl.top1"), "no number in metrics.zsl.top1"),
     "a word": (with_metric("high"), "no number in metrics.zsl.top1"),
     "percent": (with_metric(57.1), "metrics.zsl.top1 is [57.1], not in [0, 1]"),
     "nan": (with_metric(float("nan")), "metrics.zsl.top1 is [nan], not in [0, 1]"),

@@ -23,9 +23,6 @@ class Chooser:
       problem: a `problems.Problem`.
       training: of the task to choose on.
       should_stop: see `scoring.make_score`.
-
-    Raises:
-      UserError: a knob that the method does not have, or one that training depends on.
     """
 
     def __init__(self, config, problem, training: states.Training, should_stop):
@@ -34,7 +31,6 @@ class Chooser:
         self._points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
         self._evaluators: dict[tuple, evaluation.Evaluator] = {}
         if values:
-            check(config, problem, training)
             self._arrays = (dict(training.task.sets), training.task.classes)
             self._looks = problem.protocol.looks(training.task)
             self._metric = problem.protocol.choices()[config.select.metric]
@@ -80,6 +76,7 @@ def check(config, problem, training: states.Training) -> None:
             training.classes,
             training.examples,
             training.method.weights(),
+            finished=True,
         )
         if any(jax.tree.leaves(reached)):
             raise errors.UserError(

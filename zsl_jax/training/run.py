@@ -24,6 +24,7 @@ from zsl_jax.training import (
     encoding,
     evaluation,
     files,
+    late,
     loop,
     parallel,
     phases,
@@ -93,6 +94,8 @@ def run(
     choosing, final = problem.protocol.tasks(problem.dataset, config)
     made_of = problems.made_of(problem)
     travelling = phases.Run(config, workdir, say=say, should_stop=should_stop, made_of=made_of)
+    for task in choosing[:1]:
+        late.check(config, problem, travelling.training(problem.method_for(task, config), task, "select", problem.mesh))
     processes.from_first(lambda: open_workdir(workdir, config, made_of))
     with processes.held_by_first(lambda: files.locked(workdir)):
         return _run(travelling, problem, choosing, final)

@@ -140,7 +140,14 @@ def make_program(
 
 
 def reached_by_knobs(
-    factory: Callable[..., base.Method], knobs: dict[str, Any], batch, classes, train=None, weights: Any = ()
+    factory: Callable[..., base.Method],
+    knobs: dict[str, Any],
+    batch,
+    classes,
+    train=None,
+    weights: Any = (),
+    *,
+    finished: bool = False,
 ):
     """Returns for each moving array of the state whether a knob reaches it, before the first step or in any number.
 
@@ -151,6 +158,7 @@ def reached_by_knobs(
       knobs: arrays `[S]` by name, or their shapes.
       batch, classes, weights: as `Method.init` takes them, or their shapes.
       train: the training examples, or their shapes; by default those of the batch.
+      finished: whether the state is the one that `finish` leaves.
     """
     key = jax.eval_shape(lambda: jax.random.key(0))
     train = dataset.Examples(batch.inputs, batch.labels) if train is None else train
@@ -168,16 +176,23 @@ def reached_by_knobs(
         frozen = base.split(method.init(key, batch, classes, weights))[1]
         return base.split(method.update(base.joined(moving, frozen), batch, classes, key)[0])[0]
 
+    def end(moving, knobs, train, batch, classes, key, weights):
+        method = factory(**knobs)
+        frozen = base.split(method.init(key, batch, classes, weights))[1]
+        return base.split(method.finish(base.joined(moving, frozen), train, classes, key))[0]
+
     moving = jax.eval_shape(start, *given)
     reached = _reached(jax.make_jaxpr(start)(*given), [True] * len(knobs))
-    if factory(**{name: 1.0 for name in knobs if name}).update is None:
-        return jax.tree.unflatten(jax.tree.structure(moving), reached)
-    jaxpr = jax.make_jaxpr(step)(moving, *given)
-    while True:
+    has_steps = factory(**{name: 1.0 for name in knobs if name}).update is not None
+    jaxpr = jax.make_jaxpr(step)(moving, *given) if has_steps else None
+    while has_steps:
         wider = [a or b for a, b in zip(reached, _reached(jaxpr, [*reached, *[True] * len(knobs)]))]
-        if wider == reached:
-            return jax.tree.unflatten(jax.tree.structure(moving), reached)
-        reached = wider
+        has_steps, reached = wider != reached, wider
+    if finished:
+        marked = [*reached, *[True] * len(knobs)]
+        shapes = jax.eval_shape(end, moving, *given)
+        return jax.tree.unflatten(jax.tree.structure(shapes), _reached(jax.make_jaxpr(end)(moving, *given), marked))
+    return jax.tree.unflatten(jax.tree.structure(moving), reached)
 
 
 def _lane(factory, evaluate, *, batch_size: int):

@@ -106,8 +106,8 @@ class Trained:
             return dataclasses.replace(found, shared=self.classes.shared if found.shared is None else found.shared)
         if not self.attributes:
             raise errors.UserError(
-                f"{path}: this run does not describe classes by a matrix of attributes: give --names, or an .npz file in "
-                "the form of its classes.npz"
+                f"{path}: this run does not describe classes by a matrix of attributes: give --names, or an .npz file "
+                "in the form of its classes.npz"
             )
         return self.table(class_files.read(path, self.attributes))
 
@@ -168,13 +168,12 @@ def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Traine
     restored = travelling.restore("finished", states.abstract_finished(training))
     if restored is None:
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
-    if "state_sha256" in record and checkpoints.state_sha256(restored.state) != record["state_sha256"]:
+    if checkpoints.state_sha256(restored.state) != record.get("state_sha256"):
+        raise errors.UserError(f"the finished state in {workdir} is not the one of its record.json: train it again")
+    there = problems.table_sha256(found.classes)
+    if record.get("classes_sha256", there) != there:
         raise errors.UserError(
-            f"{workdir}: the finished state is not the one that record.json speaks of (another sha256): train it again"
-        )
-    if record.get("classes_sha256", problems.table_sha256(found.classes)) != problems.table_sha256(found.classes):
-        raise errors.UserError(
-            f"{workdir}: the class table was changed since the run ended: keep it, and give yours as --classes=FILE"
+            f"the class table in {workdir} was changed since the run ended: keep it, and give yours as --classes=FILE"
         )
     # What the checkpoint holds is whole on every device; scoring asks for one.
     state = jax.tree.map(jnp.asarray, parallel.to_host(states.with_frozen(training, restored.state)))

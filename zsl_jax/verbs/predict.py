@@ -19,14 +19,16 @@ from zsl_jax.verbs import command_line
 USAGE = """\
 Names the class of new inputs with a finished run, among the classes of a table: also classes nobody has trained on.
 
-usage: python -m zsl_jax predict --workdir=DIR [--classes=TABLE.csv | --names NAME NAME ...] [--top=K] [--probabilities] [--abstain_below=P]
-       [--explain] [--gamma=G] [--header=auto|yes|no] [--format=csv|jsonl] [--out=FILE] [--skip_unreadable] INPUTS...
+usage: zsl-jax predict --workdir=DIR [--classes=TABLE.csv | --names NAME NAME ...] [--top=K] [--probabilities]
+       [--abstain_below=P] [--explain] [--gamma=G] [--header=auto|yes|no] [--format=csv|jsonl] [--out=FILE]
+       [--skip_unreadable] INPUTS...
 
   python -m zsl_jax predict --workdir=runs/ale --classes=classes.csv features.npy
   python -m zsl_jax predict --workdir=runs/ale --explain --format=jsonl images.npy
 
 INPUTS          .npy, .npz or .csv files of what the run was trained on, one row per input, read a block at a time, so
-                of any length; where the run knows how to make features of images, also arrays of them [N, H, W, 3] uint8,
+                of any length; where the run knows how to make features of images, also arrays of them, uint8
+                [N, H, W, 3],
                 and image files (.jpg, .png, ...)
 --classes       one class per line, `class` and the run's attributes in the header (default: DIR/classes.csv, all its
                 classes); a class is seen if the run has seen one of that name, or as a column `seen` says

@@ -1,7 +1,6 @@
 """Search hyper-parameters on validation classes, then train the winner on all seen classes and score it once a seed."""
 
 import functools
-import json
 import os
 import shlex
 import statistics
@@ -85,18 +84,18 @@ def main(argv: Sequence[str]) -> int:
 
 def _train_winner(config, workdir) -> list[dict]:
     """Returns the records of the winner's seeds, which share the data and the compiled programs."""
-    from zsl_jax.training import problems, run, sweeps
+    from zsl_jax.training import problems, reading, run, sweeps
 
     records, problem = [], None
     for seed in range(config.seed, config.seed + config.sweep.seeds):
-        folder = workdir / f"seed_{seed}"
-        done = folder / "record.json"
-        if done.exists():
-            records.append(json.loads(done.read_text()))
+        folder, chosen = workdir / f"seed_{seed}", sweeps.overridden(config, {"seed": seed})
+        problem = problem or problems.make_problem(config)
+        if (folder / "record.json").exists():
+            # What sweep() names may have changed since, and with it the winner.
+            run.open_workdir(folder, chosen, problems.made_of(problem))
+            records.append(reading.read(folder / "record.json"))
         else:
-            problem = problem or problems.make_problem(config)
             say = functools.partial(print, f"seed {seed}:")
-            chosen = sweeps.overridden(config, {"seed": seed})
             records.append(run.run(chosen, folder, say=say, problem=problem).record)
     return records
 
