@@ -218,6 +218,7 @@ LOSSES = {
     ),
     "softmax_cross_entropy": of_scores(losses.softmax_cross_entropy),
     "squared_departure": of(losses.squared_departure, batch("slopes"), has_where=False),
+    "standard_normal_kl": of(losses.standard_normal_kl, batch("means", "log_variances")),
     "structured_hinge": of_scores(losses.structured_hinge, margin=9.0),
     "supervised_contrastive": of_ids(losses.supervised_contrastive, "embeddings", temperature=0.5),
     "triplet_margin": of(losses.triplet_margin, batch("anchors", "positives", "negatives"), margin=9.0),
@@ -416,17 +417,18 @@ SIMILARITIES = {
     ),
 }
 
+EACH_CLASS = np.array([0, 1, 2, 3, 1, 4])
 BOUNDS = {
     "error_rates": Case(
         lambda **a: bounds.error_rates(**a, num_classes=CLASSES),
-        {"detections": positive(ROWS, 3), "attributes": positive(ROWS, 3), "labels": LABELS},
+        {"detections": positive(ROWS, 3), "attributes": positive(ROWS, 3), "labels": EACH_CLASS},
         ("detections", "attributes"),
         ("labels",),
         has_where=False,
     ),
     "marginal_errors": Case(
         bounds.marginal_errors,
-        {"detections": positive(ROWS, 3), "labels": LABELS, "matrix": positive(CLASSES, 3)},
+        {"detections": positive(ROWS, 3), "labels": EACH_CLASS, "matrix": positive(CLASSES, 3)},
         ("detections", "matrix"),
         ("labels",),
         has_where=False,

@@ -115,7 +115,7 @@ def _whole(labels: ArrayLike, name: str) -> np.ndarray | jax.Array:
         return labels
     if is_integer:
         return labels.astype(jnp.int64 if labels.dtype.itemsize == 8 else jnp.int32)
-    is_whole = (labels == jnp.floor(labels)) & (jnp.abs(labels) < 2**31)
+    is_whole = (labels == jnp.floor(labels)) & (jnp.abs(labels) < 2.0**31)
     return jnp.where(is_whole, labels, -1).astype(jnp.int32)
 
 

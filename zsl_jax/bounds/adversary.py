@@ -50,7 +50,7 @@ def upper_bound(adversary: Adversary, matrix: np.ndarray, allowance: _problem.Al
 def upper_bound_by_programs(
     adversary: Adversary, matrix: np.ndarray, allowance: _problem.Allowance, *, out_of_time: Callable[[], bool] = bool
 ) -> float:
-    """As `upper_bound`, but the share is chosen for each class and group, by a linear program a class.
+    """As `upper_bound`, but the share is chosen for each class and group, by one linear program per class.
 
     Out of time, the remaining classes count as recognised.
     """
@@ -86,7 +86,7 @@ def upper_bound_by_programs(
 
 
 def shared(adversary: Adversary) -> np.ndarray:
-    """How much of two classes the adversary makes alike.
+    """How much of two classes the adversary makes indistinguishable.
 
     Returns:
       `[C, C]` symmetric, in [0, 1]: the share of a class's images that lie in a group with the other one; 1 on the

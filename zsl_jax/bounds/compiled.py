@@ -86,7 +86,7 @@ def approximate(
 
 
 def _couples(matrix: jax.Array) -> jax.Array:
-    """All pairs of classes, or the most alike where they are too many, `[P, C]` float32."""
+    """All pairs of classes, or the most similar if there are too many, `[P, C]` float32."""
     first, second = np.triu_indices(len(matrix), 1)
     if len(first) > _MOST_PAIRS:
         _, most_alike = jax.lax.top_k(pairs.pairwise(matrix)[first, second], _MOST_PAIRS)

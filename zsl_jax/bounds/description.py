@@ -17,7 +17,7 @@ def redundancy(matrix: ArrayLike) -> jax.Array:
       matrix: `[C, A]`.
 
     Returns:
-      `[A]` in [0, 1]; 1 for an attribute that has a copy or an opposite, and for one that is alike for all classes.
+      `[A]` in [0, 1]; 1 for an attribute that has a copy or an opposite, and for one that is equal for all classes.
 
     Raises:
       ValueError: the matrix has not two axes.
@@ -40,7 +40,7 @@ def redundancy(matrix: ArrayLike) -> jax.Array:
 
 @jax.jit
 def separability(matrix: ArrayLike) -> jax.Array:
-    """How far each class is from the one it is most easily taken for.
+    """How far each class is from the one it is most easily confused with.
 
     `separability[c] = min_{d != c} max_a |matrix_ca - matrix_da|`
 
@@ -48,7 +48,7 @@ def separability(matrix: ArrayLike) -> jax.Array:
       matrix: `[C, A]` in [0, 1], C >= 2.
 
     Returns:
-      `[C]` in [0, 1]; 0 where another class is described alike.
+      `[C]` in [0, 1]; 0 where another class has the same description.
 
     Raises:
       ValueError: the matrix has not two axes.

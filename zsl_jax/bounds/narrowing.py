@@ -68,8 +68,8 @@ def narrow(
 ) -> Iterator[interval.Interval]:
     """Yields certified intervals for A*, each inside the one before.
 
-    The first is there at once. Take them until the width will do; whoever is interrupted keeps the last. A round that
-    has begun is finished, so that the end may be some seconds late.
+    The first is there at once. Take them until the interval is narrow enough; if interrupted, keep the last. A round
+    that has begun is finished, so that the end may be some seconds late.
 
     Args:
       matrix, error_rates, time_limit, tolerance, seed: as in `worst_case`.

@@ -110,5 +110,5 @@ def scaled(rule: AffineRule, total: float) -> AffineRule:
 
 
 def guess(matrix: np.ndarray) -> AffineRule:
-    """The map that draws every class alike."""
+    """The map that draws every class with equal probability."""
     return AffineRule(np.full(len(matrix), 1 / len(matrix)), np.zeros(matrix.shape))

@@ -25,7 +25,7 @@ from zsl_jax.losses.attribute_space import (
 from zsl_jax.losses.attributes import attribute_regression, federated_bce, multilabel_bce
 from zsl_jax.losses.conditional import conditional_hard_negatives, conditional_positives, decoupled_uniformity
 from zsl_jax.losses.contrastive import clip_softmax, info_nce, multi_positive_clip, sigmoid_contrastive
-from zsl_jax.losses.divergences import sharma_mittal
+from zsl_jax.losses.divergences import sharma_mittal, standard_normal_kl
 from zsl_jax.losses.entailment import entailment
 from zsl_jax.losses.evidential import (
     dempster_fusion,
@@ -121,6 +121,7 @@ __all__ = [
     "sigmoid_contrastive",
     "softmax_cross_entropy",
     "squared_departure",
+    "standard_normal_kl",
     "structured_hinge",
     "supervised_contrastive",
     "triplet_margin",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
@@ -47,11 +48,11 @@ def attribute_decorrelation(weights: ArrayLike, groups: ArrayLike, *, num_groups
 
 
 def attribute_decorrelation_published(weights: ArrayLike, groups: ArrayLike, *, num_groups: int) -> jax.Array:
-    """One Frobenius norm a group: what the released code of APN computes in place of its group lasso.
+    """One Frobenius norm per group: computed by the released code of APN in place of its group lasso.
 
     `loss_g = ||W[:, attributes of g]||_F`
 
-    Use when: the published APN runs are to be reproduced; it makes no feature exclusive to a group.
+    Use when: the published APN runs should be reproduced; it makes no feature exclusive to a group.
 
     Args:
       weights: `[F, A]`, the detector of an attribute in every column.
@@ -172,7 +173,7 @@ def mahalanobis_band_penalty(
 
     `loss = |mean_k (w_k - mu)^T P (w_k - mu) - target| / target^power`, w_k the directions divided by their lengths
 
-    Use when: a dictionary of free vectors is learned that shall later be replaced by the nearest real attributes.
+    Use when: a dictionary of free vectors is learned that will later be replaced by the nearest real attributes.
 
     The lengths are constants to the gradient, as in the released code.
 
@@ -215,8 +216,8 @@ def mahalanobis_band_penalty(
 
 def _group_squares(weights: ArrayLike, groups: ArrayLike, num_groups: int) -> jax.Array:
     """`[F, G]` sums of squares over the attributes of a group."""
-    if jnp.ndim(weights) != 2 or jnp.shape(groups) != jnp.shape(weights)[1:]:
-        raise ValueError(f"weights must be [F, A] and groups [A], not {jnp.shape(weights)} and {jnp.shape(groups)}")
+    if jnp.ndim(weights) != 2 or np.shape(groups) != jnp.shape(weights)[1:]:
+        raise ValueError(f"weights must be [F, A] and groups [A], not {jnp.shape(weights)} and {np.shape(groups)}")
     groups = arguments.class_labels(groups, num_groups, name="groups")
     member = groups[:, None] == jnp.arange(num_groups)[None, :]
     squares = arguments.as_float(weights) ** 2

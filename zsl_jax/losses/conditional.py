@@ -1,8 +1,8 @@
-"""Contrastive losses that know how alike the examples' descriptions are, by a kernel between them.
+"""Contrastive losses that know how similar the examples' descriptions are, by a kernel between them.
 
     weights = (K + ridge * I)^{-1} K,      K_ij = k(attributes_i, attributes_j)
 
-Column `i` of the weights says how much each example of the batch tells about an example described like `i` (kernel
+Column `i` of the weights says how much each example of the batch tells about an example described as `i` is (kernel
 ridge regression). The caller makes the kernel, for instance from cosines of class attributes; no gradient reaches it.
 """
 
@@ -135,7 +135,7 @@ def decoupled_uniformity(
     axis_name: str | None = None,
     chunk: int | None = None,
 ) -> jax.Array:
-    """`uniformity` of the examples' centroids, each smoothed over examples that a prior calls alike.
+    """`uniformity` of the examples' centroids, each smoothed over examples that a prior calls similar.
 
     With `mu_i` the mean of the views of example `i` (not normalised again), and with a kernel `mu <- W mu`, `W` the
     weights of this module::
@@ -144,7 +144,7 @@ def decoupled_uniformity(
 
     Views of one example draw together because a centroid is longer where they agree.
 
-    Use when: several views an example and a prior on which examples are alike (attributes, generative features).
+    Use when: several views per example and a prior on which examples are similar (attributes, generative features).
 
     Args:
       views: `[B, V, D]`, unit vectors, `V` views of each example.
@@ -191,7 +191,7 @@ def _smoothed(means: jax.Array, mask: jax.Array, kernel: jax.Array, ridge: Array
 
 
 def _alike_to_itself(kernel: jax.Array, mask: jax.Array) -> jax.Array:
-    """An example left out is made alike to none but itself: the matrix stays regular and the others as they are."""
+    """An example left out is made similar only to itself: the matrix stays regular and the others do not change."""
     return jnp.where(mask[:, None] & mask[None, :], kernel, jnp.eye(mask.shape[0], dtype=kernel.dtype))
 
 

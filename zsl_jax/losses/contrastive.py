@@ -177,7 +177,7 @@ def sigmoid_contrastive(
       chunk: rows at a time; None: chosen by size.
 
     Returns:
-      `[B]` losses, float32. Value and gradient take one pass where the losses are weighted alike, as in their mean.
+      `[B]` losses, float32. Value and gradient take one pass if the losses have equal weights, as in their mean.
 
     Raises:
       ValueError: shapes that differ.

@@ -170,7 +170,7 @@ def evidential_uncertainty(evidence: ArrayLike, *, where: ArrayLike | None = Non
 
     `uncertainty = C / (C + sum_c evidence_c)`
 
-    Use when: an image of an unknown class is to be told from one of a known class.
+    Use when: an image of an unknown class must be distinguished from one of a known class.
 
     Args:
       evidence: `[B, C]`, at least 0.

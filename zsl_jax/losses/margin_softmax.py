@@ -1,4 +1,4 @@
-"""Softmax cross-entropy over classes, as it is or with a margin taken from the score of the true class.
+"""Softmax cross-entropy over classes, as it is or with a margin subtracted from the score of the true class.
 
     loss = -log( exp(scale * f(s_y)) / (exp(scale * f(s_y)) + sum_{c != y} exp(scale * s_c)) )
 
@@ -29,7 +29,7 @@ def softmax_cross_entropy(
 
     `loss = log sum_c exp(scale * s_c) - scale * s_y`
 
-    Use when: class scores are to be probabilities; the baseline that the ranking losses have to beat.
+    Use when: class scores should be probabilities; the baseline that ranking losses must beat.
 
     Args:
       scores: `[B, C]` similarity of each example to each class.
@@ -109,7 +109,7 @@ def arcface(
     Where angle and margin together pass pi, the cosine would rise again; there `f(s) = s - margin * sin(margin)`. The
     slope of f at `s_y = 1` and -1 is infinite; cosines closer to them than about 1e-7 get its finite part.
 
-    Use when: as `cosface`; the margin is the same angle wherever the embedding is.
+    Use when: as `cosface`; the margin is the same angle everywhere on the sphere.
 
     Args:
       cosines: `[B, C]` in [-1, 1], of each image embedding with each class embedding.

@@ -84,8 +84,9 @@ def lsep(scores: ArrayLike, targets: ArrayLike, *, where: ArrayLike | None = Non
 def _labels(scores: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Scores in float32 (0 where unknown), and which labels are there and which are known not to be, `[B, C]` each."""
     arguments.check_same_shape(2, scores=scores, targets=targets)
-    scores, targets = arguments.as_float(scores), jnp.asarray(targets)
-    is_there = ~(targets <= 0)
+    scores, targets = arguments.as_float(scores), arguments.as_float(targets)
+    # A target of NaN is on both sides, with a score of NaN: it reaches the loss.
+    is_there, is_absent = ~(targets <= 0), ~(targets > 0)
     is_known = arguments.mask_like(where, scores.shape) & (is_there | (scores != -jnp.inf))
     scores = jnp.where(jnp.isnan(targets), jnp.nan, scores)
-    return jnp.where(is_known, scores, 0.0), is_known & is_there, is_known & ~is_there
+    return jnp.where(is_known, scores, 0.0), is_known & is_there, is_known & is_absent

@@ -38,7 +38,7 @@ def circle(
 
     Args:
       similarities: `[B, M]` in [-1, 1], of each anchor to M others.
-      is_positive: `[B, M]` bool, which of them should be alike; the rest are negatives.
+      is_positive: `[B, M]` bool, which of them should be similar; the rest are negatives.
       margin: scalar in [0, 1], m.
       scale: scalar > 0 (256 for faces, 128 for re-identification, 80 for fine-grained retrieval in the paper).
       where: bool, broadcastable to `[B, M]`: the pairs that count.
@@ -124,7 +124,7 @@ def multi_similarity(
 
     Args:
       similarities: `[B, M]` in [-1, 1], of each anchor to M others.
-      is_positive: `[B, M]` bool, which of them should be alike; the rest are negatives.
+      is_positive: `[B, M]` bool, which of them should be similar; the rest are negatives.
       positive_scale: scalar > 0, a.
       negative_scale: scalar > 0, b.
       base: scalar, the similarity around which both turn.

@@ -3,7 +3,7 @@
     violation[b, c] = margin + scores[b, c] - scores[b, labels[b]]      for c != labels[b]
 
 `rank_hinge` sums the positive violations, `structured_hinge` takes the largest, `warp` weighs their mean by the rank,
-and the sampled forms look at one violating class an example.
+and the sampled forms look at one violating class per example.
 """
 
 from collections.abc import Sequence
@@ -168,7 +168,7 @@ def sampled_rank_hinge(
 
     `loss = margin + s_c - s_y` for one class c drawn from those that violate the margin, 0 where none does.
 
-    Use when: DeViSE is to be trained as published, which stops at the first violation; `rank_hinge` sums all of them.
+    Use when: DeViSE should be trained as published, which stops at the first violation; `rank_hinge` sums all of them.
 
     Args:
       key: PRNG key.

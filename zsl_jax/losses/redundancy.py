@@ -1,4 +1,4 @@
-"""Losses on the shape of a batch of embeddings: no two dimensions alike, pairs close, examples spread out.
+"""Losses on the shape of a batch of embeddings: no two dimensions equal, pairs close, examples spread out.
 
 Those that are statistics of the batch as a whole return a scalar. What `where` and `axis_name` mean is said in
 `contrastive.py`: with `axis_name` the statistics are those of all devices, and every device returns the same scalar.
@@ -75,7 +75,7 @@ def vicreg(
     where: ArrayLike | None = None,
     axis_name: str | None = None,
 ) -> jax.Array:
-    """Views alike, every dimension with a spread of at least 1, and no two dimensions that vary together.
+    """Views close, every dimension with a spread of at least 1, and no two dimensions that vary together.
 
     With `var_j` and `Cov` those of a view over the batch (divided by `B - 1`)::
 
@@ -83,7 +83,7 @@ def vicreg(
              + variance   * sum over both views of mean_j max(0, 1 - sqrt(var_j + epsilon))
              + covariance * sum over both views of sum_{i != j} Cov_ij^2 / D
 
-    Use when: two views without labels and no negatives, and the two encoders differ or are not normalised alike.
+    Use when: two views without labels and no negatives, and the two encoders differ or only one normalises.
 
     Args:
       embeddings_a: `[B, D]`, not normalised.

@@ -101,7 +101,7 @@ def bidirectional_hinge(
 def adaptive_relevance_margin(
     queries: ArrayLike, positives: ArrayLike, negatives: ArrayLike, *, where: ArrayLike | None = None
 ) -> jax.Array:
-    """Squared error of the margin between a positive and a negative, against a target from how alike those two are.
+    """Squared error of the margin between a positive and a negative, against a target from how similar those two are.
 
     `loss = (q . p - q . n - (p . n + 1) / 2)^2`
 

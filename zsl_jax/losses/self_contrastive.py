@@ -123,7 +123,7 @@ def gated_contrastive(
 
         loss_i = log sum_{k != i} exp(z_i . z_k / t) - z_i . z_p(i) / t
 
-    Use when: two classes should be alike in some dimensions only; a gate a pair of classes, for instance from the
+    Use when: two classes should be similar in some dimensions only; one gate per pair of classes, for instance from the
     attributes that they share. `jax.vmap` runs over many pairs of classes.
 
     Args:

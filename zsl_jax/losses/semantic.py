@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments, similarity
@@ -151,7 +152,7 @@ def semantic_regularized_similarity_published(
 
     `loss_c = stop_gradient(semantic_regularized_similarity_c)`
 
-    Use when: the published LsrGAN runs are to be reproduced; a generator learns nothing from it.
+    Use when: the published LsrGAN runs should be reproduced; a generator learns nothing from it.
 
     Args:
       features: `[B, F]` generated features.
@@ -208,7 +209,7 @@ def self_calibration(
     Args:
       scores: `[B, C]` logits over seen and unseen classes.
       is_seen: `[C]` bool.
-      bias: scalar, added to the unseen and taken from the seen logits.
+      bias: scalar, added to the unseen and subtracted from the seen logits.
       where: bool, broadcastable to `[B, C]`: the candidate classes. An image without an unseen candidate gives 0.
 
     Returns:
@@ -246,7 +247,7 @@ def batch_self_calibration(
     Args:
       scores: `[B, C]` logits over seen and unseen classes.
       is_seen: `[C]` bool.
-      bias: scalar, added to the unseen and taken from the seen logits.
+      bias: scalar, added to the unseen and subtracted from the seen logits.
       where: bool, broadcastable to `[B, C]`: the candidate classes. An image without an unseen candidate is left out.
       axis_name: mapped axis over which the batch is divided.
 
@@ -294,8 +295,8 @@ def _check_relations(
 ) -> None:
     batch, seen = jnp.shape(features)[0], jnp.shape(centroids)[0]
     table, near = jnp.shape(similarities), jnp.shape(neighbors)
-    if jnp.shape(labels) != (batch,):
-        raise ValueError(f"labels must be [B] for features {jnp.shape(features)}, not {jnp.shape(labels)}")
+    if np.shape(labels) != (batch,):
+        raise ValueError(f"labels must be [B] for features {jnp.shape(features)}, not {np.shape(labels)}")
     if len(table) != 2 or table[1] != seen or len(near) != 2 or near[0] != table[0]:
         raise ValueError(
             "similarities must be [C, S] and neighbors [C, K] with centroids [S, F], "

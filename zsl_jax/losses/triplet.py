@@ -75,7 +75,7 @@ def triplet_ratio(
 
     `loss = (exp(d_p) / (exp(d_p) + exp(d_n)))^2` with `d_p = ||a - p||` and `d_n = ||a - n||`
 
-    Use when: the triplets are given and no margin is to be chosen; those that are right already still count a little.
+    Use when: the triplets are given and no margin has to be chosen; those that are already right still count a little.
 
     Args:
       anchors: `[B, D]`.
@@ -112,7 +112,7 @@ def batch_hard_triplet(
 
     `loss_i = max(0, margin + max_{p: y_p = y_i, p != i} d_ip - min_{n: y_n != y_i} d_in)`
 
-    Where several tie, one of them gets the gradient.
+    If several tie, one of them gets the gradient.
 
     Use when: a batch holds several examples of each of its classes and most triplets are already right.
 
@@ -287,7 +287,8 @@ def _hardest(
     Distances do not change when all points move; measured from their mean, the squares lose fewer digits.
     """
     rows, columns = jax.lax.stop_gradient((rows, columns))
-    middle = jnp.mean(columns.embeddings, axis=0)[None, :]
+    # Without what is not finite, which would hide where it is.
+    middle = jnp.mean(jnp.where(jnp.isfinite(columns.embeddings), columns.embeddings, 0.0), axis=0)[None, :]
     rows, columns = (side._replace(embeddings=side.embeddings - middle) for side in (rows, columns))
     half_norms = 0.5 * jnp.sum(columns.embeddings**2, axis=1)
     places = jnp.arange(half_norms.shape[0])

@@ -61,7 +61,7 @@ def per_class_accuracy(
 
         (1 / |P|) sum_{c in P} #{i: y_i = c, yhat_i = c} / #{i: y_i = c},   P the classes with an example
 
-    The metric of zero-shot learning. It differs from `micro_accuracy` wherever classes have different sizes.
+    The metric of zero-shot learning. It differs from `micro_accuracy` if classes have different sizes.
 
     Args:
       predictions: `[N]` int, the predicted class.
@@ -115,8 +115,8 @@ def mean_per_class(correct: ArrayLike, total: ArrayLike) -> jax.Array:
     """Mean over the classes present of `correct / total`: `per_class_accuracy` from counts.
 
     Args:
-      correct: `[C]`, right predictions a class.
-      total: `[C]`, examples a class; a class of 0 examples is left out.
+      correct: `[C]`, right predictions per class.
+      total: `[C]`, examples per class; a class of 0 examples is left out.
 
     Returns:
       A float32 scalar in [0, 1]; 0 if every class is empty.

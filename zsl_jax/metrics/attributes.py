@@ -142,7 +142,7 @@ def recall(counts: BinaryCounts) -> jax.Array:
 
 
 def f1(counts: BinaryCounts) -> jax.Array:
-    """Harmonic mean of precision and recall: `2 TP / (2 TP + FP + FN)`, 0 where nothing is to be found and nothing is.
+    """Harmonic mean of precision and recall: `2 TP / (2 TP + FP + FN)`, 0 without positives and predictions.
 
     Args:
       counts: of `binary_counts`.

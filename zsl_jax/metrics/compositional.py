@@ -5,7 +5,7 @@
     closed world   candidates: the pairs of training and of the phase that is scored
     open world     candidates: all pairs, or the feasible ones (`pair_feasibility`)
 
-A bias `b` given to the unseen pairs is the same as `gamma = b` taken from the seen ones (`calibrated_stacking`).
+A bias `b` given to the unseen pairs is the same as `gamma = b` subtracted from the seen ones (`calibrated_stacking`).
 Accuracies here are per image, as the field reports them, not per class.
 """
 
@@ -52,7 +52,7 @@ def compositional_curve(
     The exact form of the sweep: all breakpoints, no bins; see `seen_unseen_curve` for how they are found.
 
     Args:
-      scores: `[N, P]`, one column a pair.
+      scores: `[N, P]`, one column per pair.
       labels: `[N]` int, the pair of each image; a label not in `[0, P)` counts nowhere.
       is_seen: `[P]` bool, the pairs with training images.
       candidates: `[P]` bool, the pairs that may be predicted (the world); None for all. An image whose own pair is not
@@ -96,7 +96,7 @@ def binned_compositional_curve(
     the last point; here it is infinite, which does not round the scores.
 
     Args:
-      scores: `[N, P]`, one column a pair.
+      scores: `[N, P]`, one column per pair.
       labels: `[N]` int, the pair of each image; a label not in `[0, P)` counts nowhere.
       is_seen: `[P]` bool, the pairs with training images.
       candidates: `[P]` bool, the pairs that may be predicted (the world); None for all.
@@ -211,7 +211,7 @@ def pair_feasibility(
 def _images(
     scores: ArrayLike, labels: ArrayLike, is_seen: ArrayLike, candidates: ArrayLike | None, where: ArrayLike | None
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Scores (`-inf` outside the world), labels, `is_seen`, and a weight of 1 / (images of the same group) an image."""
+    """Scores (`-inf` outside the world), labels, `is_seen`, and each image's weight 1 / (images of the same group)."""
     curve.check_classes(scores, is_seen)
     labels = arguments.score_labels(scores, labels)
     scores, is_seen = arguments.as_float(scores), jnp.asarray(is_seen, bool)

@@ -22,7 +22,7 @@ __all__: Sequence[str] = ("ausuc", "calibrated_stacking", "curve_of_rows", "seen
 
 
 def calibrated_stacking(scores: ArrayLike, is_seen: ArrayLike, gamma: ArrayLike) -> jax.Array:
-    """Scores with the constant `gamma` taken from those of the seen classes.
+    """Scores with the constant `gamma` subtracted from those of the seen classes.
 
     `s_c - gamma [c seen]`
 
@@ -67,7 +67,7 @@ def seen_unseen_curve(
 
     Args:
       scores: `[N, C]`; `-inf` keeps a class from being predicted.
-      labels: `[N]` int, of seen and unseen classes alike; a label not in `[0, C)` counts nowhere.
+      labels: `[N]` int, of seen and unseen classes; a label not in `[0, C)` counts nowhere.
       is_seen: `[C]` bool.
       where: `[N]` bool, the examples that count.
 

@@ -72,7 +72,7 @@ def top_k(scores: ArrayLike, *, k: ArrayLike) -> jax.Array:
       k: at least 0; may be traced, but an int is faster. One beyond A is A.
 
     Returns:
-      `[N, A]` bool, k True in each row. A score of NaN takes one of the k places and is False.
+      `[N, A]` bool, k True per row. A score of NaN takes one of the k places and is False.
 
     Raises:
       ValueError: not a matrix.

@@ -36,7 +36,7 @@ def mean_and_deviation(values: ArrayLike) -> tuple[jax.Array, jax.Array]:
     `mean = sum_s v_s / S`, `deviation = sqrt(sum_s (v_s - mean)^2 / (S - 1))`
 
     Args:
-      values: `[S, ...]`, a row a seed.
+      values: `[S, ...]`, one row per seed.
 
     Returns:
       `(mean [...], deviation [...])`; the deviation is nan for one seed, which says nothing about spread.
@@ -134,7 +134,7 @@ def resampled_counts(key: jax.Array, correct: ArrayLike, total: ArrayLike, *, nu
     Args:
       key: of the draws.
       correct: `[C]` in [0, total].
-      total: `[C]`, test images a class; 0 for a class without.
+      total: `[C]`, test images per class; 0 for a class without any.
       num_samples: R, static.
 
     Returns:
@@ -177,7 +177,7 @@ def resampled_pair(
       correct_a: `[C]`, images on which one method is right.
       correct_b: `[C]`, those on which the other is.
       correct_both: `[C]`, those on which both are.
-      total: `[C]`, test images a class; 0 for a class without.
+      total: `[C]`, test images per class; 0 for a class without any.
       num_samples: R, static.
 
     Returns:
