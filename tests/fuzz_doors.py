@@ -273,7 +273,7 @@ def _zip_bomb(rng: np.random.Generator, data: bytes) -> bytes:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("features.npy", header.getvalue() + bytes(4 * 2 ** rng.integers(10, 22)))
+        archive.writestr("features.npy", header.getvalue() + bytes(4 * 2 ** rng.integers(10, 20)))
     return buffer.getvalue()
 
 

@@ -6,7 +6,7 @@
 right        what was read is what was written before the damage, which did not matter
 as it says   the form has no checksum: what was read is what another reader of the same bytes makes of them
 one line     refused by a `UserError` of one line
-traceback, wrong, hang    none of them may happen: another exception or a crash; another content; more than 30 s
+traceback, wrong, hang    none of them may happen: another exception or a crash; another content; more than 60 s
 """
 
 import argparse
@@ -28,7 +28,7 @@ import numpy as np
 from zsl_jax import errors
 
 OUTCOMES = ("right", "as it says", "one line", "traceback", "wrong", "hang")
-_PATIENCE = 30  # seconds
+_PATIENCE = 60  # seconds
 # Doors that cost a process or more for each input are tried less often.
 _SHARE = {"mat": 0.1, "prepared": 0.5}
 
@@ -52,14 +52,16 @@ def fuzz(door: str, count: int, seed: int) -> Found:
         for number in range(count):
             rng = np.random.default_rng([seed, number, *door.encode()])
             what = opened.damage(rng)
-            outcome, says = _try(opened)
+            outcome, says = attempt(opened)
             outcomes[outcome] += 1
             if outcome in OUTCOMES[3:]:
                 faults.append(f"{door} {number} ({what}): {outcome}: {says}")
     return Found(outcomes, faults)
 
 
-def _try(door: fuzz_doors.Door) -> tuple[str, str]:
+def attempt(door: fuzz_doors.Door) -> tuple[str, str]:
+    """What reading the files of a door comes to, and what there is to say of it."""
+
     def give_up(*_: Any) -> None:
         raise Hang
 
@@ -67,18 +69,16 @@ def _try(door: fuzz_doors.Door) -> tuple[str, str]:
     signal.alarm(_PATIENCE)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            found = door.read()
-        return door.judge(found)
+            return door.judge(door.read())
     except errors.UserError as error:
         line = str(error)
-        return (
-            ("one line", line)
-            if line and "\n" not in line and len(line) < 1000
-            else ("traceback", f"not a line: {line!r}")
-        )
+        is_line = line and "\n" not in line and len(line) < 1000
+        return ("one line", line) if is_line else ("traceback", f"not a line: {line!r}")
     except Hang:
         return "hang", f"more than {_PATIENCE} s"
-    except BaseException:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a panic of Rust is no Exception
         return "traceback", " | ".join(traceback.format_exc().strip().splitlines()[-3:])
     finally:
         signal.alarm(0)

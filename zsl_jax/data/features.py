@@ -181,21 +181,29 @@ def _read_part(path: pathlib.Path, digests: list[str]) -> tuple[np.ndarray, np.n
         return None
     try:
         held = arrays.read(path).arrays
-        features, kept, found = held["features"], held["kept"], held["sha256"]
-    except (errors.UserError, KeyError):
+        is_same = str(held.pop("content")) == _content(**held) and held["sha256"].tolist() == digests
+    except (errors.UserError, KeyError, TypeError):
         return None
-    is_same = found.tolist() == digests and kept.shape == (len(digests),) and len(features) == kept.sum()
-    return (features, kept) if is_same else None
+    return (held["features"], held["kept"]) if is_same else None
+
+
+def _content(features: np.ndarray, kept: np.ndarray, sha256: np.ndarray) -> str:
+    """The hash of a part: arrays that were saved again in another form are not taken for it."""
+    digest = hashlib.sha256()
+    for array in (features, kept, sha256):
+        digest.update(f"{array.dtype.str} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def _write_part(path: pathlib.Path, features: np.ndarray, kept: np.ndarray, digests: list[str]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = {"features": features, "kept": kept, "sha256": np.array(digests)}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(exist_ok=True)
-        with part.open("wb") as file:
-            np.savez(file, features=features, kept=kept, sha256=np.array(digests))
-        part.replace(path)
+        with temporary.open("wb") as file:
+            np.savez(file, **part, content=_content(**part))
+        temporary.replace(path)
     except OSError as error:
         raise errors.UserError(f"cannot write to {path.parent}: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
