@@ -9,6 +9,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+import types
 import urllib.parse
 import xml.dom.minidom
 
@@ -149,6 +150,15 @@ def test_a_formula_in_plain_text_becomes_mathml(text):
 )
 def test_formulas_and_code_are_told_apart(text, expected):
     assert runpy.run_path(str(ROOT / "docs" / "formulas.py"))["is_formula"](text) == expected
+
+
+@pytest.mark.parametrize("urls", ["", '[project.urls]\nRepository = "https://example.org/zsl_jax"\n'])
+def test_the_address_of_the_repository_stands_in_pyproject_alone(urls, tmp_path):
+    (tmp_path / "pyproject.toml").write_text(f"[project]\n{urls}")
+    hook = runpy.run_path(str(ROOT / "docs" / "site.py"))["on_config"]
+    hook.__globals__["ROOT"] = tmp_path
+    assert hook(types.SimpleNamespace()).repo_url == ("https://example.org/zsl_jax" if urls else None)
+    assert "repo_url" not in (ROOT / "mkdocs.yml").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import importlib
 __version__ = "0.1.0"
 
 _SUBMODULES = (
-    *("bounds", "class_encoders", "config", "data", "encoders", "explain", "losses", "methods", "metrics", "plots"),
-    *("similarity", "training"),
+    *("bounds", "class_encoders", "config", "data", "encoders", "explain", "losses", "methods", "metrics"),
+    *("plots", "similarity", "training"),
 )
 
 __all__ = ["__version__", *_SUBMODULES]
