@@ -56,6 +56,8 @@ def load(folders: Sequence[str | os.PathLike], *, warn: Callable[[str], None] | 
     for path, name in found.values():
         try:
             content = read(path)
+            if content.get("diverged"):
+                raise errors.UserError(f"{path} is of a run whose training diverged: it counts as no seed")
         except errors.UserError as error:
             if warn is None:
                 raise

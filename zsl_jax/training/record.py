@@ -12,7 +12,7 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import checkpoints, evaluation, parallel, problems
+from zsl_jax.training import checkpoints, evaluation, parallel, phases, problems
 
 VERSION = 1
 _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "described_by")
@@ -30,6 +30,7 @@ def make(
     state: Any,
     timing: dict,
     made_of: dict[str, str],
+    losses: dict[str, float] | None = None,
 ) -> dict:
     """Returns the record as a JSON-able dict; see the design's field list.
 
@@ -42,6 +43,7 @@ def make(
       state: the finished state.
       timing: seconds and rates.
       made_of: hashes of data and weights.
+      losses: mean losses of the first, the best and the last epoch of the final training.
     """
     source, task, protocol = problem.dataset, training.task, problem.protocol
     per_class = _per_class(evaluated.counts, task)
@@ -65,6 +67,7 @@ def make(
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "device": parallel.describe(problem.mesh),
         "timing": timing,
+        **({"losses": losses, "diverged": phases.has_diverged(losses)} if losses else {}),
     }
 
 
