@@ -29,20 +29,20 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 def write_arrays(path: pathlib.Path, arrays: dict[str, Any]) -> None:
     """Writes arrays by name as a whole `.npz` file; folders on the way are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
 
 
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields another name to write to, which takes the place of `path` in the end; nothing of it stays where that fails.
+    """Yields another name to write to, which takes the place of `path` in the end, or leaves nothing behind.
 
     Raises:
       UserError: the disk is full, or the folder is gone or cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except OSError as error:
