@@ -7,9 +7,9 @@ from zsl_jax import config, data
 from zsl_jax.training import parallel, problems, protocols, run
 
 
-def recipe(name: str, **changes):
+def recipe(name: str, *, class_encoder: str = "mlp", **changes):
     """Two epochs with small knobs."""
-    made = config.base(name, "digits", encoder="mlp", class_encoder="mlp")
+    made = config.base(name, "digits", encoder="mlp", class_encoder=class_encoder)
     made.train.update(epochs=2, batch_size=16)
     made.normalize.inputs = "l2"
     if "encoder" in made:
