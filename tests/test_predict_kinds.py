@@ -78,7 +78,7 @@ def run_of(request, tmp_path_factory):
     if kind.method == "two_tower":
         made = toy_runs.recipe(kind.method, class_encoder="bag", **kind.changes)
     if kind.method == "label_embedding":
-        made.encoder = {"name": "convnet", "widths": (4, 8), "weights": ""}
+        made.encoder = {"name": "convnet", "widths": (4, 8), "merges": (2, 2), "weights": ""}
     source = kind.source()
     toy_runs.train(folder / "run", made, source)
     return kind, source, trained.load(folder / "run")
