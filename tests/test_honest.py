@@ -15,7 +15,7 @@ import toy
 import toy_runs
 
 from zsl_jax import data, methods
-from zsl_jax.training import protocols
+from zsl_jax.training import evaluation, loop, phases, protocols, states
 
 # One by gradient and one in closed form in the short part.
 SHORT = ("ale", "eszsl")
@@ -76,6 +76,21 @@ def test_what_choices_are_made_on_holds_nothing_of_the_test(folds, honest):
     )
     jax.tree.map(np.testing.assert_array_equal, final.train, other.train)
     assert not np.array_equal(final.sets["test_unseen"].inputs, other.sets["test_unseen"].inputs)
+
+
+def test_the_temperature_of_a_run_is_that_of_its_calibrated_scores(honest, tmp_path):
+    made = toy_runs.recipe("ale", **{"train.epochs": 1})
+    problem = toy_runs.problem(honest, made)
+    record = toy_runs.train(tmp_path / "run", made, problem=problem).record
+    (task,), _ = protocols.GZSL.tasks(honest, made)
+    there = phases.Run(made, tmp_path / "run", made_of=record["made_of"])
+    training = there.training(problem.method, task, "select", problem.mesh)
+    state = loop.finish(training, there.restore("select", states.abstract_state(training)).state)
+    evaluate = evaluation.make_evaluate(problem.method, task, problem.mesh)
+    chosen = record["selection"]
+    fitted = {gamma: evaluate.temperature(state, {"gamma": gamma}) for gamma in (chosen["gamma"], 0.0)}
+    assert chosen["temperature"] == pytest.approx(fitted[chosen["gamma"]], rel=1e-4)
+    assert abs(fitted[0.0] / chosen["temperature"] - 1) > 0.01, "the constant must matter for this to mean something"
 
 
 def test_every_method_takes_the_small_knobs():

@@ -1,15 +1,21 @@
-"""Runs of seconds: any method with small knobs, on the toy dataset and one device."""
+"""Runs of seconds: any method with small knobs, on the toy dataset and one device.
+
+Runs whose methods are the same share their compiled programs.
+"""
+
+import functools
+import json
 
 import small_generative
 import toy
 
-from zsl_jax import config, data
+from zsl_jax import config, data, methods
 from zsl_jax.training import parallel, problems, protocols, run
 
 
-def recipe(name: str, **changes):
+def recipe(name: str, *, class_encoder: str = "mlp", **changes):
     """Two epochs with small knobs."""
-    made = config.base(name, "digits", encoder="mlp", class_encoder="mlp")
+    made = config.base(name, "digits", encoder="mlp", class_encoder=class_encoder)
     made.train.update(epochs=2, batch_size=16)
     made.normalize.inputs = "l2"
     if "encoder" in made:
@@ -27,8 +33,15 @@ def recipe(name: str, **changes):
 
 def problem(source: data.Dataset, made) -> problems.Problem:
     """A problem on one device, whatever the config's dataset is."""
-    mesh = parallel.make_mesh(devices=1)
-    return problems.Problem(source, problems.make_method(made), protocols.find(made.protocol), mesh)
+    given = json.loads(made.to_json())
+    kept = ("method", "data", "normalize", "encoder", "class_encoder", "optimizer", "augmentation", "pretrain")
+    method = _method(json.dumps({name: given[name] for name in kept if name in given}, sort_keys=True))
+    return problems.Problem(source, method, protocols.find(made.protocol), parallel.make_mesh(devices=1))
+
+
+@functools.cache
+def _method(text: str) -> methods.Method:
+    return problems.make_method(config.from_json(json.loads(text)))
 
 
 def train(folder, made, source: data.Dataset | None = None, **options) -> run.Result:

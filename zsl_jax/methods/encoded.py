@@ -173,11 +173,13 @@ def by_encoder(
 def in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, size: int) -> jax.Array:
     """`function(x)` for a function that treats rows alike, `size` rows at a time, so that it needs the memory of those.
 
+    Where the number of rows is a symbol, as in an exported file, all rows are taken at once.
+
     >>> import jax.numpy as jnp
     >>> print(in_chunks(lambda x: 2 * x, jnp.arange(5), 2))
     [0 2 4 6 8]
     """
-    if len(x) <= size:
+    if not isinstance(x.shape[0], int) or x.shape[0] <= size:
         return function(x)
     count = -(-len(x) // size)
     padded = jnp.pad(x, ((0, count * size - len(x)), *((0, 0) for _ in x.shape[1:])))
