@@ -273,7 +273,7 @@ def ones(*shape: int) -> np.ndarray:
         (r"\(4,\)", contrastive.clip_softmax, [ones(3, 2), ones(3, 2)], {"scale": 1.0, "where": np.ones(4, bool)}),
         (r"scale .* \(2,\)", contrastive.clip_softmax, [ones(3, 2), ones(3, 2)], {"scale": np.ones(2)}),
         (
-            "positives must be whole",
+            "positives must be",
             contrastive.info_nce,
             [ones(3, 2), ones(4, 2), 0.5 * ones(3)],
             {"temperature": 1.0},
