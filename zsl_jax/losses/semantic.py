@@ -130,7 +130,7 @@ def semantic_regularized_similarity(
     above = jnp.maximum(m - (delta + arguments.as_float(upper)), 0.0)
     below = jnp.maximum((delta - arguments.as_float(lower)) - m, 0.0)
     squares = jnp.where(neighbors >= 0, above**2 + below**2, 0.0)
-    loss = jnp.sum(squares, axis=1) / arguments.count(neighbors >= 0, 1)
+    loss = jnp.mean(squares, axis=1) * (neighbors.shape[1] / arguments.count(neighbors >= 0, 1))
     loss = jnp.where(count > 0, loss, 0.0)
     # The same on all devices, but each holds it for itself, as with every loss over a divided batch.
     return loss if axis_name is None else _pairwise.vary_alike((loss, features))[0]
