@@ -16,7 +16,7 @@ import ml_collections
 
 from zsl_jax import encoders, errors, methods
 from zsl_jax.data import sources, streaming
-from zsl_jax.encoders import augmentation, mobilenet, scaling
+from zsl_jax.encoders import augmentation, bert, mobilenet, scaling
 from zsl_jax.rules import Rule, number, one_of, whole, wholes
 from zsl_jax.training import optimizers, protocols
 
@@ -135,6 +135,14 @@ SECTIONS = {
         "contrast": ("relative change of contrast at most", number(0, 1, ends="[]")),
         "saturation": ("relative change of saturation at most", number(0, 1, ends="[]")),
     },
+    "towers": {
+        "text": ("folder of the text tower", Rule(lambda x: isinstance(x, str), "a folder")),
+        "template": (
+            "sentence that a class is described by, {} stands for its name",
+            Rule(lambda x: isinstance(x, str) and "{}" in x, "a text with {} in it"),
+        ),
+        "pool": ("how tokens become one vector", one_of(bert.POOLS)),
+    },
     "pretrain": {
         "steps": ("steps at the start that only ask two augmented views to be alike", whole(0)),
         "temperature": ("temperature of their loss, NT-Xent", number(0)),
@@ -144,6 +152,7 @@ SECTIONS = {
 OPTIONS = {
     "seed": ("seed of the rendered images, or of the split", whole(0, bits=32)),
     "num_unseen": ("classes held out", whole(1)),
+    "hold_out": ("classes without training examples; 0 where no class has any", whole(0)),
     "num_per_class": ("images rendered a class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
     "fit": ("how a picture becomes a square", one_of(("crop", "stretch"))),
@@ -179,6 +188,8 @@ def base(
     config = _completed(ml_collections.ConfigDict())
     config.method = {"name": method, **_defaults(methods.factory(method))}
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
+    if dataset in sources.OF_TEXTS:
+        config.towers = {"text": "", "template": "{}", "pool": "mean"}
     if methods.trains_encoder(method):
         _add_encoder(config, encoder)
     if "class_encoder" in inspect.signature(methods.factory(method)).parameters:

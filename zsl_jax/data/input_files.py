@@ -170,3 +170,21 @@ def _is_no_name(cell: str) -> bool:
     except ValueError:
         return cell.lower() in _MISSING or tables.has_decimal_comma(cell)
     return True
+
+
+def texts(path: pathlib.Path) -> list[str]:
+    """Returns the texts of a file, one per line.
+
+    Raises:
+      UserError: no such file, one that is not UTF-8, or a line without text.
+    """
+    if not path.is_file():
+        raise errors.UserError(f"no file {str(path)!r}")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise errors.UserError(f"{path} is not in UTF-8 (byte {error.start}): save it as UTF-8") from error
+    empty = [number for number, line in enumerate(lines, 1) if not line.strip()]
+    if empty:
+        raise errors.UserError(f"{path}, line {empty[0]} is empty: a text per line is wanted")
+    return lines

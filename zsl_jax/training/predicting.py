@@ -153,6 +153,15 @@ def blocks(
     Raises:
       UserError: a file that cannot be read, or images where the model does not know how to make inputs of them.
     """
+    if model.kind == "texts":
+        stage = model.stage()
+        for path in paths:
+            texts = input_files.texts(path)
+            for first in range(0, len(texts), BLOCK):
+                part = texts[first : first + BLOCK]
+                names = [f"{path}:{first + number}" for number in range(1, len(part) + 1)]
+                yield input_files.Block(names, stage.function(part))
+        return
     for is_image, group in itertools.groupby(paths, lambda path: path.suffix.lower() in images.SUFFIXES):
         if not is_image:
             for path in group:

@@ -11,6 +11,7 @@ import numpy as np
 
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.encoders import towers
 from zsl_jax.training import encoding, parallel, protocols, states
 
 
@@ -71,9 +72,34 @@ def make_problem(config: ml_collections.ConfigDict, *, mesh: jax.sharding.Mesh |
     protocol = protocols.find(config.protocol)
     if config.select.metric not in protocol.choices():
         raise errors.unknown("select.metric", config.select.metric, protocol.choices())
-    problem = Problem(data.load(**config.data), make_method(config), protocol, mesh)
+    problem = Problem(load_data(config), make_method(config), protocol, mesh)
     check(problem, config)
     return problem
+
+
+def load_data(config: ml_collections.ConfigDict) -> data.Dataset:
+    """Returns the dataset of a config; texts as the tower of `config.towers` encodes them.
+
+    Raises:
+      UserError: data that is not sound, or texts without a tower.
+    """
+    source = data.load(**config.data)
+    if source.kind != "texts" or "towers" not in config:
+        return source
+    return towers.encoded(source, text_tower(config), template=config.towers.template)
+
+
+def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
+    """Returns the text tower of a config.
+
+    Raises:
+      UserError: there is none, or its folder is not whole.
+    """
+    if "towers" not in config or not config.towers.text:
+        raise errors.UserError(
+            "texts need a text tower: --config.towers.text=FOLDER (config.json, tokenizer.json, weights)"
+        )
+    return towers.load_text_tower(config.towers.text, pool=config.towers.pool)
 
 
 def check(problem: Problem, config: ml_collections.ConfigDict) -> None:

@@ -16,7 +16,7 @@ from zsl_jax.training import checkpoints, evaluation, parallel, phases, problems
 
 VERSION = 1
 _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "described_by")
-_PLACES = (("data", "dir"), ("data", "file"), ("encoder", "weights"))
+_PLACES = (("data", "dir"), ("data", "file"), ("encoder", "weights"), ("towers", "text"))
 _SHARED = ("version", "method", "setting", "sees", "protocol", "dataset", "made_of", "config", "versions", "device")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -119,7 +119,11 @@ def _describe(source: dataset.Dataset, task: dataset.Task) -> dict:
     counts |= {"seen_classes": task.num_seen, "unseen_classes": len(task.classes) - task.num_seen}
     counts["trained_classes"] = task.classes.num_trained
     identity = {name: source.info[name] for name in _IDENTITY if name in source.info}
-    made = {"kind": source.kind, "preprocessing": source.info.get("preprocessing")}
+    made = {
+        "kind": source.kind,
+        "preprocessing": source.info.get("preprocessing"),
+        "stages": source.info.get("stages", []),
+    }
     labels = "one" if source.labels.ndim == 1 else "several"
     return {
         "name": source.name,

@@ -42,6 +42,7 @@ SAME_RUN = (
     "data.file",
     "data.cache",
     "data.workers",
+    "towers.text",
     "plots",
     "tensorboard",
     "parallel",

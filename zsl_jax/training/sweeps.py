@@ -161,7 +161,7 @@ def selection_tasks(config) -> tuple[data.Task, ...]:
     Raises:
       UserError: images that are not in memory, or a protocol that chooses nothing.
     """
-    source = data.load(**config.data)
+    source = problems.load_data(config)
     if inputs_lib.is_stream(source.inputs):
         raise errors.UserError("a sweep trains its settings on images in memory: --config.data.cache=memory")
     choosing, _ = protocols.find(config.protocol).tasks(source, config)

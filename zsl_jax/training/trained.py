@@ -15,6 +15,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods, metrics
 from zsl_jax.data import class_files, class_tables, descriptions
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.encoders import stages
 from zsl_jax.training import checkpoints, parallel, phases, problems, reading, run, states
 
 
@@ -69,6 +70,23 @@ class Trained:
         """What made inputs of images, for `encoders.preprocessing.make`; None where it is unknown."""
         return self.record["dataset"]["inputs"]["preprocessing"]
 
+    def stage(self) -> stages.Stage:
+        """Returns the stage that inputs go through before anything else.
+
+        Raises:
+          UserError: the run has none, or its tower is not the one that the run was made with.
+        """
+        said = self.record["dataset"]["inputs"].get("stages") or []
+        if not said:
+            raise errors.UserError(f"this run takes {self.kind} as they are: it has no stage before them")
+        stage = problems.text_tower(self.config).stage()
+        if stage.sha256 != said[0]["sha256"]:
+            raise errors.UserError(
+                f"config.towers.text={self.config.towers.text} is not the tower that the run was made with (sha256 "
+                f"{stage.sha256[:12]}, not {said[0]['sha256'][:12]})"
+            )
+        return stage
+
     def named(self, names: Sequence[str]) -> data.ClassTable:
         """Returns a table of classes that are given by their names alone.
 
@@ -82,7 +100,11 @@ class Trained:
                 "it a table, --classes=TABLE.csv"
             )
         seen = {name for name, is_seen in zip(self.classes.names, self.classes.is_seen) if is_seen}
-        embedding = descriptions.make(said)(list(names))
+        if said["by"] == "text_tower":
+            sentences = [said["template"].replace("{}", name.replace("_", " ")) for name in names]
+            embedding = self.stage().function(sentences)
+        else:
+            embedding = descriptions.make(said)(list(names))
         return dataclasses.replace(
             self.classes,
             embedding=embedding,

@@ -1,0 +1,148 @@
+"""BERT as a sentence encoder: token ids in, the mean of the last layer's tokens out, of unit length.
+
+    x = LN(word + position + type);   each layer: x = LN(x + attention(x)),  x = LN(x + W_2 gelu(W_1 x))
+    e = sum_l m_l x_l / sum_l m_l,    e / ||e||
+
+Modules and parameters carry the names of the published checkpoints, so that `encoders.weights` assigns them.
+
+Reference: Devlin, Chang, Lee, Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for Language
+Understanding", NAACL 2019; Reimers, Gurevych, "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks", EMNLP
+2019.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from zsl_jax import similarity
+
+POOLS = ("mean", "cls")
+
+
+class Size(NamedTuple):
+    """The numbers of a published `config.json`, under their names there.
+
+    Fields:
+      vocab_size: rows of the table of word vectors.
+      hidden_size: D.
+      num_hidden_layers, num_attention_heads, intermediate_size: of the layers.
+      max_position_embeddings: tokens of the longest text.
+      type_vocab_size: kinds of segment.
+      layer_norm_eps: of the layer normalisations.
+    """
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    type_vocab_size: int
+    layer_norm_eps: float
+
+
+class Bert(nn.Module):
+    """The encoder of texts `[B, L]` token ids with their mask `[B, L]`; returns `[B, D]`, of unit length.
+
+    Args:
+      size: of the model.
+      pool: `mean` over the tokens, or `cls`, the first one.
+    """
+
+    size: Size
+    pool: str = "mean"
+
+    @nn.compact
+    def __call__(self, ids: jax.Array, mask: jax.Array) -> jax.Array:
+        x = _Embeddings(self.size, name="embeddings")(ids)
+        x = _Encoder(self.size, name="encoder")(x, mask)
+        if self.pool == "cls":
+            return similarity.l2_normalize(x[:, 0])
+        share = mask.astype(x.dtype)[:, :, None]
+        return similarity.l2_normalize(jnp.sum(x * share, axis=1) / jnp.maximum(jnp.sum(share, axis=1), 1.0))
+
+
+class _Table(nn.Module):
+    rows: int
+    width: int
+
+    @nn.compact
+    def __call__(self, ids):
+        return self.param("weight", nn.initializers.normal(0.02), (self.rows, self.width))[ids]
+
+
+class _Embeddings(nn.Module):
+    size: Size
+
+    @nn.compact
+    def __call__(self, ids):
+        size = self.size
+        words = _Table(size.vocab_size, size.hidden_size, name="word_embeddings")(ids)
+        places = _Table(size.max_position_embeddings, size.hidden_size, name="position_embeddings")(
+            jnp.arange(ids.shape[1])
+        )
+        kind = _Table(size.type_vocab_size, size.hidden_size, name="token_type_embeddings")(jnp.zeros(1, jnp.int32))
+        return nn.LayerNorm(size.layer_norm_eps, name="LayerNorm")(words + places[None] + kind[None])
+
+
+class _Encoder(nn.Module):
+    size: Size
+
+    @nn.compact
+    def __call__(self, x, mask):
+        for number in range(self.size.num_hidden_layers):
+            x = _Layer(self.size, name=f"layer_{number}")(x, mask)
+        return x
+
+
+class _Layer(nn.Module):
+    size: Size
+
+    @nn.compact
+    def __call__(self, x, mask):
+        x = _Attention(self.size, name="attention")(x, mask)
+        hidden = jax.nn.gelu(_Dense(self.size.intermediate_size, name="intermediate")(x), approximate=False)
+        return _Residual(self.size, name="output")(hidden, x)
+
+
+class _Attention(nn.Module):
+    size: Size
+
+    @nn.compact
+    def __call__(self, x, mask):
+        return _Residual(self.size, name="output")(_SelfAttention(self.size, name="self")(x, mask), x)
+
+
+class _SelfAttention(nn.Module):
+    size: Size
+
+    @nn.compact
+    def __call__(self, x, mask):
+        heads = self.size.num_attention_heads
+        shape = (*x.shape[:2], heads, self.size.hidden_size // heads)
+        query, key, value = (
+            nn.Dense(self.size.hidden_size, name=name)(x).reshape(shape) for name in ("query", "key", "value")
+        )
+        attended = jax.nn.dot_product_attention(query, key, value, mask=mask[:, None, None, :].astype(bool))
+        return attended.reshape(x.shape)
+
+
+class _Dense(nn.Module):
+    width: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.width, name="dense")(x)
+
+
+class _Residual(nn.Module):
+    """A dense layer, what came before it, and a normalisation of their sum."""
+
+    size: Size
+
+    @nn.compact
+    def __call__(self, x, before):
+        x = nn.Dense(self.size.hidden_size, name="dense")(x)
+        return nn.LayerNorm(self.size.layer_norm_eps, name="LayerNorm")(x + before)

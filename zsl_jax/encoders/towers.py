@@ -1,0 +1,217 @@
+"""Towers of texts with public weights, from a folder: `config.json`, `tokenizer.json` and a file of weights.
+
+    tower = load_text_tower(FOLDER)
+    tower.stage().function(["a ripe banana", "a green apple"])       [2, D], of unit length
+
+Weights are `.safetensors` or `.npz` under their published names; in an `.npz` a matrix may be `NAME.int8` with a
+`NAME.scale` per row. The tokenizer is read by the package `tokenizers` (the extra `towers`).
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tqdm
+
+from zsl_jax import errors
+from zsl_jax.data import dataset
+from zsl_jax.encoders import bert, stages
+from zsl_jax.encoders import weights as weights_lib
+
+# Tokens of the texts of a batch, at most, and what a batch of them holds: few shapes, few programs.
+_LENGTHS = (8, 16, 32, 64, 128, 256, 512)
+_TOKENS = 4096
+_NOT_OURS = ("pooler.", "embeddings.position_ids")
+
+
+@dataclasses.dataclass(frozen=True)
+class TextTower:
+    """A frozen encoder of texts.
+
+    Args:
+      module: the encoder.
+      variables: its weights.
+      tokenizer: of the package `tokenizers`.
+      sha256: of weights and tokenizer.
+      name: of its folder.
+      most: tokens that are looked at.
+    """
+
+    module: bert.Bert
+    variables: Any
+    tokenizer: Any
+    sha256: str
+    name: str
+    most: int = 256
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Returns `[N, D]` float32, of unit length; texts of like length share a batch, and long work shows progress.
+
+        Raises:
+          UserError: an empty text.
+        """
+        texts = list(texts)
+        empty = [row for row, text in enumerate(texts) if not text.strip()]
+        if empty:
+            raise errors.UserError(f"text {empty[0]} of {len(texts)} is empty")
+        found = self.tokenizer.encode_batch(texts)
+        ids = [encoding.ids[: self.most] for encoding in found]
+        order = np.argsort([len(row) for row in ids], kind="stable")
+        result = np.zeros((len(texts), self.module.size.hidden_size), np.float32)
+        with tqdm.tqdm(total=len(texts), desc="encode", unit="text", disable=None, leave=False) as bar:
+            while len(order):
+                length = next(size for size in _LENGTHS if size >= len(ids[order[0]]))
+                alike = [row for row in order[: _TOKENS // length] if len(ids[row]) <= length]
+                result[alike] = self._batch([ids[row] for row in alike], length)
+                order = order[len(alike) :]
+                bar.update(len(alike))
+        return result
+
+    def stage(self) -> stages.Stage:
+        """Returns the tower as a stage of the data."""
+        return stages.Stage(self.encode, self.sha256, {"by": "text_tower", "name": self.name, "sha256": self.sha256})
+
+    def _batch(self, ids: list[list[int]], length: int) -> np.ndarray:
+        size = _TOKENS // length
+        tokens, mask = np.zeros((size, length), np.int32), np.zeros((size, length), bool)
+        for row, text in enumerate(ids):
+            tokens[row, : len(text)], mask[row, : len(text)] = text, True
+        mask[len(ids) :, 0] = True  # a row that only fills up has a token to look at
+        return np.asarray(_encode(self.variables, tokens, mask, module=self.module))[: len(ids)]
+
+
+@functools.partial(jax.jit, static_argnames="module")
+def _encode(variables, tokens, mask, *, module: bert.Bert):
+    return module.apply(variables, tokens, mask)
+
+
+@functools.lru_cache(maxsize=2)
+def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTower:
+    """Reads a sentence encoder of the BERT family.
+
+    Args:
+      folder: with `config.json`, `tokenizer.json`, and one `.safetensors` or `.npz` file of weights.
+      pool: one of `bert.POOLS`.
+
+    Raises:
+      UserError: a file that is missing or damaged, an architecture that is not BERT's, or weights of another size.
+    """
+    folder = pathlib.Path(folder).expanduser()
+    if pool not in bert.POOLS:
+        raise errors.unknown("pool", pool, bert.POOLS)
+    config = _read_config(folder)
+    missing = [name for name in bert.Size._fields if name not in config]
+    if missing or config.get("model_type") != "bert":
+        raise errors.UserError(
+            f"{folder / 'config.json'} is of no BERT-like sentence encoder: model_type is {config.get('model_type')!r}"
+            + (f", {missing[0]} is missing" if missing else "")
+        )
+    size = bert.Size(**{name: config[name] for name in bert.Size._fields})
+    module = bert.Bert(size, pool)
+    path = _weights_file(folder)
+    tensors = {
+        name: tensor for name, tensor in _dequantised(weights_lib.read(path)).items() if not name.startswith(_NOT_OURS)
+    }
+    shapes = jax.eval_shape(
+        lambda: module.init(jax.random.key(0), jnp.zeros((1, 8), jnp.int32), jnp.ones((1, 8), bool))
+    )
+    variables = jax.tree.map(jnp.asarray, weights_lib.assign(tensors, shapes, path.name))
+    tokenizer, text = _read_tokenizer(folder)
+    if tokenizer.get_vocab_size() > size.vocab_size:
+        raise errors.UserError(
+            f"{folder / 'tokenizer.json'} has {tokenizer.get_vocab_size()} words, the model {size.vocab_size}: it is "
+            "of another model"
+        )
+    digest = hashlib.sha256(path.read_bytes())
+    digest.update(text.encode() + pool.encode())
+    most = min(TextTower.most, size.max_position_embeddings)
+    return TextTower(module, variables, tokenizer, digest.hexdigest(), folder.resolve().name, most)
+
+
+def _read_config(folder: pathlib.Path) -> dict:
+    for name in ("config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise errors.UserError(f"{folder} is no folder of a text tower: {name} is missing")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise errors.UserError(f"{folder / 'config.json'} is damaged: {error}") from error
+    if not isinstance(config, dict):
+        raise errors.UserError(f"{folder / 'config.json'} is damaged: it holds no names and values")
+    return config
+
+
+def _weights_file(folder: pathlib.Path) -> pathlib.Path:
+    found = sorted(folder.glob("*.safetensors")) or [
+        path for path in sorted(folder.glob("*.npz")) if _holds_words(path)
+    ]
+    if len(found) != 1:
+        listed = ", ".join(path.name for path in found) or "none"
+        raise errors.UserError(
+            f"{folder} needs one .safetensors or .npz file with the weights of a text tower: {listed}"
+        )
+    return found[0]
+
+
+def _holds_words(path: pathlib.Path) -> bool:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return any(name.startswith("embeddings.word_embeddings") for name in archive.files)
+    except Exception:  # a damaged archive raises what it likes, and is no tower
+        return False
+
+
+def _dequantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Matrices of bytes times their scale per row, as float32; everything else as it is, without a model's prefix."""
+    result = {}
+    for name, tensor in tensors.items():
+        name = name.removeprefix("bert.")
+        if name.endswith(".int8"):
+            stem = name.removesuffix(".int8")
+            scale = tensors.get(f"{stem}.scale")
+            if scale is None or scale.shape != tensor.shape[:1]:
+                raise errors.UserError(f"weights: {stem}.scale is missing or does not fit {name} {list(tensor.shape)}")
+            result[stem] = tensor.astype(np.float32) * scale[:, None].astype(np.float32)
+        elif not name.endswith(".scale"):
+            result[name] = np.asarray(tensor, np.float32) if tensor.dtype.kind == "f" else tensor
+    return result
+
+
+def _read_tokenizer(folder: pathlib.Path) -> tuple[Any, str]:
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise errors.UserError("a text tower needs the package tokenizers: pip install 'zsl-jax[towers]'") from error
+    text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    try:
+        tokenizer = tokenizers.Tokenizer.from_str(text)
+    except Exception as error:  # the package raises plain Exceptions
+        raise errors.UserError(f"{folder / 'tokenizer.json'} cannot be read: {' '.join(str(error).split())}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(TextTower.most)
+    return tokenizer, text
+
+
+def encoded(source: dataset.Dataset, tower: TextTower, *, template: str = "{}") -> dataset.Dataset:
+    """Returns a dataset of texts as the tower sees it: its inputs, and the names of its classes in a template.
+
+    Args:
+      source: with texts as inputs.
+      tower: a frozen encoder.
+      template: a sentence with `{}` where the name goes.
+    """
+    stage = tower.stage()
+    names = [template.replace("{}", name.replace("_", " ")) for name in source.classes.names]
+    classes = dataclasses.replace(source.classes, embedding=stages.applied(stage, names))
+    said = stage.said | {"template": template}
+    info = {**source.info, "stages": [stage.said], "described_by": said}
+    inputs = stages.applied(stage, list(map(str, source.inputs)))
+    return dataclasses.replace(source, inputs=inputs, classes=classes, info=info)
