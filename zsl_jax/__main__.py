@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise errors.unknown("verb", verb, VERBS)
         return importlib.import_module(f"zsl_jax.verbs.{verb}").main(rest)
     except errors.UserError as error:
-        print(f"zsl-jax: {error}", file=sys.stderr)
+        print(f"zsl-jax: {_one_line(str(error))}", file=sys.stderr)
         if argv and argv[0] not in VERBS:
             print(f"\n{usage()}", file=sys.stderr)
         return error.exit_code
@@ -59,6 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _one_line(text: str, most: int = 1000) -> str:
+    """What a message quotes of a user's input may be long, or hold newlines and other characters that show nothing."""
+    text = text if len(text) <= most else f"{text[:most]}..."
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 if __name__ == "__main__":
