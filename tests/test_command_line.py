@@ -32,6 +32,7 @@ WRONG = {
     "a name too long for a file": (["--config=" + "a" * 10_000], "unknown recipe"),
     "another verb's recipe": (["--config=extract/resnet"], "is a recipe for extract"),
     "no sentences": (["--config=ale:digits,sent"], "digits has no sentence embeddings of its classes"),
+    "a path without its ending": ([f"--config={ROOT / 'tests/toy'}"], "tests/toy.py'?"),
     "no recipe": ([f"--config={ROOT / 'tests/toy.py'}"], "has no get_config"),
     "a section for a value": ([ALE, "--config.train=3"], "unknown config key 'train'"),
     "no value": ([ALE, "--config.seed"], "write --config.seed=VALUE"),
