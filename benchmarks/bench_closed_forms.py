@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, methods, metrics, similarity
-from zsl_jax.training import evaluation, parallel
+from zsl_jax.training import protocols, scoring
 
 ROUNDS = 3
 FEATURES, ATTRIBUTES = 2048, 85
@@ -42,9 +42,9 @@ def solution(factory, train, classes, num_seen):
     """The state of a method from one batch of all examples."""
     seen, method = classes[:num_seen], factory()
     batch = data.Batch(train.inputs, train.labels, jnp.ones(len(train.labels), bool))
-    sums = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(method.init, None, batch, seen))
+    sums = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(method.init, None, batch, seen, ()))
     sums, _ = method.update(sums, batch, seen, None)
-    return lambda method: method.finish(sums, train, classes, None)
+    return lambda method: method.finish(sums, train, seen, None)
 
 
 def plain_eszsl(train, classes, num_seen):
@@ -76,15 +76,22 @@ def sae_grid(train, validation, classes):
 
 
 def validation_accuracy(method, state, validation, classes):
-    predictions = 27 + jnp.argmax(method.scores(state, validation.inputs, classes[27:]), axis=-1)
+    predictions = 27 + jnp.argmax(methods.score(method, state, validation.inputs, classes[27:]), axis=-1)
     return metrics.per_class_accuracy(predictions, validation.labels, num_classes=len(classes))
 
 
-def all_scores(method, state, arrays):
+def all_scores(method, state, sets, classes):
     """What the evaluation scores: unseen images among unseen classes, all images among all classes."""
-    seen, unseen, classes, unseen_classes = arrays
-    pairs = ((unseen, unseen_classes), (unseen, classes), (seen, classes))
-    return [method.scores(state, examples.inputs, table) for examples, table in pairs]
+    pairs = (("test_unseen", classes[40:]), ("test_unseen", classes), ("test_seen", classes))
+    return [methods.score(method, state, sets[name].inputs, table) for name, table in pairs]
+
+
+def evaluated(method, state, sets, classes, looks):
+    """Knobs and metrics of the protocol."""
+    rows = scoring.score_arrays(method, state, sets, classes, looks)
+    facts = protocols.GZSL.facts(classes)
+    knobs = protocols.GZSL.choose(*jax.tree.map(lambda x: jnp.asarray(x)[None], (rows, facts)))
+    return knobs, protocols.GZSL.report(rows, facts, knobs)
 
 
 def report(part: dict) -> None:
@@ -145,15 +152,15 @@ def bench_grid() -> None:
 def bench_evaluation() -> None:
     classes, method = table(40, 10), methods.normalized(methods.eszsl())
     nothing, seen, unseen = examples(0, 8, 0, 40), examples(1, 5882, 0, 40), examples(2, 7913, 40, 50)
-    task = data.Task(nothing, seen, unseen, classes)
+    task = data.Task(nothing, {"test_seen": seen, "test_unseen": unseen}, classes)
     state = methods.Solution(jax.random.normal(jax.random.key(5), (FEATURES, ATTRIBUTES)))
-    arrays = evaluation.task_arrays(task, parallel.make_mesh())
+    looks, arrays = protocols.GZSL.looks(task), (state, task.sets)
     square = jax.random.normal(jax.random.key(5), (FEATURES, FEATURES))
     report(
         {
             "product 2048^3": (lambda x: x @ x, (square,), 2 * FEATURES**3),
-            "the scores for it alone": (lambda s, a: all_scores(method, s, a), (state, arrays), 0),
-            "ZSL and GZSL evaluation": (lambda s, a: evaluation.evaluate_arrays(method, s, a), (state, arrays), 0),
+            "the scores for it alone": (lambda s, e: all_scores(method, s, e, classes), arrays, 0),
+            "ZSL and GZSL evaluation": (lambda s, e: evaluated(method, s, e, classes, looks), arrays, 0),
         }
     )
 

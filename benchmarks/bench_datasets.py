@@ -30,21 +30,23 @@ def scores(task: dataset.Task, ridge: tuple[float, float]) -> tuple[np.ndarray, 
     seen = attributes[: task.num_seen]
     w = np.linalg.solve(x.T @ x + ridge[0] * np.eye(x.shape[1]), x.T @ attributes[task.train.labels])
     w = np.linalg.solve(seen.T @ seen + ridge[1] * np.eye(seen.shape[1]), w.T).T
-    return tuple(part.inputs @ w @ attributes.T for part in (task.test_seen, task.test_unseen))
+    return tuple(part.inputs @ w @ attributes.T for part in (task.sets["test_seen"], task.sets["test_unseen"]))
 
 
 def zsl(task: dataset.Task, unseen_scores: np.ndarray) -> float:
     predictions = task.num_seen + unseen_scores[:, task.num_seen :].argmax(1)
-    return float(metrics.per_class_accuracy(predictions, task.test_unseen.labels, num_classes=len(task.classes)))
+    return float(
+        metrics.per_class_accuracy(predictions, task.sets["test_unseen"].labels, num_classes=len(task.classes))
+    )
 
 
 def curve(task: dataset.Task, both: tuple[np.ndarray, np.ndarray]):
-    labels = np.concatenate([task.test_seen.labels, task.test_unseen.labels])
+    labels = np.concatenate([task.sets[name].labels for name in ("test_seen", "test_unseen")])
     return [np.asarray(c) for c in metrics.seen_unseen_curve(np.concatenate(both), labels, task.classes.is_seen)]
 
 
 def gzsl(task: dataset.Task, both: tuple[np.ndarray, np.ndarray], gamma: float) -> tuple[float, float, float]:
-    parts = (task.test_unseen, both[1]), (task.test_seen, both[0])
+    parts = (task.sets["test_unseen"], both[1]), (task.sets["test_seen"], both[0])
     predictions = [np.asarray(metrics.calibrated_stacking(s, task.classes.is_seen, gamma)).argmax(1) for _, s in parts]
     unseen, seen = (
         float(metrics.per_class_accuracy(p, part.labels, num_classes=len(task.classes)))

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, methods
-from zsl_jax.training import loop
+from zsl_jax.training import loop, states
 
 EXAMPLES, FEATURES, ATTRIBUTES, CLASSES, BATCH, ROUNDS = 20218, 2048, 85, 27, 64, 7
 METHODS = ("ale", "softmax", "sje", "devise", "ale_sgd", "latem", "ale_learned")
@@ -30,7 +30,7 @@ def task() -> data.Task:
     embedding = rng.random((CLASSES, ATTRIBUTES), np.float32)
     classes = data.ClassTable(embedding, np.ones(CLASSES, bool), tuple(map(str, range(CLASSES))))
     train = data.Examples(inputs, rng.integers(0, CLASSES, EXAMPLES).astype(np.int32))
-    return data.Task(train, train, train, classes)
+    return data.Task(train, {}, classes)
 
 
 def floor_epoch(problem: data.Task, width: int):
@@ -53,8 +53,8 @@ def floor_epoch(problem: data.Task, width: int):
 
 def method_epoch(name: str, problem: data.Task, mesh):
     method = methods.normalized(methods.factory(name)())
-    epochs = loop.fit(method, problem, key=jax.random.key(0), epochs=10**6, batch_size=BATCH, mesh=mesh)
-    for epoch in epochs:
+    training = states.Training(method, problem, key=jax.random.key(0), batch_size=BATCH, mesh=mesh)
+    for epoch in loop.fit(training, epochs=10**6):
         yield jax.block_until_ready(epoch[1])
 
 

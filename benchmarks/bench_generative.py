@@ -30,7 +30,7 @@ def iteration():
     batch = data.Batch(inputs, labels, np.ones(size, bool))
     table = data.ClassTable(rng.random((CLASSES, ATTRIBUTES), np.float32), np.ones(CLASSES, bool), ("",) * CLASSES)
     method = methods.f_clswgan(num_hidden=HIDDEN, critic_steps=CRITIC_STEPS)
-    state = jax.jit(method.init)(jax.random.key(0), batch, table)
+    state = jax.jit(method.init)(jax.random.key(0), batch, table, ())
     keys = jax.random.split(jax.random.key(0), STRETCH)
 
     @functools.partial(jax.jit, donate_argnums=0)
@@ -51,10 +51,12 @@ def critic_step(penalties):
 
     def loss(critic, key):
         if penalties == "closed form":
-            wins, slopes = networks.contest(critic, key, real, fake, descriptions)
-            return jnp.mean(10 * slopes - wins)
-        both = networks.realness(critic, jnp.concatenate([real, fake]), jnp.concatenate([descriptions, descriptions]))
-        value = functools.partial(networks.realness, critic, descriptions=descriptions)
+            estimates, slopes = networks.estimate_and_penalty(critic, key, real, fake, descriptions)
+            return jnp.mean(10 * slopes - estimates)
+        both = networks.critic_value(
+            critic, jnp.concatenate([real, fake]), jnp.concatenate([descriptions, descriptions])
+        )
+        value = functools.partial(networks.critic_value, critic, descriptions=descriptions)
         slopes = losses.gradient_penalty(key, value, real, fake)
         return jnp.mean(10 * slopes - both[:BATCH] + both[BATCH:])
 

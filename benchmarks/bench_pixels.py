@@ -18,9 +18,10 @@ import numpy as np
 
 from zsl_jax import data
 from zsl_jax.data import image_folder, images, streaming
+from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.encoders import augmentation
 from zsl_jax.recipes import families
-from zsl_jax.training import loop, parallel, run
+from zsl_jax.training import loop, parallel, problems, states
 
 BATCH, STEPS, SIZE = 64, 50, 32
 STREAM_SIZE, NUM_STREAMED = 64, 1600
@@ -57,12 +58,13 @@ def augment_rate() -> float:
 def step_rate() -> float:
     """Images a second through a training step of `attributes_pixels`, on one batch again and again."""
     recipe = families.small_pixels("attribute_network", "shapes")
-    method = run.make_method(recipe)
+    method = problems.make_method(recipe)
     task = data.test_task(data.load(**{**recipe.data, "num_per_class": 4}))
     batch = data.Batch(
         jnp.asarray(np.resize(task.train.inputs, (BATCH, SIZE, SIZE, 3))), jnp.arange(BATCH) % 48, jnp.ones(BATCH, bool)
     )
-    state = jax.jit(lambda: method.init(jax.random.key(0), batch, task.seen_classes))()
+    weights = method.weights()
+    state = jax.jit(lambda weights: method.init(jax.random.key(0), batch, task.seen_classes, weights))(weights)
 
     @jax.jit
     def epoch(state):
@@ -79,12 +81,12 @@ def decode_rate(folder: str, most: int = 400) -> float:
     return len(paths) / best(lambda: [images.fit(images.decode(path), preprocessing) for path in paths], repeats=2)
 
 
-def stream_of(folder: str, workers: int) -> streaming.Pictures:
+def stream_of(folder: str, workers: int) -> streaming.ImageStream:
     """Pictures of the folder in a random order, to be brought to `STREAM_SIZE`."""
     paths = tuple(str(pathlib.Path(folder) / name) for name in images.find(folder))
     preprocessing = images.Preprocessing(size=STREAM_SIZE, fit="crop", crop_fraction=1.0, filter="bilinear")
     order = np.random.default_rng(0).permutation(len(paths))[:NUM_STREAMED]
-    return streaming.Pictures(image_folder.Files(paths, preprocessing), order, STREAM_SIZE, workers)
+    return streaming.ImageStream(image_folder.Files(paths, preprocessing), order, STREAM_SIZE, workers)
 
 
 def one_thread_rate(folder: str) -> float:
@@ -111,12 +113,12 @@ def waits(folder: str, repeats: int = 5) -> np.ndarray:
     `label_embedding` on the ConvNet of the recipes, with crops and mirror images; medians, taken in turn.
     """
     streamed = stream_of(folder, 0)
-    cached = np.concatenate(list(streaming.blocks(streamed, NUM_STREAMED)))
-    method = run.make_method(families.small_pixels("label_embedding", "image_folder"))
+    cached = np.concatenate(list(inputs_lib.blocks(streamed, NUM_STREAMED)))
+    method = problems.make_method(families.small_pixels("label_embedding", "image_folder"))
     mesh, key = parallel.make_mesh(devices=1), jax.random.key(0)
     labels = np.arange(NUM_STREAMED, dtype=np.int32) % 50
     table = data.ClassTable(np.random.default_rng(0).random((50, 312), np.float32), np.ones(50, bool), ("",) * 50)
-    num_steps = loop.steps_per_epoch(NUM_STREAMED, BATCH)
+    num_steps = states.steps_per_epoch(NUM_STREAMED, BATCH)
     first = jnp.asarray(cached[:BATCH]), jnp.asarray(labels[:BATCH])
 
     def on_first(state, batch, classes, key):
@@ -125,9 +127,8 @@ def waits(folder: str, repeats: int = 5) -> np.ndarray:
         return method.update(state, data.Batch(inputs, labels, where), classes, key)
 
     def epochs(method, inputs):
-        examples, none = data.Examples(inputs, labels), data.Examples(inputs[:0], labels[:0])
-        options = {"key": key, "epochs": repeats + 1, "batch_size": BATCH, "mesh": mesh}
-        return loop.fit(method, data.Task(examples, none, none, table), **options)
+        task = data.Task(data.Examples(inputs, labels), {}, table)
+        return loop.fit(states.Training(method, task, key=key, batch_size=BATCH, mesh=mesh), epochs=repeats + 1)
 
     runs = [epochs(method._replace(update=on_first), cached), epochs(method, cached), epochs(method, streamed)]
     for fitted in runs:  # compiles

@@ -14,7 +14,7 @@ import time
 import jax
 
 from zsl_jax import data
-from zsl_jax.training import loop, parallel, run
+from zsl_jax.training import loop, parallel, problems, protocols, states
 from zsl_jax.verbs import command_line
 
 EPOCHS = 2
@@ -24,12 +24,11 @@ def minutes(recipe: str, folder: str) -> tuple[float, float]:
     """Returns the seconds of a step and the minutes of all steps."""
     config = command_line.recipe(recipe, {"data.dir": folder})
     dataset, size = data.load(**config.data), config.train.batch_size
-    tasks = (data.test_task(dataset), run.selection_task(dataset, config))
-    steps = [loop.steps_per_epoch(len(task.train.labels), size) for task in tasks]
-    method = run.make_method(config, steps_per_epoch=steps[0])
-    fitted = loop.fit(
-        method, tasks[0], key=jax.random.key(0), epochs=1 + EPOCHS, batch_size=size, mesh=parallel.make_mesh()
-    )
+    choosing, final = protocols.find(config.protocol).tasks(dataset, config)
+    steps = [states.steps_per_epoch(len(task.train.labels), size) for task in (final, *choosing)]
+    method = problems.make_method(config, steps_per_epoch=steps[0])
+    training = states.Training(method, final, key=jax.random.key(0), batch_size=size, mesh=parallel.make_mesh())
+    fitted = loop.fit(training, epochs=1 + EPOCHS)
     next(fitted)
     started = time.perf_counter()
     for _ in fitted:

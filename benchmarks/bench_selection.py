@@ -15,7 +15,7 @@ import time
 import jax
 import numpy as np
 
-from zsl_jax.training import loop, sweeps
+from zsl_jax.training import states, sweeps
 from zsl_jax.verbs import command_line
 
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
@@ -50,10 +50,10 @@ def measured(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns wall-clock and CPU seconds of the first epoch, which compiles, and those of the second."""
     times = [(time.perf_counter(), time.process_time())]
-    states, *given = trainer.start(points, size)
+    moving, *given = trainer.start(points, size)
     for epoch in range(2):
-        states, _ = trainer.program.epoch(states, *given, epoch * loop.steps_per_epoch(examples, batch_size))
-        jax.block_until_ready(trainer.program.score(states, *given))
+        moving, _ = trainer.program.epoch(moving, *given, epoch * states.steps_per_epoch(examples, batch_size))
+        jax.block_until_ready(trainer.program.score(moving, *given))
         times.append((time.perf_counter(), time.process_time()))
     return tuple(np.diff(times, axis=0))
 

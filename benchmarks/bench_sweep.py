@@ -28,7 +28,7 @@ import optax
 from zsl_jax import config as config_lib
 from zsl_jax import losses, methods, similarity
 from zsl_jax.methods import gradient
-from zsl_jax.training import evaluation, loop, sweeps
+from zsl_jax.training import evaluation, loop, states, sweeps
 
 EPOCHS, ROUNDS = 20, 3
 CHUNKS = (1, 4, 8, 16, 32, 64)
@@ -75,19 +75,19 @@ def whole(config, tasks) -> None:
 
 def side_by_side(trainer: sweeps.Trainer, size: int) -> Iterator:
     chosen = [POINTS[i * len(POINTS) // size] for i in range(size)]
-    states, *given = trainer.start(chosen, size)
+    moving, *given = trainer.start(chosen, size)
     program = trainer.program
 
     def step(state):
         return program.epoch(state, *given, 0)[0]
 
-    yield from timed(step, lambda state: program.score(state, *given), states, size)
+    yield from timed(step, lambda state: program.score(state, *given), moving, size)
 
 
 def one_after_another(task, method: methods.Method) -> Iterator:
     method = methods.normalized(method)
     mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
-    epochs = loop.fit(method, task, key=jax.random.key(0), epochs=10**6, batch_size=64, mesh=mesh)
+    epochs = loop.fit(states.Training(method, task, key=jax.random.key(0), batch_size=64, mesh=mesh), epochs=10**6)
     yield from timed(lambda _: next(epochs)[1], evaluation.make_evaluate(method, task, mesh), None, 1)
 
 
@@ -111,12 +111,14 @@ def timed(step: Callable, score: Callable, state, size: int) -> Iterator:
 def full_width() -> methods.Method:
     """ALE with W `[F, A]` itself for parameters."""
 
-    def scores(weights, inputs, classes):
-        return similarity.bilinear(inputs, classes.embedding, weights)
+    def scores(weights, images, described):
+        return similarity.bilinear(images, described, weights)
 
     return gradient.by_gradient(
-        init_params=lambda key, batch, classes: jnp.zeros((batch.inputs.shape[-1], classes.embedding.shape[-1])),
-        loss=lambda weights, batch, classes, key: losses.warp(scores(weights, batch.inputs, classes), batch.labels),
+        init_params=lambda key, like, classes: jnp.zeros((like.inputs.shape[-1], classes.embedding.shape[-1])),
+        loss=lambda weights, batch, classes, key: losses.warp(
+            scores(weights, batch.inputs, classes.embedding), batch.labels
+        ),
         scores=scores,
         optimizer=optax.sgd(0.3, momentum=0.9),
     )

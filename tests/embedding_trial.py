@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import data, metrics
+from zsl_jax import data, methods, metrics
 
 
 def accuracies(method, dataset, embeddings, *, steps=150, batch_size=64):
@@ -16,7 +16,7 @@ def accuracies(method, dataset, embeddings, *, steps=150, batch_size=64):
     embeddings = np.stack(embeddings)[:, order]
 
     @jax.jit
-    def run(embeddings, train, test_unseen, test_seen, rows):
+    def run(embeddings, train, sets, rows):
         def one(embedding):
             classes = dataclasses.replace(task.classes, embedding=embedding)
             seen, unseen = classes[: task.num_seen], classes[task.num_seen :]
@@ -28,16 +28,17 @@ def accuracies(method, dataset, embeddings, *, steps=150, batch_size=64):
                 return method.update(state, batch(rows), seen, key)[0], None
 
             key = jax.random.key(0)
-            state, _ = jax.lax.scan(step, method.init(key, batch(rows[0]), seen), rows)
-            state = method.finish(state, train, classes, key)
-            unseen_rows = task.num_seen + jnp.argmax(method.scores(state, test_unseen.inputs, unseen), axis=1)
-            seen_rows = jnp.argmax(method.scores(state, test_seen.inputs, seen), axis=1)
-            return tuple(
-                metrics.per_class_accuracy(predicted, labels, num_classes=len(classes))
-                for predicted, labels in ((unseen_rows, test_unseen.labels), (seen_rows, test_seen.labels))
-            )
+            state, _ = jax.lax.scan(step, method.init(key, batch(rows[0]), seen, ()), rows)
+            state = method.finish(state, train, seen, key)
+
+            def accuracy(examples, table, first):
+                scores = methods.score(method, state, examples.inputs, table)
+                predicted = first + jnp.argmax(scores, axis=1)
+                return metrics.per_class_accuracy(predicted, examples.labels, num_classes=len(classes))
+
+            return accuracy(sets["test_unseen"], unseen, task.num_seen), accuracy(sets["test_seen"], seen, 0)
 
         return jax.lax.map(one, embeddings)
 
     rows = np.random.default_rng(0).integers(0, len(task.train.labels), (steps, batch_size))
-    return tuple(map(np.asarray, run(embeddings, task.train, task.test_unseen, task.test_seen, rows)))
+    return tuple(map(np.asarray, run(embeddings, task.train, task.sets, rows)))

@@ -140,3 +140,42 @@ def test_saving_where_nothing_can_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(errors.UserError, match="cannot save a checkpoint"):
         checkpoints.save(tmp_path / "file", 1, state_of(1))
+
+
+def test_swapped_and_renamed_folders_are_not_restored(folder, abstract):
+    (folder / "000002").rename(folder / "000009")
+    restored, (warning,) = restore(folder, abstract)
+    assert restored.step == 1
+    assert "000009 is not used: it is of step 2: its folder was renamed" in warning
+    (folder / "000001").rename(folder / "000002")
+    (folder / "000009").rename(folder / "000001")
+    restored, warnings = restore(folder, abstract)
+    assert restored is None
+    assert ["it is of step" in warning for warning in warnings] == [True, True]
+
+
+def test_after_damaged_ones_a_new_one_survives(folder, abstract):
+    """What a reader would reject keeps no place, of earlier and of later steps."""
+    for step in (7, 8):
+        checkpoints.save(folder, step, state_of(step))
+    for step in (7, 8):
+        flip_a_bit(largest(folder / f"{step:06d}" / "state"))
+    for step in (3, 4, 9, 10):
+        checkpoints.save(folder, step, state_of(step))
+        restored, warnings = restore(folder, abstract)
+        assert (restored.step, warnings) == (step, [])
+    assert sorted(path.name for path in folder.iterdir()) == ["000009", "000010"]
+
+
+OWNER = {"phase": "train", "data": "a" * 64, "weights": "b" * 64}
+
+
+@pytest.mark.parametrize("other", [{"phase": "select"}, {"data": "c" * 64}, {"weights": "c" * 64}])
+def test_a_checkpoint_of_another_phase_or_run_is_refused(other, tmp_path, abstract):
+    checkpoints.save(tmp_path, 1, state_of(1), belongs=OWNER)
+    warnings = []
+    found = checkpoints.restore_latest(tmp_path, abstract, warn=warnings.append, belongs=OWNER | other)
+    assert found is None
+    assert f"it belongs to another run: its {next(iter(other))} is" in warnings[0]
+    assert checkpoints.restore_latest(tmp_path, abstract, warn=warnings.append, belongs=OWNER).step == 1
+    assert len(warnings) == 1

@@ -86,8 +86,49 @@ def test_features_are_the_encoders_and_a_stopped_run_goes_on(photos, tmp_path, c
     assert extract.main(command(photos, tmp_path / "stopped")) == 0
     assert "is finished" in capsys.readouterr().out
     assert len(asked) == 7
+    picture = photos / "photos" / "blue" / "1.png"
+    content = picture.read_bytes()
+    picture.write_bytes((photos / "photos" / "blue" / "2.png").read_bytes())
+    try:
+        with pytest.raises(errors.UserError, match=r"is finished, but pictures in .* have changed since"):
+            extract.main(command(photos, tmp_path / "stopped"))
+    finally:
+        picture.write_bytes(content)
     with pytest.raises(errors.UserError, match=r"another extraction \(images differ\): choose another --out"):
         extract.main(command(photos, tmp_path / "stopped", "--config.images.filter=bilinear"))
+
+
+def test_parts_of_pictures_that_changed_are_made_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "_PART", 4)
+    paths = [tmp_path / f"{i}.bin" for i in range(10)]
+    for i, path in enumerate(paths):
+        path.write_bytes(bytes([i]))
+    asked = []
+
+    def collect(most: int):
+        def extract(some):
+            asked.append(some[0].name)
+            if len(asked) > most:
+                raise KeyboardInterrupt
+            return [None if path == paths[3] else np.float32([path.read_bytes()[0]]) for path in some]
+
+        return features.collect(tmp_path, paths, extract, lambda count: None)
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(2)
+    paths[5].write_bytes(b"\xff")
+    found, kept = collect(100)
+    assert asked == ["0.bin", "4.bin", "8.bin", "4.bin", "8.bin"]
+    assert found[:, 0].tolist() == [0, 1, 2, 4, 255, 6, 7, 8, 9]
+    assert features.collected_sha256(tmp_path) == features.sha256([p for p, keep in zip(paths, kept) if keep])
+
+    def touching(some):
+        paths[9].write_bytes(b"new")
+        return [np.float32([1])] * len(some)
+
+    paths[8].write_bytes(b"other")
+    with pytest.raises(errors.UserError, match="changed while it was read"):
+        features.collect(tmp_path, paths, touching, lambda count: None)
 
 
 def test_a_damaged_picture_stops_or_is_left_out(photos, tmp_path, capsys):

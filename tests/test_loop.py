@@ -10,7 +10,7 @@ import pytest
 import toy
 
 from zsl_jax import data, errors, methods
-from zsl_jax.training import loop, parallel
+from zsl_jax.training import loop, parallel, states
 
 
 @pytest.fixture(scope="module")
@@ -18,17 +18,16 @@ def task():
     return data.test_task(toy.dataset())
 
 
-def fit(task, epochs, *, method=None, batch_size=16, key=None, mesh=None, **options):
-    method = method or methods.normalized(methods.ale(learning_rate=0.5))
-    yield from loop.fit(
-        method,
+def fit(task, epochs, *, method=None, batch_size=16, key=None, mesh=None, nonfinite="stop", **options):
+    training = states.Training(
+        method or methods.normalized(methods.ale(learning_rate=0.5)),
         task,
         key=jax.random.key(0) if key is None else key,
-        epochs=epochs,
         batch_size=batch_size,
         mesh=mesh or parallel.make_mesh(),
-        **options,
+        nonfinite=nonfinite,
     )
+    yield from loop.fit(training, epochs=epochs, **options)
 
 
 @pytest.mark.parametrize(("num_examples", "batch_size"), [(10, 3), (12, 4), (5, 8)])
@@ -36,7 +35,7 @@ def test_an_epoch_takes_every_example_once(num_examples, batch_size):
     epochs = []
     for epoch in range(3):
         rows, where = loop.epoch_rows(jax.random.key(1), epoch, num_examples=num_examples, batch_size=batch_size)
-        assert rows.shape == where.shape == (loop.steps_per_epoch(num_examples, batch_size), batch_size)
+        assert rows.shape == where.shape == (states.steps_per_epoch(num_examples, batch_size), batch_size)
         epochs.append(np.asarray(rows)[np.asarray(where)])
         assert sorted(epochs[-1]) == list(range(num_examples))
     assert any((epochs[0] != epoch).any() for epoch in epochs[1:])
@@ -59,12 +58,12 @@ def test_a_run_told_to_stop_inside_an_epoch_resumes_to_the_same_bits(task):
 
 
 def test_training_resumes_to_the_same_bits(task):
-    states = {epoch: jax.device_get(state) for epoch, state, _ in fit(task, 4)}
-    (_, resumed, _) = list(fit(task, 4, start=(2, states[2])))[-1]
-    for straight, again in zip(jax.tree.leaves(states[4]), jax.tree.leaves(resumed)):
+    after = {epoch: jax.device_get(state) for epoch, state, _ in fit(task, 4)}
+    (_, resumed, _) = list(fit(task, 4, start=(2, after[2])))[-1]
+    for straight, again in zip(jax.tree.leaves(after[4]), jax.tree.leaves(resumed)):
         np.testing.assert_array_equal(straight, again)
     other = list(fit(task, 4, key=jax.random.key(1)))[-1][1]
-    assert np.abs(np.asarray(other.inner.params) - states[4].inner.params).max() > 1e-4
+    assert np.abs(np.asarray(other.inner.params) - after[4].inner.params).max() > 1e-4
 
 
 def test_eight_devices_compute_what_one_does(task):
@@ -81,7 +80,7 @@ def test_rows_that_fill_up_a_batch_do_not_count(task):
     ((_, state, _),) = fit(task, 1, batch_size=56, method=method)
     count = len(task.train.labels)
     batch = data.Batch(task.train.inputs, task.train.labels, np.ones(count, bool))
-    start = method.init(jax.random.key(0), batch, task.seen_classes)
+    start = method.init(jax.random.key(0), batch, task.seen_classes, ())
     by_hand, _ = method.update(start, batch, task.seen_classes, jax.random.key(0))
     np.testing.assert_allclose(state.inner.params, by_hand.inner.params, atol=1e-6)
 
@@ -107,15 +106,15 @@ def test_an_inductive_method_never_sees_an_unseen_class(task):
 
     inductive = methods.bilinear(spy, optax.sgd(0.1))
     list(fit(task, 1, method=inductive))
-    list(fit(task, 1, method=inductive._replace(setting="class-transductive")))
+    list(fit(task, 1, method=inductive._replace(sees=frozenset({"unseen descriptions"}))))
     assert widths == [6, 9]
 
 
 def test_a_value_that_is_not_finite_stops_the_run_with_its_step(task):
     sixth_is_nan = methods.Method(
-        init=lambda key, batch, classes: jnp.int32(0),
+        init=lambda key, like, classes, weights: jnp.int32(0),
         update=lambda count, batch, classes, key: (count + 1, {"loss": jnp.where(count == 5, jnp.nan, 1.0)}),
-        scores=lambda count, inputs, classes: inputs @ classes.embedding.T,
+        scores=lambda count, images, described: images @ described.T,
     )
     with pytest.raises(errors.Diverged, match="loss is nan at step 6"):
         list(fit(task, 4, method=sixth_is_nan))
@@ -133,16 +132,20 @@ def test_prepare_sees_the_training_set_once_before_the_first_step(task):
         return state, {"loss": state}
 
     method = methods.Method(
-        init=lambda key, batch, classes: jnp.zeros(()),
+        init=lambda key, like, classes, weights: jnp.zeros(()),
         prepare=lambda state, train, classes, key: state + jnp.sum(train.labels),
         update=update,
-        scores=lambda state, inputs, classes: jnp.zeros((len(inputs), len(classes))),
+        scores=lambda state, images, described: jnp.zeros((len(images), len(described))),
     )
-    options = {"key": jax.random.key(0), "epochs": 2, "batch_size": 16, "mesh": parallel.make_mesh()}
-    states = [float(state) for _, state, _ in loop.fit(method, task, **options)]
-    assert states == [task.train.labels.sum()] * 2
-    resumed = [float(state) for _, state, _ in loop.fit(method, task, start=(1, jnp.ones(())), **options)]
-    assert resumed == [1.0]
+
+    def values(epochs, method, **options):
+        return [float(state) for _, state, _ in fit(task, epochs, method=method, **options)]
+
+    total, often = float(task.train.labels.sum()), method._replace(refresh=2)
+    assert values(2, method) == [total, total]
+    assert values(2, method, start=(1, jnp.ones(()))) == [1.0]
+    assert values(5, often) == [total, total, 2 * total, 2 * total, 3 * total], "and again before every second epoch"
+    assert values(5, often, start=(2, jnp.float32(total))) == [2 * total, 2 * total, 3 * total]
 
 
 def test_steps_that_are_not_finite_are_counted_and_skipped(task):

@@ -1,26 +1,24 @@
-"""Pictures hold what the record holds: axes, series and labels, not pixels."""
+"""Figures hold what the record holds: axes, series and labels, not pixels."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import toy
 
-from zsl_jax import data, plots
-from zsl_jax.training import evaluation
+from zsl_jax import data, metrics, plots
+from zsl_jax.training import evaluation, protocols
 
 
 @pytest.fixture(scope="module")
 def story():
     task = data.test_task(toy.dataset())
     rng = np.random.default_rng(0)
-    count = len(task.test_unseen.labels) + len(task.test_seen.labels)
-    labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
-    scores = rng.standard_normal((count, len(task.classes))) + 2 * np.eye(len(task.classes))[labels]
-    zsl = task.num_seen + np.argmax(scores[: len(task.test_unseen.labels), task.num_seen :], axis=1)
-    scored = evaluation.summarize(
-        jnp.asarray(zsl), jnp.asarray(scores), jnp.asarray(labels), jnp.asarray(task.classes.is_seen)
-    )
-    calibrated = evaluation.calibrated(scored, task, 0.5).metrics
+    labels = np.concatenate([task.sets[name].labels for name in ("test_unseen", "test_seen")])
+    scores = rng.standard_normal((len(labels), len(task.classes))) + 2 * np.eye(len(task.classes))[labels]
+    unseen, rows = len(task.sets["test_unseen"].labels), {}
+    for name, look in protocols.GZSL.looks(task).items():
+        count = unseen if name == "zsl" else len(labels)
+        rows[name] = metrics.fold(scores[:count], look.groups, labels[:count], num_groups=look.num_groups)
+    scored = evaluation.summarized(protocols.GZSL, rows, protocols.GZSL.facts(task.classes), {"gamma": 0.5})
     per_class = {
         name: {"seen": bool(seen), "images": 10, "zsl_correct": row, "gzsl_correct": row}
         for row, (name, seen) in enumerate(zip(task.classes.names, task.classes.is_seen))
@@ -29,10 +27,10 @@ def story():
         "method": "ale",
         "setting": "inductive",
         "dataset": {"name": "toy"},
-        "metrics": {"zsl": {"top1": 0.75}, "gzsl": {**scored.gzsl, "calibrated": calibrated}},
+        "metrics": {"zsl": {"top1": 0.75}, "gzsl": scored.metrics["gzsl"]},
         "per_class": per_class,
     }
-    images = rng.integers(0, 255, (len(zsl), 8, 8, 3), dtype=np.uint8)
+    images = rng.integers(0, 255, (unseen, 8, 8, 3), dtype=np.uint8)
     return record, scored, task, plots.story(record, scored, task, images)
 
 
@@ -45,8 +43,9 @@ def test_the_title_says_the_result_and_the_chance(story):
 def test_the_trade_off_has_the_curve_and_both_points(story):
     record, scored, _, figure = story
     curve, plain, calibrated = figure.axes[0].lines
-    np.testing.assert_array_equal(curve.get_xdata(), scored.curve["unseen"])
-    np.testing.assert_array_equal(curve.get_ydata(), scored.curve["seen"])
+    unseen, seen, _ = metrics.curve_of_rows(scored.rows["gzsl"], scored.facts["is_seen"])
+    np.testing.assert_array_equal(curve.get_xdata(), unseen)
+    np.testing.assert_array_equal(curve.get_ydata(), seen)
     for line, point in ((plain, record["metrics"]["gzsl"]), (calibrated, record["metrics"]["gzsl"]["calibrated"])):
         np.testing.assert_allclose(np.ravel(line.get_data()), [point["unseen"], point["seen"]])
     assert figure.axes[0].xaxis.label.get_color() == plots.UNSEEN
@@ -64,8 +63,8 @@ def test_images_stand_under_their_class_with_the_predicted_name(story):
     _, scored, task, figure = story
     axes = figure.axes[2]
     assert axes.get_title() == task.classes.names[task.num_seen]
-    first = np.flatnonzero(task.test_unseen.labels == task.num_seen)[0]
-    predicted = scored.zsl_predictions[first]
+    first = np.flatnonzero(task.sets["test_unseen"].labels == task.num_seen)[0]
+    predicted = metrics.predicted_class(scored.rows["zsl"])[first]
     right = predicted == task.num_seen
     assert axes.get_xlabel() == f"{'✓' if right else '✗'} {task.classes.names[predicted]}"
 

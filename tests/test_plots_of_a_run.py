@@ -63,7 +63,8 @@ def test_the_confusion_matrix_has_seen_classes_first_and_rows_that_sum_to_one(dr
     assert texts(axes.get_yticklabels()) == list(result.task.classes.names)
     colours = [label.get_color() for label in axes.get_yticklabels()]
     assert colours == [plots.SEEN] * 7 + [plots.UNSEEN] * 3
-    correct = np.asarray(result.evaluation.gzsl_correct) / np.asarray(result.evaluation.total)
+    counts = result.evaluated.counts
+    correct = counts["gzsl_correct"] / counts["images"]
     np.testing.assert_allclose(np.diag(shares), correct, rtol=1e-6)
 
 
@@ -92,7 +93,7 @@ def test_a_star_for_each_class_and_a_dot_for_each_image(drawn):
     _, figures, result, _ = drawn
     axes = figures["embeddings.png"].axes[0]
     by_label = {line.get_label(): line for line in axes.lines}
-    assert len(by_label["images of unseen classes"].get_xdata()) == len(result.task.test_unseen.labels)
+    assert len(by_label["images of unseen classes"].get_xdata()) == len(result.task.sets["test_unseen"].labels)
     assert len(by_label["descriptions of seen classes"].get_xdata()) == 7
     assert by_label["images of seen classes"].get_color() == plots.SEEN
     assert by_label["descriptions of unseen classes"].get_color() == plots.UNSEEN
@@ -104,7 +105,7 @@ def test_strips_show_the_best_images_of_a_class(drawn):
     figure = figures["retrieval.png"]
     first = figure.axes[0]
     row = result.task.num_seen
-    scores = np.asarray(result.evaluation.gzsl_scores)[: len(result.task.test_unseen.labels)]
+    scores = result.evaluated.rows["zsl"].scores
     best = np.argsort(-scores[:, row], kind="stable")[0]
     assert first.get_ylabel() == result.task.classes.names[row]
     np.testing.assert_array_equal(first.images[0].get_array(), result.unseen_images[best])

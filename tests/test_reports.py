@@ -107,10 +107,10 @@ def test_settings_and_selection_rules_are_not_mixed(tmp_path):
         tiny_records.record(on="test", seed=1),
     ]
     (column,) = collect(tmp_path, *contents).columns
-    assert [(row.protocol, row.label) for row in column.rows] == [
-        (("inductive", "validation classes"), "ale"),
-        (("inductive", "test"), "ale, chosen on test"),
-        (("instance-transductive", "validation classes"), "ale, instance-transductive"),
+    assert [(row.footing, row.label) for row in column.rows] == [
+        (((), "validation classes"), "ale"),
+        (((), "test"), "ale, chosen on test"),
+        ((("test inputs",), "validation classes"), "ale, instance-transductive"),
     ]
 
 
@@ -203,7 +203,7 @@ DAMAGED = {
     "no right ones": (without("per_class.a.zsl_correct"), "per_class.a lacks zsl_correct"),
     "no class": (without("dataset.counts.unseen_classes"), "lacks dataset.counts.unseen_classes"),
     "no seed": (tiny_records.record() | {"seeds": []}, "seeds is [], not a list of them"),
-    "no gamma": (without("metrics.gzsl.calibrated.gamma"), "no number in metrics.gzsl.calibrated.gamma"),
+    "no accuracy": (without("metrics.zsl.top1"), "no number in metrics.zsl.top1"),
     "a word": (with_metric("high"), "no number in metrics.zsl.top1"),
     "percent": (with_metric(57.1), "metrics.zsl.top1 is [57.1], not in [0, 1]"),
     "nan": (with_metric(float("nan")), "metrics.zsl.top1 is [nan], not in [0, 1]"),
@@ -247,3 +247,28 @@ def test_one_seed_is_judged_over_images_alone_and_without_counts_not_at_all(tmp_
     (calibrated,) = comparisons.with_the_best(list(column.rows), "calibrated_harmonic")
     assert calibrated.survives is None
     assert comparisons.with_the_best(list(column.rows[:1]), "zsl") == []
+
+
+def test_names_cannot_break_a_page_or_a_spreadsheet():
+    """Names come from files: tags, line ends, cell borders and formulas stay text."""
+    from zsl_jax.verbs import pages, results_csv
+
+    evil = "<script>alert(1)</script>|a\nb\x00c"
+    blocks = [pages.Heading(2, evil), pages.Bullets((evil,)), pages.Table(("method",), ((evil,),))]
+    markdown, page, text = pages.as_markdown(blocks), pages.as_html(blocks, title=evil), pages.as_text(blocks)
+    assert "<script" not in markdown
+    assert "\\|a b c" in markdown
+    assert "<script" not in page
+    assert "\x00" not in markdown + text
+    assert [results_csv._cell(text) for text in ("=1+1", "@x", "-a\nb", "ale")] == ["'=1+1", "'@x", "'-a b", "ale"]
+
+
+def test_one_damaged_record_is_named_and_left_out(tmp_path):
+    tiny_records.write(tmp_path / "whole", tiny_records.record("ale"))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "record.json").write_text("{")
+    lines = []
+    assert len(reading.load([tmp_path], warn=lines.append)) == 1
+    assert "broken/record.json is damaged" in lines[0]
+    with pytest.raises(errors.UserError, match="no whole record"):
+        reading.load([tmp_path / "broken"], warn=lines.append)

@@ -19,9 +19,9 @@ import tiny_photos
 from test_tfds_images import write_table
 
 from zsl_jax import __main__, data, encoders, errors, methods
-from zsl_jax.data import few_shot, image_folder, images, streaming
+from zsl_jax.data import few_shot, image_folder, images, inputs, streaming
 from zsl_jax.encoders import augmentation
-from zsl_jax.training import evaluation, feeding, loop, optimizers, parallel, run, sweeps
+from zsl_jax.training import blocks, evaluation, feeding, loop, optimizers, parallel, problems, run, states, sweeps
 from zsl_jax.verbs import command_line
 
 
@@ -33,7 +33,7 @@ class Numbers:
 
 
 def numbers(rows, workers=0):
-    return streaming.Pictures(Numbers(), np.asarray(rows), 1, workers)
+    return streaming.ImageStream(Numbers(), np.asarray(rows), 1, workers)
 
 
 def test_pictures_stand_for_an_array_and_are_read_in_order():
@@ -44,11 +44,11 @@ def test_pictures_stand_for_an_array_and_are_read_in_order():
     with streaming.Reader(pictures[order]) as reader:
         parts = [reader.take(count) for count in (1, 40, 0, 59)]
     assert np.concatenate(parts)[:, 0, 0, 0].tolist() == order.tolist()
-    assert streaming.joined(pictures[order], pictures[:2]).rows.tolist() == [*order, 0, 1]
-    assert [len(block) for block in streaming.blocks(pictures, 60)] == [60, 40]
-    assert streaming.decoded(pictures[3:5])[:, 0, 0, 0].tolist() == [3, 4]
+    assert inputs.joined(pictures[order], pictures[:2]).rows.tolist() == [*order, 0, 1]
+    assert [len(block) for block in inputs.blocks(pictures, 60)] == [60, 40]
+    assert inputs.decoded(pictures[3:5])[:, 0, 0, 0].tolist() == [3, 4]
     for ask in (np.asarray, jax.numpy.asarray):
-        with pytest.raises(errors.UserError, match="needs all 100 pictures in memory"):
+        with pytest.raises(errors.UserError, match="needs all 100 images in memory"):
             ask(pictures)
 
 
@@ -59,7 +59,7 @@ def test_worker_processes_change_nothing_and_say_what_is_wrong(tmp_path):
             assert reader.take(200)[:, 0, 0, 0].tolist() == list(range(200))
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     files = image_folder.Files((str(tmp_path / "bad.jpg"),), images.Preprocessing(4, "stretch", 1.0, "bilinear"))
-    broken = streaming.Pictures(files, np.zeros(1, int), 4, 1)
+    broken = streaming.ImageStream(files, np.zeros(1, int), 4, 1)
     with pytest.raises(errors.UserError, match=r"bad\.jpg: not a readable image"), streaming.Reader(broken) as reader:
         reader.take(1)
 
@@ -119,8 +119,9 @@ def method():
 
 def fit(method, task, epochs=3, mode="jit", **options):
     """The epochs' states and metrics, of 4 steps of 4 pictures, on 4 devices."""
-    mesh, key = parallel.make_mesh(devices=4, mode=mode), jax.random.key(0)
-    fitted = loop.fit(method, task, key=key, epochs=epochs, batch_size=4, mesh=mesh, mode=mode, **options)
+    mesh = parallel.make_mesh(devices=4, mode=mode)
+    training = states.Training(method, task, key=jax.random.key(0), batch_size=4, mesh=mesh, mode=mode)
+    fitted = loop.fit(training, epochs=epochs, **options)
     return [jax.device_get((state, metrics)) for _, state, metrics in fitted]
 
 
@@ -135,8 +136,8 @@ def window_of(steps, monkeypatch):
 @pytest.mark.parametrize("mode", ["jit", *(pytest.param(m, marks=pytest.mark.long) for m in ("shard_map", "pmap"))])
 def test_a_streamed_run_ends_in_the_same_bits(mode, cached, streamed, method, monkeypatch):
     """With windows of 3 steps where an epoch has 4, and the orders of one epoch at a time."""
-    assert isinstance(streamed.train.inputs, streaming.Pictures)
-    assert loop.steps_per_epoch(len(streamed.train.labels), 4) == 4
+    assert isinstance(streamed.train.inputs, streaming.ImageStream)
+    assert states.steps_per_epoch(len(streamed.train.labels), 4) == 4
     expected = fit(method, cached, mode=mode)
     window_of(3, monkeypatch)
     monkeypatch.setattr(feeding, "_ROWS_AT_ONCE", 1)
@@ -160,10 +161,10 @@ def test_a_streamed_run_goes_on_to_the_same_bits_from_wherever_it_stopped(stream
 
 
 def test_a_stream_is_scored_in_the_same_blocks(cached, streamed, method, monkeypatch):
-    monkeypatch.setattr(evaluation, "_BLOCK", 8)
+    monkeypatch.setattr(blocks, "_BLOCK", 8)
     state, mesh = fit(method, cached, epochs=1)[-1][0], parallel.make_mesh(devices=4)
     scored = [evaluation.make_evaluate(method, task, mesh)(state) for task in (cached, streamed)]
-    assert len(scored[0].gzsl_scores) > 8
+    assert len(scored[0].rows["gzsl"].own) > 8
     equal(*scored)
     equal(evaluation.make_evaluate(method, streamed, mesh)(state), scored[0])  # a stream is read again
 
@@ -191,7 +192,7 @@ def test_a_run_may_go_on_from_memory_where_it_stopped_in_a_stream(folder, tmp_pa
         )
     found = run.run(config(folder, "memory"), tmp_path / "stream", say=lambda line: None)
     assert found.record["metrics"] == expected.record["metrics"]
-    equal(found.evaluation, expected.evaluation)
+    equal(found.evaluated, expected.evaluated)
     logged = [
         [json.loads(line)["loss"] for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
         for name in ("memory", "stream")
@@ -261,8 +262,8 @@ def test_what_an_encoder_cannot_take_is_said_before_anything_is_written(folder, 
 def test_what_looks_at_all_pictures_at_once_needs_them_in_memory(folder, streamed):
     wanting = config(folder, "stream")
     wanting.normalize.inputs = "l2"
-    with pytest.raises(errors.UserError, match=r"needs all \d+ pictures in memory.*data\.cache=memory"):
-        run.make_problem(wanting)
+    with pytest.raises(errors.UserError, match=r"needs all \d+ images in memory.*data\.cache=memory"):
+        problems.make_problem(wanting)
     with pytest.raises(errors.UserError, match=r"a sweep .*data\.cache=memory"):
         sweeps.selection_tasks(config(folder, "stream"))
     shots = few_shot.few_shot(streamed, 1)
@@ -282,11 +283,11 @@ def test_a_broken_picture_is_named_before_the_run_or_left_out(folder, tmp_path):
     picture.write_bytes(whole[:-40])
     loaded = data.load("image_folder", **options)
     with pytest.raises(errors.UserError, match=rf"{picture.name}: not a readable image"):
-        list(streaming.blocks(loaded.inputs, 10))
+        list(inputs.blocks(loaded.inputs, 10))
     kept = data.load("image_folder", skip_unreadable=True, **options)
     assert len(kept.inputs) == len(kept.labels) == len(loaded.labels) - 1
     np.testing.assert_array_equal(
-        np.concatenate(list(streaming.blocks(kept.inputs, 10))),
+        np.concatenate(list(inputs.blocks(kept.inputs, 10))),
         data.load("image_folder", skip_unreadable=True, **(options | {"cache": "memory"})).inputs,
     )
     picture.write_bytes(b"")
@@ -330,7 +331,7 @@ def test_pictures_of_tfds_are_those_in_memory(workers, tmp_path):
     options |= {"dir": str(tmp_path), "workers": workers}
     cached, streamed = (data.load("tfds_images", cache=cache, **options) for cache in ("memory", "stream"))
     order = np.random.default_rng(0).permutation(40)
-    found = np.concatenate(list(streaming.blocks(streamed.inputs[order], 16)))
+    found = np.concatenate(list(inputs.blocks(streamed.inputs[order], 16)))
     np.testing.assert_array_equal(found, cached.inputs[order])
     assert len(np.unique(found)) == 40
     np.testing.assert_array_equal(streamed.labels, cached.labels)
@@ -343,9 +344,11 @@ def test_real_pictures_come_as_they_are_loaded(workers, shared_data):
     folder = shared_data / "cub127_images"
     paths = [str(folder / name) for name in images.find(folder)[::20]]
     preprocessing = images.Preprocessing(size=64, fit="crop", crop_fraction=1.0, filter="bilinear")
-    pictures = streaming.Pictures(image_folder.Files(tuple(paths), preprocessing), np.arange(len(paths)), 64, workers)
+    pictures = streaming.ImageStream(
+        image_folder.Files(tuple(paths), preprocessing), np.arange(len(paths)), 64, workers
+    )
     order = np.random.default_rng(0).permutation(len(paths))
-    found = np.concatenate(list(streaming.blocks(pictures[order], 50)))
+    found = np.concatenate(list(inputs.blocks(pictures[order], 50)))
     assert len(found) > 300
     np.testing.assert_array_equal(found, np.stack(list(images.load(paths, preprocessing)))[order])
 

@@ -10,11 +10,12 @@ import pytest
 import toy
 
 from zsl_jax import __main__, config, data, errors, methods
-from zsl_jax.training import evaluation, loop, parallel, phases, run, side_by_side, sweeps
+from zsl_jax.training import evaluation, loop, parallel, phases, problems, protocols, side_by_side, states, sweeps
 from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RATES = (0.1, 0.5, 2.0)
+SCORES = (*protocols.GZSL.choices(), "gamma")
 
 
 @pytest.fixture
@@ -60,14 +61,14 @@ def test_an_empty_range_is_an_error(values):
 
 
 def test_the_best_epoch_is_that_of_the_mean_over_seeds_and_folds():
-    history = {name: np.zeros((3, 2, 2)) for name in sweeps.SCORES}  # epochs, folds, seeds
+    history = {name: np.zeros((3, 2, 2)) for name in SCORES}  # epochs, folds, seeds
     history["harmonic"] += np.array([0.2, 0.5, 0.4])[:, None, None] + np.array([[0.0, 0.1], [0.2, 0.3]])
     history["zsl"][1, 0, 0] = np.nan
     found = sweeps.best("harmonic", [2, 4, 5], history)
     assert (found["epochs"], found["harmonic"], found["zsl"]) == (4, pytest.approx(0.65), -1)
     assert found["deviation"]["harmonic"] == pytest.approx(np.std([0, 0.1, 0.2, 0.3], ddof=1))
     assert sweeps.best("zsl", [2, 4, 5], history)["epochs"] == 2, "an epoch that is not finite is never the best"
-    assert "deviation" not in sweeps.best("zsl", [1], {name: np.zeros((1, 1, 1)) for name in sweeps.SCORES})
+    assert "deviation" not in sweeps.best("zsl", [1], {name: np.zeros((1, 1, 1)) for name in SCORES})
 
 
 @pytest.mark.long
@@ -77,7 +78,7 @@ def test_structure_and_chunks_change_nothing(toy_data, tmp_path):
     pieces = sweeps.run_trials(make_config(**{"sweep.side_by_side": 1}), space, tmp_path / "b")
     assert [trial["setting"] for trial in whole] == space
     for one, other in zip(whole, pieces):
-        np.testing.assert_allclose([one[n] for n in sweeps.SCORES], [other[n] for n in sweeps.SCORES], atol=1e-4)
+        np.testing.assert_allclose([one[n] for n in SCORES], [other[n] for n in SCORES], atol=1e-4)
 
 
 def test_every_lane_is_a_run_of_its_own(toy_data):
@@ -91,15 +92,17 @@ def test_every_lane_is_a_run_of_its_own(toy_data):
     assert history["ausuc"].shape == (2, 2, 2, 2)
     assert len(np.unique(history["gamma"][-1])) == 8, "the lanes must differ for this to mean something"
     setting = 1
-    method = run.make_method(sweeps.overridden(setup, {"method.learning_rate": rates[setting]}))
+    method = problems.make_method(sweeps.overridden(setup, {"method.learning_rate": rates[setting]}))
     for fold, seed in ((0, 0), (1, 0), (1, 1)):
         key = jax.random.fold_in(jax.random.key(seed), phases.PHASES.index("select"))
         mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
-        *_, (_, state, _) = loop.fit(method, tasks[fold], key=key, epochs=2, batch_size=16, mesh=mesh)
-        scored = evaluation.make_evaluate(method, tasks[fold], mesh)(state)
-        found = [history[name][-1, fold, seed, setting] for name in ("zsl", "ausuc", "harmonic")]
-        wanted = scored.zsl["top1"], scored.gzsl["ausuc"], evaluation.best_calibration(scored)["harmonic"]
-        np.testing.assert_allclose(found, wanted, atol=1e-5)
+        training = states.Training(method, tasks[fold], key=key, batch_size=16, mesh=mesh)
+        *_, (_, state, _) = loop.fit(training, epochs=2)
+        scored = evaluation.make_evaluate(method, tasks[fold], mesh)(loop.finish(training, state))
+        for name, metric in protocols.GZSL.choices().items():
+            wanted = protocols.value(scored.metrics, metric)
+            np.testing.assert_allclose(history[name][-1, fold, seed, setting], wanted, atol=1e-5)
+        np.testing.assert_allclose(history["gamma"][-1, fold, seed, setting], scored.knobs["gamma"], rtol=1e-4)
 
 
 def test_what_no_knob_reaches_is_held_once():
@@ -113,7 +116,7 @@ def test_what_no_knob_reaches_is_held_once():
     closed = reached(lambda feature_ridge: methods.eszsl(feature_ridge=feature_ridge))
     assert not any(jax.tree.leaves(closed)), "sums over examples know of no ridge"
     trained = reached(lambda feature_ridge: methods.ale(learning_rate=feature_ridge))
-    assert not trained.basis
+    assert not any(jax.tree.leaves(trained.kept))
     assert all(jax.tree.leaves(trained.inner)), "the step size reaches the weights in the first step"
 
 
@@ -133,9 +136,9 @@ def test_the_knobs_of_every_recipe_are_traced(toy_data):
         trainer = sweeps.Trainer(setup, knobs, [data.test_task(toy.dataset())])
 
         def lanes(trainer=trainer, knobs=knobs):
-            states, *given = trainer.start([dict.fromkeys(knobs, 0.5)] * 2, 2)
-            states, _ = trainer.program.epoch(states, *given, 0)
-            return trainer.program.score(states, *given)
+            moving, *given = trainer.start([dict.fromkeys(knobs, 0.5)] * 2, 2)
+            moving, _ = trainer.program.epoch(moving, *given, 0)
+            return trainer.program.score(moving, *given)
 
         assert jax.eval_shape(lanes)["zsl"].shape == (1, 1, 2), name
         traced += 1
@@ -213,21 +216,21 @@ def test_folds_are_disjoint_and_of_one_shape():
     tasks = data.validation_tasks(training, folds=3, seed=1)
     held_out = [name for task in tasks for name in task.unseen_classes.names]
     assert len(held_out) == len(set(held_out)) == 6
-    shapes = [jax.tree.map(np.shape, (task.train, task.test_seen, task.test_unseen)) for task in tasks]
+    shapes = [jax.tree.map(np.shape, (task.train, task.sets)) for task in tasks]
     assert shapes[0] == shapes[1] == shapes[2]
     for task in tasks:
         assert set(task.train.labels) <= set(range(task.num_seen))
-        assert set(task.test_unseen.labels) == set(range(task.num_seen, len(task.classes)))
+        assert set(task.sets["test_unseen"].labels) == set(range(task.num_seen, len(task.classes)))
     with pytest.raises(errors.UserError, match=r"select.folds=9 is more than the 8 seen classes"):
         data.validation_tasks(training, folds=9)
 
 
 def test_settings_are_split_over_the_devices(toy_data):
     trainer = sweeps.Trainer(make_config(), ["method.learning_rate"], [data.test_task(toy.dataset())])
-    states = trainer.start([{"method.learning_rate": 0.1 * i} for i in range(1, 9)], 8)[0]
-    assert states.inner.params.shape[2] == 8
-    assert len({str(shard.index) for shard in states.inner.params.addressable_shards}) == 8
-    assert len({str(shard.index) for shard in states.basis.addressable_shards}) == 1
+    moving = trainer.start([{"method.learning_rate": 0.1 * i} for i in range(1, 9)], 8)[0]
+    assert moving.inner.params.shape[2] == 8
+    assert len({str(shard.index) for shard in moving.inner.params.addressable_shards}) == 8
+    assert len({str(shard.index) for shard in jax.tree.leaves(moving.kept)[0].addressable_shards}) == 1
 
 
 RECIPE = """

@@ -202,7 +202,7 @@ def test_fractions_stay_and_a_missing_value_may_be_anything(tmp_path, capsys):
     [
         ("name,a,b\nx,0.5,1.5\ny,0,1\n", "attribute 'b' of 'x' is 1.5; probabilities in \\[0, 1\\]"),
         ("name,a,b\nx,0,\ny,0,1\n", "'x' has no attributes: all its values are 0 or missing"),
-        ("name,a,b\nx,0.5,many\ny,0,1\n", "line 2: 'many' is no number"),
+        ("name,a,b\nx,0.5,many\ny,0,1\n", "line 2: found 'many', not a number"),
         ("name,a,b\nx,0.5\ny,0,1\n", "line 2: 1 values for 2 attributes"),
         ("name,a,a\nx,0.5,1\ny,0,1\n", "attribute 'a' is there twice"),
         ("name,a,b\nx,0.5,1\nx,0,1\n", "class 'x' is there twice"),

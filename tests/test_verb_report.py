@@ -81,7 +81,7 @@ def test_mixed_protocols_and_data_are_said_openly(tmp_path, capsys):
     page = (tmp_path / "report" / "results.md").read_text()
     note = "- birds (att) is 2 different data sets, kept apart: split is PS in [A], own in [B]"
     assert f"## What looks alike and is not\n\n{note}\n" in page
-    assert "- the rows follow 3 protocols and are compared only within one: inductive, chosen on validation" in page
+    assert "- the rows stand on 3 footings and are compared only within one: inductive, chosen on validation" in page
     assert "- what is chosen on test has seen the test labels, which flatters it\n" in page
     table = page.split("### 95 %")[1].split("###")[0]
     names = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")]

@@ -15,7 +15,7 @@ import toy
 
 from zsl_jax import data, encoders, losses, methods
 from zsl_jax.data import streaming
-from zsl_jax.training import evaluation, feeding, loop, optimizers, parallel, processes
+from zsl_jax.training import evaluation, feeding, loop, optimizers, parallel, processes, states
 
 EPOCHS, BATCH = 5, 16  # of 54 examples: 4 steps an epoch, the last one of 6 examples
 
@@ -37,13 +37,17 @@ def contrastive(loss, optimizer):
         images, prototypes = embed(batch.inputs, params[0]), embed(jnp.asarray(classes.embedding), params[1])
         return loss(images, prototypes[batch.labels], batch)
 
-    def scores(params, inputs, classes):
-        return embed(inputs, params[0]) @ embed(jnp.asarray(classes.embedding), params[1]).T
+    return methods.by_gradient(
+        init_params=init_params,
+        loss=row_losses,
+        embed=lambda params, inputs: embed(inputs, params[0]),
+        describe=lambda params, classes: embed(jnp.asarray(classes.embedding), params[1]),
+        scores=lambda params, images, described: images @ described.T,
+        optimizer=optimizer,
+    )
 
-    return methods.by_gradient(init_params=init_params, loss=row_losses, scores=scores, optimizer=optimizer)
 
-
-def rows(batch):
+def keys_of_rows(batch):
     return {"where": batch.where, "axis_name": batch.axis_name}
 
 
@@ -54,16 +58,18 @@ def make() -> dict[str, methods.Method]:
         "softmax": methods.normalized(methods.softmax()),
         "eszsl": methods.normalized(methods.eszsl()),
         "ale_sgd": methods.normalized(methods.ale_sgd()),  # does not divide: the batch is gathered
-        "clip": contrastive(lambda x, y, b: losses.clip_softmax(x, y, scale=5.0, **rows(b)), sgd),
-        "siglip": contrastive(lambda x, y, b: losses.sigmoid_contrastive(x, y, scale=5.0, bias=-2.0, **rows(b)), sgd),
+        "clip": contrastive(lambda x, y, b: losses.clip_softmax(x, y, scale=5.0, **keys_of_rows(b)), sgd),
+        "siglip": contrastive(
+            lambda x, y, b: losses.sigmoid_contrastive(x, y, scale=5.0, bias=-2.0, **keys_of_rows(b)), sgd
+        ),
         "supcon": contrastive(
-            lambda x, y, b: losses.supervised_contrastive(x + y, b.labels, temperature=0.5, **rows(b)), sgd
+            lambda x, y, b: losses.supervised_contrastive(x + y, b.labels, temperature=0.5, **keys_of_rows(b)), sgd
         ),
     }
 
 
 class Tiles:
-    """A grey picture of 4 x 4 pixels for each row of the toy's inputs, which keeps the rows that were asked for."""
+    """A grey image of 4 x 4 pixels for each row of the toy's inputs, which keeps the rows that were asked for."""
 
     def __init__(self):
         self.asked = set()
@@ -75,13 +81,13 @@ class Tiles:
 
 
 def streamed() -> data.Task:
-    """The toy's task on pictures, decoded when they are needed."""
+    """The toy's task on images, decoded when they are needed."""
     source = toy.dataset()
-    pictures = streaming.Pictures(Tiles(), np.arange(len(source.inputs)), 4)
-    return data.test_task(dataclasses.replace(source, inputs=pictures))
+    images = streaming.ImageStream(Tiles(), np.arange(len(source.inputs)), 4)
+    return data.test_task(dataclasses.replace(source, inputs=images))
 
 
-def on_pictures() -> methods.Method:
+def on_images() -> methods.Method:
     parts = methods.Parts(encoder=encoders.MLP(widths=(8,)), optimizer=optimizers.make_optimizer(learning_rate=0.01))
     return methods.label_embedding(parts)
 
@@ -100,10 +106,10 @@ class Compilations(logging.Handler):
 def train_streamed(mode: str, key) -> dict[str, np.ndarray]:
     """The losses, states and scores of a stream, of which each process decodes the rows of its own devices."""
     feeding._WINDOW_BYTES = 2 * BATCH * 4 * 4 * 3  # two steps
-    method, task, mesh = on_pictures(), streamed(), parallel.make_mesh(mode=mode)
+    method, task, mesh = on_images(), streamed(), parallel.make_mesh(mode=mode)
     tiles = task.train.inputs.source
-    epochs = loop.fit(method, task, key=key, epochs=1, batch_size=BATCH, mesh=mesh, mode=mode)
-    ((_, state, metrics),) = epochs
+    training = states.Training(method, task, key=key, batch_size=BATCH, mesh=mesh, mode=mode)
+    ((_, state, metrics),) = loop.fit(training, epochs=1)
     expected = np.asarray(loop.epoch_rows(jax.random.fold_in(key, 1), 0, num_examples=54, batch_size=BATCH)[0])
     mine = np.split(np.arange(BATCH), jax.process_count())[jax.process_index()]
     assert tiles.asked == set(task.train.inputs.rows[expected[:, mine]].ravel().tolist())
@@ -112,8 +118,13 @@ def train_streamed(mode: str, key) -> dict[str, np.ndarray]:
     # 54 test images and what fills up the last block: the unseen ones are looked at twice.
     assert len(tiles.asked) <= 54 / jax.process_count() + 18
     leaves = jax.tree.leaves(parallel.to_host(state))
-    found = {"loss": metrics["loss"], "scores": scored.gzsl_scores, "gzsl_correct": scored.gzsl_correct}
+    found = {"loss": metrics["loss"], **compared(scored)}
     return found | {f"state/{i}": leaf for i, leaf in enumerate(leaves)}
+
+
+def compared(scored: evaluation.Evaluated) -> dict[str, np.ndarray]:
+    """The counts of an evaluation, and the scores that it kept."""
+    return scored.counts | {"scores": scored.rows["gzsl"].best, "own": scored.rows["gzsl"].own}
 
 
 def main(path: str, modes: list[str]) -> None:
@@ -126,19 +137,17 @@ def main(path: str, modes: list[str]) -> None:
         mesh = parallel.make_mesh(mode=mode)
         for name, method in make().items():
             compilations.count = 0
-            epochs = loop.fit(method, task, key=key, epochs=EPOCHS, batch_size=BATCH, mesh=mesh, mode=mode)
-            _, states, metrics = zip(*epochs)
-            state = states[-1]
+            training = states.Training(method, task, key=key, batch_size=BATCH, mesh=mesh, mode=mode)
+            _, after, metrics = zip(*loop.fit(training, epochs=EPOCHS))
+            state = after[-1]
             results[f"{mode}/{name}/compilations"] = compilations.count
             results[f"{mode}/{name}/loss"] = np.concatenate([epoch["loss"] for epoch in metrics])
-            state = loop.finish(method, state, task, key=key, mesh=mesh, mode=mode)
+            state = loop.finish(training, state)
             for i, leaf in enumerate(jax.tree.leaves(parallel.to_host(state))):
                 results[f"{mode}/{name}/state/{i}"] = leaf
             if name in ("ale", "clip"):
                 scored = evaluation.make_evaluate(method, task, mesh)(state)
-                for field in ("zsl_correct", "gzsl_correct", "total"):
-                    results[f"{mode}/{name}/{field}"] = getattr(scored, field)
-                results[f"{mode}/{name}/scores"] = scored.gzsl_scores
+                results |= {f"{mode}/{name}/{field}": value for field, value in compared(scored).items()}
         results |= {f"{mode}/streamed/{name}": value for name, value in train_streamed(mode, key).items()}
     if processes.is_first():
         np.savez(path, **results)

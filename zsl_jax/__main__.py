@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 import zsl_jax
@@ -29,8 +31,28 @@ def usage() -> str:
     )
 
 
+class _Terminated(BaseException):
+    """SIGTERM came where nothing was listening for it: while modules load, or in a verb that has nothing to save."""
+
+
+def _terminate(number, frame):
+    del number, frame
+    raise _Terminated
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+        try:
+            return _main(argv)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return _main(argv)
+
+
+def _main(argv: list[str]) -> int:
     try:
         if not argv:
             print(usage(), file=sys.stderr)
@@ -56,8 +78,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("zsl-jax: interrupted", file=sys.stderr)
         return 130
+    except _Terminated:
+        print("zsl-jax: told to stop; what was written is whole, and the same line goes on", file=sys.stderr)
+        return 143
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        # A full disk, or a folder that went away, wherever it happens.
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"zsl-jax: {place}{error.strerror or error}", file=sys.stderr)
         return 1
 
 

@@ -1,15 +1,15 @@
 """Every key of a config: its default, its unit and what it may be. Recipes in configs/ start from `base`.
 
 The keys of `config.method` and `config.data` are the arguments of the method's factory and of the dataset's `load`,
-with their defaults; what they may be stands in `KNOBS` and `OPTIONS`. A method that trains an encoder has the sections
-`config.encoder`, `config.optimizer`, `config.augmentation` and `config.pretrain` too, and one that encodes class
-descriptions `config.class_encoder`: the arguments of the encoder, of `optimizers.make_optimizer` and so on, in
-`SECTIONS`.
+with their defaults; what they may be stands in `methods.KNOBS` and `OPTIONS`. A method that trains an encoder has the
+sections `config.encoder`, `config.optimizer`, `config.augmentation` and `config.pretrain` too, and one that encodes
+class descriptions `config.class_encoder`: the arguments of the encoder, of `optimizers.make_optimizer` and so on, in
+`SECTIONS`. `config.late` names knobs that are chosen after training, each with a tuple of values.
 """
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import ml_collections
@@ -17,44 +17,8 @@ import ml_collections
 from zsl_jax import encoders, errors, methods
 from zsl_jax.data import sources, streaming
 from zsl_jax.encoders import augmentation, mobilenet, scaling
-from zsl_jax.training import optimizers
-
-
-class Rule(NamedTuple):
-    """What a value may be: a test, and the same in words."""
-
-    holds: Callable[[Any], bool]
-    words: str
-
-
-def whole(lowest: int, *, bits: int = 31) -> Rule:
-    """A whole number that an array can hold in that many bits."""
-
-    def holds(x):
-        return isinstance(x, int) and not isinstance(x, bool) and lowest <= x < 2**bits
-
-    return Rule(holds, f"a whole number >= {lowest} and < 2^{bits}")
-
-
-def number(low: float, high: float = math.inf, *, ends: str = "()") -> Rule:
-    """A finite number in an interval; `ends` says with brackets whether low and high belong to it."""
-
-    def holds(x):
-        if not isinstance(x, (int, float)) or isinstance(x, bool) or not math.isfinite(x):
-            return False
-        return (x >= low if ends[0] == "[" else x > low) and (x <= high if ends[1] == "]" else x < high)
-
-    return Rule(holds, f"a number in {ends[0]}{low}, {high}{ends[1]}")
-
-
-def wholes(lowest: int) -> Rule:
-    """A tuple of whole numbers."""
-    one = whole(lowest)
-    return Rule(lambda x: isinstance(x, tuple) and all(map(one.holds, x)), f"a tuple of whole numbers >= {lowest}")
-
-
-def one_of(choices: Sequence) -> Rule:
-    return Rule(lambda x: x in choices, " or ".join(map(str, choices)))
+from zsl_jax.rules import Rule, number, one_of, whole, wholes
+from zsl_jax.training import optimizers, protocols
 
 
 def _is_stretch(text: str) -> bool:
@@ -73,6 +37,7 @@ class Key(NamedTuple):
 KEYS = {
     # Random keys are made of 32 bits: seeds 2^32 apart would be the same.
     "seed": Key(0, "seed of every random choice", whole(0, bits=32)),
+    "protocol": Key("gzsl", "what is asked and reported", one_of(tuple(protocols.PROTOCOLS))),
     "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
     "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
     "train.checkpoint_every": Key(10, "epochs between checkpoints", whole(1)),
@@ -89,9 +54,9 @@ KEYS = {
     "select.metric": Key(
         "harmonic",
         "what chooses the epochs on validation classes; uncalibrated is the harmonic mean at gamma 0",
-        one_of(("zsl", "harmonic", "uncalibrated", "ausuc")),
+        one_of(tuple(dict.fromkeys(name for each in protocols.PROTOCOLS.values() for name in each.choices()))),
     ),
-    "select.folds": Key(1, "class folds that a sweep averages validation scores over", whole(1)),
+    "select.folds": Key(1, "draws of validation classes that are averaged over", whole(1)),
     "select.seeds": Key(1, "seeds that a sweep averages validation scores over", whole(1)),
     "select.every": Key(1, "epochs between validation scores", whole(1)),
     "select.split.class_fraction": Key(
@@ -124,72 +89,6 @@ KEYS = {
     ),
     "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),
     "plots": Key("story", "pictures that a run leaves in its workdir", one_of(("story", "none"))),
-}
-
-KNOBS = {
-    "learning_rate": ("step size of the optimiser", number(0)),
-    "momentum": ("share of the last step that the next one keeps", number(0, 1, ends="[)")),
-    "margin": ("margin of the loss, in units of the score", number(0)),
-    "feature_ridge": ("weight of the penalty on the side of the features", number(0)),
-    "class_ridge": ("weight of the penalty on the side of the class descriptions", number(0)),
-    "other_target": ("target of the other classes, where the right one has 1", number(-1, 1, ends="[)")),
-    "num_maps": ("bilinear maps, of which the best counts", whole(1)),
-    "num_hidden": ("width of the hidden layer", whole(1)),
-    "weight_decay": ("weight of the squared length of the weights in the loss", number(0, ends="[)")),
-    "threshold": ("boundary between similar and dissimilar (a cosine or a squared distance)", number(-math.inf)),
-    "relation_weight": ("weight of the relations between classes in the loss", number(0, ends="[)")),
-    "reconstruction_weight": ("weight of mapping descriptions back in the loss", number(0, ends="[)")),
-    "regression_weight": ("weight of regressing descriptions in the loss", number(0, ends="[)")),
-    "novel_share": ("share of the training images that would count as new", number(0, 1)),
-    "attachment": ("pull of a learned class description to the given one", number(0, ends="[)")),
-    "nonlinearity": ("of predicted attributes: relu for descriptions >= 0", one_of(("relu", "none"))),
-    "encoder_weight": ("weight of the encoder, where the decoder has 1", number(0)),
-    "direction": ("space in which images meet classes", one_of(("to_attributes", "to_features"))),
-    "score": ("how an embedded image is compared with a class", one_of(("cosine", "dot"))),
-    "kernel": ("kernel on class descriptions", one_of(("linear", "rbf"))),
-    "bandwidth": ("width of the kernel, in units of the distance of two class descriptions", number(0)),
-    "prior_count": ("examples with the common variance added to each class", number(0)),
-    "cut": (
-        "where descriptions are cut: the mean of each attribute or of the table; none for probabilities",
-        one_of(("attribute", "table", "none")),
-    ),
-    "smoothing": ("share of the prior in a probability", number(0, 1)),
-    "num_top": ("seen classes that an image is a mixture of", whole(1)),
-    "loss": ("loss on the scores of the training classes", one_of(("ale", "devise", "sje", "softmax"))),
-    "rule": ("how classes follow from predicted attributes", one_of(("dap", "ale"))),
-    "groups": ("sizes of the groups of attributes of which one is there; () for none", wholes(2)),
-    "contrast": ("loss of the two towers", one_of(("clip", "info_nce", "siglip", "supcon"))),
-    "width": ("entries of the embeddings in which images and classes meet", whole(1)),
-    "temperature": ("divisor of the similarities in a softmax, at the start where it is learned", number(0)),
-    "prefixes": ("lengths at which the first entries alone are trained as well", wholes(1)),
-    "score_width": ("first entries of the embeddings that scores use; 0 for all", whole(0)),
-    "class_weight": ("weight of a classifier's loss on the generated features", number(0, ends="[)")),
-    "penalty": ("weight of the gradient penalty of the critic", number(0, ends="[)")),
-    "critic_steps": ("steps of the critic for one of the generator; divides the batch size", whole(1)),
-    "description_scale": ("factor of the descriptions that meet noise of size 1", number(0)),
-    "average": ("share of the generator's running mean that a step keeps; 0 is no mean", number(0, 1, ends="[)")),
-    "num_synthetic": ("examples made for each unseen class", whole(1)),
-    "num_synthetic_seen": ("examples made for each seen class, beside its images", whole(0)),
-    "num_real": ("examples drawn of each seen class", whole(1)),
-    "classifier_epochs": ("passes of the final classifier over real and synthetic examples", whole(1)),
-    "band": ("half the width of the interval around a similarity of descriptions", number(0, ends="[)")),
-    "num_neighbors": ("seen classes that each class is compared with", whole(1)),
-    "relation_gradient": ("whether the relations teach the generator, or are only watched", one_of((True, False))),
-    "unseen_class_weight": ("weight of the classifier's loss on features of unseen classes", number(0, ends="[)")),
-    "creativity_weight": ("weight of being sure of no seen class, for classes that do not exist", number(0, ends="[)")),
-    "attribute_weight": ("weight of reading the attributes off the features", number(0, ends="[)")),
-    "adversarial_weight": ("weight of the critic's value in the generator's loss", number(0, ends="[)")),
-    "feedback": ("strength of the decoder's correction of the generator", number(0, ends="[)")),
-    "instance_weight": ("weight of the contrast between generated features", number(0, ends="[)")),
-    "comparison_weight": ("weight of the contrast between generated features and classes", number(0, ends="[)")),
-    "num_embedding": ("width of the embedding of the features", whole(1)),
-    "num_projection": ("width of the projection in which features are contrasted", whole(1)),
-    "num_compared": ("width of the hidden layer that compares features with classes", whole(1)),
-    "num_latent": ("width of the latent space", whole(1)),
-    "kl_weight": ("weight of the divergence of the latents from a standard normal", number(0, ends="[)")),
-    "cross_weight": ("weight of reconstructing one modality from the other", number(0, ends="[)")),
-    "distance_weight": ("weight of the distance between the latents of the two modalities", number(0, ends="[)")),
-    "spread": ("penalty that makes a class a mixture of more seen ones", number(0)),
 }
 
 ENCODER = {
@@ -280,7 +179,7 @@ def base(
     config = _completed(ml_collections.ConfigDict())
     config.method = {"name": method, **_defaults(methods.factory(method))}
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
-    if method in methods.ON_ENCODERS:
+    if methods.trains_encoder(method):
         _add_encoder(config, encoder)
     if "class_encoder" in inspect.signature(methods.factory(method)).parameters:
         config.class_encoder = encoder_section(class_encoder)
@@ -340,7 +239,7 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
 def check(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError that names the first value that is out of range and what it may be."""
     rules = {name: key.rule for name, key in KEYS.items()}
-    rules |= {f"method.{name}": rule for name, (_, rule) in KNOBS.items()}
+    rules |= {f"method.{name}": knob.rule for name, knob in methods.KNOBS[config.method.name].items()}
     rules |= {f"data.{name}": rule for name, (_, rule) in OPTIONS.items()}
     for section, keys in SECTIONS.items():
         rules |= {f"{section}.{name}": rule for name, (_, rule) in keys.items()}
@@ -363,7 +262,11 @@ def leaves(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 
 def from_json(values: dict) -> ml_collections.ConfigDict:
-    """Returns the config that was saved as JSON; lists become tuples, keys that came later have their defaults."""
+    """Returns the config that was saved as JSON; lists become tuples, keys that came later have their defaults.
+
+    What a config.json holds beside the keys of the config is left out.
+    """
+    values = {name: value for name, value in values.items() if name != "made_of"}
 
     def thaw(value):
         if isinstance(value, dict):
@@ -391,6 +294,8 @@ def _completed(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
             node = node[part]
         if last not in node:
             node[last] = key.default
+    if "late" not in config:
+        config.late = ml_collections.ConfigDict()
     return config
 
 

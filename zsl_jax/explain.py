@@ -6,7 +6,7 @@
 The gradient at the midpoint is exact where F is linear or quadratic in the description: x^T W phi (ALE, DeViSE, SJE,
 softmax, ESZSL), the best of several such maps if one map is best for both classes (LATEM), and negative squared
 distances in the space of attributes (CMT). For other methods the contributions would not sum to the margin: they are
-refused, because then no attribute has a share of its own.
+refused, because then no attribute has a share of its own. So are methods whose score of a class depends on the others.
 
 Descriptions are compared as the method compares them. A method that scales them first (`methods.normalized`) is not
 linear in the raw ones: give it without that scaling, and the scaled table.
@@ -26,6 +26,7 @@ from zsl_jax.methods import base
 
 # How far the contributions may be from the margin, relative to the sizes of what is added up: float32 with room.
 _ROUNDING = 1e-5
+_EXPLAINED = "choose ale, devise, sje, softmax, eszsl or cmt"
 
 
 class Explanation(NamedTuple):
@@ -66,7 +67,7 @@ def margin(
         that of the scores without them.
 
     Raises:
-      UserError: the score is not a sum over attributes, or there are fewer than two classes.
+      UserError: the score is not a sum over attributes, or depends on the other classes, or there are fewer than two.
 
     >>> import numpy as np
     >>> from zsl_jax import data, methods
@@ -79,6 +80,7 @@ def margin(
     Reference: the gradient along a straight path sums to the difference at its ends: Sundararajan, Taly, Yan,
     "Axiomatic Attribution for Deep Networks", ICML 2017.
     """
+    _check_alone(method)
     if not isinstance(classes.embedding, (jax.Array, np.ndarray)) or np.ndim(classes.embedding) != 2:
         raise errors.UserError("explain needs classes that are described by attributes, an array [C, A]")
     if len(classes) < 2:
@@ -116,7 +118,11 @@ def directions(method: base.Method, state: Any, inputs: ArrayLike, classes: data
       state: what its `finish` left.
       inputs: `[B, ...]`.
       classes: any table, `embedding [C, A]`.
+
+    Raises:
+      UserError: the score of a class depends on the other classes.
     """
+    _check_alone(method)
     return _directions(state, inputs, method=method, width=np.shape(classes.embedding)[1])
 
 
@@ -135,21 +141,18 @@ def largest(contributions: ArrayLike, count: int) -> tuple[list[int], float]:
 def _explain(state, inputs, classes, first, second, offsets, *, method: base.Method) -> tuple[Explanation, jax.Array]:
     """Returns the explanation and, for each input, the size of what rounding errors are relative to."""
     embedding = jnp.asarray(classes.embedding, jnp.float32)
-    scores = method.scores(state, inputs, classes)
+    images = method.embed(state, jax.tree.map(jnp.asarray, inputs))
+    scores = method.scores(state, images, method.describe(state, classes))
     chosen = scores if offsets is None else scores + jnp.asarray(offsets, jnp.float32)[None, :]
     first = jnp.argmax(chosen, axis=1) if first is None else jnp.asarray(first)
     others = jnp.where(jnp.arange(len(classes))[None, :] == first[:, None], -jnp.inf, chosen)
     second = jnp.argmax(others, axis=1) if second is None else jnp.asarray(second)
 
-    def contributions(x, i, j):
-        def score(description):
-            alone = dataset.ClassTable(description[None], jnp.zeros(1, bool), ("",))
-            return method.scores(state, jax.tree.map(lambda a: a[None], x), alone)[0, 0]
+    def contributions(image, i, j):
+        slope = _slope(method, state, image, (embedding[i] + embedding[j]) / 2, classes.shared)
+        return slope * (embedding[i] - embedding[j])
 
-        middle = (embedding[i] + embedding[j]) / 2
-        return jax.grad(score)(middle) * (embedding[i] - embedding[j])
-
-    found = jax.vmap(contributions)(jax.tree.map(jnp.asarray, inputs), first, second)
+    found = jax.vmap(contributions)(images, first, second)
     rows = jnp.arange(len(scores))
     explanation = Explanation(first, second, scores[rows, first] - scores[rows, second], found)
     return explanation, jnp.sum(jnp.abs(found), axis=1) + jnp.max(jnp.abs(scores), axis=1)
@@ -157,14 +160,28 @@ def _explain(state, inputs, classes, first, second, offsets, *, method: base.Met
 
 @functools.partial(jax.jit, static_argnames=("method", "width"))
 def _directions(state, inputs, *, method: base.Method, width: int):
-    def of(x):
-        def score(description):
-            alone = dataset.ClassTable(description[None], jnp.zeros(1, bool), ("",))
-            return method.scores(state, jax.tree.map(lambda a: a[None], x), alone)[0, 0]
+    images = method.embed(state, jax.tree.map(jnp.asarray, inputs))
+    return jax.vmap(lambda image: _slope(method, state, image, jnp.zeros(width)))(images)
 
-        return jax.grad(score)(jnp.zeros(width))
 
-    return jax.vmap(of)(jax.tree.map(jnp.asarray, inputs))
+def _slope(method: base.Method, state, image, description, shared=None) -> jax.Array:
+    """The gradient `[A]` of the score of one embedded input for one class, in the class's description."""
+
+    def score(description):
+        alone = dataset.ClassTable(description[None], jnp.zeros(1, bool), shared=shared)
+        return method.scores(state, jax.tree.map(lambda a: a[None], image), method.describe(state, alone))[0, 0]
+
+    return jax.grad(score)(description)
+
+
+def _check_alone(method: base.Method) -> None:
+    """Raises for a method whose score of a class is no function of that class's description alone."""
+    others = [asked for asked in ("unseen descriptions", "other candidates") if asked in method.sees]
+    if others:
+        raise errors.UserError(
+            f"explain needs a score that depends on the class and the input alone, and this method asks for "
+            f"{' and '.join(others)}: {_EXPLAINED}"
+        )
 
 
 def _check(found: Explanation, sizes) -> None:
@@ -175,5 +192,5 @@ def _check(found: Explanation, sizes) -> None:
         worst = int(np.argmax(gap / np.maximum(sizes, np.finfo(np.float32).tiny)))
         raise errors.UserError(
             f"this method's score is not a sum over attributes (margin {float(found.margin[worst]):.4g}, contributions "
-            f"{total[worst]:.4g}): explain works where it is, as for ale, devise, sje, softmax, eszsl and cmt"
+            f"{total[worst]:.4g}): {_EXPLAINED}"
         )

@@ -7,24 +7,35 @@ A `Task` lists its seen classes first, so that a label is the same row in the se
 """
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from zsl_jax import errors
+from zsl_jax.data import inputs as inputs_lib
 
 
-@jax.tree_util.register_dataclass
+@functools.partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("embedding", "is_seen", "parts", "shared"),
+    meta_fields=("trained",),
+    drop_fields=("names",),
+)
 @dataclasses.dataclass(frozen=True)
 class ClassTable:
     """All that is known of the candidate classes; indexing takes a subset of them.
 
     Args:
-      embedding: array `[C, A]`, or a pytree of arrays `[C, ...]` (text, graphs, prompts).
-      is_seen: `[C]` bool, which classes have training examples.
-      names: a name a class.
+      embedding: array `[C, A]`, or a pytree of arrays `[C, ...]` (token ids, attribute and object vectors).
+      is_seen: `[C]` bool, which classes have training examples of their own.
+      names: a name per class. They stay beside the arrays on the host: inside a compiled program, and in what comes out
+        of one, they are `()`, so that a new list of names compiles nothing.
+      parts: `[C, 2]` int, the rows of attribute and object where a class is a pair; None elsewhere.
+      shared: a pytree of what belongs to all classes together (a graph, a vocabulary, word vectors); never indexed.
+      trained: the number of classes, the first of the table, that have labelled examples; None where nothing says.
 
     >>> import numpy as np
     >>> table = ClassTable(np.eye(3), np.array([True, False, True]), ("horse", "zebra", "okapi"))
@@ -34,24 +45,56 @@ class ClassTable:
 
     embedding: Any
     is_seen: Any
-    names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    names: tuple[str, ...] = ()
+    parts: Any = None
+    shared: Any = None
+    trained: int | None = None
 
     def __len__(self) -> int:
-        return len(self.names)
+        return self.is_seen.shape[0]
 
     def __getitem__(self, index) -> "ClassTable":
         rows = np.arange(len(self))[index]
         if rows.ndim != 1:
             raise ValueError(f"a class table is indexed by a slice, a mask or a list of rows, not by {index!r}")
-        embedding, is_seen = jax.tree.map(lambda x: x[rows], (self.embedding, self.is_seen))
-        return ClassTable(embedding, is_seen, tuple(self.names[i] for i in rows))
+        names = tuple(self.names[i] for i in rows) if self.names else ()
+        # Only a first part of the table keeps the meaning of `trained`.
+        is_first_part = self.trained is not None and np.array_equal(rows, np.arange(len(rows)))
+        trained = min(self.trained, len(rows)) if is_first_part else None
+        return dataclasses.replace(take(self, rows), names=names, trained=trained)
+
+    @property
+    def num_trained(self) -> int:
+        """The number of classes with labelled examples; all where nothing says."""
+        return len(self) if self.trained is None else self.trained
+
+
+def take(table: ClassTable, rows: Any) -> ClassTable:
+    """Returns some rows of a class table; the rows may be traced, names are left out and `shared` stays whole.
+
+    >>> import jax
+    >>> table = ClassTable(np.eye(3), np.ones(3, bool), ("a", "b", "c"), shared=np.zeros(7))
+    >>> part = jax.jit(take)(table, np.array([2]))
+    >>> part.embedding.tolist(), part.shared.shape
+    ([[0.0, 0.0, 1.0]], (7,))
+    """
+    embedding, is_seen, parts = jax.tree.map(lambda x: x[rows], (table.embedding, table.is_seen, table.parts))
+    return ClassTable(embedding, is_seen, parts=parts, shared=table.shared)
 
 
 class Examples(NamedTuple):
-    """Inputs `[N, ...]` and their labels `[N]` (rows of the class table that goes with them)."""
+    """Inputs `[N, ...]`, their labels and, where somebody asks which they are, their rows in the dataset.
+
+    Fields:
+      inputs: see `data.inputs`.
+      labels: `[N]` rows of the class table that goes with them, -1 for an example without a label; or `[N, C]` with 1
+        (the class is there), 0 (it is not) and -1 (unknown), a column per class.
+      ids: `[N]` int, rows of the dataset; None where nobody asks.
+    """
 
     inputs: Any
     labels: Any
+    ids: Any = None
 
 
 @jax.tree_util.register_static
@@ -77,32 +120,42 @@ class Dataset:
 
     Args:
       name: as the record shows it, e.g. `CUB127`.
-      inputs: `[N, ...]`.
-      labels: `[N]` int32, rows of `classes`.
+      inputs: `[N, ...]`, see `data.inputs`.
+      labels: `[N]` int32, rows of `classes`, or `[N, C]`, see `Examples`.
       classes: the class table; `is_seen` marks the classes of the `train` split.
       splits: example indices `[n]` (0-based) by name: `train`, `test_seen`, `test_unseen`.
       validation_classes: rows of `classes` that the benchmark itself holds out for validation, or None.
       images: `[N, H, W, 3]` uint8 to look at, or None.
       info: what identifies the data, as it goes into the record: `semantics`, `split`, `files` (sha256 by name).
+      kind: what an input is, in the plural, as messages say it: `images`, `texts`.
+      parts: the names of attributes and of objects that `classes.parts` are rows of, where classes are pairs.
     """
 
     name: str
-    inputs: np.ndarray
+    inputs: Any
     labels: np.ndarray
     classes: ClassTable
     splits: Mapping[str, np.ndarray]
     validation_classes: np.ndarray | None = None
     images: np.ndarray | None = None
     info: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    kind: str = "images"
+    parts: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One zero-shot problem. Seen classes come first in `classes`; every label is a row of `classes`."""
+    """One zero-shot problem: what is trained on, what is scored, and the classes. Every label is a row of `classes`.
+
+    Args:
+      train: the labelled examples; there may be none.
+      sets: examples that are scored, by name.
+      classes: those with labelled examples first: `classes.trained` of them. Of these, the ones that have all their
+        training examples are seen; the others have a few (few-shot).
+    """
 
     train: Examples
-    test_seen: Examples
-    test_unseen: Examples
+    sets: Mapping[str, Examples]
     classes: ClassTable
 
     @property
@@ -139,8 +192,8 @@ def training_part(dataset: Dataset) -> Dataset:
     validation = dataset.validation_classes
     return dataclasses.replace(
         dataset,
-        inputs=dataset.inputs[rows],
-        labels=new_row[dataset.labels[rows]],
+        inputs=inputs_lib.take(dataset.inputs, rows),
+        labels=_relabelled(dataset.labels[rows], new_row, seen),
         classes=dataset.classes[seen],
         splits={"train": np.arange(len(rows))},
         validation_classes=None if validation is None else new_row[validation],
@@ -168,6 +221,8 @@ def validation_task(
     rng = np.random.default_rng(seed)
     num_classes = len(training.classes)
     held_out = training.validation_classes
+    if training.labels.ndim != 1:
+        raise errors.UserError(f"{training.name} gives an example several labels: choose a protocol for those")
     if held_out is None:
         count = max(1, round(class_fraction * num_classes))
         held_out = rng.permutation(num_classes)[:count]
@@ -229,29 +284,64 @@ def validation_tasks(
 
 
 def _of_one_size(tasks: list[Task], rng: np.random.Generator) -> list[Task]:
-    """Leaves examples out at random until all tasks have as many of each kind."""
+    """Leaves examples out at random until all tasks have as many of each set."""
 
-    def cut(name: str) -> list[Examples]:
-        kinds = [getattr(task, name) for task in tasks]
-        count = min(len(examples.labels) for examples in kinds)
-        rows = (np.sort(rng.permutation(len(examples.labels))[:count]) for examples in kinds)
-        return [Examples(examples.inputs[kept], examples.labels[kept]) for examples, kept in zip(kinds, rows)]
+    def cut(alike: Sequence[Examples]) -> list[Examples]:
+        count = min(len(examples.labels) for examples in alike)
+        rows = (np.sort(rng.permutation(len(examples.labels))[:count]) for examples in alike)
+        return [rows_of(examples, kept) for examples, kept in zip(alike, rows)]
 
-    names = ("train", "test_seen", "test_unseen")
+    train = cut([task.train for task in tasks])
+    sets = {name: cut([task.sets[name] for task in tasks]) for name in tasks[0].sets}
     return [
-        dataclasses.replace(task, **dict(zip(names, kinds)))
-        for task, kinds in zip(tasks, zip(*(cut(name) for name in names)))
+        dataclasses.replace(task, train=train[i], sets={name: found[i] for name, found in sets.items()})
+        for i, task in enumerate(tasks)
     ]
 
 
-def _task(dataset: Dataset, seen: np.ndarray, unseen: np.ndarray, splits: Mapping[str, np.ndarray]) -> Task:
-    order = np.concatenate([seen, unseen])
+def rows_of(examples: Examples, rows: Any) -> Examples:
+    """Returns some of the examples."""
+    ids = None if examples.ids is None else examples.ids[rows]
+    return Examples(inputs_lib.take(examples.inputs, rows), examples.labels[rows], ids)
+
+
+def make_task(
+    dataset: Dataset,
+    order: np.ndarray,
+    num_seen: int,
+    splits: Mapping[str, np.ndarray],
+    *,
+    sets: Sequence[str] = ("test_seen", "test_unseen"),
+) -> Task:
+    """Returns the task with some of a dataset's classes, in a given order, the seen ones first.
+
+    Args:
+      dataset: what the task is cut from.
+      order: `[C']` rows of its classes.
+      num_seen: how many of them, the first, are seen.
+      splits: example rows by name: `train`, and those of `sets`.
+      sets: names of the splits that are scored.
+    """
     row = np.full(len(dataset.classes), -1, np.int32)
     row[order] = np.arange(len(order))
-    table = dataset.classes[order]
-    table = dataclasses.replace(table, is_seen=np.arange(len(order)) < len(seen))
+    is_seen = np.arange(len(order)) < num_seen
+    table = dataclasses.replace(dataset.classes[order], is_seen=is_seen, trained=num_seen)
 
     def examples(name: str) -> Examples:
-        return Examples(dataset.inputs[splits[name]], row[dataset.labels[splits[name]]])
+        rows = splits[name]
+        labels = _relabelled(dataset.labels[rows], row, order)
+        return Examples(inputs_lib.take(dataset.inputs, rows), labels, np.asarray(rows))
 
-    return Task(examples("train"), examples("test_seen"), examples("test_unseen"), table)
+    train = examples("train")._replace(ids=None)
+    if train.labels.ndim == 2:
+        train = train._replace(labels=train.labels[:, :num_seen])
+    return Task(train, {name: examples(name) for name in sets}, table)
+
+
+def _relabelled(labels: np.ndarray, row: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Labels as rows of a new table: `[N]` by the new row of each class, `[N, C]` by the columns that stay."""
+    return np.where(labels >= 0, row[labels], -1) if labels.ndim == 1 else labels[:, order]
+
+
+def _task(dataset: Dataset, seen: np.ndarray, unseen: np.ndarray, splits: Mapping[str, np.ndarray]) -> Task:
+    return make_task(dataset, np.concatenate([seen, unseen]), len(seen), splits)

@@ -1,10 +1,10 @@
 """From zero-shot to few-shot: some labelled examples of the unseen classes move into training.
 
     task = few_shot(data.test_task(dataset), 5, seed=0)          five images of each unseen class join the training set
-    method = methods.any_shot(method, num_trained(task))         and the method is trained on their classes too
 
-`is_seen` stays as it was: it tells the classes with all their training images from those with a few or none, and
-GZSL figures keep that meaning. What was zero-shot accuracy is now k-shot accuracy, on the test images that remain.
+`classes.trained` then counts their classes too. `is_seen` stays as it was: it tells the classes with all their training
+images from those with a few or none, and GZSL figures keep that meaning. What was zero-shot accuracy is now k-shot
+accuracy, on the test images that remain.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, streaming
+from zsl_jax.data import dataset, inputs
 
 
 def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int = 0, seed: int = 0) -> dataset.Task:
@@ -36,7 +36,7 @@ def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int
     Raises:
       UserError: a name that is no unseen class, or more shots of a class than would leave a test example.
     """
-    names, num_seen = task.unseen_classes.names, task.num_seen
+    names, num_seen, unseen = task.unseen_classes.names, task.num_seen, task.sets["test_unseen"]
     if not isinstance(shots, Mapping):
         shots = dict.fromkeys(names, shots)
     for name in shots:
@@ -46,7 +46,7 @@ def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int
     counts = np.array([shots.get(name, 0) for name in names])
     moved, reserved = [], []
     for row, (name, count) in enumerate(zip(names, counts)):
-        rows = rng.permutation(np.flatnonzero(task.test_unseen.labels == num_seen + row))
+        rows = rng.permutation(np.flatnonzero(unseen.labels == num_seen + row))
         taken = max(count, reserve)
         if not 0 <= count <= taken < max(len(rows), 1):
             raise errors.UserError(
@@ -57,15 +57,13 @@ def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int
     moved, reserved = np.sort(np.concatenate(moved)), np.concatenate(reserved)
     order = np.concatenate([np.arange(num_seen), num_seen + np.argsort(counts == 0, kind="stable")])
     new_row = np.argsort(order).astype(np.int32)
-    kept = np.setdiff1d(np.arange(len(task.test_unseen.labels)), reserved)
-    joined = dataset.Examples(
-        streaming.joined(task.train.inputs, task.test_unseen.inputs[moved]),
-        new_row[np.concatenate([task.train.labels, task.test_unseen.labels[moved]])],
+    kept = np.setdiff1d(np.arange(len(unseen.labels)), reserved)
+    train = dataset.Examples(
+        inputs.joined(task.train.inputs, inputs.take(unseen.inputs, moved)),
+        new_row[np.concatenate([task.train.labels, unseen.labels[moved]])],
     )
-    test_unseen = dataset.Examples(task.test_unseen.inputs[kept], new_row[task.test_unseen.labels[kept]])
-    return dataclasses.replace(task, train=joined, test_unseen=test_unseen, classes=task.classes[order])
-
-
-def num_trained(task: dataset.Task) -> int:
-    """Returns how many classes, the first of the table, have training examples."""
-    return max(task.num_seen, int(np.max(task.train.labels)) + 1)
+    left = dataset.rows_of(unseen, kept)
+    left = left._replace(labels=new_row[left.labels])
+    trained = num_seen + int(np.sum(counts > 0))
+    classes = dataclasses.replace(task.classes[order], trained=trained)
+    return dataclasses.replace(task, train=train, sets={**task.sets, "test_unseen": left}, classes=classes)

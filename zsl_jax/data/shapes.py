@@ -92,6 +92,7 @@ def load(
         splits=_splits(is_seen, num_per_class),
         images=images,
         info={
+            **({"described_by": {"by": "tokens", "length": 4}} if semantics == "names" else {}),
             "semantics": semantics,
             "split": f"seed {seed}",
             "files": {},

@@ -1,8 +1,8 @@
-"""Pictures that are decoded when they are asked for, for data that memory does not hold.
+"""ImageStream that are decoded when they are asked for, for data that memory does not hold.
 
-    pictures = Pictures(source, np.arange(len(source)), size=64)    stands for uint8 [N, 64, 64, 3]
-    pictures[rows]                                                  Pictures again: nothing is decoded
-    Reader(pictures[order]).take(n)                                 the next n of them, [n, 64, 64, 3]
+    images = ImageStream(source, np.arange(len(source)), size=64)    stands for uint8 [N, 64, 64, 3]
+    images[rows]                                                  ImageStream again: nothing is decoded
+    Reader(images[order]).take(n)                                 the next n of them, [n, 64, 64, 3]
 
 A reader decodes ahead, in threads of this process or in worker processes, by grain. What it gives is a function of the
 order alone, so that a run that is resumed begins to read where it stopped.
@@ -24,17 +24,17 @@ from zsl_jax import errors
 CACHES = ("auto", "memory", "stream")
 # What `auto` still keeps in memory: tasks are copies of parts of it, so that a run takes about three times as much.
 MOST_BYTES = 2**30
-_PART = 32  # pictures that a thread or a worker decodes at a time
+_PART = 32  # images that a thread or a worker decodes at a time
 
 T = TypeVar("T")
 
 
-def is_streamed(cache: str, num_pictures: int, size: int) -> bool:
-    """Whether pictures are decoded when they are needed: always for `stream`, for `auto` above `MOST_BYTES`.
+def is_streamed(cache: str, num_images: int, size: int) -> bool:
+    """Whether images are decoded when they are needed: always for `stream`, for `auto` above `MOST_BYTES`.
 
     Args:
       cache: one of `CACHES`.
-      num_pictures: N.
+      num_images: N.
       size: S, their height and width, pixels.
 
     >>> is_streamed("auto", 10_000, 64), is_streamed("auto", 10_000, 224)
@@ -42,19 +42,19 @@ def is_streamed(cache: str, num_pictures: int, size: int) -> bool:
     """
     if cache not in CACHES:
         raise errors.unknown("data.cache", cache, CACHES)
-    return cache == "stream" or (cache == "auto" and num_pictures * size * size * 3 > MOST_BYTES)
+    return cache == "stream" or (cache == "auto" and num_images * size * size * 3 > MOST_BYTES)
 
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pictures:
+class ImageStream:
     """Takes the place of an array `[N, S, S, 3]` uint8 in a dataset or a task.
 
-    An index of rows gives the `Pictures` of those rows, an integer one picture, decoded. As an array it is refused, so
+    An index of rows gives the `ImageStream` of those rows, an integer one image, decoded. As an array it is refused, so
     that nothing decodes all of them unasked; in a pytree it has no leaves.
 
     Args:
-      source: `source[row]` is a picture `[S, S, 3]` uint8; it is pickled for worker processes.
+      source: `source[row]` is a image `[S, S, 3]` uint8; it is pickled for worker processes.
       rows: `[N]` of the source.
       size: S.
       workers: processes that decode; 0 for threads of this one.
@@ -82,49 +82,23 @@ class Pictures:
 
     def __array__(self, dtype=None, copy=None):
         raise errors.UserError(
-            f"this needs all {len(self)} pictures in memory, where data.cache streams them: set data.cache=memory"
+            f"this needs all {len(self)} images in memory, where data.cache streams them: set data.cache=memory"
         )
 
     __jax_array__ = __array__
 
 
-def joined(*parts: Any) -> Any:
-    """Inputs one after another: an array, or `Pictures` of one source.
-
-    >>> joined(np.zeros((2, 3)), np.ones((1, 3))).shape
-    (3, 3)
-    """
-    if not any(isinstance(part, Pictures) for part in parts):
-        return np.concatenate(parts)
-    return dataclasses.replace(parts[0], rows=np.concatenate([part.rows for part in parts]))
-
-
-def blocks(inputs: Any, size: int) -> Iterator[np.ndarray]:
-    """Yields inputs `[N, ...]` as arrays of at most `size` rows."""
-    starts = range(0, len(inputs), size)
-    if not isinstance(inputs, Pictures):
-        yield from (inputs[first : first + size] for first in starts)
-        return
-    with Reader(inputs) as reader:
-        yield from (reader.take(min(size, len(inputs) - first)) for first in starts)
-
-
-def decoded(inputs: Any) -> np.ndarray:
-    """Inputs `[N, ...]` as an array, where N is known to be small."""
-    return np.concatenate(list(blocks(inputs, len(inputs)))) if isinstance(inputs, Pictures) else inputs
-
-
 class Reader:
-    """Decodes pictures in their order, some ahead of what is asked for; to be closed, or used in a `with`."""
+    """Decodes images in their order, some ahead of what is asked for; to be closed, or used in a `with`."""
 
-    def __init__(self, pictures: Pictures):
+    def __init__(self, images: ImageStream):
         import grain  # two seconds
 
-        self._shape = pictures.shape[1:]
-        workers = pictures.workers
+        self._shape = images.shape[1:]
+        workers = images.workers
         # A worker decodes one part after another; without any, as many threads as there are processors do.
         threads = 0 if workers else os.cpu_count()
-        stream = grain.MapDataset.source(_Parts(pictures)).to_iter_dataset(
+        stream = grain.MapDataset.source(_Parts(images)).to_iter_dataset(
             grain.ReadOptions(num_threads=threads, prefetch_buffer_size=4 * threads)
         )
         if workers:
@@ -137,7 +111,7 @@ class Reader:
         self._waiting = collections.deque()
 
     def take(self, count: int) -> np.ndarray:
-        """Returns the next pictures, `[count, S, S, 3]` uint8.
+        """Returns the next images, `[count, S, S, 3]` uint8.
 
         Raises:
           UserError: one of them cannot be read.
@@ -179,14 +153,14 @@ def one_ahead(iterator: Iterator[T]) -> Iterator[T]:
 
 
 class _Parts:
-    """Parts of `_PART` pictures, decoded when they are asked for."""
+    """Parts of `_PART` images, decoded when they are asked for."""
 
-    def __init__(self, pictures: Pictures):
-        self._pictures = pictures
+    def __init__(self, images: ImageStream):
+        self._images = images
 
     def __len__(self) -> int:
-        return -(-len(self._pictures) // _PART)
+        return -(-len(self._images) // _PART)
 
     def __getitem__(self, part) -> np.ndarray:
-        here = self._pictures[int(part) * _PART : (int(part) + 1) * _PART]
+        here = self._images[int(part) * _PART : (int(part) + 1) * _PART]
         return np.stack([here[row] for row in range(len(here))])

@@ -20,7 +20,7 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors
-from zsl_jax.data import class_files, dataset, images, splits, streaming
+from zsl_jax.data import class_files, dataset, images, splits, streaming, tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +35,12 @@ class Records:
 
     def example(self, row) -> tuple[np.ndarray, int]:
         """The picture `[S, S, 3]` and its label."""
-        example = self.source[int(row)]
-        return images.fit(images.as_rgb(example["image"]), self.preprocessing), int(example["label"])
+        try:
+            example = self.source[int(row)]
+            return images.fit(images.as_rgb(example["image"]), self.preprocessing), int(example["label"])
+        except Exception as error:  # TFDS, ArrayRecord and the decoders raise what they like
+            says = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise errors.UserError(f"image {int(row)} of the dataset cannot be read ({says})") from error
 
 
 def load(
@@ -69,7 +73,7 @@ def load(
       workers: processes that decode a stream; 0 for threads of this one.
 
     Returns:
-      The dataset; `inputs [N, size, size, 3]` uint8, or `streaming.Pictures` of them.
+      The dataset; `inputs [N, size, size, 3]` uint8, or `streaming.ImageStream` of them.
 
     Raises:
       UserError: an unknown or unprepared dataset, one without images or labels, or classes that only one side knows.
@@ -90,12 +94,14 @@ def load(
     rows = join(names, described.classes.names, builder, attributes)
     records = Records(source, images.Preprocessing(size=size, fit="crop", crop_fraction=1.0, filter="bilinear"))
     if streamed:
-        pictures = streaming.Pictures(records, np.arange(len(source)), size, workers)
+        pictures = streaming.ImageStream(records, np.arange(len(source)), size, workers)
         labels = _labels(_open(builder, dir, split, labels_only=True)[1])
         digest = {}
     else:
         pictures, labels = _read(records, size, builder)
         digest = {"images_sha256": hashlib.sha256(pictures).hexdigest()}
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(rows):
+        raise errors.UserError(f"{builder}: a label is none of its {len(rows)} classes, as in a split without labels")
     labels = rows[labels]
     table = described.classes
     return dataset.Dataset(
@@ -140,7 +146,7 @@ def join(labels: list[str], classes: tuple[str, ...], source: str, table: str) -
 
 
 def _plain(name: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", re.sub(r"^\d+\.", "", name.lower())))
+    return " ".join(re.findall(r"[^\W_]+", re.sub(r"^\d+\.", "", tables.name(name).lower())))
 
 
 def _open(builder: str, directory: str, split: str, *, labels_only: bool = False) -> tuple[list[str], Any, str]:
@@ -159,8 +165,8 @@ def _open(builder: str, directory: str, split: str, *, labels_only: bool = False
     try:
         decoders = {"image": tfds.decode.SkipDecoding()} if labels_only else None
         source = opened.as_data_source(split=split, decoders=decoders)
-    except (ValueError, AssertionError, FileNotFoundError, NotImplementedError) as error:
-        first = str(error).strip().splitlines()[0]
+    except Exception as error:  # TFDS and ArrayRecord raise what they like on a damaged or absent dataset
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise errors.UserError(
             f"{builder}: cannot read split {split!r} of {directory or 'the TFDS folder'} ({first})"
         ) from error

@@ -3,17 +3,18 @@
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
-def resized(positions: np.ndarray, length: int) -> np.ndarray | None:
+def resized(positions: np.ndarray | jax.Array, length: int) -> jax.Array | None:
     """Returns the embeddings of another square grid of patches, by bicubic interpolation between the patches.
 
     The kernel is Keys' with a = -1/2, widened where the grid shrinks, as timm's `resample_abs_pos_embed` has it by
     default. The class token keeps its own.
 
     Args:
-      positions: `[1, 1 + n^2, D]`, the class token first.
+      positions: `[1, 1 + n^2, D]`, the class token first; may be traced.
       length: 1 + m^2.
 
     Returns:
@@ -33,4 +34,4 @@ def resized(positions: np.ndarray, length: int) -> np.ndarray | None:
     width = positions.shape[-1]
     grid = positions[0, 1:].reshape(old, old, width)
     moved = jax.image.resize(grid, (new, new, width), "cubic", antialias=True)
-    return np.concatenate([positions[:, :1], np.asarray(moved).reshape(1, -1, width)], axis=1)
+    return jnp.concatenate([positions[:, :1], moved.reshape(1, -1, width)], axis=1)

@@ -21,9 +21,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import errors
+from zsl_jax.data import arrays
 from zsl_jax.encoders import batch_norm, positions
 
 # Belongs to a checkpoint, but not to an encoder: classifiers, and counters of torch's batch normalisation.
@@ -59,12 +61,14 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise errors.UserError(f"no weights file {str(path)!r}")
     try:
         return readers[path.suffix](path)
-    except Exception as error:  # the readers raise what they like on a damaged file
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the readers raise what they like on a damaged file, that of Rust no Exception
         raise errors.UserError(f"weights {str(path)!r} cannot be read: {' '.join(str(error).split())}") from error
 
 
 def assign(tensors: Mapping[str, np.ndarray], variables: Any, source: str) -> Any:
-    """Returns the variables with the values of `tensors`; `source` names these in errors, as for `load`."""
+    """Returns the variables with the values of `tensors`, which may be traced; `source` names these in errors."""
     table = names(variables)
     if tensors and all(_FOLDED.fullmatch(name) for name in tensors):
         tensors = _unfold(tensors, table, source)
@@ -80,9 +84,12 @@ def assign(tensors: Mapping[str, np.ndarray], variables: Any, source: str) -> An
     if missing or left_over or shapes:
         listed = "; ".join(f"{len(lines)} {what}: {_some(lines)}" for what, lines in wrong if lines)
         raise errors.UserError(f"weights {source} are of another encoder: {listed}")
+    for name in table:
+        if fault := _fault(tensors[name]):
+            raise errors.UserError(f"weights {source}: {name} {fault}")
     leaves, tree = jax.tree.flatten_with_path(variables)
     by_path = {path: convert(tensors[name]) for name, (path, _, convert) in table.items()}
-    return jax.tree.unflatten(tree, [np.asarray(by_path[_keys(path)], leaf.dtype) for path, leaf in leaves])
+    return jax.tree.unflatten(tree, [by_path[_keys(path)].astype(leaf.dtype) for path, leaf in leaves])
 
 
 def names(variables: Any) -> dict[str, tuple[tuple[str, ...], tuple[int, ...], Callable[[np.ndarray], np.ndarray]]]:
@@ -108,7 +115,7 @@ _AXES = {("kernel", 4): ((3, 2, 0, 1), (2, 3, 1, 0)), ("kernel", 2): ((1, 0), (1
 
 
 def _transposed(axes: Sequence[int] | None) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda tensor: tensor if axes is None else np.transpose(tensor, axes)
+    return lambda tensor: tensor if axes is None else tensor.transpose(axes)
 
 
 def _with_positions(tensors: Mapping[str, np.ndarray], table: Mapping, source: str) -> Mapping[str, np.ndarray]:
@@ -141,15 +148,15 @@ def _unfold(tensors: Mapping[str, np.ndarray], table: Mapping, source: str) -> d
     norms = sorted((n.removesuffix(".running_mean") for n in table if n.endswith(".running_mean")), key=_natural)
     for layer, convolution, norm in zip(layers, convolutions, norms):
         weight = tensors[f"{layer}_w"]  # [out, H, W, in], and [1, H, W, channels] where each channel is for itself
-        unfolded[convolution] = np.transpose(weight, (3, 0, 1, 2) if "DEPTHWISE" in layer else (0, 3, 1, 2))
+        unfolded[convolution] = weight.transpose((3, 0, 1, 2) if "DEPTHWISE" in layer else (0, 3, 1, 2))
         if f"{layer}_b" not in tensors:
             raise errors.UserError(f"weights {source}: 1 missing: {layer}_b")
         bias = tensors[f"{layer}_b"]
         unfolded |= {
             f"{norm}.bias": bias,
-            f"{norm}.running_mean": np.zeros_like(bias),
-            f"{norm}.weight": np.full_like(bias, np.sqrt(1 + batch_norm.EPSILON)),
-            f"{norm}.running_var": np.ones_like(bias),
+            f"{norm}.running_mean": np.zeros(bias.shape, bias.dtype),
+            f"{norm}.weight": np.full(bias.shape, np.sqrt(1 + batch_norm.EPSILON), bias.dtype),
+            f"{norm}.running_var": np.ones(bias.shape, bias.dtype),
         }
     return unfolded
 
@@ -160,6 +167,14 @@ def _natural(name: str) -> list:
 
 def _keys(path: Sequence[Any]) -> tuple[str, ...]:
     return tuple(entry.key for entry in path)
+
+
+def _fault(tensor: np.ndarray) -> str | None:
+    if not jnp.issubdtype(tensor.dtype, jnp.floating):
+        return f"is {tensor.dtype}, not floating-point numbers"
+    return (
+        None if np.isfinite(tensor.astype(np.float32)).all() else "holds a value that is not finite, or beyond float32"
+    )
 
 
 def _some(lines: Sequence[str], shown: int = 4) -> str:
@@ -173,5 +188,4 @@ def _read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    return arrays.read(path).arrays

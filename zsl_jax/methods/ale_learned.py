@@ -9,13 +9,19 @@ With many, and mu small, the description is what the images make it: ordinary le
 import jax.numpy as jnp
 import optax
 
-from zsl_jax import losses, similarity
-from zsl_jax.methods import base, gradient, span
+from zsl_jax import losses, rules, similarity
+from zsl_jax.methods import base, gradient, registry, span
 
 # Squared distance, relative to their squared lengths, below which two descriptions are the same but for rounding.
 _SAME = 1e-6
 
 
+@registry.method(
+    attachment=rules.Knob("pull of a learned class description to the given one", rules.number(0, ends="[)")),
+    margin=registry.MARGIN,
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+)
 def ale_learned(
     *, attachment: float = 0.1, margin: float = 1.0, learning_rate: float = 0.1, momentum: float = 0.9
 ) -> base.Method:
@@ -37,10 +43,10 @@ def ale_learned(
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
     """
 
-    def init_params(key, batch, classes):
+    def init_params(key, like, classes):
         del key
         given = jnp.asarray(classes.embedding)
-        return {"weights": jnp.zeros((batch.inputs.shape[-1], given.shape[-1])), "shift": jnp.zeros_like(given)}
+        return {"weights": jnp.zeros((like.inputs.shape[-1], given.shape[-1])), "shift": jnp.zeros_like(given)}
 
     def loss(params, batch, classes, key):
         del key
@@ -51,21 +57,19 @@ def ale_learned(
         return ranking + attachment / 2 * jnp.sum(params["shift"] ** 2)
 
     trained = gradient.by_gradient(
-        init_params=init_params, loss=loss, scores=None, optimizer=optax.sgd(learning_rate, momentum=momentum)
+        init_params=init_params,
+        loss=loss,
+        embed=lambda params, inputs: inputs @ params["weights"],
+        scores=lambda params, images, described: similarity.dot(images, described),
+        optimizer=optax.sgd(learning_rate, momentum=momentum),
     )
+    remembering = base.viewed(trained, base.View(start=lambda key, like, classes: jnp.asarray(classes.embedding)))
 
-    def init(key, batch, classes):
-        return {"given": jnp.asarray(classes.embedding), "trained": trained.init(key, batch, classes)}
-
-    def update(state, batch, classes, key):
-        inner, metrics = trained.update(state["trained"], batch, classes, key)
-        return state | {"trained": inner}, metrics
-
-    def scores(state, inputs, classes):
-        params, given = state["trained"].params, jnp.asarray(classes.embedding)
-        lengths = jnp.sum(given**2, axis=1)[:, None] + jnp.sum(state["given"] ** 2, axis=1)[None, :]
-        is_same = -similarity.negative_squared_euclidean(given, state["given"]) <= _SAME * lengths
+    def describe(state, classes):
+        given, known = jnp.asarray(classes.embedding), state.kept
+        lengths = jnp.sum(given**2, axis=1)[:, None] + jnp.sum(known**2, axis=1)[None, :]
+        is_same = -similarity.negative_squared_euclidean(given, known) <= _SAME * lengths
         share = is_same / jnp.maximum(jnp.sum(is_same, axis=1, keepdims=True), 1)
-        return similarity.bilinear(inputs, given + share @ params["shift"], params["weights"])
+        return given + share @ gradient.trained_params(state.inner)["shift"]
 
-    return span.in_class_span(base.Method(init=init, update=update, scores=scores, turned=True))
+    return span.in_class_span(remembering._replace(describe=describe))

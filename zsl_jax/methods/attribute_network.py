@@ -12,10 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import errors, losses
-from zsl_jax.methods import attribute_prediction, base, encoded, seen_classes
+from zsl_jax import errors, losses, rules
+from zsl_jax.methods import attribute_prediction, base, encoded, mlp, registry, seen_classes
 
 
+@registry.method(
+    rule=rules.Knob("how classes follow from predicted attributes", rules.one_of(("dap", "ale"))),
+    cut=attribute_prediction.CUT,
+    groups=rules.Knob("sizes of the groups of attributes of which one is there; () for none", rules.wholes(2)),
+)
 def attribute_network(
     parts: encoded.Parts, *, rule: str = "dap", cut: str = "attribute", groups: tuple[int, ...] = ()
 ) -> base.Method:
@@ -44,10 +49,9 @@ def attribute_network(
             raise errors.UserError(
                 f"method.groups={tuple(groups)} add up to {sum(groups)}, not to the {num_attributes} attributes"
             )
-        return {"weights": encoded.dense(key, width, num_attributes), "bias": jnp.zeros(num_attributes)}
+        return {"weights": mlp.dense(key, width, num_attributes), "bias": jnp.zeros(num_attributes)}
 
-    def logits(head, embeddings, classes):
-        del classes
+    def logits(head, embeddings):
         return embeddings @ head["weights"] + head["bias"][None, :]
 
     def loss(head, embeddings, batch, classes, key):
@@ -56,24 +60,28 @@ def attribute_network(
         # Summed, not averaged: a unit learns at the same rate however many there are.
         targets = binary(seen, seen)[batch.labels]
         if groups:
-            return -jnp.sum(targets * group_log_softmax(logits(head, embeddings, classes), groups), axis=-1)
-        return seen.shape[1] * losses.multilabel_bce(logits(head, embeddings, classes), targets)
+            return -jnp.sum(targets * group_log_softmax(logits(head, embeddings), groups), axis=-1)
+        return seen.shape[1] * losses.multilabel_bce(logits(head, embeddings), targets)
 
-    def posterior(s, seen, attributes):
+    def posterior(s, has, seen):
         if groups:
-            return group_log_softmax(s, groups) @ binary(attributes, seen).T
-        has = binary(seen, seen)
-        return attribute_prediction.attribute_log_posterior(
-            jax.nn.log_sigmoid(s),
-            jax.nn.log_sigmoid(-s),
-            binary(attributes, seen),
-            attribute_prediction.smoothed_share(has),
-        )
+            return group_log_softmax(s, groups) @ has.T
+        prior = attribute_prediction.smoothed_share(binary(seen, seen))
+        return attribute_prediction.attribute_log_posterior(jax.nn.log_sigmoid(s), jax.nn.log_sigmoid(-s), has, prior)
 
-    rules = {"dap": posterior, "ale": lambda s, seen, attributes: s @ (attributes - jnp.mean(seen, 0)[None, :]).T}
-    if rule not in rules:
-        raise errors.unknown("rule", rule, rules)
-    return seen_classes.keep_seen(encoded.by_encoder(parts, init_head=init_head, loss=loss, scores=logits), rules[rule])
+    def deviations(attributes, seen):
+        return attributes - jnp.mean(seen, 0)[None, :]
+
+    choices = {
+        "dap": {"describe": binary, "scores": posterior},
+        "ale": {"describe": deviations, "scores": lambda s, described, seen: s @ described.T},
+    }
+    if rule not in choices:
+        raise errors.unknown("rule", rule, choices)
+    network = encoded.by_encoder(
+        parts, init_head=init_head, loss=loss, embed=logits, scores=lambda head, images, described: images
+    )
+    return seen_classes.keep_seen(network, **choices[rule])
 
 
 def group_log_softmax(logits: jax.Array, groups: Sequence[int]) -> jax.Array:

@@ -11,13 +11,15 @@ Reference: Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zer
 TPAMI 2014.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from zsl_jax import errors, losses
-from zsl_jax.methods import base, seen_classes
+from zsl_jax import errors, losses, rules
+from zsl_jax.methods import base, registry, seen_classes
 
 CUTS = {
     "attribute": lambda attributes, seen: _above(attributes, jnp.mean(seen, axis=0)),
@@ -25,7 +27,13 @@ CUTS = {
     "none": lambda attributes, seen: jnp.clip(attributes * jnp.where(jnp.max(seen) > 1, 0.01, 1.0), 0, 1),
 }
 
+CUT = rules.Knob(
+    "where descriptions are cut: the mean of each attribute or of the table; none for probabilities",
+    rules.one_of(tuple(CUTS)),
+)
 
+
+@registry.method(learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM, cut=CUT)
 def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attribute") -> base.Method:
     """Direct attribute prediction: one logistic classifier an attribute, trained on the attributes of the classes.
 
@@ -40,23 +48,24 @@ def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attrib
     """
     binary = cutter(cut)
 
-    def loss(logits, labels, classes):
-        seen = jnp.asarray(classes.embedding)
-        # The sum over attributes, not the mean: each classifier learns at the same rate however many there are.
-        return seen.shape[1] * losses.multilabel_bce(logits, binary(seen, seen)[labels])
+    def scores(logits, has, seen):
+        prior = smoothed_share(binary(seen, seen))
+        return attribute_log_posterior(jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits), has, prior)
 
-    def scores(logits, seen, attributes):
-        log_there, log_absent = jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits)
-        return attribute_log_posterior(
-            log_there, log_absent, binary(attributes, seen), smoothed_share(binary(seen, seen))
-        )
-
-    classifier = seen_classes.linear(
-        lambda classes: classes.embedding.shape[-1], loss, optax.sgd(learning_rate, momentum=momentum)
+    return seen_classes.keep_seen(
+        detectors(binary, optax.sgd(learning_rate, momentum=momentum)),
+        describe=binary,
+        scores=scores,
+        attributes=lambda logits, seen: jax.nn.sigmoid(logits),
     )
-    return seen_classes.keep_seen(classifier, scores, lambda logits, seen: jax.nn.sigmoid(logits))
 
 
+@registry.method(
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+    smoothing=rules.Knob("share of the attribute's prior in its probability", rules.number(0, 1)),
+    cut=CUT,
+)
 def iap(
     *, learning_rate: float = 3.0, momentum: float = 0.9, smoothing: float = 0.02, cut: str = "attribute"
 ) -> base.Method:
@@ -78,13 +87,33 @@ def iap(
         has = binary(seen, seen)
         return (1 - smoothing) * jax.nn.softmax(logits) @ has + smoothing * smoothed_share(has)[None, :]
 
-    def scores(logits, seen, attributes):
-        there = predict(logits, seen)
+    def scores(there, has, seen):
         prior = smoothed_share(binary(seen, seen))
-        return attribute_log_posterior(jnp.log(there), jnp.log1p(-there), binary(attributes, seen), prior)
+        return attribute_log_posterior(jnp.log(there), jnp.log1p(-there), has, prior)
 
-    classifier = seen_classes.seen_softmax(optax.sgd(learning_rate, momentum=momentum))
-    return seen_classes.keep_seen(classifier, scores, predict)
+    return seen_classes.keep_seen(
+        seen_classes.seen_softmax(optax.sgd(learning_rate, momentum=momentum)),
+        embed=predict,
+        describe=binary,
+        scores=scores,
+        attributes=lambda there, seen: there,
+    )
+
+
+def detectors(binary: Callable, optimizer: optax.GradientTransformation) -> base.Method:
+    """Returns the method that trains a logistic classifier for every attribute; an embedded input is their logits.
+
+    Args:
+      binary: `(attributes [C, A], seen [S, A]) -> [C, A]`, what the classifiers are to predict, see `cutter`.
+      optimizer: any optax transformation.
+    """
+
+    def loss(logits, labels, classes):
+        seen = jnp.asarray(classes.embedding)
+        # The sum over attributes, not the mean: each classifier learns at the same rate however many there are.
+        return seen.shape[1] * losses.multilabel_bce(logits, binary(seen, seen)[labels])
+
+    return seen_classes.linear(lambda classes: classes.embedding.shape[-1], loss, optimizer)
 
 
 def attribute_log_posterior(
@@ -114,7 +143,7 @@ def attribute_log_posterior(
     return there @ has.T + absent @ (1 - has).T
 
 
-def cutter(cut: str):
+def cutter(cut: str) -> Callable:
     """Returns `(attributes [C, A], seen [S, A]) -> [C, A]` of 0 and 1, or without a cut of probabilities."""
     if cut not in CUTS:
         raise errors.unknown("cut", cut, CUTS)

@@ -17,9 +17,10 @@ import jax.numpy as jnp
 import optax
 
 from zsl_jax import losses, similarity
-from zsl_jax.methods import base, gradient, span
+from zsl_jax.methods import base, gradient, registry, span
 
 
+@registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
 def ale(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
     """Attribute Label Embedding: the bilinear map under the weighted approximate ranking loss with exact ranks.
 
@@ -37,6 +38,7 @@ def ale(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.
     return bilinear(functools.partial(losses.warp, margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
+@registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
 def devise(*, margin: float = 1.0, learning_rate: float = 0.03, momentum: float = 0.9) -> base.Method:
     """Deep Visual-Semantic Embedding, its upper part: the bilinear map under the sum of all hinges.
 
@@ -53,6 +55,7 @@ def devise(*, margin: float = 1.0, learning_rate: float = 0.03, momentum: float 
     return bilinear(functools.partial(losses.rank_hinge, margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
+@registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
 def sje(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
     """Structured Joint Embedding: the bilinear map under the hinge of the most violating class.
 
@@ -71,6 +74,7 @@ def sje(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.
     )
 
 
+@registry.method(learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
 def softmax(*, learning_rate: float = 10.0, momentum: float = 0.9) -> base.Method:
     """Softmax compatibility: the bilinear map under the cross-entropy over the training classes.
 
@@ -88,18 +92,22 @@ def softmax(*, learning_rate: float = 10.0, momentum: float = 0.9) -> base.Metho
 def bilinear(loss: Callable, optimizer: optax.GradientTransformation) -> base.Method:
     """Returns the method that trains W `[F, A]` by `loss(scores [B, C], labels [B]) -> [B]`, in the classes' span."""
 
-    def init_params(key, batch, classes):
+    def init_params(key, like, classes):
         del key
-        return jnp.zeros((batch.inputs.shape[-1], classes.embedding.shape[-1]))
+        return jnp.zeros((like.inputs.shape[-1], classes.embedding.shape[-1]))
 
-    def scores(weights, inputs, classes):
-        # Images first: scored against several class tables, the larger product is computed once.
-        return similarity.dot(inputs @ weights, classes.embedding)
+    def embed(weights, inputs):
+        return inputs @ weights
+
+    def class_loss(weights, batch, classes, key):
+        del key
+        return loss(similarity.dot(embed(weights, batch.inputs), classes.embedding), batch.labels)
 
     method = gradient.by_gradient(
         init_params=init_params,
-        loss=lambda weights, batch, classes, key: loss(scores(weights, batch.inputs, classes), batch.labels),
-        scores=scores,
+        loss=class_loss,
+        embed=embed,
+        scores=lambda weights, images, described: similarity.dot(images, described),
         optimizer=optimizer,
     )
     return span.in_class_span(method)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from zsl_jax import errors
 from zsl_jax.methods import base
 
 # Columns of a block: at 2048 features 10 of 16 blocks are multiplied.
@@ -70,30 +71,42 @@ def gram(inputs: jax.Array) -> jax.Array:
     return jnp.triu(full) + jnp.triu(full, 1).T
 
 
-def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_moments) -> base.Method:
+def from_sums(
+    *,
+    solve: Callable,
+    scores: Callable,
+    sums: Callable = second_moments,
+    embed: Callable[..., Any] = lambda solution, inputs: inputs,
+    describe: Callable[..., Any] = lambda solution, classes: classes.embedding,
+) -> base.Method:
     """Returns the method that solves an equation made of sums over the training examples.
 
     The loss of a step is 0: there is none before the solution.
 
     Args:
       solve: `(sums, attributes [S, A]) -> solution`, any pytree.
-      scores: `(solution, inputs [B, F], classes) -> [B, C]`.
+      scores: `(solution, images, described) -> [B, C]`.
       sums: `(inputs [B, F], one_hot [B, S]) -> NamedTuple` with a field `counts`; rows of zeros must add nothing.
+      embed: `(solution, inputs [B, F]) -> images`.
+      describe: `(solution, classes) -> described`.
     """
 
     def batch_sums(batch, classes):
         inputs = jnp.asarray(batch.inputs, jnp.float32)
         if inputs.ndim != 2:
-            raise ValueError(f"a closed form needs inputs [B, F], not {inputs.shape}")
+            raise errors.UserError(
+                f"a closed form needs features, an input [F] each, not inputs {list(inputs.shape[1:])}: choose "
+                "features of the images, or a method that trains an encoder"
+            )
         is_real = batch.where[:, None]
         one_hot = jnp.where(is_real, jax.nn.one_hot(batch.labels, len(classes)), 0.0)
         # Normal equations square the condition number: the short products of some accelerators would not do.
         with jax.default_matmul_precision("highest"):
             return sums(jnp.where(is_real, inputs, 0.0), one_hot)
 
-    def init(key, batch, classes):
-        del key
-        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(batch_sums, batch, classes))
+    def init(key, like, classes, weights):
+        del key, weights
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(batch_sums, like, classes))
 
     def update(state, batch, classes, key):
         del key
@@ -105,9 +118,14 @@ def from_sums(*, solve: Callable, scores: Callable, sums: Callable = second_mome
         passes = jnp.sum(state.counts) / len(train.labels)
         one_pass = jax.tree.map(lambda x: x / passes, state)
         with jax.default_matmul_precision("highest"):
-            return Solution(solve(one_pass, jnp.asarray(classes.embedding[: len(state.counts)], jnp.float32)))
+            return Solution(solve(one_pass, jnp.asarray(classes.embedding, jnp.float32)))
 
-    def score(state, inputs, classes):
-        return scores(state.value, inputs, classes)
-
-    return base.Method(init=init, update=update, finish=finish, scores=score, divides=True)
+    return base.Method(
+        init=init,
+        update=update,
+        finish=finish,
+        embed=lambda state, inputs: embed(state.value, inputs),
+        describe=lambda state, classes: describe(state.value, classes),
+        scores=lambda state, images, described: scores(state.value, images, described),
+        divides=True,
+    )

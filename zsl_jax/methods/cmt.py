@@ -6,10 +6,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax import similarity
-from zsl_jax.methods import base, gradient, mlp
+from zsl_jax import rules, similarity
+from zsl_jax.methods import base, gradient, mlp, registry
 
 
+@registry.method(
+    num_hidden=registry.NUM_HIDDEN, learning_rate=registry.LEARNING_RATE, weight_decay=registry.WEIGHT_DECAY
+)
 def cmt(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: float = 1e-4) -> base.Method:
     """Cross-Modal Transfer: regression of class descriptions by a two-layer network, scored by distance.
 
@@ -24,32 +27,40 @@ def cmt(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: flo
     Reference: Socher, Ganjoo, Manning, Ng, "Zero-Shot Learning Through Cross-Modal Transfer", NeurIPS 2013.
     """
 
-    def init_params(key, batch, classes):
-        return mlp.init_layers(key, (batch.inputs.shape[-1], num_hidden, classes.embedding.shape[-1]))
-
-    def scores(layers, inputs, classes):
-        return similarity.negative_squared_euclidean(_semantic(layers, inputs), classes.embedding)
+    def init_params(key, like, classes):
+        return mlp.init_layers(key, (like.inputs.shape[-1], num_hidden, classes.embedding.shape[-1]))
 
     def loss(layers, batch, classes, key):
         del key
         residual = _semantic(layers, batch.inputs) - jnp.asarray(classes.embedding)[batch.labels]
         return jnp.sum(residual**2, axis=-1) + weight_decay * sum(jnp.sum(layer["weights"] ** 2) for layer in layers)
 
-    return gradient.by_gradient(init_params=init_params, loss=loss, scores=scores, optimizer=optax.adam(learning_rate))
+    return gradient.by_gradient(
+        init_params=init_params,
+        loss=loss,
+        embed=_semantic,
+        scores=lambda layers, images, described: similarity.negative_squared_euclidean(images, described),
+        optimizer=optax.adam(learning_rate),
+    )
 
 
-class NoveltyState(NamedTuple):
-    """CMT's state, and for each seen class a Gaussian in the space of descriptions: mean `[S, A]`, variance `[S]`.
+class Novelty(NamedTuple):
+    """For each seen class a Gaussian in the space of descriptions: mean `[S, A]`, variance `[S]`.
 
     `threshold` is the negative log-density from which on an image counts as new.
     """
 
-    inner: Any
     means: Any
     variances: Any
     threshold: Any
 
 
+@registry.method(
+    novel_share=rules.Knob("share of the training images that would count as new", rules.number(0, 1)),
+    num_hidden=registry.NUM_HIDDEN,
+    learning_rate=registry.LEARNING_RATE,
+    weight_decay=registry.WEIGHT_DECAY,
+)
 def cmt_novelty(
     *, novel_share: float = 0.2, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: float = 1e-4
 ) -> base.Method:
@@ -73,44 +84,54 @@ def cmt_novelty(
     """
     plain = cmt(num_hidden=num_hidden, learning_rate=learning_rate, weight_decay=weight_decay)
 
-    def init(key, batch, classes):
+    def start(key, like, classes):
+        del key, like
         count, width = classes.embedding.shape
-        return NoveltyState(plain.init(key, batch, classes), jnp.zeros((count, width)), jnp.ones(count), jnp.zeros(()))
+        return Novelty(jnp.zeros((count, width)), jnp.ones(count), jnp.zeros(()))
 
-    def update(state, batch, classes, key):
-        inner, metrics = plain.update(state.inner, batch, classes, key)
-        return state._replace(inner=inner), metrics
+    remembering = base.viewed(plain, base.View(start=start))
 
     def finish(state, train, classes, key):
-        del classes, key
-        num_classes = len(state.means)
-        mapped = _semantic(state.inner.params, train.inputs)
+        state = remembering.finish(state, train, classes, key)
+        num_classes = len(state.kept.means)
+        mapped = remembering.embed(state, train.inputs)
         count = jnp.maximum(jax.ops.segment_sum(jnp.ones(len(mapped)), train.labels, num_classes), 1)
         means = jax.ops.segment_sum(mapped, train.labels, num_classes) / count[:, None]
         spread = jnp.mean((mapped - means[train.labels]) ** 2, axis=1)
         # Classes with few images borrow from the rest; a class of one image would have no width at all.
         shared = jnp.mean(spread)
         variances = (jax.ops.segment_sum(spread, train.labels, num_classes) + shared) / (count + 1)
-        state = state._replace(means=means, variances=jnp.maximum(variances, jnp.finfo(jnp.float32).tiny))
-        return state._replace(threshold=jnp.quantile(_novelty(state, mapped), 1 - novel_share))
+        kept = state.kept._replace(means=means, variances=jnp.maximum(variances, jnp.finfo(jnp.float32).tiny))
+        return state._replace(kept=kept._replace(threshold=jnp.quantile(_novelty(kept, mapped), 1 - novel_share)))
 
-    def scores(state, inputs, classes):
-        mapped = _semantic(state.inner.params, inputs)
-        squared = -similarity.negative_squared_euclidean(mapped, classes.embedding)
-        is_new = _novelty(state, mapped) > state.threshold
-        is_wrong_side = is_new[:, None] == jnp.asarray(classes.is_seen)[None, :]
+    def embed(state, inputs):
+        mapped = remembering.embed(state, inputs)
+        return {"vector": mapped, "is_new": _novelty(state.kept, mapped) > state.kept.threshold}
+
+    def scores(state, images, described):
+        del state
+        squared = -similarity.negative_squared_euclidean(images["vector"], described["embedding"])
+        is_wrong_side = images["is_new"][:, None] == described["is_seen"][None, :]
         return 1 / (1 + squared) - is_wrong_side
 
-    return base.Method(init=init, update=update, finish=finish, scores=scores, turned=plain.turned)
+    return remembering._replace(
+        finish=finish,
+        embed=embed,
+        describe=lambda state, classes: {
+            "embedding": jnp.asarray(classes.embedding),
+            "is_seen": jnp.asarray(classes.is_seen),
+        },
+        scores=scores,
+    )
 
 
 def _semantic(layers, inputs):
     return mlp.apply_layers(layers, inputs, jnp.tanh)
 
 
-def _novelty(state: NoveltyState, mapped):
+def _novelty(seen: Novelty, mapped):
     """`[B]` smallest negative log-density (without its constant) under the Gaussians of the seen classes."""
-    squared = -similarity.negative_squared_euclidean(mapped, state.means)
-    width = state.means.shape[1]
-    log_variances = jnp.broadcast_to(jnp.log(state.variances), squared.shape)
+    squared = -similarity.negative_squared_euclidean(mapped, seen.means)
+    width = seen.means.shape[1]
+    log_variances = jnp.broadcast_to(jnp.log(seen.variances), squared.shape)
     return jnp.min(squared / (2 * jnp.exp(log_variances)) + width / 2 * log_variances, axis=1)

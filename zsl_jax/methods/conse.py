@@ -5,10 +5,15 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from zsl_jax import similarity
-from zsl_jax.methods import base, seen_classes
+from zsl_jax import rules, similarity
+from zsl_jax.methods import base, registry, seen_classes
 
 
+@registry.method(
+    num_top=rules.Knob("seen classes that an image is a mixture of", rules.whole(1)),
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+)
 def conse(*, num_top: int = 10, learning_rate: float = 3.0, momentum: float = 0.9) -> base.Method:
     """Convex combination of semantic embeddings: a softmax classifier of the seen classes, and nothing else trained.
 
@@ -25,10 +30,11 @@ def conse(*, num_top: int = 10, learning_rate: float = 3.0, momentum: float = 0.
     of Semantic Embeddings", ICLR 2014.
     """
 
-    def scores(logits, seen, attributes):
-        return similarity.cosine(mixture(jax.nn.softmax(logits), seen, num_top=num_top), attributes)
-
-    return seen_classes.keep_seen(seen_classes.seen_softmax(optax.sgd(learning_rate, momentum=momentum)), scores)
+    return seen_classes.keep_seen(
+        seen_classes.seen_softmax(optax.sgd(learning_rate, momentum=momentum)),
+        embed=lambda logits, seen: mixture(jax.nn.softmax(logits), seen, num_top=num_top),
+        scores=lambda mixed, attributes, seen: similarity.cosine(mixed, attributes),
+    )
 
 
 def mixture(probabilities: ArrayLike, seen: ArrayLike, *, num_top: int) -> jax.Array:

@@ -5,9 +5,12 @@ import jax.numpy as jnp
 import optax
 
 from zsl_jax import similarity
-from zsl_jax.methods import base, gradient, mlp
+from zsl_jax.methods import base, gradient, mlp, registry
 
 
+@registry.method(
+    num_hidden=registry.NUM_HIDDEN, learning_rate=registry.LEARNING_RATE, weight_decay=registry.WEIGHT_DECAY
+)
 def dem(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: float = 3e-4) -> base.Method:
     """Deep Embedding Model: regression from class descriptions to features, scored by distance there.
 
@@ -24,20 +27,22 @@ def dem(*, num_hidden: int = 512, learning_rate: float = 1e-3, weight_decay: flo
     Reference: Zhang, Xiang, Gong, "Learning a Deep Embedding Model for Zero-Shot Learning", CVPR 2017.
     """
 
-    def init_params(key, batch, classes):
-        return mlp.init_layers(key, (classes.embedding.shape[-1], num_hidden, batch.inputs.shape[-1]))
+    def init_params(key, like, classes):
+        return mlp.init_layers(key, (classes.embedding.shape[-1], num_hidden, like.inputs.shape[-1]))
 
-    def scores(layers, inputs, classes):
-        return similarity.negative_squared_euclidean(inputs, _visual(layers, classes.embedding))
+    def describe(layers, classes):
+        return mlp.apply_layers(layers, jnp.asarray(classes.embedding), jax.nn.relu)
 
     def loss(layers, batch, classes, key):
         del key
-        prototypes = _visual(layers, classes.embedding)
+        prototypes = describe(layers, classes)
         residual = batch.inputs - prototypes[batch.labels]
         return jnp.sum(residual**2, axis=-1) + weight_decay * sum(jnp.sum(layer["weights"] ** 2) for layer in layers)
 
-    return gradient.by_gradient(init_params=init_params, loss=loss, scores=scores, optimizer=optax.adam(learning_rate))
-
-
-def _visual(layers, embedding):
-    return mlp.apply_layers(layers, jnp.asarray(embedding), jax.nn.relu)
+    return gradient.by_gradient(
+        init_params=init_params,
+        loss=loss,
+        describe=describe,
+        scores=lambda layers, images, described: similarity.negative_squared_euclidean(images, described),
+        optimizer=optax.adam(learning_rate),
+    )

@@ -1,6 +1,8 @@
 """Methods that train an encoder of raw inputs: what they are built from, and the step that they share.
 
-    inputs --augment--> encoder --> embeddings [B, D] --head, classes--> scores [B, C]
+    inputs --augment--> encoder --> embeddings [B, D] --head--> images  \\
+                                                                        scores [B, C]
+                                              classes --head--> described  /
 
 The augmentation is part of the step, so that examples lie on the device as bytes and draw from the key of the step.
 """
@@ -14,9 +16,10 @@ import optax
 from flax import linen as nn
 
 from zsl_jax import losses, similarity
-from zsl_jax.methods import base
+from zsl_jax.encoders import weights as weights_lib
+from zsl_jax.methods import base, mlp
 
-CHUNK = 256  # inputs that are encoded at a time where scores are asked for
+CHUNK = 256  # inputs that are encoded at a time where they are scored
 
 
 class Parts(NamedTuple):
@@ -31,8 +34,8 @@ class Parts(NamedTuple):
       freeze: whether the encoder stays as it begins.
       pretrain_steps: steps at the start that only ask two augmented views of an input to be alike (NT-Xent).
       pretrain_temperature: of that loss.
-      variables: `shapes -> variables` of the encoder to start from, such as `encoders.weights.load` of a file; None for
-        random ones.
+      weights: `() -> tensors` by name, of a checkpoint that the encoder starts from, such as `encoders.weights.read` of
+        a file; None for random ones.
     """
 
     encoder: nn.Module
@@ -42,7 +45,7 @@ class Parts(NamedTuple):
     freeze: bool = False
     pretrain_steps: int = 0
     pretrain_temperature: float = 0.2
-    variables: Callable[[Any], Any] | None = None
+    weights: Callable[[], dict[str, Any]] | None = None
 
 
 class EncodedState(NamedTuple):
@@ -50,7 +53,7 @@ class EncodedState(NamedTuple):
 
     Fields:
       average: the moving average of the parameters, or () where there is none.
-      fixed: the encoder's other variables; those of a frozen one, all.
+      fixed: the encoder's other variables; those of a frozen one, all, `Frozen` where they come from a checkpoint.
       optimizer: the optimiser's memory.
       step: the number of steps done.
     """
@@ -68,6 +71,8 @@ def by_encoder(
     init_head: Callable[..., Any],
     loss: Callable[..., jax.Array],
     scores: Callable[..., jax.Array],
+    embed: Callable[..., Any] = lambda head, embeddings: embeddings,
+    describe: Callable[..., Any] = lambda head, classes: classes.embedding,
 ) -> base.Method:
     """Returns the method that trains encoder and head together by the mean of `loss` over the valid rows of a batch.
 
@@ -75,56 +80,62 @@ def by_encoder(
       parts: the encoder, its optimiser and its augmentation.
       init_head: `(key, width D, classes) -> head`, a dict of parameters.
       loss: `(head, embeddings [B, D], batch, classes, key) -> [B]`.
-      scores: `(head, embeddings [B, D], classes) -> [B, C]`.
+      scores: `(head, images, described) -> [B, C]`.
+      embed: `(head, embeddings [B, D]) -> images`.
+      describe: `(head, classes) -> described`.
 
     Reference: of the steps before, Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of
     Visual Representations", ICML 2020.
     """
 
-    def embed(params, fixed, inputs, *, train, key=None):
+    def encode(params, fixed, inputs, *, train, key=None):
         """Embeddings, and the encoder's other variables as they are afterwards."""
-        variables = dict(fixed) if parts.freeze else {"params": params["encoder"], **fixed}
-        changing = [] if parts.freeze or not train else list(fixed)
+        known = fixed.tree if isinstance(fixed, base.Frozen) else fixed
+        variables = dict(known) if parts.freeze else {"params": params["encoder"], **known}
+        changing = [] if parts.freeze or not train else list(known)
         options = {"train": train and not parts.freeze, "rngs": None if key is None else {"dropout": key}}
         if not changing:
             return parts.encoder.apply(variables, inputs, **options), fixed
         embeddings, changed = parts.encoder.apply(variables, inputs, mutable=changing, **options)
         return embeddings, dict(changed)
 
-    def init(key, batch, classes):
-        encoder_key, head_key, contrast_key = jax.random.split(key, 3)
-        inputs = parts.augment(key, jnp.asarray(batch.inputs[:1]))
+    def init_encoder(key, inputs, tensors):
+        """Its parameters that are trained, and its other variables."""
 
         def random():
-            return parts.encoder.init(encoder_key, inputs, train=False)
+            return parts.encoder.init(key, inputs, train=False)
 
-        fixed = dict(parts.variables(jax.eval_shape(random)) if parts.variables else random())
-        params = {} if parts.freeze else {"encoder": fixed.pop("params")}
-        width = jax.eval_shape(lambda: embed(params, fixed, inputs, train=False)[0]).shape[-1]
+        variables = dict(weights_lib.assign(tensors, jax.eval_shape(random), "given") if parts.weights else random())
+        if not parts.freeze:
+            return {"encoder": variables.pop("params")}, variables
+        return {}, base.Frozen(variables) if parts.weights else variables
+
+    def init(key, like, classes, weights):
+        encoder_key, head_key, contrast_key = jax.random.split(key, 3)
+        inputs = parts.augment(key, jnp.asarray(like.inputs[:1]))
+        params, fixed = init_encoder(encoder_key, inputs, weights)
+        width = jax.eval_shape(lambda: encode(params, fixed, inputs, train=False)[0]).shape[-1]
         params["head"] = init_head(head_key, width, classes)
         if parts.pretrain_steps:
-            params["head"] = {**params["head"], "contrast": dense(contrast_key, width, width)}
+            params["head"] = {**params["head"], "contrast": mlp.dense(contrast_key, width, width)}
         average = params if parts.average else ()
         return EncodedState(params, average, fixed, parts.optimizer.init(params), jnp.int32(0))
 
     def update(state, batch, classes, key):
         first, second, dropout, loss_key = jax.random.split(key, 4)
 
-        def mean(values):
-            return jnp.sum(values, where=batch.where) / jnp.maximum(jnp.sum(batch.where), 1)
-
         def supervised(params):
             inputs = parts.augment(first, batch.inputs)
-            embeddings, fixed = embed(params, state.fixed, inputs, train=True, key=dropout)
-            return mean(loss(params["head"], embeddings, batch, classes, loss_key)), fixed
+            embeddings, fixed = encode(params, state.fixed, inputs, train=True, key=dropout)
+            return base.mean(loss(params["head"], embeddings, batch, classes, loss_key), batch.where), fixed
 
         def alike(params):
             """The same input twice: the views should find each other in the batch."""
             inputs = jnp.concatenate([parts.augment(k, batch.inputs) for k in (first, second)])
-            embeddings, fixed = embed(params, state.fixed, inputs, train=True, key=dropout)
+            embeddings, fixed = encode(params, state.fixed, inputs, train=True, key=dropout)
             a, b = jnp.split(similarity.l2_normalize(embeddings @ params["head"]["contrast"]), 2)
             both = losses.nt_xent(a, b, temperature=parts.pretrain_temperature, where=batch.where)
-            return mean(jnp.sum(both.reshape(2, -1), axis=0) / 2), fixed
+            return base.mean(jnp.sum(both.reshape(2, -1), axis=0) / 2, batch.where), fixed
 
         def objective(params):
             if not parts.pretrain_steps:
@@ -141,27 +152,34 @@ def by_encoder(
         metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
         return EncodedState(params, average, fixed, memory, state.step + 1), metrics
 
-    def score(state, inputs, classes):
-        params = state.average if parts.average else state.params
-        embeddings = in_chunks(lambda x: embed(params, state.fixed, x, train=False)[0], jnp.asarray(inputs), CHUNK)
-        return scores(params["head"], embeddings, classes)
+    def scoring_params(state):
+        return state.average if parts.average else state.params
 
-    return base.Method(init=init, update=update, scores=score)
+    def embed_inputs(state, inputs):
+        params = scoring_params(state)
+        embeddings = in_chunks(lambda x: encode(params, state.fixed, x, train=False)[0], jnp.asarray(inputs), CHUNK)
+        return embed(params["head"], embeddings)
 
-
-def dense(key: jax.Array, rows: int, columns: int) -> jax.Array:
-    """Returns a random matrix `[rows, columns]` of variance 1 / rows."""
-    return jax.random.normal(key, (rows, columns)) / jnp.sqrt(rows)
+    return base.Method(
+        init=init,
+        update=update,
+        embed=embed_inputs,
+        describe=lambda state, classes: describe(scoring_params(state)["head"], classes),
+        scores=lambda state, images, described: scores(scoring_params(state)["head"], images, described),
+        weights=parts.weights or (lambda: ()),
+    )
 
 
 def in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, size: int) -> jax.Array:
     """`function(x)` for a function that treats rows alike, `size` rows at a time, so that it needs the memory of those.
 
+    Where the number of rows is a symbol, as in an exported file, all rows are taken at once.
+
     >>> import jax.numpy as jnp
     >>> print(in_chunks(lambda x: 2 * x, jnp.arange(5), 2))
     [0 2 4 6 8]
     """
-    if len(x) <= size:
+    if not isinstance(x.shape[0], int) or x.shape[0] <= size:
         return function(x)
     count = -(-len(x) // size)
     padded = jnp.pad(x, ((0, count * size - len(x)), *((0, 0) for _ in x.shape[1:])))

@@ -1,9 +1,14 @@
 """ESZSL: the bilinear map by least squares, with a ridge on the side of the features and one on that of the classes."""
 
-from zsl_jax import similarity
-from zsl_jax.methods import base, closed_form, shifted
+from zsl_jax import rules, similarity
+from zsl_jax.methods import base, closed_form, registry, shifted
 
 
+@registry.method(
+    feature_ridge=rules.Knob("weight of the penalty on the side of the features", rules.number(0)),
+    class_ridge=rules.Knob("weight of the penalty on the side of the class descriptions", rules.number(0)),
+    other_target=rules.Knob("target of the other classes, where the right one has 1", rules.number(-1, 1, ends="[)")),
+)
 def eszsl(*, feature_ridge: float = 1.0, class_ridge: float = 0.3, other_target: float = 0.0) -> base.Method:
     """Embarrassingly simple zero-shot learning: the bilinear map W that solves
 
@@ -27,7 +32,8 @@ def eszsl(*, feature_ridge: float = 1.0, class_ridge: float = 0.3, other_target:
         right = shifted.shifted_solve(attributes.T @ attributes, attributes.T, class_ridge)
         return left @ right.T
 
-    def scores(weights, inputs, classes):
-        return similarity.bilinear(inputs, classes.embedding, weights)
-
-    return closed_form.from_sums(solve=solve, scores=scores)
+    return closed_form.from_sums(
+        solve=solve,
+        embed=lambda weights, inputs: inputs @ weights,
+        scores=lambda weights, images, described: similarity.dot(images, described),
+    )

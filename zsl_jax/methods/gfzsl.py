@@ -5,8 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from zsl_jax import errors, similarity
-from zsl_jax.methods import base, closed_form, shifted
+from zsl_jax import errors, rules, similarity
+from zsl_jax.methods import base, closed_form, registry, shifted
 
 KERNELS = {
     "linear": lambda a, b, bandwidth: similarity.dot(a, b),
@@ -36,6 +36,12 @@ class Gaussians(NamedTuple):
     averages: jax.Array
 
 
+@registry.method(
+    class_ridge=rules.Knob("weight of the penalty on the side of the class descriptions", rules.number(0)),
+    prior_count=rules.Knob("examples with the common variance added to each class", rules.number(0)),
+    kernel=rules.Knob("kernel on class descriptions", rules.one_of(tuple(KERNELS))),
+    bandwidth=rules.Knob("width of the kernel, in units of the distance of two descriptions", rules.number(0)),
+)
 def gfzsl(
     *, class_ridge: float = 0.1, prior_count: float = 1000.0, kernel: str = "linear", bandwidth: float = 1.0
 ) -> base.Method:
@@ -67,17 +73,25 @@ def gfzsl(
         weights = shifted.shifted_solve(KERNELS[kernel](attributes, attributes, bandwidth), deviations, class_ridge)
         return Gaussians(attributes, jnp.stack(jnp.split(weights, 2, axis=1)), averages)
 
-    def scores(gaussians, inputs, classes):
+    def embed(gaussians, inputs):
+        # Both sides without the average mean, so that the squares of the scores do not cancel.
+        return inputs - gaussians.averages[0][None, :]
+
+    def describe(gaussians, classes):
         kernels = KERNELS[kernel](classes.embedding, gaussians.anchors, bandwidth)
-        # Both sides without the average mean, so that the squares below do not cancel.
         offsets = kernels @ gaussians.weights[0]
         log_variances = kernels @ gaussians.weights[1] + gaussians.averages[1][None, :]
-        x, precisions = inputs - gaussians.averages[0][None, :], jnp.exp(-log_variances)
+        precisions = jnp.exp(-log_variances)
         constants = jnp.sum(offsets**2 * precisions + log_variances, axis=1)
-        squares = similarity.dot(x**2, precisions) - 2 * similarity.dot(x, offsets * precisions)
-        return -0.5 / x.shape[1] * (squares + constants[None, :])
+        return {"offsets": offsets * precisions, "precisions": precisions, "constants": constants}
 
-    return closed_form.from_sums(solve=solve, scores=scores, sums=_gaussian_sums)
+    def scores(gaussians, images, described):
+        del gaussians
+        products = similarity.dot(images, described["offsets"])
+        squares = similarity.dot(images**2, described["precisions"]) - 2 * products
+        return -0.5 / images.shape[1] * (squares + described["constants"][None, :])
+
+    return closed_form.from_sums(solve=solve, embed=embed, describe=describe, scores=scores, sums=_gaussian_sums)
 
 
 def _gaussian_sums(inputs, one_hot):

@@ -11,7 +11,19 @@ from zsl_jax.methods import base
 
 
 class GradientState(NamedTuple):
-    """Trainable parameters and the optimiser's memory of them."""
+    """Trainable parameters and the optimiser's memory of them, after training."""
+
+    params: Any
+    optimizer: Any
+
+
+class Transposed(NamedTuple):
+    """The same in training, with every matrix transposed.
+
+    The gradient of `x @ w` leaves its product as `[columns of w, columns of x]`. Where weights, gradient and memory all
+    have that form, nothing is copied or read across, which makes a step of the bilinear methods on a CPU about twice as
+    fast.
+    """
 
     params: Any
     optimizer: Any
@@ -23,58 +35,59 @@ def by_gradient(
     loss: Callable[..., jax.Array],
     scores: Callable[..., jax.Array],
     optimizer: optax.GradientTransformation,
+    embed: Callable[..., Any] = lambda params, inputs: inputs,
+    describe: Callable[..., Any] = lambda params, classes: classes.embedding,
     divides: bool = True,
-    setting: str = "inductive",
 ) -> base.Method:
     """Returns a method that minimises the mean of `loss` over the valid rows of each batch.
 
     Args:
-      init_params: `(key, batch, classes) -> params`.
-      loss: `(params, batch, classes, key) -> [B]`, one value an example. A loss that compares rows of the batch passes
+      init_params: `(key, like, classes) -> params`.
+      loss: `(params, batch, classes, key) -> [B]`, one value per example. A loss that compares rows of the batch passes
         `axis_name=batch.axis_name` on to one of `zsl_jax.losses` that takes it.
-      scores: `(params, inputs, classes) -> [B, C]`.
-      optimizer: any optax transformation that treats the entries of a matrix alike.
+      scores: `(params, images, described) -> [B, C]`.
+      optimizer: any optax transformation that treats the entries of a matrix equally.
+      embed: `(params, inputs) -> images`.
+      describe: `(params, classes) -> described`.
       divides: see `base.Method`; False for a loss with random numbers, or one that compares rows in another way.
-      setting: see `base.Method`.
     """
 
-    def init(key, batch, classes):
-        params = init_params(key, batch, classes)
-        return GradientState(params, optimizer.init(params))
+    def init(key, like, classes, weights):
+        del weights
+        params = init_params(key, like, classes)
+        return Transposed(*transposed((params, optimizer.init(params))))
 
     def update(state, batch, classes, key):
         count = jnp.maximum(base.total(jnp.sum(batch.where), batch.axis_name), 1)
 
         def share_of_mean(params):
-            return jnp.sum(loss(turned(params), batch, classes, key), where=batch.where) / count
+            return jnp.sum(loss(transposed(params), batch, classes, key), where=batch.where) / count
 
-        params, memory = turned(state)
-        value, gradient = base.total(jax.value_and_grad(share_of_mean)(params), batch.axis_name)
-        updates, memory = optimizer.update(gradient, memory, params)
+        value, gradient = base.total(jax.value_and_grad(share_of_mean)(state.params), batch.axis_name)
+        updates, memory = optimizer.update(gradient, state.optimizer, state.params)
         metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
-        return turned(GradientState(optax.apply_updates(params, updates), memory)), metrics
+        return Transposed(optax.apply_updates(state.params, updates), memory), metrics
+
+    def finish(state, train, classes, key):
+        del train, classes, key
+        return GradientState(*transposed(tuple(state)))
 
     return base.Method(
         init=init,
         update=update,
-        scores=lambda state, inputs, classes: scores(state.params, inputs, classes),
+        finish=finish,
+        embed=lambda state, inputs: embed(trained_params(state), inputs),
+        describe=lambda state, classes: describe(trained_params(state), classes),
+        scores=lambda state, images, described: scores(trained_params(state), images, described),
         divides=divides,
-        turned=True,
-        setting=setting,
     )
 
 
-def held(method: base.Method, tree):
-    """Returns a state of the method as the trainer holds it, and such a state as it was."""
-    return turned(tree) if method.turned else tree
+def trained_params(state: GradientState | Transposed) -> Any:
+    """Returns the parameters as the loss takes them, in training and after it."""
+    return transposed(state.params) if isinstance(state, Transposed) else state.params
 
 
-def turned(tree):
-    """Returns a tree with its matrices transposed.
-
-    The gradient of `x @ w` leaves its product as `[columns of w, columns of x]`, rows of x. Where weights, gradient and
-    memory all have that form, nothing is copied or read across, which makes a step of the bilinear methods on a CPU
-    about twice as fast. The trainer holds their states turned, `by_gradient` differentiates turned: within an epoch,
-    nothing turns. Where a step makes other use of its matrices, it would turn them twice for nothing.
-    """
+def transposed(tree):
+    """Returns a tree with its matrices transposed, the last two axes of every array."""
     return jax.tree.map(lambda x: jnp.swapaxes(x, -1, -2) if x.ndim > 1 else x, tree)

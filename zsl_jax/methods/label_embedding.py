@@ -2,10 +2,14 @@
 
 import functools
 
-from zsl_jax import errors, losses, similarity
-from zsl_jax.methods import base, encoded
+from zsl_jax import errors, losses, rules, similarity
+from zsl_jax.methods import base, encoded, mlp, registry
 
 
+@registry.method(
+    loss=rules.Knob("loss on the scores of the training classes", rules.one_of(("ale", "devise", "sje", "softmax"))),
+    margin=registry.MARGIN,
+)
 def label_embedding(parts: encoded.Parts, *, loss: str = "softmax", margin: float = 1.0) -> base.Method:
     """Returns the bilinear map of `methods.bilinear` with an encoder under it that is trained with it.
 
@@ -29,14 +33,14 @@ def label_embedding(parts: encoded.Parts, *, loss: str = "softmax", margin: floa
     if loss not in choices:
         raise errors.unknown("loss", loss, choices)
 
-    def scores(head, embeddings, classes):
-        return similarity.bilinear(embeddings, classes.embedding, head["map"])
+    def class_loss(head, embeddings, batch, classes, key):
+        del key
+        return choices[loss](similarity.bilinear(embeddings, classes.embedding, head["map"]), batch.labels)
 
     return encoded.by_encoder(
         parts,
-        init_head=lambda key, width, classes: {"map": encoded.dense(key, width, classes.embedding.shape[-1])},
-        loss=lambda head, embeddings, batch, classes, key: choices[loss](
-            scores(head, embeddings, classes), batch.labels
-        ),
-        scores=scores,
+        init_head=lambda key, width, classes: {"map": mlp.dense(key, width, classes.embedding.shape[-1])},
+        loss=class_loss,
+        embed=lambda head, embeddings: embeddings @ head["map"],
+        scores=lambda head, images, described: similarity.dot(images, described),
     )

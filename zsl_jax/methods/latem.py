@@ -4,13 +4,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax import losses
-from zsl_jax.methods import base, gradient, span
+from zsl_jax import losses, rules, similarity
+from zsl_jax.methods import base, gradient, registry, span
 
 # The maps must differ at the start, or all but the first would never be the largest. Small beside a margin of 1.
 _START = 0.01
 
 
+@registry.method(
+    num_maps=rules.Knob("bilinear maps, of which the best counts", rules.whole(1)),
+    margin=registry.MARGIN,
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+)
 def latem(*, num_maps: int = 4, margin: float = 1.0, learning_rate: float = 1.0, momentum: float = 0.9) -> base.Method:
     """Latent Embeddings: the best of K bilinear maps under the weighted approximate ranking loss.
 
@@ -28,20 +34,20 @@ def latem(*, num_maps: int = 4, margin: float = 1.0, learning_rate: float = 1.0,
     Reference: Xian, Akata, Sharma, Nguyen, Hein, Schiele, "Latent Embeddings for Zero-Shot Classification", CVPR 2016.
     """
 
-    def init_params(key, batch, classes):
-        shape = (num_maps, batch.inputs.shape[-1], classes.embedding.shape[-1])
+    def init_params(key, like, classes):
+        shape = (num_maps, like.inputs.shape[-1], classes.embedding.shape[-1])
         return _START * margin * jax.random.normal(key, shape)
 
-    def scores(weights, inputs, classes):
-        # One product for all maps: [B, F] x [F, K A], then [B, K, A] x [C, A].
-        return jnp.max(jnp.einsum("bf,kfa,ca->kbc", inputs, weights, jnp.asarray(classes.embedding)), axis=0)
+    def loss(weights, batch, classes, key):
+        del key
+        scores = similarity.latent_bilinear(batch.inputs, classes.embedding, weights)
+        return losses.warp(scores, batch.labels, margin=margin)
 
     method = gradient.by_gradient(
         init_params=init_params,
-        loss=lambda weights, batch, classes, key: losses.warp(
-            scores(weights, batch.inputs, classes), batch.labels, margin=margin
-        ),
-        scores=scores,
+        loss=loss,
+        embed=lambda weights, inputs: jnp.einsum("bf,kfa->bka", inputs, weights),
+        scores=lambda weights, images, described: jnp.max(jnp.einsum("bka,ca->kbc", images, described), axis=0),
         optimizer=optax.sgd(learning_rate, momentum=momentum),
     )
     return span.in_class_span(method)

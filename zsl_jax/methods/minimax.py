@@ -1,69 +1,89 @@
-"""The map with the best guarantee as a method: attribute probabilities in, classes out, nothing learned of the images.
+"""The map from attributes to classes with the best guarantee for the classes at hand, on detectors as those of DAP.
 
 Where DAP assumes that attributes are independent given the class, this map assumes nothing but their marginals, and is
 the best for the worst joint distribution that has them.
-
-Reference: Mazzetto, Menghini, Yuan, Upfal, Bach, "Tight Lower Bounds on Worst-Case Guarantees for Zero-Shot Learning
-with Attributes", NeurIPS 2022.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
-from zsl_jax import bounds
-from zsl_jax.methods import base
+from zsl_jax import bounds, rules
+from zsl_jax.methods import attribute_prediction, base, registry
 
 
-class MinimaxState(NamedTuple):
-    """Sums of detections `[S, A]` and counts `[S]` of the seen classes, and the error rates `[A]` that they give."""
+class Detected(NamedTuple):
+    """The descriptions of the seen classes `[S, A]`, and how far detections are from them on average `[A]`."""
 
-    sums: jax.Array
-    counts: jax.Array
+    seen: jax.Array
     error_rates: jax.Array
 
 
-def minimax(*, scale: float = 1.0, measure_errors: bool = True) -> base.Method:
-    """The map from attributes to classes with the best guarantee for the classes at hand.
+@registry.method(
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+    cut=attribute_prediction.CUT,
+    measure_errors=rules.Knob("whether the map allows for the errors of the detectors", rules.one_of((True, False))),
+)
+def minimax(
+    *, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attribute", measure_errors: bool = True
+) -> base.Method:
+    """Attribute detectors as in `dap`, and for every class table the map from attributes that guarantees most.
 
-    Inputs are `[B, A]` probabilities of the attributes, from any detector. The scores are the activations of
-    `bounds.AffineRule`: the largest names the class, and `bounds.probabilities` turns them into the randomised map that
-    the guarantee is for. The map is solved for at every call, by `bounds.approximate`, for whatever classes the table
-    has; `bounds.worst_case` finds a better one on the host and says what it guarantees.
+        max over maps  min over distributions with  |P(attribute a is detected | c) - phi_ca| <= e_a  of the accuracy
 
-    Training only measures, on the seen classes, how far the detections are from the class table on average
-    (`bounds.marginal_errors`). Detectors are better on the images that they were trained on: feed others.
+    F(x, c) is the activation of class c at the detected probabilities, see `bounds.AffineRule`: the largest names the
+    class. The map is solved for once for every class table, by `bounds.approximate`, so that the score of a class
+    depends on the other candidates; `bounds.worst_case` finds a better one on the host and says what it guarantees.
+    The errors e are measured on the training images, where detectors are better than elsewhere, as means over the
+    classes (`bounds.marginal_errors`).
 
     Args:
-      scale: by which the class table becomes probabilities, > 0: 0.01 for percentages. Values are clipped to [0, 1].
+      learning_rate: of gradient descent, > 0.
+      momentum: of gradient descent, in [0, 1).
+      cut: where descriptions are cut: at the mean of each `attribute`, or of the whole `table`; `none` where they are
+        probabilities or percentages.
       measure_errors: whether the map allows for the errors that were measured, or takes detectors as perfect.
+
+    Raises:
+      UserError: an unknown cut.
+
+    Reference: Mazzetto, Menghini, Yuan, Upfal, Bach, "Tight Lower Bounds on Worst-Case Guarantees for Zero-Shot
+    Learning with Attributes", NeurIPS 2022.
     """
+    binary = attribute_prediction.cutter(cut)
+    detectors = attribute_prediction.detectors(binary, optax.sgd(learning_rate, momentum=momentum))
 
-    def matrix_of(classes) -> jax.Array:
-        return jnp.clip(jnp.asarray(classes.embedding, jnp.float32) * scale, 0, 1)
+    def with_examples(kept, classes):
+        return classes[: classes.num_trained]
 
-    def init(key, batch, classes):
-        del key, batch
-        shape = jnp.shape(classes.embedding)
-        return MinimaxState(jnp.zeros(shape), jnp.zeros(shape[0]), jnp.zeros(shape[1]))
+    def start(key, like, classes):
+        seen = jnp.asarray(with_examples(None, classes).embedding)
+        return Detected(seen, jnp.zeros(seen.shape[-1]))
 
-    def update(state, batch, classes, key):
-        del key
-        matrix = matrix_of(classes)
-        weight = jnp.asarray(batch.where, jnp.float32)
-        detections = jnp.asarray(batch.inputs, jnp.float32)
-        of_class = functools.partial(jax.ops.segment_sum, segment_ids=batch.labels, num_segments=len(matrix))
-        sums = state.sums + of_class(detections * weight[:, None])
-        counts = state.counts + of_class(weight)
-        known = counts > 0
-        off = jnp.abs(sums / jnp.maximum(counts, 1)[:, None] - matrix)
-        rates = jnp.sum(off * known[:, None], axis=0) / jnp.maximum(jnp.sum(known), 1)
-        return MinimaxState(sums, counts, rates), {"loss": jnp.mean(rates)}
+    remembering = base.viewed(detectors, base.View(start=start, training_classes=with_examples))
 
-    def scores(state, inputs, classes):
-        rates = state.error_rates if measure_errors else None
-        return bounds.activations(bounds.approximate(matrix_of(classes), error_rates=rates), inputs)
+    def embed(state, inputs):
+        return jax.nn.sigmoid(remembering.embed(state, inputs))
 
-    return base.Method(init, update, scores)
+    def finish(state, train, classes, key):
+        state = remembering.finish(state, train, classes, key)
+        seen = state.kept.seen
+        errors = bounds.marginal_errors(embed(state, train.inputs), train.labels, binary(seen, seen))
+        # A class without examples has no error to go by.
+        return state._replace(kept=Detected(seen, jnp.nan_to_num(jnp.nanmean(errors, axis=0))))
+
+    def describe(state, classes):
+        matrix = binary(jnp.asarray(classes.embedding), state.kept.seen)
+        return bounds.approximate(matrix, error_rates=state.kept.error_rates if measure_errors else None)
+
+    return remembering._replace(
+        finish=finish,
+        embed=embed,
+        describe=describe,
+        scores=lambda state, images, described: bounds.activations(described, images),
+        attributes=lambda state, images: images,
+        sees=frozenset({"unseen descriptions", "other candidates"}),
+    )

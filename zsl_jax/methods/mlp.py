@@ -3,6 +3,7 @@
 x -> act(x W_1 + b_1) -> ... -> h W_n + b_n
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -10,12 +11,19 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 
-def init_layers(key: jax.Array, widths: Sequence[int]) -> list[dict[str, jax.Array]]:
-    """Returns the layers of a network: weights of variance 1 / inputs, biases of 0.
+def dense(key: jax.Array, rows: int, columns: int, *, deviation: float | None = None) -> jax.Array:
+    """Returns a random matrix `[rows, columns]`, of variance 1 / rows or of a standard deviation."""
+    matrix = jax.random.normal(key, (rows, columns))
+    return matrix / jnp.sqrt(rows) if deviation is None else deviation * matrix
+
+
+def init_layers(key: jax.Array, widths: Sequence[int], *, deviation: float | None = None) -> list[dict[str, jax.Array]]:
+    """Returns the layers of a network: random weights, biases of 0.
 
     Args:
       key: PRNG key.
       widths: of the input, of each hidden layer, and of the output.
+      deviation: of the weights; None for a variance of 1 / inputs.
 
     >>> import jax
     >>> [layer["weights"].shape for layer in init_layers(jax.random.key(0), (3, 5, 2))]
@@ -23,8 +31,8 @@ def init_layers(key: jax.Array, widths: Sequence[int]) -> list[dict[str, jax.Arr
     """
     keys = jax.random.split(key, len(widths) - 1)
     return [
-        {"weights": jax.random.normal(k, (rows, columns)) / jnp.sqrt(rows), "bias": jnp.zeros(columns)}
-        for k, rows, columns in zip(keys, widths[:-1], widths[1:])
+        {"weights": dense(k, rows, columns, deviation=deviation), "bias": jnp.zeros(columns)}
+        for k, (rows, columns) in zip(keys, itertools.pairwise(widths))
     ]
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 
 from zsl_jax import errors, similarity
 from zsl_jax.methods import base
@@ -14,6 +15,8 @@ SCALINGS: dict[str, Callable] = {"l2": similarity.l2_normalize, "none": lambda x
 def normalized(method: base.Method, *, inputs: str = "l2", classes: str = "l2") -> base.Method:
     """Returns the method as it is on scaled inputs and class descriptions.
 
+    Only arrays of floats with a row per input or class are scaled; ids, images of bytes and `shared` stay as they are.
+
     Args:
       inputs: `l2` divides each example by its Euclidean length, `none` leaves it.
       classes: the same for each class description.
@@ -21,22 +24,23 @@ def normalized(method: base.Method, *, inputs: str = "l2", classes: str = "l2") 
     for value in (inputs, classes):
         if value not in SCALINGS:
             raise errors.unknown("scaling", value, SCALINGS)
-    scale_inputs, scale_leaf = SCALINGS[inputs], SCALINGS[classes]
 
-    def scale_examples(examples):
-        return examples._replace(inputs=scale_inputs(examples.inputs))
+    def scale_table(kept, table):
+        del kept
+        return dataclasses.replace(table, embedding=scaled(table.embedding, classes))
 
-    def scale_classes(table):
-        return dataclasses.replace(table, embedding=jax.tree.map(scale_leaf, table.embedding))
+    return base.viewed(method, base.View(inputs=lambda kept, x: scaled(x, inputs), classes=scale_table))
 
-    return method._replace(
-        init=lambda key, batch, table: method.init(key, scale_examples(batch), scale_classes(table)),
-        prepare=lambda state, train, table, key: method.prepare(
-            state, scale_examples(train), scale_classes(table), key
-        ),
-        update=lambda state, batch, table, key: method.update(state, scale_examples(batch), scale_classes(table), key),
-        finish=lambda state, train, table, key: method.finish(state, scale_examples(train), scale_classes(table), key),
-        adapt=lambda state, x, table: method.adapt(state, scale_inputs(x), scale_classes(table)),
-        scores=lambda state, x, table: method.scores(state, scale_inputs(x), scale_classes(table)),
-        attributes=method.attributes and (lambda state, x: method.attributes(state, scale_inputs(x))),
-    )
+
+def scaled(tree, how: str):
+    """Returns a tree whose matrices of floats are scaled row by row; `how` is a name in `SCALINGS`.
+
+    >>> scaled({"words": jnp.array([[3.0, 4.0]]), "ids": jnp.array([[3, 4]])}, "l2")["ids"].tolist()
+    [[3, 4]]
+    """
+
+    def scale(x):
+        is_rows = jnp.ndim(x) > 1 and jnp.issubdtype(jnp.asarray(x).dtype, jnp.floating)
+        return SCALINGS[how](x) if is_rows else x
+
+    return jax.tree.map(scale, tree) if how != "none" else tree

@@ -4,10 +4,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax import losses, similarity
-from zsl_jax.methods import base, gradient, mlp
+from zsl_jax import losses, rules, similarity
+from zsl_jax.methods import base, gradient, mlp, registry
 
 
+@registry.method(
+    num_hidden=registry.NUM_HIDDEN,
+    threshold=rules.Knob("cosine of descriptions from which on classes are similar", rules.number(-1, 1, ends="[]")),
+    relation_weight=rules.Knob("weight of the relations between classes in the loss", rules.number(0, ends="[)")),
+    reconstruction_weight=rules.Knob("weight of mapping descriptions back in the loss", rules.number(0, ends="[)")),
+    learning_rate=registry.LEARNING_RATE,
+    weight_decay=registry.WEIGHT_DECAY,
+)
 def psr(
     *,
     num_hidden: int = 512,
@@ -38,21 +46,21 @@ def psr(
     Reference: Annadani, Biswas, "Preserving Semantic Relations for Zero-Shot Learning", CVPR 2018.
     """
 
-    def init_params(key, batch, classes):
-        num_features, num_attributes = batch.inputs.shape[-1], classes.embedding.shape[-1]
+    def init_params(key, like, classes):
+        num_features, num_attributes = like.inputs.shape[-1], classes.embedding.shape[-1]
         encoder_key, decoder_key = jax.random.split(key)
         return {
             "encoder": mlp.init_layers(encoder_key, (num_attributes, num_hidden, num_features)),
             "decoder": mlp.init_layers(decoder_key, (num_features, num_hidden, num_attributes)),
         }
 
-    def scores(params, inputs, classes):
-        return similarity.cosine(inputs, _map(params["encoder"], classes.embedding))
+    def describe(params, classes):
+        return _map(params["encoder"], classes.embedding)
 
     def loss(params, batch, classes, key):
         del key
         descriptions = jnp.asarray(classes.embedding)
-        prototypes, own = _map(params["encoder"], descriptions), descriptions[batch.labels]
+        prototypes, own = describe(params, classes), descriptions[batch.labels]
         relations = similarity.cosine(descriptions, descriptions)[batch.labels]
         is_other = batch.labels[:, None] != jnp.arange(len(descriptions))[None, :]
         related = losses.semantic_relation(
@@ -66,7 +74,13 @@ def psr(
             + weight_decay * sum(jnp.sum(layer["weights"] ** 2) for layers in params.values() for layer in layers)
         )
 
-    return gradient.by_gradient(init_params=init_params, loss=loss, scores=scores, optimizer=optax.adam(learning_rate))
+    return gradient.by_gradient(
+        init_params=init_params,
+        loss=loss,
+        describe=describe,
+        scores=lambda params, images, described: similarity.cosine(images, described),
+        optimizer=optax.adam(learning_rate),
+    )
 
 
 def _map(layers, x):

@@ -1,11 +1,15 @@
 """Ridge regression from features to class descriptions: the plainest semantic regression."""
 
-from zsl_jax import errors, similarity
-from zsl_jax.methods import base, closed_form, shifted
+from zsl_jax import errors, rules, similarity
+from zsl_jax.methods import base, closed_form, registry, shifted
 
 SCORES = {"cosine": similarity.cosine, "dot": similarity.dot}
 
 
+@registry.method(
+    feature_ridge=rules.Knob("weight of the penalty on the side of the features", rules.number(0)),
+    score=rules.Knob("how an embedded image is compared with a class", rules.one_of(tuple(SCORES))),
+)
 def ridge(*, feature_ridge: float = 0.3, score: str = "cosine") -> base.Method:
     """The least squares map from features to the descriptions of their classes, compared with the candidates.
 
@@ -24,7 +28,8 @@ def ridge(*, feature_ridge: float = 0.3, score: str = "cosine") -> base.Method:
     def solve(sums, attributes):
         return shifted.shifted_solve(sums.gram, sums.features.T @ attributes, feature_ridge)
 
-    def scores(weights, inputs, classes):
-        return SCORES[score](inputs @ weights, classes.embedding)
-
-    return closed_form.from_sums(solve=solve, scores=scores)
+    return closed_form.from_sums(
+        solve=solve,
+        embed=lambda weights, inputs: inputs @ weights,
+        scores=lambda weights, images, described: SCORES[score](images, described),
+    )

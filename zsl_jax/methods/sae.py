@@ -4,15 +4,20 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from zsl_jax import errors, similarity
-from zsl_jax.methods import base, closed_form
+from zsl_jax import errors, rules, similarity
+from zsl_jax.methods import base, closed_form, registry
 
+# What becomes of an input, and of a description, before they are compared.
 DIRECTIONS = {
-    "to_attributes": lambda weights, inputs, attributes: similarity.cosine(inputs @ weights.T, attributes),
-    "to_features": lambda weights, inputs, attributes: similarity.cosine(inputs, attributes @ weights),
+    "to_attributes": (lambda weights, inputs: inputs @ weights.T, lambda weights, embedding: embedding),
+    "to_features": (lambda weights, inputs: inputs, lambda weights, embedding: embedding @ weights),
 }
 
 
+@registry.method(
+    encoder_weight=rules.Knob("weight of the encoder, where the decoder has 1", rules.number(0)),
+    direction=rules.Knob("space in which images meet classes", rules.one_of(tuple(DIRECTIONS))),
+)
 def sae(*, encoder_weight: float = 0.3, direction: str = "to_features") -> base.Method:
     """Semantic autoencoder: W `[A, F]` that encodes features X as descriptions S, tied to the decoder W^T.
 
@@ -30,16 +35,19 @@ def sae(*, encoder_weight: float = 0.3, direction: str = "to_features") -> base.
     """
     if direction not in DIRECTIONS:
         raise errors.unknown("direction", direction, DIRECTIONS)
+    embed, describe = DIRECTIONS[direction]
 
     def solve(sums, attributes):
         semantic_gram = (attributes * sums.counts[:, None]).T @ attributes
         targets = (1 + encoder_weight) * attributes.T @ sums.features
         return sylvester(semantic_gram, sums.gram, targets, weight=encoder_weight)
 
-    def scores(weights, inputs, classes):
-        return DIRECTIONS[direction](weights, inputs, classes.embedding)
-
-    return closed_form.from_sums(solve=solve, scores=scores)
+    return closed_form.from_sums(
+        solve=solve,
+        embed=embed,
+        describe=lambda weights, classes: describe(weights, classes.embedding),
+        scores=lambda weights, images, described: similarity.cosine(images, described),
+    )
 
 
 def sylvester(left: ArrayLike, right: ArrayLike, targets: ArrayLike, *, weight: ArrayLike = 1.0) -> jax.Array:

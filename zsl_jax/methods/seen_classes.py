@@ -17,76 +17,65 @@ from zsl_jax import losses
 from zsl_jax.methods import base, gradient
 
 
-class SeenState(NamedTuple):
-    """The descriptions of the seen classes `[S, A]`, and the state of the method built on them."""
+class Proportions(NamedTuple):
+    """The seen descriptions `[S, A]`, and their own proportions `[S, S]`."""
 
     seen: jax.Array
-    inner: Any
+    own: jax.Array
 
 
-class ProportionsState(NamedTuple):
-    """The seen descriptions `[S, A]`, their own proportions `[S, S]`, and the state of the method built on them."""
-
-    seen: jax.Array
-    proportions: jax.Array
-    inner: Any
-
-
-def keep_seen(method: base.Method, scores: Callable, attributes: Callable | None = None) -> base.Method:
-    """Returns the method as it trains, with other scores.
+def keep_seen(
+    method: base.Method,
+    *,
+    scores: Callable[..., jax.Array],
+    embed: Callable[..., Any] = lambda images, seen: images,
+    describe: Callable[..., Any] = lambda attributes, seen: attributes,
+    attributes: Callable[..., jax.Array] | None = None,
+) -> base.Method:
+    """Returns the method as it trains, with scores that need the seen descriptions.
 
     Args:
-      method: what trains on the seen classes, by steps alone: its `finish` is not called.
-      scores: `(method_scores [B, S], seen [S, A], attributes [C, A]) -> [B, C]`; the first is what the method gives for
-        the table of seen classes.
-      attributes: `(method_scores [B, S], seen [S, A]) -> [B, A]`, or None for a method that predicts no attributes.
+      method: what trains on the seen classes; what it makes of an input is the `images` below.
+      scores: `(embedded, described, seen [S, A]) -> [B, C]`.
+      embed: `(images, seen) -> embedded`.
+      describe: `(attributes [C, A], seen) -> described`.
+      attributes: `(embedded, seen) -> [B, A]`, or None for a method that predicts no attributes.
     """
-
-    def update(state, batch, classes, key):
-        inner, metrics = method.update(state.inner, batch, classes, key)
-        return state._replace(inner=inner), metrics
-
-    def predict(state, inputs):
-        return attributes(method.scores(state.inner, inputs, state.seen), state.seen)
-
-    def rescore(state, inputs, classes):
-        return scores(method.scores(state.inner, inputs, state.seen), state.seen, jnp.asarray(classes.embedding))
-
-    def init(key, batch, classes):
-        return SeenState(jnp.asarray(classes.embedding), method.init(key, batch, classes))
-
-    return base.Method(init=init, update=update, scores=rescore, attributes=attributes and predict)
+    remembering = base.viewed(method, base.View(start=lambda key, like, classes: jnp.asarray(classes.embedding)))
+    return remembering._replace(
+        embed=lambda state, inputs: embed(remembering.embed(state, inputs), state.kept),
+        describe=lambda state, classes: describe(jnp.asarray(classes.embedding), state.kept),
+        scores=lambda state, embedded, described: scores(embedded, described, state.kept),
+        attributes=attributes and (lambda state, embedded: attributes(embedded, state.kept)),
+    )
 
 
-def as_proportions(method: base.Method, proportions: Callable) -> base.Method:
+def as_proportions(method: base.Method, proportions: Callable[..., jax.Array]) -> base.Method:
     """Returns the method on classes that are described by their proportions of the seen ones.
 
     Args:
-      method: what trains and scores on descriptions `[C, S]`, by steps alone: its `finish` is not called.
+      method: what trains and scores on descriptions `[C, S]`.
       proportions: `(attributes [C, A], seen [S, A]) -> [C, S]`.
     """
 
-    def init(key, batch, classes):
+    def start(key, like, classes):
+        del key, like
         seen = jnp.asarray(classes.embedding)
-        own = proportions(seen, seen)
-        return ProportionsState(seen, own, method.init(key, batch, dataclasses.replace(classes, embedding=own)))
+        return Proportions(seen, proportions(seen, seen))
 
-    def update(state, batch, classes, key):
-        described = dataclasses.replace(classes, embedding=state.proportions)
-        inner, metrics = method.update(state.inner, batch, described, key)
-        return state._replace(inner=inner), metrics
+    def in_proportions(kept, classes):
+        return dataclasses.replace(classes, embedding=proportions(jnp.asarray(classes.embedding), kept.seen))
 
-    def scores(state, inputs, classes):
-        described = dataclasses.replace(classes, embedding=proportions(jnp.asarray(classes.embedding), state.seen))
-        return method.scores(state.inner, inputs, described)
+    def own_proportions(kept, classes):
+        return dataclasses.replace(classes, embedding=kept.own)
 
-    return base.Method(init=init, update=update, scores=scores)
+    return base.viewed(method, base.View(start=start, classes=in_proportions, training_classes=own_proportions))
 
 
 def linear(width: Callable, loss: Callable, optimizer: optax.GradientTransformation) -> base.Method:
     """Returns the method that trains a linear map of the inputs, logits `[B, K]` = x^T W + b, from zero.
 
-    Its scores are the logits, whatever the classes.
+    An embedded input is its logits, and so are its scores, whatever the classes.
 
     Args:
       width: `classes -> K`.
@@ -94,22 +83,22 @@ def linear(width: Callable, loss: Callable, optimizer: optax.GradientTransformat
       optimizer: any optax transformation.
     """
 
-    def init_params(key, batch, classes):
+    def init_params(key, like, classes):
         del key
-        return {"weights": jnp.zeros((batch.inputs.shape[-1], width(classes))), "bias": jnp.zeros(width(classes))}
+        return {"weights": jnp.zeros((like.inputs.shape[-1], width(classes))), "bias": jnp.zeros(width(classes))}
 
-    def logits(params, inputs, classes):
-        del classes
+    def logits(params, inputs):
         return inputs @ params["weights"] + params["bias"][None, :]
 
     return gradient.by_gradient(
         init_params=init_params,
-        loss=lambda params, batch, classes, key: loss(logits(params, batch.inputs, classes), batch.labels, classes),
-        scores=logits,
+        loss=lambda params, batch, classes, key: loss(logits(params, batch.inputs), batch.labels, classes),
+        embed=logits,
+        scores=lambda params, images, described: images,
         optimizer=optimizer,
     )
 
 
 def seen_softmax(optimizer: optax.GradientTransformation) -> base.Method:
-    """Returns the linear softmax classifier of the seen classes; its scores are their logits."""
+    """Returns the linear softmax classifier of the seen classes."""
     return linear(len, lambda logits, labels, classes: losses.softmax_cross_entropy(logits, labels), optimizer)

@@ -4,12 +4,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax import errors, losses, similarity
-from zsl_jax.methods import base, gradient
+from zsl_jax import errors, losses, rules, similarity
+from zsl_jax.methods import base, gradient, registry
 
 NONLINEARITIES = {"relu": jax.nn.relu, "none": lambda x: x}
 
 
+@registry.method(
+    nonlinearity=rules.Knob("of predicted attributes: relu for descriptions >= 0", rules.one_of(tuple(NONLINEARITIES))),
+    threshold=rules.Knob("squared distance between pairs that agree and pairs that do not", rules.number(0)),
+    margin=rules.Knob("margin of the loss, a squared distance", rules.number(0, ends="[)")),
+    regression_weight=rules.Knob("weight of regressing descriptions in the loss", rules.number(0, ends="[)")),
+    learning_rate=registry.LEARNING_RATE,
+    weight_decay=registry.WEIGHT_DECAY,
+)
 def semantic_consistency(
     *,
     nonlinearity: str = "none",
@@ -42,8 +50,8 @@ def semantic_consistency(
     if nonlinearity not in NONLINEARITIES:
         raise errors.unknown("nonlinearity", nonlinearity, NONLINEARITIES)
 
-    def init_params(key, batch, classes):
-        num_features, num_attributes = batch.inputs.shape[-1], classes.embedding.shape[-1]
+    def init_params(key, like, classes):
+        num_features, num_attributes = like.inputs.shape[-1], classes.embedding.shape[-1]
         return {
             "weights": jax.random.normal(key, (num_features, num_attributes)) / jnp.sqrt(num_features),
             "bias": jnp.zeros(num_attributes),
@@ -54,15 +62,15 @@ def semantic_consistency(
         predicted = inputs @ params["weights"]
         return NONLINEARITIES[nonlinearity](predicted + jnp.broadcast_to(params["bias"], predicted.shape))
 
-    def scores(params, inputs, classes):
-        metric = params["metric"]
-        return similarity.negative_squared_euclidean(
-            attributes(params, inputs) @ metric, jnp.asarray(classes.embedding) @ metric
-        )
+    def embed(params, inputs):
+        return attributes(params, inputs) @ params["metric"]
+
+    def describe(params, classes):
+        return jnp.asarray(classes.embedding) @ params["metric"]
 
     def loss(params, batch, classes, key):
         del key
-        squared = -scores(params, batch.inputs, classes)
+        squared = -similarity.negative_squared_euclidean(embed(params, batch.inputs), describe(params, classes))
         is_own = batch.labels[:, None] == jnp.arange(len(classes))[None, :]
         hinges = losses.consistency_hinge(squared, is_own, threshold=threshold, margin=margin)
         residual = attributes(params, batch.inputs) - jnp.asarray(classes.embedding)[batch.labels]
@@ -73,4 +81,11 @@ def semantic_consistency(
             + weight_decay * sum(jnp.sum(x**2) for x in jax.tree.leaves(params))
         )
 
-    return gradient.by_gradient(init_params=init_params, loss=loss, scores=scores, optimizer=optax.adam(learning_rate))
+    return gradient.by_gradient(
+        init_params=init_params,
+        loss=loss,
+        embed=embed,
+        describe=describe,
+        scores=lambda params, images, described: similarity.negative_squared_euclidean(images, described),
+        optimizer=optax.adam(learning_rate),
+    )

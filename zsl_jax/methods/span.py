@@ -7,46 +7,23 @@ coordinates one by one.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from zsl_jax.methods import base
 
 
-class SpanState(NamedTuple):
-    """The orthonormal basis Q `[A, min(A, C)]` of the training classes' descriptions, and the method's state on it."""
-
-    basis: Any
-    inner: Any
-
-
 def in_class_span(method: base.Method) -> base.Method:
-    """Returns the method on class descriptions phi Q, their coordinates in the span of the training classes'."""
+    """Returns the method on class descriptions phi Q, their coordinates in the span of the training classes'.
 
-    def project(state, classes):
-        return dataclasses.replace(classes, embedding=classes.embedding @ state.basis)
+    What the state keeps is the orthonormal basis Q `[A, min(A, C)]`.
+    """
 
-    def init(key, batch, classes):
-        basis, _ = jnp.linalg.qr(jnp.asarray(classes.embedding).T)
-        empty = SpanState(basis, None)
-        return SpanState(basis, method.init(key, batch, project(empty, classes)))
+    def basis(key, like, classes):
+        del key, like
+        return jnp.linalg.qr(jnp.asarray(classes.embedding).T)[0]
 
-    def update(state, batch, classes, key):
-        inner, metrics = method.update(state.inner, batch, project(state, classes), key)
-        return state._replace(inner=inner), metrics
+    def project(kept, classes):
+        return dataclasses.replace(classes, embedding=classes.embedding @ kept)
 
-    return method._replace(
-        init=init,
-        prepare=lambda state, train, classes, key: state._replace(
-            inner=method.prepare(state.inner, train, project(state, classes), key)
-        ),
-        update=update,
-        finish=lambda state, train, classes, key: state._replace(
-            inner=method.finish(state.inner, train, project(state, classes), key)
-        ),
-        adapt=lambda state, inputs, classes: state._replace(
-            inner=method.adapt(state.inner, inputs, project(state, classes))
-        ),
-        scores=lambda state, inputs, classes: method.scores(state.inner, inputs, project(state, classes)),
-    )
+    return base.viewed(method, base.View(start=basis, classes=project))

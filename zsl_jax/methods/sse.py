@@ -7,11 +7,17 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from zsl_jax import losses
-from zsl_jax.methods import base, seen_classes
+from zsl_jax import losses, rules
+from zsl_jax.methods import base, registry, seen_classes
 from zsl_jax.methods.bilinear import bilinear
 
 
+@registry.method(
+    spread=rules.Knob("penalty that makes a class a mixture of more seen ones", rules.number(0)),
+    margin=registry.MARGIN,
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+)
 def sse(*, spread: float = 0.01, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
     """Semantic similarity embedding: classes as proportions of the seen ones, matched with images by a large margin.
 

@@ -5,11 +5,17 @@ import functools
 import jax
 import optax
 
-from zsl_jax import losses, similarity
-from zsl_jax.methods import base, seen_classes
+from zsl_jax import losses, rules, similarity
+from zsl_jax.methods import base, registry, seen_classes
 from zsl_jax.methods.bilinear import bilinear
 
 
+@registry.method(
+    bandwidth=rules.Knob("width of the kernel, in units of the distance of two descriptions", rules.number(0)),
+    margin=registry.MARGIN,
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+)
 def sync(
     *, bandwidth: float = 1.0, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9
 ) -> base.Method:

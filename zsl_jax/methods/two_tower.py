@@ -14,10 +14,17 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from zsl_jax import errors, losses, similarity
-from zsl_jax.methods import base, encoded
+from zsl_jax import errors, losses, rules, similarity
+from zsl_jax.methods import base, encoded, mlp, registry
 
 
+@registry.method(
+    contrast=rules.Knob("loss of the two towers", rules.one_of(("clip", "info_nce", "siglip", "supcon"))),
+    width=rules.Knob("entries of the embeddings in which images and classes meet", rules.whole(1)),
+    temperature=rules.Knob("divisor of the cosines at the start; it is learned", rules.number(0)),
+    prefixes=rules.Knob("lengths at which the first entries alone are trained as well", rules.wholes(1)),
+    score_width=rules.Knob("first entries of the embeddings that scores use; 0 for all", rules.whole(0)),
+)
 def two_tower(
     parts: encoded.Parts,
     class_encoder: nn.Module,
@@ -54,6 +61,7 @@ def two_tower(
         if not 0 <= value <= width or (name == "prefixes" and value == 0):
             raise errors.UserError(f"method.{name}: {value} is not a length of embeddings of method.width={width}")
     dims = (*(prefix for prefix in prefixes if prefix != width), width)
+    used = score_width or width
 
     def describe(head, classes, key=None):
         rngs = None if key is None else {"dropout": key}
@@ -71,9 +79,9 @@ def two_tower(
             )
         return {
             "classes": variables["params"],
-            "of_images": encoded.dense(keys[1], image_width, width),
-            "of_classes": encoded.dense(keys[2], described.shape[-1], width),
-            "log_scale": jnp.log(1.0 / temperature),
+            "of_images": mlp.dense(keys[1], image_width, width),
+            "of_classes": mlp.dense(keys[2], described.shape[-1], width),
+            "log_scale": jnp.log(jnp.asarray(1.0 / temperature, jnp.float32)),
             "bias": jnp.float32(0.0),
         }
 
@@ -84,12 +92,14 @@ def two_tower(
         images, described = embeddings @ head["of_images"], describe(head, classes, key)
         return losses.matryoshka(at_prefix, images, described, dims=dims, normalize=True) / len(dims)
 
-    def scores(head, embeddings, classes):
-        images, described = embeddings @ head["of_images"], describe(head, classes)
-        used = score_width or width
-        return jnp.exp(head["log_scale"]) * similarity.cosine(images[:, :used], described[:, :used])
-
-    return encoded.by_encoder(parts, init_head=init_head, loss=loss, scores=scores)
+    return encoded.by_encoder(
+        parts,
+        init_head=init_head,
+        loss=loss,
+        embed=lambda head, embeddings: (embeddings @ head["of_images"])[:, :used],
+        describe=lambda head, classes: describe(head, classes)[:, :used],
+        scores=lambda head, images, described: jnp.exp(head["log_scale"]) * similarity.cosine(images, described),
+    )
 
 
 def _clip(images, classes, batch, scale, bias):

@@ -16,12 +16,13 @@ from jax.typing import ArrayLike
 
 from zsl_jax import arguments
 from zsl_jax.metrics import accuracy
+from zsl_jax.metrics import rows as rows_lib
 
-__all__: Sequence[str] = ("ausuc", "calibrated_stacking", "seen_unseen_curve")
+__all__: Sequence[str] = ("ausuc", "calibrated_stacking", "curve_of_rows", "seen_unseen_curve")
 
 
 def calibrated_stacking(scores: ArrayLike, is_seen: ArrayLike, gamma: ArrayLike) -> jax.Array:
-    """Scores with the constant `gamma` taken from those of the seen classes.
+    """Scores with the constant `gamma` subtracted from those of the seen classes.
 
     `s_c - gamma [c seen]`
 
@@ -66,7 +67,7 @@ def seen_unseen_curve(
 
     Args:
       scores: `[N, C]`; `-inf` keeps a class from being predicted.
-      labels: `[N]` int, of seen and unseen classes alike; a label not in `[0, C)` counts nowhere.
+      labels: `[N]` int, of seen and unseen classes; a label not in `[0, C)` counts nowhere.
       is_seen: `[C]` bool.
       where: `[N]` bool, the examples that count.
 
@@ -87,15 +88,50 @@ def seen_unseen_curve(
     Object Recognition in the Wild", ECCV 2016.
     """
     check_classes(scores, is_seen)
-    arguments.check_labels(scores, labels)
-    scores, labels, is_seen = arguments.as_float(scores), jnp.asarray(labels), jnp.asarray(is_seen, bool)
-    num_classes = scores.shape[1]
-    counts = arguments.mask_like(where, labels.shape) & (labels >= 0) & (labels < num_classes)
+    labels = arguments.score_labels(scores, labels)
+    scores, is_seen = arguments.as_float(scores), jnp.asarray(is_seen, bool)
+    weight, labels = _weights(labels, where, is_seen)
+    return sweep(winners(scores, is_seen), labels, is_seen, weight)
+
+
+def curve_of_rows(
+    rows: rows_lib.Rows, is_seen: ArrayLike, *, per_image: bool = False
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The same curve, to the bit, from the winners that were kept of the scores.
+
+    Args:
+      rows: with the groups 0, unseen classes, and 1, seen ones.
+      is_seen: `[C]` bool.
+      per_image: whether an accuracy is the mean over images, and not over classes.
+
+    Returns:
+      `(unseen [N + 1], seen [N + 1], gamma [N + 1])`, see `seen_unseen_curve`.
+
+    >>> import jax.numpy as jnp
+    >>> is_seen = jnp.array([True, False])
+    >>> scores, labels = jnp.array([[3.0, 1.0], [2.0, 1.0]]), jnp.array([0, 1])
+    >>> unseen, seen, gamma = curve_of_rows(rows_lib.fold(scores, is_seen.astype(int), labels, num_groups=2), is_seen)
+    >>> print(unseen, seen, gamma[1])
+    [0. 1. 1.] [1. 1. 0.] 1.5
+    """
+    is_seen = jnp.asarray(is_seen, bool)
+    best, of = jnp.asarray(rows.best)[..., 0], jnp.asarray(rows.of)[..., 0]
+    of = jnp.where(of < 0, len(is_seen), of)
+    weight, labels = _weights(arguments.class_labels(rows.label, len(is_seen)), None, is_seen)
+    if per_image:
+        of_side = jnp.where(is_seen[labels], jnp.sum(is_seen[labels]), jnp.sum(~is_seen[labels]))
+        weight = (weight > 0) / jnp.maximum(of_side, 1).astype(jnp.float32)
+    return sweep(Winners(best[:, 1], best[:, 0], of[:, 1], of[:, 0]), labels, is_seen, weight)
+
+
+def _weights(labels: jax.Array, where: ArrayLike | None, is_seen: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns what each example adds to its side's mean over classes, and the labels with 0 for those that add none."""
+    num_classes = len(is_seen)
+    counts = arguments.mask_like(where, labels.shape) & (labels >= 0)
     labels = jnp.where(counts, labels, 0)
-    total = jnp.zeros(num_classes, jnp.int32).at[labels].add(counts)
+    total = jnp.zeros(num_classes, jnp.int32).at[labels].add(counts.astype(jnp.int32))
     classes_of_group = jnp.where(is_seen, jnp.sum((total > 0) & is_seen), jnp.sum((total > 0) & ~is_seen))
-    weight = counts / jnp.maximum(total * classes_of_group, 1)[labels].astype(jnp.float32)
-    return sweep(scores, labels, is_seen, weight)
+    return counts.astype(jnp.float32) / jnp.maximum(total * classes_of_group, 1)[labels].astype(jnp.float32), labels
 
 
 def ausuc(unseen: ArrayLike, seen: ArrayLike) -> jax.Array:
@@ -133,7 +169,10 @@ def check_classes(scores: ArrayLike, is_seen: ArrayLike) -> None:
 
 
 class Winners(NamedTuple):
-    """An example's best score and class within either group, `[N]` each; `-inf` and C where the group is empty."""
+    """An example's best score and class within either group, `[N]` each.
+
+    `-inf` and C where the group is empty; both classes are -1, which is never right, where a score is NaN.
+    """
 
     seen: jax.Array
     unseen: jax.Array
@@ -150,7 +189,8 @@ def winners(scores: jax.Array, is_seen: jax.Array) -> Winners:
         return score, jnp.where(score > -jnp.inf, accuracy.best_class(within), scores.shape[1])
 
     (seen, seen_class), (unseen, unseen_class) = best(is_seen), best(~is_seen)
-    return Winners(seen, unseen, seen_class, unseen_class)
+    is_nan = jnp.isnan(seen) | jnp.isnan(unseen)
+    return Winners(seen, unseen, *(jnp.where(is_nan, -1, best) for best in (seen_class, unseen_class)))
 
 
 def is_taken_as_seen(best: Winners, gamma: jax.Array) -> jax.Array:
@@ -160,13 +200,12 @@ def is_taken_as_seen(best: Winners, gamma: jax.Array) -> jax.Array:
 
 
 def sweep(
-    scores: jax.Array, labels: jax.Array, is_seen: jax.Array, weight: jax.Array
+    best: Winners, labels: jax.Array, is_seen: jax.Array, weight: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """`(unseen [N + 1], seen [N + 1], gamma [N + 1])`: the summed weights of the right predictions in either group.
 
     An example of weight 0 counts nowhere and sets no breakpoint.
     """
-    best = winners(scores, is_seen)
     gamma = _between_breakpoints(best, weight > 0)
     move = _first_move(best, gamma)
     is_seen_example = is_seen[labels]

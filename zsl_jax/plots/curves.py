@@ -37,9 +37,22 @@ def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
     left.legend(frameon=False, fontsize=8)
     for axes in middle:
         _draw_own(axes, entries, own)
+    _draw_history(right, selection)
+    for axes in (left, *middle, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _draw_history(right, selection: dict) -> None:
+    """Draws the validation scores by epoch; where nothing was chosen, says so."""
     history = selection["history"]
+    if not history:
+        right.set(xticks=[], yticks=[], title="nothing is chosen")
+        return
     epochs = [entry["epochs"] for entry in history]
-    for name, (label, colour, style) in _SCORES.items():
+    others = [selection["metric"]] if selection["metric"] not in _SCORES else []
+    shown = {name: look for name, look in _SCORES.items() if name in history[0]}
+    for name, (label, colour, style) in (shown | {name: (name, WRONG, "-") for name in others}).items():
         right.plot(
             epochs,
             [entry[name] for entry in history],
@@ -59,9 +72,6 @@ def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
         xlabel="epoch", ylabel="accuracy", ylim=(0, 1), title=f"on {len(selection['classes'])} validation classes"
     )
     right.legend(frameon=False, fontsize=8)
-    for axes in (left, *middle, right):
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 def _draw_own(axes, entries: list[dict], names: list[str]) -> None:

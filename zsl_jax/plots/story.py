@@ -5,18 +5,19 @@ import textwrap
 import numpy as np
 from matplotlib import figure as mpl_figure
 
+from zsl_jax import metrics
 from zsl_jax.plots.style import SEEN, UNSEEN, WRONG, readable
 
 _MAX_BARS = 60
 
 
-def story(record: dict, evaluation, task, images=None) -> mpl_figure.Figure:
+def story(record: dict, evaluated, task, images=None) -> mpl_figure.Figure:
     """Returns the picture of a run: the seen-unseen trade-off, the unseen classes' accuracies and, where the data has
     images, some of unseen classes with what the model calls them.
 
     Args:
       record: as `record.json` holds it.
-      evaluation: a `training.evaluation.Evaluation` of the test task.
+      evaluated: a `training.evaluation.Evaluated` of the test task.
       task: the test task.
       images: `[N, H, W, 3]` uint8 of the unseen test images, or None.
     """
@@ -30,11 +31,19 @@ def story(record: dict, evaluation, task, images=None) -> mpl_figure.Figure:
         f"{shown} are named right (chance {100 / len(task.unseen_classes):.1f} %)",
         fontsize=12,
     )
-    trade_off(figure.add_subplot(grid[0, 0]), evaluation.curve, record["metrics"]["gzsl"])
+    trade_off(figure.add_subplot(grid[0, 0]), curve(evaluated), record["metrics"]["gzsl"])
     class_bars(figure.add_subplot(grid[0, 1]), record["per_class"])
     if rows == 2:
-        image_strip(figure.add_subfigure(grid[1, :]), images, evaluation.zsl_predictions, task)
+        image_strip(
+            figure.add_subfigure(grid[1, :]), images, np.asarray(metrics.predicted_class(evaluated.rows["zsl"])), task
+        )
     return figure
+
+
+def curve(evaluated) -> dict[str, np.ndarray]:
+    """Returns the seen-unseen curve of an evaluation: `unseen`, `seen` and `gamma`, arrays `[N + 1]`."""
+    found = metrics.curve_of_rows(evaluated.rows["gzsl"]._replace(id=None), evaluated.facts["is_seen"])
+    return dict(zip(("unseen", "seen", "gamma"), map(np.asarray, found)))
 
 
 def trade_off(axes, curve: dict, gzsl: dict) -> None:
@@ -74,7 +83,7 @@ def class_bars(axes, per_class: dict) -> None:
 
 def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
     """Draws test images of unseen classes, a column a class, with the predicted name; wrong ones are grey."""
-    labels = np.asarray(task.test_unseen.labels)
+    labels = np.asarray(task.sets["test_unseen"].labels)
     classes = np.unique(labels)
     chosen = classes[np.linspace(0, len(classes) - 1, min(columns, len(classes))).astype(int)]
     figure.suptitle("unseen classes and what the model calls their images", fontsize=10)

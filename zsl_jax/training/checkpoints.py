@@ -20,6 +20,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from zsl_jax import errors
+from zsl_jax.methods import base
 from zsl_jax.training import files, parallel, processes
 
 FORMAT = 1
@@ -33,13 +34,30 @@ class Restored(NamedTuple):
     notes: dict
 
 
-def save(directory: pathlib.Path, step: int, state: Any, *, notes: dict | None = None, keep: int = 2) -> None:
-    """Writes the state of a step, whole or not at all, and deletes all but the newest `keep` steps.
+def save(
+    directory: pathlib.Path,
+    step: int,
+    state: Any,
+    *,
+    notes: dict | None = None,
+    belongs: dict[str, str] | None = None,
+    keep: int = 2,
+) -> None:
+    """Writes the state of a step, whole or not at all, and deletes all but the newest `keep` steps that are whole.
+
+    Args:
+      directory: of the checkpoints of one phase of one run.
+      step: the number of steps done.
+      state: any pytree; its frozen parts (`methods.Frozen`) are left out.
+      notes: JSON-able, saved beside the state.
+      belongs: what the state is bound to (phase, hashes of data and weights); compared when it is restored.
+      keep: how many.
 
     Raises:
       UserError: the disk is full or the directory cannot be written; earlier steps are as they were.
       Diverged: a number of the state is not finite; nothing is written.
     """
+    state = base.split(state)[0]
     bad = [name for name, is_good in jax.device_get(_finite_leaves(state)).items() if not is_good]
     if bad:
         raise errors.Diverged(f"the state at step {step} is not finite and is not saved ({', '.join(bad[:3])})")
@@ -56,6 +74,7 @@ def save(directory: pathlib.Path, step: int, state: Any, *, notes: dict | None =
             "files": _file_hashes(folder / "state"),
             "arrays": _array_specs(state),
             "notes": notes or {},
+            "belongs": belongs or {},
         }
         files.write_json(folder / "manifest.json", manifest | {"sha256": _digest(manifest)})
 
@@ -68,21 +87,33 @@ def save(directory: pathlib.Path, step: int, state: Any, *, notes: dict | None =
         raise _cannot_save(folder, error) from error
     _on_first(complete, folder)
     if processes.is_first():
-        for old in _steps(directory)[:-keep]:
-            shutil.rmtree(directory / f"{old:06d}", ignore_errors=True)
+        # What a reader would reject keeps no place; later steps are of another try.
+        whole = [old for old in _steps(directory) if old <= step and _is_whole(directory / f"{old:06d}", old)]
+        for old in _steps(directory):
+            if old not in whole[-keep:]:
+                shutil.rmtree(directory / f"{old:06d}", ignore_errors=True)
 
 
-def restore_latest(directory: pathlib.Path, abstract_state: Any, *, warn: Callable[[str], None]) -> Restored | None:
+def restore_latest(
+    directory: pathlib.Path,
+    abstract_state: Any,
+    *,
+    warn: Callable[[str], None],
+    belongs: dict[str, str] | None = None,
+) -> Restored | None:
     """Returns the newest whole checkpoint, or None where there is none; damaged ones are named through `warn`.
 
     Args:
       directory: what `save` was given.
       abstract_state: the expected tree of `jax.ShapeDtypeStruct`, with shardings.
       warn: called with one line for each step that cannot be used.
+      belongs: what the state must be bound to; a checkpoint that does not say is of an older version and is taken.
     """
     for step in processes.from_first(lambda: list(reversed(_steps(directory)))):
         folder = directory.absolute() / f"{step:06d}"
-        notes, fault = processes.from_first(lambda folder=folder: _examine(folder, abstract_state))
+        notes, fault = processes.from_first(
+            lambda folder=folder, step=step: _examine(folder, step, abstract_state, belongs or {})
+        )
         if fault is None:
             try:
                 with ocp.StandardCheckpointer() as checkpointer:
@@ -94,10 +125,14 @@ def restore_latest(directory: pathlib.Path, abstract_state: Any, *, warn: Callab
     return None
 
 
-def _examine(folder: pathlib.Path, abstract_state: Any) -> tuple[dict, str | None]:
+def _examine(folder: pathlib.Path, step: int, abstract_state: Any, belongs: dict) -> tuple[dict, str | None]:
     """Returns the notes of a step, and what is wrong with it, or None."""
     try:
-        manifest = _read_manifest(folder)
+        manifest = _read_manifest(folder, step)
+        there = manifest.get("belongs", {})
+        for name, wanted in belongs.items():
+            if there.get(name, wanted) != wanted:
+                raise ValueError(f"it belongs to another run: its {name} is {there[name][:12]}, not {wanted[:12]}")
         if manifest["arrays"] != _array_specs(abstract_state):
             raise ValueError("its arrays are those of another model")
     except (ValueError, KeyError, OSError) as error:
@@ -137,7 +172,8 @@ def _finite_leaves(state) -> dict[str, jax.Array]:
 
 
 def state_sha256(state: Any) -> str:
-    """Returns a hash over names, shapes, dtypes and bits of all arrays of a state."""
+    """Returns a hash over names, shapes, dtypes and bits of all arrays of a state but the frozen ones."""
+    state = base.split(state)[0]
     digest = hashlib.sha256(json.dumps(_array_specs(state)).encode())
     for leaf in jax.tree.leaves(parallel.to_host(state)):
         digest.update(np.ascontiguousarray(leaf).tobytes())
@@ -150,7 +186,15 @@ def _steps(directory: pathlib.Path) -> list[int]:
     return sorted(int(folder.name) for folder in directory.iterdir() if folder.name.isdecimal())
 
 
-def _read_manifest(folder: pathlib.Path) -> dict:
+def _is_whole(folder: pathlib.Path, step: int) -> bool:
+    try:
+        _read_manifest(folder, step)
+    except (ValueError, KeyError, OSError):
+        return False
+    return True
+
+
+def _read_manifest(folder: pathlib.Path, step: int) -> dict:
     if not (folder / "manifest.json").is_file():
         raise ValueError("it was not written to the end")
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -158,6 +202,8 @@ def _read_manifest(folder: pathlib.Path) -> dict:
         raise ValueError("its manifest is damaged")
     if manifest["format"] != FORMAT:
         raise ValueError(f"its format is {manifest['format']}, this version reads {FORMAT}")
+    if manifest["step"] != step:
+        raise ValueError(f"it is of step {manifest['step']}: its folder was renamed")
     found = _file_hashes(folder / "state")
     for name, sha256 in manifest["files"].items():
         if found.get(name) != sha256:

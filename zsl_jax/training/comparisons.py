@@ -21,7 +21,7 @@ class Comparison(NamedTuple):
     """The best row against another one, in one metric.
 
     Fields:
-      metric: a name in `reading.METRICS`.
+      metric: a name in the protocol's schema.
       best, other: the rows.
       difference: of their means over seeds, not negative.
       p_value: over seeds; None with fewer than two seeds of either.
@@ -54,6 +54,7 @@ class Comparison(NamedTuple):
 
 def with_the_best(rows: list[reports.Row], metric: str) -> list[Comparison]:
     """Returns the best row against each other one, best first; rows of one column and protocol."""
+    rows = [row for row in rows if metric in row.values]
     if len(rows) < 2:
         return []
     best, *others = sorted(rows, key=lambda row: -row.values[metric].mean())

@@ -33,7 +33,7 @@ def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -
         freeze=optimizer["encoder_rate"] == 0,
         pretrain_steps=config.pretrain.steps,
         pretrain_temperature=config.pretrain.temperature,
-        variables=functools.partial(encoders.weights.load, weights) if weights else None,
+        weights=functools.partial(encoders.weights.read, weights) if weights else None,
     )
     if "class_encoder" not in config:
         return {"parts": parts}

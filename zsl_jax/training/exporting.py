@@ -3,7 +3,7 @@
     FILE (a zip archive)
       about.json         what it is: the version of this format, classes, attributes, inputs, gamma, temperature
       scores.stablehlo   `jax.export`: inputs [B, ...] -> scores [B, C], any B, weights and classes inside
-      classes.csv        the class table
+      classes.csv        the class table (classes.npz where it is no matrix)
 
     with zipfile.ZipFile(FILE) as file:
         about = json.loads(file.read("about.json"))
@@ -23,8 +23,8 @@ import zipfile
 
 import jax
 
-from zsl_jax import data
-from zsl_jax.data import class_files
+from zsl_jax import data, errors
+from zsl_jax.data import class_tables
 from zsl_jax.training import trained
 
 FORMAT = 1
@@ -41,15 +41,23 @@ def export(model: trained.Trained, classes: data.ClassTable, path: pathlib.Path,
       gamma: taken from the scores of seen classes; None for the one chosen on validation classes.
 
     Raises:
+      UserError: a method that decides on all inputs together.
       OSError: the file cannot be written.
     """
+    if model.method.together is not None:
+        raise errors.UserError(
+            f"{model.record['method']} decides on all inputs together, which a file that scores block by block cannot: "
+            "use predict"
+        )
+    if model.input_shape is None:
+        raise errors.UserError(f"this run was trained on {model.kind} of several arrays, which export does not write")
     gamma = model.gamma if gamma is None else gamma
     (count,) = jax.export.symbolic_shape("b")
-    inputs = model.record["dataset"]["inputs"]
+    inputs, described = model.inputs, trained.described(model, classes)
     shape = jax.ShapeDtypeStruct((count, *inputs["shape"]), inputs["dtype"])
 
     def scores(x):
-        return trained.calibrated_scores(model.method, model.state, x, classes, gamma)
+        return trained.calibrated_scores(model.method, model.state, x, described, classes.is_seen, gamma)
 
     exported = jax.export.export(jax.jit(scores), platforms=PLATFORMS)(shape)
     about = {
@@ -59,7 +67,7 @@ def export(model: trained.Trained, classes: data.ClassTable, path: pathlib.Path,
         "classes": list(classes.names),
         "is_seen": [bool(seen) for seen in classes.is_seen],
         "attributes": list(model.attributes),
-        "inputs": inputs,
+        "inputs": model.record["dataset"]["inputs"],
         "gamma": gamma,
         "temperature": model.temperature,
         "dataset": {name: model.record["dataset"].get(name) for name in ("name", "semantics", "split")},
@@ -73,9 +81,9 @@ def export(model: trained.Trained, classes: data.ClassTable, path: pathlib.Path,
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as folder:
             archive.writestr("about.json", json.dumps(about, indent=1) + "\n")
             archive.writestr("scores.stablehlo", bytes(exported.serialize()))
-            table = pathlib.Path(folder) / "classes.csv"
-            class_files.write(table, classes, model.attributes)
-            archive.write(table, table.name)
+            class_tables.write(pathlib.Path(folder), classes, model.attributes)
+            for table in pathlib.Path(folder).iterdir():
+                archive.write(table, table.name)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
     all       examples [N, ...]           step i takes rows[i] of them
     window    examples [B, W, ...]        steps first ... first + W - 1 in their order; the next one is made meanwhile
 
-A window is for pictures that memory does not hold. Which examples are in it is what `loop.epoch_rows` says, so that
+A window is for images that memory does not hold. Which examples are in it is what `loop.epoch_rows` says, so that
 both come to the same steps. Each process decodes the rows of its own devices.
 """
 
@@ -51,7 +51,7 @@ class Feeder:
         epochs: int,
         num_steps: int,
     ):
-        self._windows = None
+        self.layout, self._windows = layout, None
         if layout.streamed:
             windows = _windows(train, layout, order, begin, epochs, num_steps)
             self._windows, self._feed = streaming.one_ahead(windows), Feed(None, *begin, begin[1])
@@ -62,7 +62,7 @@ class Feeder:
         """Returns the feed that holds a step.
 
         Raises:
-          UserError: a picture of a window cannot be read.
+          UserError: an image of a window cannot be read.
         """
         if self._windows is not None and (epoch, step) >= (self._feed.epoch, self._feed.end):
             self._feed = next(self._windows)
@@ -80,16 +80,16 @@ def _windows(train, layout, order, begin: tuple[int, int], epochs: int, num_step
     row_bytes = int(np.prod(train.inputs.shape[1:]))
     length = min(max(_WINDOW_BYTES // (batch_size * row_bytes), 1), num_steps)
     together = max(_ROWS_AT_ONCE // (num_steps * len(mine)), 1)
-    for chapter in range(first_epoch, epochs, together):
-        orders = {epoch: order(epoch)[:, mine] for epoch in range(chapter, min(chapter + together, epochs))}
+    for opening in range(first_epoch, epochs, together):
+        orders = {epoch: order(epoch)[:, mine] for epoch in range(opening, min(opening + together, epochs))}
         starts = {epoch: first_step if epoch == first_epoch else 0 for epoch in orders}
         rows = np.concatenate([rows[starts[epoch] :].ravel() for epoch, rows in orders.items()])
         with contextlib.closing(streaming.Reader(train.inputs[rows])) as reader:
             for epoch, rows in orders.items():
                 for first in range(starts[epoch], len(rows), length):
                     labels = train.labels[rows[first : first + length]]
-                    pictures = reader.take(labels.size).reshape(*labels.shape, *train.inputs.shape[1:])
-                    window = dataset.Examples(_columns(pictures, length), _columns(labels, length))
+                    images = reader.take(labels.size).reshape(*labels.shape, *train.inputs.shape[1:])
+                    window = dataset.Examples(_columns(images, length), _columns(labels, length))
                     placed = parallel.place_shares(window, mine, batch_size, layout)
                     yield Feed(placed, epoch, first, first + len(labels))
 

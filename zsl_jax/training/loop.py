@@ -17,10 +17,11 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, streaming
-from zsl_jax.methods import base, gradient
-from zsl_jax.training import feeding, parallel, processes, tracing
+from zsl_jax.data import dataset
+from zsl_jax.methods import base
+from zsl_jax.training import feeding, parallel, processes, states, tracing
 
+_NOTHING_TO_DO = (base.Method._field_defaults["prepare"], base.Method._field_defaults["finish"])
 NONFINITE = ("stop", "skip")
 _STRETCH_S = 0.5
 
@@ -57,42 +58,17 @@ def epoch_rows(key, epoch, *, num_examples: int, batch_size: int):
     >>> sorted(rows[where].tolist()), int(where.sum())
     ([0, 1, 2], 3)
     """
-    shape = (steps_per_epoch(num_examples, batch_size), batch_size)
+    shape = (states.steps_per_epoch(num_examples, batch_size), batch_size)
     order = jax.random.permutation(jax.random.fold_in(key, epoch), num_examples)
     slots = jnp.arange(shape[0] * shape[1])
     where = slots < num_examples
     return order[jnp.where(where, slots, 0)].reshape(shape), where.reshape(shape)
 
 
-def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    return -(-num_examples // batch_size)
-
-
-def init_state(method: base.Method, task: dataset.Task, *, key, batch_size: int):
-    """Returns the state before the first step (under `jax.eval_shape`, its shapes alone)."""
-    rows = np.arange(batch_size) % len(task.train.labels)
-    inputs = task.train.inputs[rows]
-    if isinstance(inputs, streaming.Pictures):
-        inputs = np.zeros(inputs.shape, inputs.dtype)  # `init` looks at the shape
-    batch = dataset.Batch(inputs, task.train.labels[rows], np.ones(batch_size, bool))
-    return method.init(jax.random.fold_in(key, 0), batch, training_classes(method, task))
-
-
-def training_classes(method: base.Method, task: dataset.Task) -> dataset.ClassTable:
-    """The classes that `update` may see: the seen ones, or all of them where the method's setting allows it."""
-    return task.classes if method.setting in base.SEE_ALL_CLASSES else task.seen_classes
-
-
 def fit(
-    method: base.Method,
-    task: dataset.Task,
+    training: states.Training,
     *,
-    key,
     epochs: int,
-    batch_size: int,
-    mesh,
-    mode: str = "jit",
-    nonfinite: str = "stop",
     start: tuple[int, Any] | None = None,
     within: dict[str, Any] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -101,16 +77,11 @@ def fit(
 ) -> Iterator[tuple[int, Any, dict]]:
     """Trains, and yields `(epoch, state, metrics)` after each epoch; the state is only valid until the next one.
 
+    A method without `update` has no epochs: it is prepared, and yielded once.
+
     Args:
-      method: what to train.
-      task: its training examples and classes.
-      key: PRNG key of the run; batches and steps draw from it by their number.
+      training: what is trained.
       epochs: passes over the training examples in all.
-      batch_size: examples a step, over all devices.
-      mesh: from `parallel.make_mesh`.
-      mode: one of `parallel.MODES`.
-      nonfinite: what becomes of a step that would leave a metric or the state not finite: `stop` the run, or `skip` it,
-        which leaves the state as it was and sets the metric `skipped` to 1.
       start: `(epoch, state)` to go on from, where a run is resumed.
       within: `Stopped.within`, where it is resumed inside an epoch.
       should_stop: asked between stretches of steps; processes stop together when one of them is told to.
@@ -124,31 +95,24 @@ def fit(
       Diverged: a metric is not finite, or every step of an epoch was skipped; the message has the step.
       Stopped: `should_stop` said so; the exception has the state.
     """
-    parallel.check_batch_size(mesh, batch_size)
-    num_steps = steps_per_epoch(len(task.train.labels), batch_size)
+    method, mesh = training.method, training.mesh
+    parallel.check_batch_size(mesh, training.batch_size)
     first_epoch, state = start or (0, None)
     # Nothing is left to train: the examples need not even reach the device.
     if first_epoch >= epochs:
         return
-    layout = _layout(task, mesh, mode)
-    classes = parallel.place_state(training_classes(method, task), mesh)
-    if start is None:
-        state = parallel.init(lambda: init_state(method, task, key=key, batch_size=batch_size), mesh)
-    else:
-        state = parallel.place_state(state, mesh)
-    done, length = within or {}, 1
-
-    def order(epoch: int) -> np.ndarray:
-        sizes = {"num_examples": len(task.train.labels), "batch_size": batch_size}
-        return np.asarray(epoch_rows(jax.random.fold_in(key, 1), epoch, **sizes)[0])
-
-    begin = (first_epoch, _length(done))
-    feeder = feeding.Feeder(task.train, layout, order=order, begin=begin, epochs=epochs, num_steps=num_steps)
-    if begin == (0, 0):
-        train = task.train if layout.streamed else feeder.at(0, 0).examples
-        state = _with_examples(method.prepare, state, train, classes, key, 4, task=task, layout=layout)
-    steps = _compiled_steps(method, layout, nonfinite, len(task.train.labels), batch_size)
-    key_data = parallel.replicate(jax.random.key_data(key), mesh)
+    state = states.start_state(training) if start is None else parallel.place_state(state, mesh)
+    if method.update is None:
+        yield epochs, _prepared(training, state, 0, None), {}
+        return
+    num_steps, done, length = training.num_steps, within or {}, 1
+    classes = parallel.place_state(training.classes, mesh)
+    feeder = _feeder(training, (first_epoch, _length(done)), epochs)
+    moving, frozen = base.split(state)
+    steps = _compiled_steps(
+        method, feeder.layout, training.nonfinite, len(training.examples.labels), training.batch_size
+    )
+    key_data = parallel.replicate(jax.random.key_data(training.key), mesh)
     bar = tqdm.tqdm(
         total=epochs * num_steps,
         initial=first_epoch * num_steps + _length(done),
@@ -159,17 +123,26 @@ def fit(
     )
     with bar, contextlib.closing(feeder):
         for epoch in range(first_epoch, epochs):
+            order = _order(
+                key_data,
+                parallel.replicate(np.int32(epoch), mesh),
+                num_examples=len(training.examples.labels),
+                batch_size=training.batch_size,
+                mesh=mesh,
+            )
+            if not done and (epoch == 0 or (method.refresh and epoch % method.refresh == 0)):
+                moving = base.split(_prepared(training, base.joined(moving, frozen), epoch, feeder))[0]
             while (begin := _length(done)) < num_steps:
                 stop, length = processes.agreed(should_stop(), length)
                 if stop:
-                    raise Stopped(epoch, state, done)
+                    raise Stopped(epoch, base.joined(moving, frozen), done)
                 feed = feeder.at(epoch, begin)
                 count, started = min(length, feed.end - begin), time.perf_counter()
                 if trace is not None:
                     count = trace.before(epoch * num_steps + begin, count)
                 position = parallel.replicate(np.array([epoch, begin, count, feed.first], np.int32), mesh)
                 with jax.transfer_guard("disallow"):
-                    state, metrics = steps(state, feed.examples, classes, key_data, position)
+                    moving, metrics = steps(moving, feed.examples, frozen, classes, key_data, order, position)
                 metrics = {name: values[begin : begin + count] for name, values in jax.device_get(metrics).items()}
                 _check_finite(metrics, epoch * num_steps + begin)
                 done = {name: np.concatenate([done.get(name, values[:0]), values]) for name, values in metrics.items()}
@@ -180,20 +153,43 @@ def fit(
             bar.set_postfix(loss=f"{np.mean(done['loss']):.4f}", refresh=False)
             if trace is not None and epoch + 1 == epochs:
                 trace.close()
-            yield epoch + 1, state, done
+            yield epoch + 1, base.joined(moving, frozen), done
             done = {}
 
 
-def finish(method: base.Method, state, task: dataset.Task, *, key, mesh, mode: str = "jit"):
+def finish(training: states.Training, state):
     """Returns the state that scores classes, made from the state after the last step."""
-    layout = _layout(task, mesh, mode)
-    train = task.train if layout.streamed else parallel.place_examples(task.train, layout)
-    classes = parallel.place_state(task.classes, mesh)
-    return _with_examples(method.finish, state, train, classes, key, 3, task=task, layout=layout)
+    examples, layout = training.examples, training.layout
+    train = examples if layout.streamed else parallel.place_examples(examples, layout)
+    return _with_examples(training, training.method.finish, state, train, 3)
+
+
+def _prepared(training: states.Training, state, epoch: int, feeder):
+    """The state as `prepare` leaves it before an epoch."""
+    layout = training.layout
+    if layout.streamed:
+        train = training.examples
+    else:
+        train = parallel.place_examples(training.examples, layout) if feeder is None else feeder.at(0, 0).examples
+    # The first call draws as it always did; a later one has a key of its own.
+    number = (4,) if epoch == 0 else (4, epoch)
+    return _with_examples(training, training.method.prepare, state, train, *number)
+
+
+def _feeder(training: states.Training, begin: tuple[int, int], epochs: int) -> feeding.Feeder:
+    examples = training.examples
+    sizes = {"num_examples": len(examples.labels), "batch_size": training.batch_size}
+
+    def order(epoch: int) -> np.ndarray:
+        return np.asarray(epoch_rows(jax.random.fold_in(training.key, 1), epoch, **sizes)[0])
+
+    layout, num_steps = training.layout, training.num_steps
+    return feeding.Feeder(examples, layout, order=order, begin=begin, epochs=epochs, num_steps=num_steps)
 
 
 def stretch(
-    state,
+    moving,
+    frozen,
     train,
     classes,
     key,
@@ -201,6 +197,7 @@ def stretch(
     begin,
     count,
     first=0,
+    order=None,
     *,
     method: base.Method,
     batch_size: int,
@@ -208,14 +205,15 @@ def stretch(
     layout: parallel.Layout | None = None,
     nonfinite: str = "stop",
 ):
-    """Returns the state after some steps of an epoch, and their metrics `[steps an epoch]`, 0 at all others; pure.
+    """Returns the moving part of the state after some steps of an epoch, and their metrics `[steps]`, else 0; pure.
 
     Args:
-      state: as the steps before left it.
+      moving, frozen: the state as the steps before left it, as `base.split` takes it apart.
       train, classes: the training examples, and what `update` may see of the classes.
       key: PRNG key of the run.
       epoch, begin, count: scalar ints that may be traced: the epoch, the first step in it, and how many.
       first: the step of the epoch that a window of examples begins with, where `layout` is streamed.
+      order: what `epoch_rows` gives for the epoch; None makes it.
       method, batch_size, nonfinite: as in `fit`.
       num_examples: N, where `layout` has filled up the examples.
       layout: how it runs on several devices; None: on whatever the arrays are on.
@@ -223,95 +221,101 @@ def stretch(
 
     # Compiled as a function of its own, so that its results' shapes and the loop share one trace.
     @jax.jit
-    def step(state, train, classes, rows, where, key):
+    def step(moving, frozen, train, classes, rows, where, key):
         batch = _batch(method, train, rows, where, layout)
-        following, metrics = method.update(state, batch, classes, key)
+        following, metrics = method.update(base.joined(moving, frozen), batch, classes, key)
+        following = base.split(following)[0]
         if nonfinite == "skip":
             is_good = _is_finite((following, metrics))
-            following = jax.tree.map(lambda new, old: jnp.where(is_good, new, old), following, state)
+            following = jax.tree.map(lambda new, old: jnp.where(is_good, new, old), following, moving)
             metrics = jax.tree.map(lambda x: jnp.where(is_good, x, 0), metrics) | {"skipped": 1.0 - is_good}
         if layout is not None and layout.mode == "jit":
             following = parallel.keep_state(following, layout.mesh)
         return following, metrics
 
-    order_key, step_key = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)
-    num_examples = len(train.labels) if num_examples is None else num_examples
-    rows, where = epoch_rows(order_key, epoch, num_examples=num_examples, batch_size=batch_size)
+    step_key = jax.random.fold_in(key, 2)
+    if order is None:
+        num_examples = len(train.labels) if num_examples is None else num_examples
+        order = epoch_rows(jax.random.fold_in(key, 1), epoch, num_examples=num_examples, batch_size=batch_size)
+    rows, where = order
 
     def arguments(i):
         taken = i - first if layout is not None and layout.streamed else rows[i]
-        return train, classes, taken, where[i], jax.random.fold_in(step_key, epoch * len(rows) + i)
+        return frozen, train, classes, taken, where[i], jax.random.fold_in(step_key, epoch * len(rows) + i)
 
     def body(i, carry):
-        state, metrics = carry
-        state, values = step(state, *arguments(i))
-        return state, jax.tree.map(lambda all_, x: all_.at[i].set(x), metrics, values)
+        moving, metrics = carry
+        moving, values = step(moving, *arguments(i))
+        return moving, jax.tree.map(lambda all_, x: all_.at[i].set(x), metrics, values)
 
-    _, shapes = jax.eval_shape(step, state, *arguments(begin))
+    _, shapes = jax.eval_shape(step, moving, *arguments(begin))
     metrics = jax.tree.map(lambda x: jnp.zeros((len(rows), *x.shape), x.dtype), shapes)
-    return jax.lax.fori_loop(begin, begin + count, body, (state, metrics))
+    return jax.lax.fori_loop(begin, begin + count, body, (moving, metrics))
 
 
 def _batch(method: base.Method, train, rows, where, layout: parallel.Layout | None) -> dataset.Batch:
     """The batch that `update` is to see: the whole, or this device's share of it."""
     if layout is None:
-        return dataset.Batch(*jax.tree.map(lambda x: x[rows], train), where)
+        taken = jax.tree.map(lambda x: x[rows], train)
+        return dataset.Batch(taken.inputs, taken.labels, where)
     batch = parallel.take_batch(train, rows, where, layout)
     return batch if batch.axis_name is None or method.divides else parallel.gather_batch(batch)
-
-
-def turning(method: base.Method) -> base.Method:
-    """Returns the method on states as the trainer holds them, as far as a stretch of steps needs it."""
-
-    def update(state, *args):
-        state, metrics = method.update(gradient.held(method, state), *args)
-        return gradient.held(method, state), metrics
-
-    return method._replace(update=update)
 
 
 @functools.lru_cache(maxsize=16)
 def _compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str, num_examples: int, batch_size: int):
     """Returns `stretch` compiled once for a method and the shapes, whatever the number of steps.
 
-    `(state, train, classes, key_data, [epoch, begin, count, first]) -> (state, metrics)`
+    `(moving, train, frozen, classes, key_data, order, [epoch, begin, count, first]) -> (moving, metrics)`
     """
 
-    def steps(state, train, classes, key_data, position):
-        state, metrics = stretch(
-            gradient.held(method, state),
+    def steps(moving, train, frozen, classes, key_data, order, position):
+        return stretch(
+            moving,
+            frozen,
             train,
             classes,
             jax.random.wrap_key_data(key_data),
             *position,
-            method=turning(method),
+            order,
+            method=method,
             batch_size=batch_size,
             num_examples=num_examples,
             layout=layout,
             nonfinite=nonfinite,
         )
-        return gradient.held(method, state), metrics
 
     return parallel.compiled(steps, layout)
 
 
-def _with_examples(function: Callable, state, train, classes, key, number: int, *, task: dataset.Task, layout):
-    """Returns `function(state, train, classes, key)` of a method, with a key of its own; compiled once a function."""
-    key = parallel.replicate(jax.random.key_data(jax.random.fold_in(key, number)), layout.mesh)
-    return _apply(function, state, train, classes, key, count=len(task.train.labels), layout=layout)
+@functools.partial(jax.jit, static_argnames=("num_examples", "batch_size", "mesh"))
+def _order(key_data, epoch, *, num_examples: int, batch_size: int, mesh):
+    """The order of an epoch, made once for all of its stretches."""
+    key = jax.random.fold_in(jax.random.wrap_key_data(key_data), 1)
+    return parallel.keep_whole(epoch_rows(key, epoch, num_examples=num_examples, batch_size=batch_size), mesh)
+
+
+def _with_examples(training: states.Training, function: Callable, state, train, *numbers: int):
+    """Returns `function(state, train, classes, key)` of a method, with a key of its own; compiled once per function.
+
+    What is frozen goes in and is not taken out: it stays what it was.
+    """
+    if function in _NOTHING_TO_DO:
+        return state
+    key = functools.reduce(jax.random.fold_in, numbers, training.key)
+    key = parallel.replicate(jax.random.key_data(key), training.mesh)
+    classes = parallel.place_state(training.classes, training.mesh)
+    moving, frozen = base.split(state)
+    count = len(training.examples.labels)
+    moving = _apply(function, moving, frozen, train, classes, key, count=count, layout=training.layout)
+    return base.joined(moving, frozen)
 
 
 @functools.partial(jax.jit, static_argnums=0, static_argnames=("count", "layout"))
-def _apply(function, state, train, classes, key_data, *, count: int, layout: parallel.Layout):
+def _apply(function, moving, frozen, train, classes, key_data, *, count: int, layout: parallel.Layout):
     train = parallel.whole_examples(train, count, layout)
-    state = function(state, train, classes, jax.random.wrap_key_data(key_data))
-    return parallel.keep_state(state, layout.mesh)
-
-
-def _layout(task: dataset.Task, mesh, mode: str) -> parallel.Layout:
-    if isinstance(task.train.inputs, streaming.Pictures):
-        return parallel.Layout(mesh, mode, divided=True, streamed=True)
-    return parallel.Layout(mesh, mode, parallel.must_divide(task.train, mesh))
+    state = function(base.joined(moving, frozen), train, classes, jax.random.wrap_key_data(key_data))
+    return parallel.keep_state(base.split(state)[0], layout.mesh)
 
 
 def _next_length(length: int, seconds: float, num_steps: int) -> int:

@@ -12,11 +12,11 @@ import jax
 import ml_collections
 import numpy as np
 
-from zsl_jax import data, errors
-from zsl_jax.data import streaming
-from zsl_jax.training import checkpoints, evaluation, loop, parallel, phases, run
+from zsl_jax import data, errors, methods, metrics
+from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.training import evaluation, loop, phases, run, states
 
-_STREAMED = 1024  # pictures at a time where memory does not hold all
+_STREAMED = 1024  # images at a time where memory does not hold all
 
 
 class Observed(NamedTuple):
@@ -47,40 +47,45 @@ def observe(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Ca
     Raises:
       UserError: the run is not finished, its data has changed, or its checkpoints are gone.
     """
-    problem, task, state = run.restore_finished(config, workdir, say=say)
-    evaluated = evaluation.make_evaluate(problem.method, task, problem.mesh)(state)
-    labels = np.asarray(task.test_unseen.labels) - task.num_seen
-    predictions = np.asarray(evaluated.zsl_predictions) - task.num_seen
+    problem, training, state = run.restore_finished(config, workdir, say=say)
+    task = training.task
+    if problem.protocol.name != "gzsl":
+        raise errors.UserError(f"{workdir} follows protocol={problem.protocol.name}: a bound speaks of runs of gzsl")
+    evaluated = evaluation.make_evaluate(training.method, task, problem.mesh)(state)
+    rows = evaluated.rows["zsl"]
+    labels = rows.label - task.num_seen
+    predictions = np.asarray(metrics.predicted_class(rows)) - task.num_seen
     num_classes = len(task.unseen_classes)
     counts = np.zeros((num_classes, num_classes))
     np.add.at(counts, (labels, predictions), 1)
     confusion = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     detections = validation = None
-    if problem.method.attributes is not None:
-        detections = _detect(problem, state, task.test_unseen.inputs)
+    if training.method.attributes is not None:
+        detections = _detect(training.method, state, task.sets["test_unseen"].inputs)
         if config.select.on != "test":
             validation = _on_validation_classes(problem, config, workdir, say)
-    top1 = float(evaluated.zsl["top1"])
+    top1 = evaluated.metrics["zsl"]["top1"]
     return Observed(problem.dataset, top1, confusion, labels, detections, validation)
 
 
 def _on_validation_classes(problem, config, workdir: pathlib.Path, say) -> tuple[np.ndarray, np.ndarray]:
     """By the last state of the phase that chose on validation classes, and never trained on them."""
-    problem, task = run.choosing_task(problem, config)
-    key = phases.phase_key(config.seed, "select", config.select.on)
-    shapes = jax.eval_shape(lambda: loop.init_state(problem.method, task, key=key, batch_size=config.train.batch_size))
-    directory = workdir / "checkpoints" / "select"
-    restored = checkpoints.restore_latest(directory, parallel.abstract(shapes, problem.mesh), warn=say)
+    task = problem.protocol.tasks(problem.dataset, config)[0][0]
+    travelling = phases.Run(config, workdir, say=say)
+    training = travelling.training(problem.method_for(task, config), task, "select", problem.mesh)
+    restored = travelling.restore("select", states.abstract_state(training))
     if restored is None:
         raise errors.UserError(
-            f"{directory} has no whole checkpoint, so that its detectors cannot be judged: train again"
+            f"{travelling.directory('select')} has no whole checkpoint, so that its detectors cannot be judged: train "
+            "again"
         )
-    names = np.array(task.classes.names)[np.asarray(task.test_unseen.labels)]
-    state = loop.finish(problem.method, restored.state, task, key=key, mesh=problem.mesh)
-    return names, _detect(problem, state, task.test_unseen.inputs)
+    unseen = task.sets["test_unseen"]
+    names = np.array(task.classes.names)[np.asarray(unseen.labels)]
+    state = loop.finish(training, states.with_frozen(training, restored.state))
+    return names, _detect(training.method, state, unseen.inputs)
 
 
-def _detect(problem, state, inputs) -> np.ndarray:
-    attributes = jax.jit(problem.method.attributes)
-    size = _STREAMED if isinstance(inputs, streaming.Pictures) else max(len(inputs), 1)
-    return np.concatenate([attributes(state, block) for block in streaming.blocks(inputs, size)])
+def _detect(method: methods.Method, state, inputs) -> np.ndarray:
+    attributes = jax.jit(lambda state, block: method.attributes(state, method.embed(state, block)))
+    size = _STREAMED if inputs_lib.is_stream(inputs) else max(inputs_lib.count(inputs), 1)
+    return np.concatenate([attributes(state, block) for block in inputs_lib.blocks(inputs, size)])

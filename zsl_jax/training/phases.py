@@ -1,4 +1,4 @@
-"""A phase of a run, `select` or `train`: its log and checkpoints, and where to go on after a stop."""
+"""A phase of a run, a choice or the final training: its log and checkpoints, and where to go on after a stop."""
 
 import functools
 import pathlib
@@ -7,26 +7,86 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import ml_collections
 import numpy as np
 
-from zsl_jax import data, errors
-from zsl_jax.training import checkpoints, logs, loop, parallel, processes, profiling, tracing
+from zsl_jax import errors
+from zsl_jax.training import checkpoints, logs, loop, processes, profiling, states, tracing
 
 PHASES = ("select", "train")
 
 
-def key(config, phase: str):
-    """Returns the PRNG key of a phase of a config's run."""
-    return phase_key(config.seed, phase, config.select.on)
+class Run:
+    """What travels through a run.
+
+    Args:
+      config: see `zsl_jax.config`.
+      workdir: its folder.
+      say: called with lines for the user.
+      should_stop: asked between steps and between blocks of scored inputs.
+      made_of: hashes of what the run is made of, `data` and `weights`; every checkpoint is bound to them.
+    """
+
+    def __init__(
+        self,
+        config: ml_collections.ConfigDict,
+        workdir: pathlib.Path,
+        *,
+        say: Callable[[str], None] = print,
+        should_stop: Callable[[], bool] = lambda: False,
+        made_of: dict[str, str] | None = None,
+    ):
+        self.config, self.workdir, self.say, self.should_stop = config, workdir, say, should_stop
+        self.made_of = dict(made_of or {})
+
+    def training(self, method, task, phase: str, mesh) -> states.Training:
+        """Returns the training of a phase: its key, batches and devices as the config says."""
+        return states.Training(
+            method,
+            task,
+            key=phase_key(self.config.seed, phase, self.config.select.on),
+            batch_size=self.config.train.batch_size,
+            mesh=mesh,
+            mode=self.config.parallel.mode,
+            nonfinite=self.config.train.nonfinite,
+        )
+
+    def directory(self, phase: str) -> pathlib.Path:
+        """Returns where the checkpoints of a phase are."""
+        return self.workdir / "checkpoints" / phase
+
+    def belongs(self, phase: str) -> dict[str, str]:
+        """Returns what a checkpoint of a phase is bound to."""
+        return {"phase": phase, **self.made_of}
+
+    def save(self, phase: str, step: int, state: Any, notes: dict) -> None:
+        """Writes a checkpoint of a phase."""
+        checkpoints.save(self.directory(phase), step, state, notes=notes, belongs=self.belongs(phase))
+
+    def restore(self, phase: str, abstract_state: Any) -> checkpoints.Restored | None:
+        """Returns the newest whole checkpoint of a phase, or None."""
+        return checkpoints.restore_latest(
+            self.directory(phase), abstract_state, warn=self.say, belongs=self.belongs(phase)
+        )
+
+
+def draw_phase(draw: int) -> str:
+    """Returns the name of the phase that chooses on a draw of validation classes.
+
+    >>> draw_phase(0), draw_phase(1)
+    ('select', 'select_1')
+    """
+    return "select" if draw == 0 else f"select_{draw}"
 
 
 def phase_key(seed, phase: str, selected_on: str):
     """Returns the key of a phase; chosen on test, both phases are one training, of which the best epoch is kept."""
-    return jax.random.fold_in(jax.random.key(seed), PHASES.index("train" if selected_on == "test" else phase))
+    is_final = selected_on == "test" or phase == "train"
+    return jax.random.fold_in(jax.random.key(seed), PHASES.index("train" if is_final else "select"))
 
 
 def epochs(
-    problem, task: data.Task, config, workdir: pathlib.Path, phase: str, num_epochs: int, say, should_stop
+    run: Run, training: states.Training, phase: str, num_epochs: int
 ) -> Iterator[tuple[int, Any, dict, Callable[[], errors.Stopped]]]:
     """Trains a phase with log and checkpoints, from where an earlier run of it stopped.
 
@@ -34,57 +94,45 @@ def epochs(
     there again after a resume, which begins with the epoch that was saved. A caller that has to stop raises `save()`.
     A checkpoint is of a step: most are of the last one of an epoch, that of a run told to stop is of any.
     """
-    directory = workdir / "checkpoints" / phase
-    per_epoch = loop.steps_per_epoch(len(task.train.labels), config.train.batch_size)
-    run_key = key(config, phase)
-    shapes = jax.eval_shape(
-        lambda: loop.init_state(problem.method, task, key=run_key, batch_size=config.train.batch_size)
-    )
-    restored = checkpoints.restore_latest(directory, parallel.abstract(shapes, problem.mesh), warn=say)
+    config, directory = run.config, run.directory(phase)
+    per_epoch = training.num_steps
+    restored = run.restore(phase, states.abstract_state(training))
     start, notes = None, {}
     if restored is not None:
-        start, notes = (restored.step // per_epoch, restored.state), restored.notes
+        start, notes = (restored.step // per_epoch, states.with_frozen(training, restored.state)), restored.notes
         begun = f" and {restored.step % per_epoch} steps" if restored.step % per_epoch else ""
-        say(f"resuming {phase} after epoch {start[0]}{begun} of {num_epochs}")
+        run.say(f"resuming {phase} after epoch {start[0]}{begun} of {num_epochs}")
     first = 0 if start is None else start[0]
     within = {name: np.asarray(values, np.float32) for name, values in notes.pop("within", {}).items()}
 
     def keep(entry: dict) -> bool:
-        this = PHASES.index(entry["phase"]) - PHASES.index(phase)
-        return this < 0 or (this == 0 and entry["epoch"] <= first)
+        this, that = _order(entry["phase"]), _order(phase)
+        return this < that or (this == that and entry["epoch"] <= first)
 
     def save(step: int, state) -> errors.Stopped:
         if step:
-            checkpoints.save(directory, step, state, notes=notes)
+            run.save(phase, step, state, notes)
         return errors.Stopped(f"stopped after step {step} of {num_epochs * per_epoch} of {phase}, saved in {directory}")
 
     sinks = []
     if processes.is_first():
-        sinks.append(logs.JsonLines(workdir / "metrics.jsonl", keep))
+        sinks.append(logs.JsonLines(run.workdir / "metrics.jsonl", keep))
         if config.tensorboard:
-            sinks.append(logs.TensorBoard(workdir / "tensorboard"))
+            sinks.append(logs.TensorBoard(run.workdir / "tensorboard"))
     if start is not None and not within:
         notes["steps"] = 0
         yield *start, notes, lambda: save(first * per_epoch, start[1])
     try:
         trained = loop.fit(
-            problem.method,
-            task,
-            key=run_key,
+            training,
             epochs=num_epochs,
-            batch_size=config.train.batch_size,
-            mesh=problem.mesh,
-            mode=config.parallel.mode,
-            nonfinite=config.train.nonfinite,
             start=start,
             within=within,
-            should_stop=should_stop,
-            trace=_trace(config, workdir, phase),
+            should_stop=run.should_stop,
+            trace=_trace(config, run.workdir, phase),
             title=phase,
         )
-        size = config.train.batch_size
-        cost = {"batch_size": size, "mesh": problem.mesh}
-        cost["flops"] = profiling.step_flops(problem.method, task, batch_size=size)
+        cost = {"batch_size": training.batch_size, "mesh": training.mesh, "flops": profiling.step_flops(training)}
         began = None
         for epoch, state, epoch_metrics in trained:
             entry = {"phase": phase, "epoch": epoch, "step": epoch * per_epoch, **_epoch_means(epoch_metrics)}
@@ -94,6 +142,8 @@ def epochs(
             for sink in sinks:
                 sink.append(entry)
             notes["steps"] = per_epoch
+            if "loss" in entry:
+                notes["losses"] = _losses(notes.get("losses"), entry["loss"])
             yield epoch, state, notes, functools.partial(save, epoch * per_epoch, state)
             if epoch % config.train.checkpoint_every == 0 or epoch == num_epochs:
                 save(epoch * per_epoch, state)
@@ -105,6 +155,34 @@ def epochs(
         raise save(stop.epoch * per_epoch + steps_within, stop.state) from stop
     except errors.Diverged as error:
         raise errors.Diverged(f"{phase}: {error}; the last good checkpoint in {directory} is kept") from error
+
+
+# How many times its start and its best a loss must be for a training to count as diverged. Losses whose terms grow
+# over the epochs, as those of variational autoencoders, rise by less.
+_DIVERGED = 5.0
+
+
+def _losses(before: dict[str, float] | None, loss: float) -> dict[str, float]:
+    """The mean loss of the first, the best and the last epoch."""
+    before = before or {"first": loss, "best": loss}
+    return {"first": before["first"], "best": min(before["best"], loss), "last": loss}
+
+
+def has_diverged(losses: dict[str, float] | None) -> bool:
+    """Whether a training that stayed finite ended far above where it began; only losses >= 0 can tell.
+
+    >>> [has_diverged({"first": 10.0, "best": 1.0, "last": last}) for last in (98.0, 2.0)]
+    [True, False]
+    """
+    if not losses or losses["best"] < 0:
+        return False
+    return losses["last"] > _DIVERGED * max(losses["first"], losses["best"])
+
+
+def _order(phase: str) -> tuple[int, int]:
+    """Draws in their order, then the final training."""
+    name, _, draw = phase.partition("_")
+    return PHASES.index(name), int(draw or 0)
 
 
 def _trace(config, workdir: pathlib.Path, phase: str) -> tracing.Trace | None:

@@ -12,9 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import data, errors, explain, methods
-from zsl_jax.data import images, input_files, preprocessing
-from zsl_jax.training import run, trained
+from zsl_jax import data, errors, explain, methods, metrics
+from zsl_jax.data import images, input_files, soundness
+from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.encoders import preprocessing
+from zsl_jax.methods import normalization
+from zsl_jax.training import problems, trained
 
 BLOCK = 1024
 
@@ -73,30 +76,62 @@ def predict(
       num_reasons: how many attributes to name; 0 for no reasons.
 
     Raises:
-      UserError: inputs of another shape, or reasons asked of a method that has none.
+      UserError: inputs of another shape or without any number but 0, or reasons asked of a method that has none.
     """
     gamma = model.gamma if gamma is None else gamma
     top = min(top, len(classes))
     why = _reasons(model, classes, gamma, num_reasons) if num_reasons else None
+    given = (trained.described(model, classes), jnp.asarray(classes.is_seen), gamma, model.temperature)
+    parts = _parts(model, inputs)
+    if model.method.together is not None:
+        parts = _decided_together(model, parts, *given, top=top)
+    else:
+        parts = _decided(model, parts, *given, top=top)
+    for names, rows, (scores, best, probabilities) in parts:
+        count = len(names)
+        if not np.isfinite(scores[:count]).all():
+            raise errors.Diverged(f"a score is not finite at or after {names[0]}")
+        reasons = why(rows)[:count] if why else [None] * count
+        for i in range(count):
+            candidates = [
+                Candidate(classes.names[row], float(score), float(probability))
+                for row, score, probability in zip(best[i], scores[i], probabilities[i])
+            ]
+            yield Prediction(names[i], candidates, reasons[i])
+
+
+def _parts(model: trained.Trained, inputs: Iterable[input_files.Block]) -> Iterator[tuple[Sequence[str], np.ndarray]]:
+    """Names, and inputs filled up to a shape of few: one shape, one program."""
     for names, rows in inputs:
         rows = as_inputs(model, rows, names[0])
-        for first in range(0, len(rows), BLOCK):
-            part = rows[first : first + BLOCK]
-            count = len(part)
-            # One shape, one program: the last block is filled up.
-            padded = np.concatenate([part, np.broadcast_to(part[:1], (_padding(count), *part.shape[1:]))])
-            scores, best, probabilities = jax.device_get(
-                _best(model.state, padded, classes, gamma, model.temperature, method=model.method, top=top)
+        is_matrix = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind == "f"
+        if is_matrix and len(empty := soundness.empty_rows(rows)):
+            raise errors.UserError(f"{names[empty[0]]}: all its numbers are 0, so that it has no direction to score by")
+        for first in range(0, len(names), BLOCK):
+            part = inputs_lib.take(rows, slice(first, first + BLOCK))
+            padding = _padding(inputs_lib.count(part))
+            filled = jax.tree.map(
+                lambda x, n=padding: np.concatenate([x, np.broadcast_to(x[:1], (n, *x.shape[1:]))]), part
             )
-            if not np.isfinite(scores[:count]).all():
-                raise errors.Diverged(f"a score is not finite at or after {names[first]}")
-            reasons = why(padded)[:count] if why else [None] * count
-            for i in range(count):
-                candidates = [
-                    Candidate(classes.names[row], float(score), float(probability))
-                    for row, score, probability in zip(best[i], scores[i], probabilities[i])
-                ]
-                yield Prediction(names[first + i], candidates, reasons[i])
+            yield names[first : first + BLOCK], filled
+
+
+def _decided(model: trained.Trained, parts, *given, top: int):
+    """Each part with what its inputs come to, one by one."""
+    for names, rows in parts:
+        yield names, rows, jax.device_get(_best(model.state, rows, *given, method=model.method, top=top))
+
+
+def _decided_together(model: trained.Trained, parts, *given, top: int):
+    """All inputs gathered, and decided upon at once: an answer depends on the other inputs."""
+    gathered = list(parts)
+    embed = jax.jit(model.method.embed)
+    embedded = [(embed(model.state, rows), len(names)) for names, rows in gathered]
+    cut = [jax.tree.map(lambda x, count=count: x[:count], images) for images, count in embedded]
+    images = jax.tree.map(lambda *x: jnp.concatenate(x), *cut)
+    names = [name for part, _ in gathered for name in part]
+    found = _best_together(model.state, images, *given, method=model.method, top=top)
+    yield names, None, jax.device_get(found)
 
 
 def blocks(
@@ -104,6 +139,8 @@ def blocks(
     paths: Sequence[pathlib.Path],
     *,
     skip: Callable[[errors.UserError], None] | None = None,
+    header: str = "auto",
+    say: Callable[[str], None] | None = None,
 ) -> Iterator[input_files.Block]:
     """Yields what files hold in their order, a block at a time; inputs are made of image files.
 
@@ -111,6 +148,7 @@ def blocks(
       model: from `trained.load`.
       paths: of the files.
       skip: called with what is wrong with an image that cannot be read, which is left out; it is raised if None.
+      header, say: of CSV files, as `input_files.blocks` takes them.
 
     Raises:
       UserError: a file that cannot be read, or images where the model does not know how to make inputs of them.
@@ -118,7 +156,7 @@ def blocks(
     for is_image, group in itertools.groupby(paths, lambda path: path.suffix.lower() in images.SUFFIXES):
         if not is_image:
             for path in group:
-                yield from input_files.blocks(path, size=BLOCK)
+                yield from input_files.blocks(path, size=BLOCK, header=header, say=say)
             continue
         files = list(group)
         made = zip(files, preprocessing.make(model.preprocessing).of_files(files, skip=skip))
@@ -129,8 +167,12 @@ def blocks(
 
 def as_inputs(model: trained.Trained, inputs: np.ndarray, name: str) -> np.ndarray:
     """Returns inputs of the shape that the model takes, made of images where these are images."""
+    if model.input_shape is None or isinstance(inputs, dict):
+        if not isinstance(inputs, dict) or inputs_lib.spec(inputs) != model.inputs:
+            raise errors.UserError(f"{name} and what follows are not {model.kind} as the run has: {model.inputs}")
+        return inputs
     if inputs.shape[1:] == model.input_shape:
-        return np.asarray(inputs, model.record["dataset"]["inputs"]["dtype"])
+        return np.asarray(inputs, model.inputs["dtype"])
     if inputs.ndim == 4 and inputs.shape[-1] == 3 and inputs.dtype == np.uint8:
         return preprocessing.make(model.preprocessing).of_arrays(inputs)
     found, wanted = (_described(shape) for shape in (inputs.shape[1:], model.input_shape))
@@ -147,9 +189,21 @@ def _padding(count: int) -> int:
 
 
 @functools.partial(jax.jit, static_argnames=("method", "top"))
-def _best(state, inputs, classes, gamma, temperature, *, method: methods.Method, top: int):
+def _best(state, inputs, described, is_seen, gamma, temperature, *, method: methods.Method, top: int):
     """Returns scores, rows of the table and probabilities `[B, top]` of the best classes."""
-    scores = trained.calibrated_scores(method, state, inputs, classes, gamma)
+    scores = trained.calibrated_scores(method, state, inputs, described, is_seen, gamma)
+    return _top(scores, temperature, top)
+
+
+@functools.partial(jax.jit, static_argnames=("method", "top"))
+def _best_together(state, images, described, is_seen, gamma, temperature, *, method: methods.Method, top: int):
+    """The same of embedded inputs, by the method's joint decision."""
+    where = jnp.ones(len(jax.tree.leaves(images)[0]), bool)
+    scores = method.together(state, images, where, described, jax.random.key(0))
+    return _top(metrics.calibrated_stacking(scores, is_seen, gamma), temperature, top)
+
+
+def _top(scores, temperature, top: int):
     best, rows = jax.lax.top_k(scores, top)
     return best, rows, jnp.take_along_axis(jax.nn.softmax(scores / temperature), rows, axis=1)
 
@@ -176,6 +230,6 @@ def _reasons(
 def explainable(model: trained.Trained, classes: data.ClassTable) -> tuple[methods.Method, data.ClassTable]:
     """Returns the method without its scaling of classes, and the table scaled: what `explain` takes."""
     scaling = dict(model.config.normalize)
-    method = run.make_method(model.config, scaling=scaling | {"classes": "none"})
-    scale = methods.SCALINGS[scaling["classes"]]
-    return method, dataclasses.replace(classes, embedding=np.asarray(scale(classes.embedding)))
+    method = problems.make_method(model.config, scaling=scaling | {"classes": "none"})
+    scaled = normalization.scaled(classes.embedding, scaling["classes"])
+    return method, dataclasses.replace(classes, embedding=jax.tree.map(np.asarray, scaled))

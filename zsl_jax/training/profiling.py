@@ -9,9 +9,7 @@ more than it can reach.
 
 import jax
 
-from zsl_jax.data import dataset
-from zsl_jax.methods import base
-from zsl_jax.training import loop, parallel
+from zsl_jax.training import parallel, states
 
 # FLOP/s of dense bfloat16 (V100 and T4: float16) products of what JAX calls one device, by its `device_kind`.
 # TPU: the page of each version under cloud.google.com/tpu/docs (a v2 or v3 chip is two devices).
@@ -37,15 +35,15 @@ PEAK = {
 }
 
 
-def step_flops(method: base.Method, task: dataset.Task, *, batch_size: int) -> float | None:
+def step_flops(training: states.Training) -> float | None:
     """Returns the floating-point operations of a step over all devices, or None where XLA does not count them."""
-    key = jax.random.key(0)
-    state = jax.eval_shape(lambda: loop.init_state(method, task, key=key, batch_size=batch_size))
-    batch = dataset.Batch(
-        *(jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype) for x in (task.train.inputs, task.train.labels)),
-        jax.ShapeDtypeStruct((batch_size,), bool),
-    )
-    lowered = jax.jit(method.update).lower(state, batch, loop.training_classes(method, task), key)
+    method = training.method
+    if method.update is None:
+        return None
+    state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
+    batch = states.first_batch(training.examples, training.batch_size)
+    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), batch)
+    lowered = jax.jit(method.update).lower(state, batch, training.classes, jax.random.key(0))
     return (lowered.cost_analysis() or {}).get("flops")
 
 

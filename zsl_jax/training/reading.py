@@ -1,36 +1,25 @@
 """Records read back from disk: whole, of a version that is understood, every file once."""
 
 import dataclasses
-import functools
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from zsl_jax import errors
+from zsl_jax.training import problems, protocols
 from zsl_jax.training import record as record_lib
 
 OLDEST = 1
-METRICS = {
-    "zsl": ("zsl", "top1"),
-    "unseen": ("gzsl", "unseen"),
-    "seen": ("gzsl", "seen"),
-    "harmonic": ("gzsl", "harmonic"),
-    "ausuc": ("gzsl", "ausuc"),
-    "calibrated_unseen": ("gzsl", "calibrated", "unseen"),
-    "calibrated_seen": ("gzsl", "calibrated", "seen"),
-    "calibrated_harmonic": ("gzsl", "calibrated", "harmonic"),
-    "gamma": ("gzsl", "calibrated", "gamma"),
-}
 _NEEDED = (
     *("method", "setting", "metrics", "seeds", "per_class", "config.method", "selection.on"),
     *("dataset.name", "dataset.semantics", "dataset.split", "dataset.files"),
-    *(f"dataset.counts.{name}" for name in ("train", "test_seen", "test_unseen", "seen_classes", "unseen_classes")),
+    *(f"dataset.counts.{name}" for name in ("train", "seen_classes", "unseen_classes")),
 )
-_NEEDED_OF_CLASS = ("seen", "images", "gzsl_correct")
+_NEEDED_OF_CLASS = {"gzsl": ("gzsl_correct",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +31,16 @@ class Record:
     content: dict
 
 
-def load(folders: Sequence[str | os.PathLike]) -> list[Record]:
+def load(folders: Sequence[str | os.PathLike], *, warn: Callable[[str], None] | None = None) -> list[Record]:
     """Reads every `record.json` in the folders and below them, each file once.
 
+    Args:
+      folders: where to look.
+      warn: called with what is wrong with a record, which is then left out; None raises it.
+
     Raises:
-      UserError: a folder is missing or holds no record, or a record is damaged, incomplete or of another version.
+      UserError: a folder is missing or holds no record, or a record is damaged, incomplete or of another version; with
+        `warn` only where none is left.
     """
     found = {}
     for folder in map(pathlib.Path, folders):
@@ -58,10 +52,22 @@ def load(folders: Sequence[str | os.PathLike]) -> list[Record]:
         for path in paths:
             inside = path.parent.relative_to(folder)
             found.setdefault(path.resolve(), (path, (inside if inside.parts else folder.absolute()).as_posix()))
-    return [
-        Record(path, name if not name.startswith("/") else pathlib.PurePosixPath(name).name, read(path))
-        for path, name in found.values()
-    ]
+    records = []
+    for path, name in found.values():
+        try:
+            content = read(path)
+            if content.get("diverged"):
+                raise errors.UserError(f"{path} is of a run whose training diverged: it counts as no seed")
+        except errors.UserError as error:
+            if warn is None:
+                raise
+            warn(str(error))
+            continue
+        short = pathlib.PurePosixPath(name).name if name.startswith("/") else name
+        records.append(Record(path, short, content))
+    if not records:
+        raise errors.UserError(f"no whole record.json in {', '.join(map(str, folders))}")
+    return records
 
 
 def read(path: pathlib.Path) -> dict:
@@ -91,19 +97,32 @@ def read(path: pathlib.Path) -> dict:
         raise errors.UserError(f"{path} is damaged: it lacks {', '.join(missing)}")
     if not isinstance(content["seeds"], list) or not content["seeds"]:
         raise errors.UserError(f"{path} is damaged: seeds is {content['seeds']!r}, not a list of them")
+    content.setdefault("protocol", "gzsl")
+    content.setdefault("sees", [word for word, said in problems.SETTINGS.items() if said == content["setting"]])
+    protocol = protocols.find(content["protocol"])
     for name, counted in content["per_class"].items():
-        needed = _NEEDED_OF_CLASS if _get(counted, "seen") else (*_NEEDED_OF_CLASS, "zsl_correct")
+        needed = ["seen", "images", *_NEEDED_OF_CLASS.get(protocol.name, ())]
+        if protocol.name == "gzsl" and not _get(counted, "seen"):
+            needed.append("zsl_correct")
         missing = [field for field in needed if _get(counted, field) is None]
         if missing:
             raise errors.UserError(f"{path} is damaged: per_class.{name} lacks {', '.join(missing)}")
-    for name in METRICS:
-        _check_values(path, name, content)
+    for metric in protocol.schema:
+        _check_values(path, metric, content)
     return content
 
 
-def values(record: Record, name: str) -> np.ndarray:
-    """Returns a metric `[S]`, one value a seed, or `[1]` where the record gives only the mean over its seeds."""
-    return _values(record.content, name)
+def protocol_of(record: Record) -> protocols.Protocol:
+    """Returns the protocol that a record follows."""
+    return protocols.find(record.content["protocol"])
+
+
+def values(record: Record, metric: protocols.Metric) -> np.ndarray | None:
+    """Returns a metric `[S]`, one value per seed, or `[1]` where the record gives only the mean over its seeds.
+
+    None where it was not measured.
+    """
+    return _values(record.content, metric)
 
 
 def _get(content: Any, name: str) -> Any:
@@ -113,17 +132,22 @@ def _get(content: Any, name: str) -> Any:
     return content
 
 
-def _values(content: dict, name: str) -> np.ndarray:
-    return np.atleast_1d(np.asarray(functools.reduce(dict.__getitem__, METRICS[name], content["metrics"]), float))
+def _values(content: dict, metric: protocols.Metric) -> np.ndarray | None:
+    found = _get(content["metrics"], ".".join(metric.path))
+    return None if found is None else np.atleast_1d(np.asarray(found, float))
 
 
-def _check_values(path: pathlib.Path, name: str, content: dict) -> None:
-    where = f"metrics.{'.'.join(METRICS[name])}"
+def _check_values(path: pathlib.Path, metric: protocols.Metric, content: dict) -> None:
+    where = f"metrics.{'.'.join(metric.path)}"
     try:
-        found = _values(content, name)
-    except (KeyError, TypeError, ValueError):
+        found = _values(content, metric)
+    except (TypeError, ValueError):
         raise errors.UserError(f"{path} is damaged: no number in {where}") from None
-    if not np.all(np.isfinite(found)) or (name != "gamma" and (found.min() < 0 or found.max() > 1)):
+    if found is None:
+        if metric.name == protocols.find(content["protocol"]).schema[0].name:
+            raise errors.UserError(f"{path} is damaged: no number in {where}")
+        return
+    if not np.all(np.isfinite(found)) or (metric.kind == "accuracy" and (found.min() < 0 or found.max() > 1)):
         raise errors.UserError(f"{path} is damaged: {where} is {found}, not in [0, 1]")
     if len(found) not in (1, len(content["seeds"])):
         raise errors.UserError(f"{path} is damaged: {len(found)} values in {where}, {len(content['seeds'])} seeds")

@@ -11,48 +11,70 @@ from typing import Any
 import numpy as np
 
 from zsl_jax.data import dataset
-from zsl_jax.training import checkpoints, evaluation
+from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.training import checkpoints, evaluation, parallel, phases, problems
 
 VERSION = 1
-_DRAWS, _LEVEL = 2000, 0.95
-_IDENTITY = ("semantics", "attributes", "split", "benchmark", "files")
-_PLACES = ("dir", "file")
+_IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "described_by")
+_PLACES = (("data", "dir"), ("data", "file"), ("encoder", "weights"))
+_SHARED = ("version", "method", "setting", "sees", "protocol", "dataset", "made_of", "config", "versions", "device")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def make(
     config,
-    source: dataset.Dataset,
-    method,
-    task: dataset.Task,
-    evaluated: evaluation.Evaluation,
+    problem,
+    training,
+    evaluated: evaluation.Evaluated,
     selection: dict,
     state: Any,
     timing: dict,
-    device: str,
+    made_of: dict[str, str],
+    losses: dict[str, float] | None = None,
 ) -> dict:
-    """Returns the record as a JSON-able dict; see the design's field list."""
-    calibrated = evaluation.calibrated(evaluated, task, selection["gamma"])
-    per_class = _per_class(evaluated, calibrated, task)
+    """Returns the record as a JSON-able dict; see the design's field list.
+
+    Args:
+      config: of the run.
+      problem: a `problems.Problem`.
+      training: the final `states.Training`.
+      evaluated: of the final task.
+      selection: what was chosen.
+      state: the finished state.
+      timing: seconds and rates.
+      made_of: hashes of data and weights.
+      losses: mean losses of the first, the best and the last epoch of the final training.
+    """
+    source, task, protocol = problem.dataset, training.task, problem.protocol
+    per_class = _per_class(evaluated.counts, task)
+    seen = problems.sees(training.method, config, source.info)
     return {
         "version": VERSION,
         "method": config.method.name,
-        "setting": method.setting,
+        "setting": problems.setting(seen),
+        "sees": seen,
+        "protocol": protocol.name,
         "dataset": _describe(source, task),
-        "metrics": {
-            "zsl": _floats(evaluated.zsl),
-            "gzsl": _floats(evaluated.gzsl) | {"calibrated": calibrated.metrics},
-        },
-        "intervals": intervals(per_class),
+        "metrics": _measured(evaluated.metrics),
+        "intervals": protocol.intervals(per_class),
         "selection": selection,
         "seeds": [config.seed],
         "per_class": per_class,
         "state_sha256": checkpoints.state_sha256(state),
-        "config": json.loads(config.to_json()),
+        "classes_sha256": problems.table_sha256(task.classes),
+        "made_of": made_of,
+        "config": _without_folders(json.loads(config.to_json())),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
-        "device": device,
+        "device": parallel.describe(problem.mesh),
         "timing": timing,
+        **({"losses": losses, "diverged": phases.has_diverged(losses)} if losses else {}),
     }
+
+
+def _measured(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The metrics without those that are not finite: what was not measured is left out."""
+    nested = {name: _measured(value) if isinstance(value, dict) else value for name, value in metrics.items()}
+    return {name: value for name, value in nested.items() if isinstance(value, dict) or np.isfinite(value)}
 
 
 def merged(records: Sequence[dict]) -> dict:
@@ -63,13 +85,12 @@ def merged(records: Sequence[dict]) -> dict:
     the places of the data all but the last name.
     """
     first = records[0]
-    fields = ("version", "method", "setting", "dataset", "config", "versions", "device")
+    fields = [name for name in _SHARED if name in first]
     selection = {name: first["selection"][name] for name in ("on", "metric", "classes")}
-    selection |= {name: [record["selection"][name] for record in records] for name in ("epochs", "gamma")}
-    places = {name: pathlib.PurePath(first["config"]["data"].get(name, "")).name for name in _PLACES}
-    data = first["config"]["data"] | {name: place for name, place in places.items() if place}
+    chosen = ("epochs", *first["selection"].get("knobs", ("gamma",)), "temperature")
+    selection |= {name: [record["selection"].get(name) for record in records] for name in chosen}
     return {name: first[name] for name in fields} | {
-        "config": first["config"] | {"data": data},
+        "config": _without_folders(first["config"]),
         "metrics": _zipped([record["metrics"] for record in records], list),
         "selection": selection,
         "seeds": [seed for record in records for seed in record["seeds"]],
@@ -81,57 +102,50 @@ def merged(records: Sequence[dict]) -> dict:
     }
 
 
+def _without_folders(config: dict) -> dict:
+    """The config with the last name of each path and no more: a record says nothing of its machine's folders."""
+    result = dict(config)
+    for section, name in _PLACES:
+        place = config.get(section, {}).get(name) if isinstance(config.get(section, {}), dict) else None
+        if place:
+            result[section] = result[section] | {name: pathlib.PurePath(place).name}
+    if config.get("compilation_cache", "auto") not in ("auto", "none"):
+        result["compilation_cache"] = pathlib.PurePath(config["compilation_cache"]).name
+    return result
+
+
 def _describe(source: dataset.Dataset, task: dataset.Task) -> dict:
-    counts = {name: len(getattr(task, name).labels) for name in ("train", "test_seen", "test_unseen")}
-    counts |= {"seen_classes": task.num_seen, "unseen_classes": len(task.unseen_classes)}
+    counts = {"train": len(task.train.labels), **{name: len(examples.labels) for name, examples in task.sets.items()}}
+    counts |= {"seen_classes": task.num_seen, "unseen_classes": len(task.classes) - task.num_seen}
+    counts["trained_classes"] = task.classes.num_trained
     identity = {name: source.info[name] for name in _IDENTITY if name in source.info}
-    inputs = {
-        "shape": list(source.inputs.shape[1:]),
-        "dtype": str(source.inputs.dtype),
-        "preprocessing": source.info.get("preprocessing"),
-    }
-    return {"name": source.name, **identity, "counts": counts, "inputs": inputs}
-
-
-def intervals(per_class: dict[str, dict]) -> dict[str, Any]:
-    """Returns 95 % intervals over the test images by metric, with their `level`: by bootstrap within each class.
-
-    As `metrics.resampled_counts` draws them, but without the two seconds that compiling it would add to a run.
-
-    Args:
-      per_class: images and correct ones of each class, as the record holds them.
-    """
-    entries = list(per_class.values())
-    images, seen = (np.array([entry[name] for entry in entries]) for name in ("images", "seen"))
-    rng = np.random.default_rng(0)
-
-    def accuracy(correct: str, of: np.ndarray) -> np.ndarray:
-        right = np.array([entry.get(correct, 0) for entry in entries])[of]
-        return np.mean(rng.binomial(images[of], right / images[of], (_DRAWS, len(right))) / images[of], axis=1)
-
-    samples = {"zsl": accuracy("zsl_correct", ~seen)}
-    for prefix, correct in (("", "gzsl_correct"), ("calibrated_", "calibrated_correct")):
-        u, s = accuracy(correct, ~seen), accuracy(correct, seen)
-        harmonic = 2 * u * s / np.maximum(u + s, np.finfo(float).tiny)
-        samples |= {f"{prefix}unseen": u, f"{prefix}seen": s, f"{prefix}harmonic": harmonic}
-    tails = (1 - _LEVEL) / 2
-    found = {name: np.quantile(values, (tails, 1 - tails)).tolist() for name, values in samples.items()}
-    return {"level": _LEVEL, **found}
-
-
-def _per_class(evaluated: evaluation.Evaluation, calibrated: evaluation.Calibrated, task: dataset.Task) -> dict:
-    """Correct and total test images of every class that has any."""
+    made = {"kind": source.kind, "preprocessing": source.info.get("preprocessing")}
+    labels = "one" if source.labels.ndim == 1 else "several"
     return {
-        name: {
-            "seen": bool(task.classes.is_seen[row]),
-            "images": int(evaluated.total[row]),
-            "gzsl_correct": int(evaluated.gzsl_correct[row]),
-            "calibrated_correct": int(calibrated.correct[row]),
-            **({} if task.classes.is_seen[row] else {"zsl_correct": int(evaluated.zsl_correct[row])}),
-        }
-        for row, name in enumerate(task.classes.names)
-        if evaluated.total[row]
+        "name": source.name,
+        **identity,
+        "counts": counts,
+        "inputs": _inputs(source.inputs) | made,
+        "labels": labels,
     }
+
+
+def _inputs(inputs: Any) -> dict[str, Any]:
+    """Shape and dtype of an input, or those of each of its parts."""
+    described = inputs_lib.spec(inputs)
+    return described if "shape" in described else {"parts": described}
+
+
+def _per_class(counts: dict[str, np.ndarray], task: dataset.Task) -> dict:
+    """What is counted of every class that has test inputs."""
+    is_seen, images = np.asarray(task.classes.is_seen), np.asarray(counts["images"])
+
+    def of(row: int) -> dict[str, Any]:
+        # Only unseen classes are candidates of zero-shot learning.
+        names = [name for name in counts if not (is_seen[row] and name.startswith("zsl_"))]
+        return {"seen": bool(is_seen[row]), **{name: counts[name][row].item() for name in names}}
+
+    return {name: of(row) for row, name in enumerate(task.classes.names) if images[row]}
 
 
 def _zipped(trees: Sequence[Any], join: Callable[[Iterable], Any]) -> Any:
@@ -144,10 +158,6 @@ def _zipped(trees: Sequence[Any], join: Callable[[Iterable], Any]) -> Any:
 def _mean(values: Iterable[float]) -> float:
     mean = statistics.fmean(values)
     return int(mean) if mean == int(mean) else mean
-
-
-def _floats(values: dict) -> dict[str, float]:
-    return {name: float(value) for name, value in values.items()}
 
 
 def _version(package: str) -> str:

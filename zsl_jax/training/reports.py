@@ -14,8 +14,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from zsl_jax import config as config_lib
 from zsl_jax import errors, metrics
-from zsl_jax.training import reading
+from zsl_jax.training import protocols, reading
 
 NUM_SAMPLES = 10_000
 USUAL = ("inductive", "validation classes")
@@ -35,13 +36,16 @@ class Row:
       selected_by: the score that made them.
       records: in the order of their seeds.
       seeds: one or more a record.
-      values: by metric `[S]`, one a seed; one a record where a record gives only the mean over its seeds.
+      sees: what the runs were handed beyond labelled examples and descriptions of seen classes.
+      values: by metric of the protocol `[S]`, one per seed; one per record where a record gives only the mean over its
+        seeds. What was not measured is not there.
       samples: by metric `[R]`, the mean over seeds after test images are drawn again; see `metrics.resampled_counts`.
     """
 
     method: str
     variant: tuple[str, ...]
     setting: str
+    sees: tuple[str, ...]
     selected_on: str
     selected_by: str
     records: tuple[reading.Record, ...]
@@ -60,22 +64,25 @@ class Row:
         return ", ".join(parts)
 
     @property
-    def protocol(self) -> tuple[str, str]:
-        return self.setting, self.selected_on
+    def footing(self) -> tuple[tuple[str, ...], str]:
+        """What rows must share to be ranked together: what they have seen, and what their choices were made on."""
+        return self.sees, self.selected_on
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """The rows on one dataset: same splits, file hashes, counts and options.
+    """The rows on one dataset under one protocol: same splits, file hashes, counts and options.
 
     Args:
       title: name and semantics; with a letter where other data go by the same name.
       dataset: as the records describe it.
-      rows: by protocol, the usual one first, then method.
+      protocol: what was asked and reported.
+      rows: by footing, the usual one first, then method.
     """
 
     title: str
     dataset: dict
+    protocol: protocols.Protocol
     rows: tuple[Row, ...]
 
 
@@ -104,7 +111,9 @@ def collect(records: Iterable[reading.Record]) -> Report:
         alike = sorted(of_title[title], key=lambda members: members[0].name)
         for number, members in enumerate(alike):
             name = title if len(alike) == 1 else f"{title} [{_letter(number)}]"
-            result.append(Column(name, members[0].content["dataset"], _rows(members, len(result))))
+            first = members[0]
+            protocol = reading.protocol_of(first)
+            result.append(Column(name, first.content["dataset"], protocol, _rows(members, protocol, len(result))))
         if len(alike) > 1:
             described = [_flat(_data_of(members[0])) for members in alike]
             notes.append(f"{title} is {len(alike)} different data sets, kept apart: {_differences(described)}")
@@ -124,26 +133,28 @@ def knobs(row: Row) -> dict[str, Any]:
     return {name: value for name, value in row.records[0].content["config"]["method"].items() if name != "name"}
 
 
-def _rows(members: list[reading.Record], column: int) -> tuple[Row, ...]:
+def _rows(members: list[reading.Record], protocol: protocols.Protocol, column: int) -> tuple[Row, ...]:
     groups = collections.defaultdict(list)
     for record in members:
         content = record.content
-        protocol = content["setting"], content["selection"]["on"]
-        chosen_by = content["selection"].get("metric", "")
-        groups[(protocol != USUAL, *protocol, content["method"], chosen_by, _frozen(_relevant(record)))].append(record)
+        footing = content["setting"], content["selection"]["on"]
+        sees, chosen_by = tuple(content["sees"]), content["selection"].get("metric") or ""
+        key = (footing != USUAL, *footing, sees, content["method"], chosen_by, _frozen(_relevant(record)))
+        groups[key].append(record)
     same_method = collections.defaultdict(list)
     for key, group in groups.items():
-        same_method[key[:4]].append(_relevant(group[0]))
+        same_method[key[:5]].append(_relevant(group[0]))
     rows = []
     for number, (key, group) in enumerate(sorted(groups.items(), key=lambda item: item[0])):
         group.sort(key=lambda record: record.content["seeds"])
         _check_seeds(group)
-        _, setting, selected_on, method, selected_by, _ = key
+        _, setting, selected_on, sees, method, selected_by, _ = key
         seeds = tuple(seed for record in group for seed in record.content["seeds"])
-        values = {name: np.concatenate([reading.values(record, name) for record in group]) for name in reading.METRICS}
-        variant = _telling(_relevant(group[0]), same_method[key[:4]])
-        samples = _samples(group, values, seed=1000 * column + number)
-        rows.append(Row(method, variant, setting, selected_on, selected_by, tuple(group), seeds, values, samples))
+        found = {metric.name: [reading.values(record, metric) for record in group] for metric in protocol.schema}
+        values = {name: np.concatenate(each) for name, each in found.items() if all(x is not None for x in each)}
+        variant = _telling(_relevant(group[0]), same_method[key[:5]])
+        samples = _samples(group, values, seed=1000 * column + number) if protocol.name == "gzsl" else {}
+        rows.append(Row(method, variant, setting, sees, selected_on, selected_by, tuple(group), seeds, values, samples))
     return tuple(rows)
 
 
@@ -193,20 +204,29 @@ def _samples(group: list[reading.Record], values: dict[str, np.ndarray], *, seed
     moved |= drawn("gzsl_correct", 1, gzsl)
     if all("calibrated_correct" in table[name] for table in tables for name in names):
         moved |= {f"calibrated_{name}": value for name, value in drawn("calibrated_correct", 2, gzsl).items()}
-    return {name: np.clip(values[name].mean() + value, 0, 1) for name, value in moved.items()}
+    return {name: np.clip(values[name].mean() + value, 0, 1) for name, value in moved.items() if name in values}
 
 
 def _title(record: reading.Record) -> str:
-    return f"{record.content['dataset']['name']} ({record.content['dataset']['semantics']})"
+    protocol = record.content["protocol"]
+    asked = "" if protocol == "gzsl" else f", {protocol}"
+    return f"{record.content['dataset']['name']} ({record.content['dataset']['semantics']}){asked}"
 
 
 def _data_of(record: reading.Record) -> dict:
-    options = record.content["config"].get("data", {})
-    return record.content["dataset"] | {"options": {k: v for k, v in options.items() if k not in ("dir", "file")}}
+    options, described = record.content["config"].get("data", {}), record.content["dataset"]
+    # What a later version says beside them tells no data apart.
+    counts = {name: number for name, number in described["counts"].items() if name != "trained_classes"}
+    described = {name: value for name, value in described.items() if name not in ("inputs", "labels", "described_by")}
+    return described | {
+        "counts": counts,
+        "protocol": record.content["protocol"],
+        "options": {k: v for k, v in options.items() if k not in ("dir", "file")},
+    }
 
 
 def _relevant(record: reading.Record) -> dict[str, Any]:
-    flat = _flat(record.content["config"])
+    flat = _flat(json.loads(config_lib.from_json(record.content["config"]).to_json()))
     return {name: flat[name] for name in sorted(flat) if name not in _IRRELEVANT and not name.startswith("sweep.")}
 
 

@@ -7,6 +7,7 @@ makes a program of its own. Only the training part of the dataset is looked at.
 """
 
 import dataclasses
+import functools
 import itertools
 import json
 import pathlib
@@ -19,11 +20,10 @@ import ml_collections
 import numpy as np
 import tqdm
 
-from zsl_jax import data, errors, methods, metrics
-from zsl_jax.data import streaming
-from zsl_jax.training import evaluation, files, loop, parallel, phases, run, side_by_side
+from zsl_jax import data, errors, methods
+from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.training import files, parallel, phases, problems, protocols, scoring, side_by_side, states
 
-SCORES = ("zsl", "harmonic", "uncalibrated", "ausuc", "gamma")
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} settings [{elapsed}<{remaining}]"
 
 
@@ -98,7 +98,7 @@ def run_trials(
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / "trials.jsonl"
     known = {_name(trial["setting"]): trial for trial in _read(path)}
-    tasks: dict[str, list[data.Task]] = {}
+    tasks: dict[str, tuple[data.Task, ...]] = {}
     progress = {"total": len(points), "desc": "sweep", "unit": "setting", "disable": None, "bar_format": _BAR}
     with files.locked(workdir), tqdm.tqdm(**progress) as bar:
         for structure, members in _groups(config, points):
@@ -155,32 +155,39 @@ def chunks(settings: list[dict[str, Any]], most: int) -> tuple[list[list[dict[st
     return [settings[first : first + size] for first in range(0, len(settings), size)], size
 
 
-def selection_tasks(config) -> list[data.Task]:
-    """Returns what the settings are scored on: one task a fold; see `run.selection_task`."""
-    dataset, folds = data.load(**config.data), config.select.folds
-    if isinstance(dataset.inputs, streaming.Pictures):
-        raise errors.UserError("a sweep trains its settings on pictures in memory: --config.data.cache=memory")
-    if folds == 1:
-        return [run.selection_task(dataset, config)]
-    if config.select.on == "test":
-        raise errors.UserError(f"select.folds={folds} are of validation classes: with select.on=test it must be 1")
-    return data.validation_tasks(data.training_part(dataset), folds=folds, seed=config.seed, **config.select.split)
+def selection_tasks(config) -> tuple[data.Task, ...]:
+    """Returns what the settings are scored on: the tasks of the protocol to choose on, one per class fold.
+
+    Raises:
+      UserError: images that are not in memory, or a protocol that chooses nothing.
+    """
+    source = data.load(**config.data)
+    if inputs_lib.is_stream(source.inputs):
+        raise errors.UserError("a sweep trains its settings on images in memory: --config.data.cache=memory")
+    choosing, _ = protocols.find(config.protocol).tasks(source, config)
+    if not choosing:
+        raise errors.UserError(f"protocol={config.protocol} chooses nothing: there is nothing to sweep")
+    return choosing
 
 
 class Trainer:
     """Trains the settings of one structure, chunk by chunk in the same program."""
 
-    def __init__(self, config, names: Sequence[str], tasks: list[data.Task]):
+    def __init__(self, config, names: Sequence[str], tasks: Sequence[data.Task]):
         self._config, self._names = config, names
-        factory = _factory(config, loop.steps_per_epoch(len(tasks[0].train.labels), config.train.batch_size))
+        self._protocol = protocols.find(config.protocol)
+        steps = states.steps_per_epoch(len(tasks[0].train.labels), config.train.batch_size)
+        factory = _factory(config, steps)
         shapes = self._knobs([dict.fromkeys(names, 1.0)])
-        first = factory(**{name: values[0] for name, values in shapes.items()})
-        self._tasks = side_by_side.stack_tasks(tasks, first)
+        method = factory(**{name: values[0] for name, values in shapes.items()})
+        self._weights = method.weights()
+        self._tasks = side_by_side.stack_tasks(tasks, method)
         self.program = side_by_side.make_program(
             factory,
-            _scores,
+            functools.partial(_scores, self._protocol, self._protocol.looks(tasks[0])),
             shapes,
             self._tasks,
+            self._weights,
             seeds=config.select.seeds,
             batch_size=config.train.batch_size,
         )
@@ -209,25 +216,27 @@ class Trainer:
           tick: called after every epoch with the share of S settings that was trained in it.
         """
         config = self._config
-        states, *given = self.start(settings, size)
-        num_steps = loop.steps_per_epoch(self._tasks.train.labels.shape[1], config.train.batch_size)
+        moving, *given = self.start(settings, size)
+        num_steps = states.steps_per_epoch(self._tasks.train.labels.shape[1], config.train.batch_size)
         epochs, found = [], []
         for epoch in range(1, config.train.epochs + 1):
-            states, _ = self.program.epoch(states, *given, (epoch - 1) * num_steps)
+            moving, _ = self.program.epoch(moving, *given, (epoch - 1) * num_steps)
             if epoch % config.select.every == 0 or epoch == config.train.epochs:
                 epochs.append(epoch)
-                found.append(jax.device_get(self.program.score(states, *given)))
+                found.append(jax.device_get(self.program.score(moving, *given)))
             tick(len(settings) / config.train.epochs)
-        return epochs, {name: np.stack([scores[name] for scores in found])[..., : len(settings)] for name in SCORES}
+        names = found[0]
+        return epochs, {name: np.stack([scores[name] for scores in found])[..., : len(settings)] for name in names}
 
     def start(self, settings: list[dict[str, Any]], size: int) -> tuple:
-        """Returns states before the first step, knobs, tasks and keys, all on the devices."""
+        """Returns states before the first step, what is frozen in them, knobs, tasks and keys, all on the devices."""
         mesh = parallel.settings_mesh(size)
         size += -size % mesh.size
         knobs = self._knobs(settings + settings[-1:] * (size - len(settings)))
         knobs = parallel.split_settings(knobs, dict.fromkeys(knobs, 0), mesh)
-        tasks, keys = parallel.replicate((self._tasks, self._keys), mesh)
-        return self.program.start(knobs, tasks, keys, mesh), knobs, tasks, keys
+        tasks, keys, weights = parallel.replicate((self._tasks, self._keys, self._weights), mesh)
+        moving = self.program.start(knobs, tasks, keys, weights, mesh)
+        return moving, self.program.freeze(knobs, tasks, keys, weights), knobs, tasks, keys
 
     def _knobs(self, settings) -> dict[str, Any]:
         """Arrays `[S]` by name; one that the factory passes over where the sweep names no knob."""
@@ -242,7 +251,7 @@ def best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict
     """
     means = {name: np.nan_to_num(np.mean(values, axis=(1, 2)), nan=-1.0) for name, values in history.items()}
     best = int(np.argmax(means[metric]))
-    result = {"epochs": epochs[best], **{name: float(means[name][best]) for name in SCORES}}
+    result = {"epochs": epochs[best], **{name: float(means[name][best]) for name in means}}
     if history[metric][best].size > 1:
         spread = {name: np.std(values[best], ddof=1) for name, values in history.items()}
         result["deviation"] = {name: float(np.nan_to_num(value, nan=0.0)) for name, value in spread.items()}
@@ -254,24 +263,19 @@ def _factory(config, steps_per_epoch: int) -> Callable[..., methods.Method]:
 
     def factory(**knobs):
         named = {name: value for name, value in knobs.items() if name}
-        return run.make_method(config, steps_per_epoch=steps_per_epoch, **named)
+        return problems.make_method(config, steps_per_epoch=steps_per_epoch, **named)
 
     return factory
 
 
-def _scores(method: methods.Method, state, arrays) -> dict[str, Any]:
-    """Scores of a finished state; NaN where those of its classes are not finite."""
-    finite, evaluated = evaluation.evaluate_arrays(method, state, arrays)
-    curve = evaluated.curve
-    harmonic = metrics.harmonic_mean(curve["unseen"], curve["seen"])
-    best = jnp.argmax(harmonic)
-    scores = {
-        "zsl": evaluated.zsl["top1"],
-        "harmonic": harmonic[best],
-        "uncalibrated": evaluated.gzsl["harmonic"],
-        "ausuc": evaluated.gzsl["ausuc"],
-        "gamma": curve["gamma"][best],
-    }
+def _scores(protocol: protocols.Protocol, looks, method: methods.Method, state, sets, classes) -> dict[str, Any]:
+    """The protocol's choices of a finished state, and its knobs; NaN where scores of its classes are not finite."""
+    rows = scoring.score_arrays(method, state, sets, classes, looks)
+    facts = protocol.facts(classes)
+    knobs = protocol.choose(*jax.tree.map(lambda x: jnp.asarray(x)[None], (rows, facts)))
+    reported = protocol.report(rows, facts, knobs)
+    scores = {name: protocols.value(reported, metric) for name, metric in protocol.choices().items()} | knobs
+    finite = jnp.all(jnp.stack([jnp.all(each.finite) for each in rows.values()]))
     return jax.tree.map(lambda x: jnp.where(finite, x, jnp.nan), scores)
 
 

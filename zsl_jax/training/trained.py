@@ -1,9 +1,9 @@
 """A finished run as something that scores: its workdir read back, without the dataset that it was trained on."""
 
 import dataclasses
-import json
+import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods, metrics
-from zsl_jax.data import class_files
-from zsl_jax.training import checkpoints, parallel, reading, run
+from zsl_jax.data import class_files, class_tables, descriptions
+from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.training import checkpoints, parallel, phases, problems, reading, run, states
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,22 +40,76 @@ class Trained:
 
     @property
     def gamma(self) -> float:
-        """What is taken from the scores of seen classes, chosen on validation classes."""
-        return self.record["selection"]["gamma"]
+        """What is subtracted from the scores of seen classes, chosen on validation classes; 0 where nothing is."""
+        return self.record["selection"].get("gamma", 0.0)
 
     @property
     def temperature(self) -> float:
-        """Of the softmax that makes probabilities of calibrated scores, fitted on validation classes."""
-        return self.record["selection"]["temperature"]
+        """Of the softmax that makes probabilities of calibrated scores, fitted on validation classes; else 1."""
+        return self.record["selection"].get("temperature") or 1.0
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        return tuple(self.record["dataset"]["inputs"]["shape"])
+    def inputs(self) -> dict[str, Any]:
+        """Shape and dtype of an input, or of its parts, as `data.inputs.spec` has them."""
+        described = self.record["dataset"]["inputs"]
+        return described["parts"] if "parts" in described else {name: described[name] for name in ("shape", "dtype")}
+
+    @property
+    def kind(self) -> str:
+        """What an input is, in the plural."""
+        return self.record["dataset"]["inputs"].get("kind", "inputs")
+
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """The shape of an input; None where it has parts."""
+        return tuple(self.inputs["shape"]) if "shape" in self.inputs else None
 
     @property
     def preprocessing(self) -> str | dict | None:
-        """What made inputs of images, for `data.preprocessing.make`; None where it is unknown."""
+        """What made inputs of images, for `encoders.preprocessing.make`; None where it is unknown."""
         return self.record["dataset"]["inputs"]["preprocessing"]
+
+    def named(self, names: Sequence[str]) -> data.ClassTable:
+        """Returns a table of classes that are given by their names alone.
+
+        Raises:
+          UserError: the run describes classes by something that a name does not say.
+        """
+        said = self.record["dataset"].get("described_by")
+        if said is None:
+            raise errors.UserError(
+                f"this run describes classes by {self.record['dataset']['semantics']}, which a name does not say: give "
+                "it a table, --classes=TABLE.csv"
+            )
+        seen = {name for name, is_seen in zip(self.classes.names, self.classes.is_seen) if is_seen}
+        embedding = descriptions.make(said)(list(names))
+        return dataclasses.replace(
+            self.classes,
+            embedding=embedding,
+            names=tuple(names),
+            is_seen=np.array([name in seen for name in names]),
+            parts=None,
+            trained=None,
+        )
+
+    def read_table(self, path: pathlib.Path) -> data.ClassTable:
+        """Reads the table of candidates that a user gives: a CSV file of attributes, or an `.npz` file of any kind.
+
+        Raises:
+          UserError: the file is no table that this run can use.
+        """
+        if path.suffix == ".npz":
+            found = class_tables.read_npz(path)
+            wanted, given = (jax.tree.map(np.shape, table.embedding) for table in (self.classes, found))
+            if jax.tree.structure(wanted) != jax.tree.structure(given):
+                raise errors.UserError(f"{path} describes classes by other arrays than this run")
+            return dataclasses.replace(found, shared=self.classes.shared if found.shared is None else found.shared)
+        if not self.attributes:
+            raise errors.UserError(
+                f"{path}: this run does not describe classes by a matrix of attributes: give --names, or an .npz file "
+                "in the form of its classes.npz"
+            )
+        return self.table(class_files.read(path, self.attributes))
 
     def table(self, described: class_files.Described) -> data.ClassTable:
         """The table of a file; where it does not say which classes are seen, those are that the run has seen."""
@@ -65,10 +121,21 @@ class Trained:
         )
 
 
-def calibrated_scores(method: methods.Method, state: Any, inputs, classes: data.ClassTable, gamma) -> jax.Array:
-    """Returns `[B, C]` scores, with `gamma` taken from those of the seen classes; pure."""
-    scores = method.scores(method.adapt(state, inputs, classes), inputs, classes)
-    return metrics.calibrated_stacking(scores, classes.is_seen, gamma)
+def described(model: Trained, classes: data.ClassTable) -> Any:
+    """Returns what the method makes of a class table, once for all inputs."""
+    table = dataclasses.replace(classes, trained=None)
+    return _describe(model.state, jax.tree.map(jnp.asarray, table), method=model.method)
+
+
+def calibrated_scores(method: methods.Method, state: Any, inputs, described, is_seen, gamma) -> jax.Array:
+    """Returns `[B, C]` scores, with `gamma` subtracted from those of the seen classes; pure."""
+    scores = method.scores(state, method.embed(state, inputs), described)
+    return metrics.calibrated_stacking(scores, is_seen, gamma)
+
+
+@functools.partial(jax.jit, static_argnames="method")
+def _describe(state, classes, *, method: methods.Method):
+    return method.describe(state, classes)
 
 
 def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Trained:
@@ -79,37 +146,43 @@ def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Traine
       say: called with a line for each checkpoint that is damaged.
 
     Raises:
-      UserError: no finished run, or one of a version that left less behind.
+      UserError: no finished run, one that is damaged, or one of a version that left less behind.
     """
     for name in ("config.json", "record.json"):
         if not (workdir / name).is_file():
             raise errors.UserError(f"--workdir={workdir} holds no finished run ({name} is missing)")
     record = reading.read(workdir / "record.json")
-    if not (workdir / "classes.csv").is_file() or "inputs" not in record["dataset"]:
-        raise errors.UserError(
-            f"{workdir} keeps no class table: its classes are not described by attributes, or it was trained by an "
-            "older version"
-        )
-    config = ml_collections.ConfigDict(json.loads((workdir / "config.json").read_text())).lock()
-    described = class_files.read(workdir / "classes.csv")
-    method, mesh = run.make_method(config), parallel.make_mesh()
-    if config.few_shot.shots:
-        method = methods.any_shot(method, len(described.classes))
-    task = _task_of_zeros(record["dataset"]["inputs"], described.classes, config.train.batch_size)
-    problem = run.Problem(None, method, mesh)
-    restored = checkpoints.restore_latest(
-        workdir / "checkpoints" / "finished", run.abstract_finished(problem, task, config), warn=say
-    )
+    found = class_tables.read(workdir)
+    if found is None or "inputs" not in record["dataset"]:
+        raise errors.UserError(f"{workdir} keeps no class table: it was trained by an older version")
+    config = config_lib.from_json(run.read_config(workdir / "config.json"))
+    mesh = parallel.make_mesh()
+    late = record["selection"].get("late", {})
+    method = problems.make_method(config, **late)
+    counts = record["dataset"]["counts"]
+    trained = counts.get("trained_classes", len(found.classes) if config.few_shot.shots else counts["seen_classes"])
+    classes = dataclasses.replace(found.classes, trained=trained)
+    task = _task_of_zeros(record["dataset"], classes, config.train.batch_size)
+    travelling = phases.Run(config, workdir, say=say, made_of=record.get(run.MADE_OF))
+    training = travelling.training(method, task, "train", mesh)
+    restored = travelling.restore("finished", states.abstract_finished(training))
     if restored is None:
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
+    if checkpoints.state_sha256(restored.state) != record.get("state_sha256"):
+        raise errors.UserError(f"the finished state in {workdir} is not the one of its record.json: train it again")
+    there = problems.table_sha256(found.classes)
+    if record.get("classes_sha256", there) != there:
+        raise errors.UserError(
+            f"the class table in {workdir} was changed since the run ended: keep it, and give yours as --classes=FILE"
+        )
     # What the checkpoint holds is whole on every device; scoring asks for one.
-    state = jax.tree.map(jnp.asarray, jax.device_get(restored.state))
-    return Trained(method, state, described.classes, described.attributes, record, config)
+    state = jax.tree.map(jnp.asarray, parallel.to_host(states.with_frozen(training, restored.state)))
+    return Trained(method, state, classes, found.attributes, record, config)
 
 
-def _task_of_zeros(inputs: dict, classes: data.ClassTable, count: int) -> data.Task:
+def _task_of_zeros(described: dict, classes: data.ClassTable, count: int) -> data.Task:
     """A task with the shapes of the run's and no examples of it: what a state needs to be read."""
-    examples = data.Examples(
-        np.broadcast_to(np.zeros((), inputs["dtype"]), (count, *inputs["shape"])), np.zeros(count, np.int32)
-    )
-    return data.Task(examples, examples, examples, classes)
+    inputs = described["inputs"]
+    rows = inputs_lib.from_spec(inputs.get("parts", inputs), count)
+    columns = (classes.num_trained,) if described.get("labels") == "several" else ()
+    return data.Task(data.Examples(rows, np.zeros((count, *columns), np.int32)), {}, classes)

@@ -57,6 +57,7 @@ def main(argv: Sequence[str]) -> int:
     dataset_sha256 = matfile.sha256(pathlib.Path(config.data.dir).expanduser() / image_folder.FILE)
     features.begin(out, made.to_json() | {"dataset": dataset_sha256, "skip_unreadable": values.skip_unreadable})
     if features.written(out):
+        features.check_pictures(out, imported.images_dir)
         print(f"{out} is finished; to extract anew, choose another --out or delete this one")
         return 0
     print(f"{made.encoder}: {extractor.size}, {extractor.width} features")
@@ -64,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         print("no weights: features of a random network, only to try the way")
     found, kept = _collect(out, imported, extractor, values.skip_unreadable)
     imported = imported if kept.all() else imported.keep(kept)
-    files = {image_folder.FILE: dataset_sha256, "images": features.sha256(imported.paths())}
+    files = {image_folder.FILE: dataset_sha256, "images": features.collected_sha256(out)}
     if made.weights:
         files[pathlib.Path(made.weights).name] = made.weights_sha256
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns of every configuration that its class does not list

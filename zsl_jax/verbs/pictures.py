@@ -7,8 +7,8 @@ import jax
 import numpy as np
 from matplotlib import figure as mpl_figure
 
-from zsl_jax import errors, explain, plots
-from zsl_jax.data import streaming
+from zsl_jax import errors, explain, metrics, plots
+from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.training import predicting, run, trained
 from zsl_jax.verbs.captions import CAPTIONS
 
@@ -31,33 +31,39 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
       result: of `run.run` or `run.evaluate`.
       workdir: of the run.
     """
-    record, scored, task = result.record, result.evaluation, result.task
+    record, scored, task = result.record, result.evaluated, result.task
     names, is_seen = task.classes.names, np.asarray(task.classes.is_seen)
-    labels = np.concatenate([task.test_unseen.labels, task.test_seen.labels])
-    predictions = np.asarray(scored.gzsl_predictions)
+    curves = {}
+    if (workdir / "metrics.jsonl").exists():
+        curves["curves.png"] = plots.training_curves(_entries(workdir / "metrics.jsonl"), record["selection"])
+    if record["protocol"] != "gzsl":
+        return curves
+    rows = scored.rows["gzsl"]
+    labels, predictions = rows.label, np.asarray(metrics.predicted_class(rows))
     found = {
         "story.png": plots.story(record, scored, task, result.unseen_images),
-        "curves.png": plots.training_curves(_entries(workdir / "metrics.jsonl"), record["selection"]),
+        **curves,
         "confusion.png": plots.confusion_matrix(labels, predictions, names=names, is_seen=is_seen),
         **_explained(workdir, task, labels, predictions),
     }
     if result.unseen_images is not None:
         unseen = np.flatnonzero(~is_seen)
         rows = unseen[np.linspace(0, len(unseen) - 1, min(_STRIPS, len(unseen))).astype(int)]
-        scores = np.asarray(scored.gzsl_scores)[: len(task.test_unseen.labels)]
-        found["retrieval.png"] = plots.retrieval(
-            result.unseen_images, scores, task.test_unseen.labels, names=names, rows=rows
-        )
+        looked = scored.rows["zsl"]
+        if looked.scores is not None:
+            found["retrieval.png"] = plots.retrieval(
+                result.unseen_images, looked.scores, looked.label, names=names, rows=rows
+            )
     if result.pairs is not None:
-        accuracies = np.asarray(scored.gzsl_correct) / np.maximum(np.asarray(scored.total), 1)
-        accuracies = np.where(np.asarray(scored.total) > 0, accuracies, np.nan)
+        correct, images = scored.counts["gzsl_correct"], scored.counts["images"]
+        accuracies = np.where(images > 0, correct / np.maximum(images, 1), np.nan)
         found["pairs.png"] = plots.pair_matrix(result.pairs, accuracies, is_seen)
     return {name: found[name] for name in CAPTIONS if name in found}
 
 
 def _explained(workdir: pathlib.Path, task, labels, predictions) -> dict:
     """The pictures in the space of attributes, for methods whose score is a sum over them; none for the others."""
-    inputs = streaming.joined(task.test_unseen.inputs, task.test_seen.inputs)
+    inputs = inputs_lib.joined(task.sets["test_unseen"].inputs, task.sets["test_seen"].inputs)
     pairs = plots.worst_pairs(labels, predictions, len(task.classes), _WORST)
     try:
         model = trained.load(workdir, say=lambda line: None)
@@ -66,7 +72,7 @@ def _explained(workdir: pathlib.Path, task, labels, predictions) -> dict:
         chosen = np.unique(np.linspace(0, len(inputs) - 1, _IMAGES).astype(int))
         labels = labels[chosen]
         parts = np.array_split(chosen, -(-len(chosen) // _BLOCK))
-        blocks = (streaming.decoded(inputs[part]) for part in parts)
+        blocks = (inputs_lib.decoded(inputs[part]) for part in parts)
         directions = np.concatenate([explain.directions(method, model.state, block, classes) for block in blocks])
     except errors.UserError:
         return {}
@@ -98,7 +104,7 @@ def _contributions(method, state, inputs, classes, labels, predictions, pairs) -
     rows = np.concatenate(of_pair)
     found = jax.device_get(
         explain.margin(
-            method, state, streaming.decoded(inputs[rows]), classes, first=predictions[rows], second=labels[rows]
+            method, state, inputs_lib.decoded(inputs[rows]), classes, first=predictions[rows], second=labels[rows]
         )
     )
     ends = np.cumsum([len(part) for part in of_pair])[:-1]

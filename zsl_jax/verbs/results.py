@@ -5,16 +5,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from zsl_jax.data import published
-from zsl_jax.training import comparisons, reports
+from zsl_jax.training import comparisons, protocols, reports
 from zsl_jax.verbs import captions, pages
 
 TITLE = "Results"
 _ROWS_IN_FULL = 4
-_AS_SCORED = {"zsl": "ZSL", "unseen": "U", "seen": "S", "harmonic": "H", "ausuc": "AUSUC"}
-_CALIBRATED = {"calibrated_unseen": "cal. U", "calibrated_seen": "cal. S", "calibrated_harmonic": "cal. H"}
 _PUBLISHED = ("zsl", "unseen", "seen", "harmonic")
 _VERDICTS = {True: "survive", False: "do not survive", None: "cannot be judged"}
-_COMPARED = {"zsl": "ZSL", "harmonic": "GZSL as scored, H", "calibrated_harmonic": "GZSL calibrated, H"}
+_NAMES = {"zsl": "ZSL", "harmonic": "GZSL as scored, H", "calibrated_harmonic": "GZSL calibrated, H"}
 
 
 def blocks(report: reports.Report) -> list[pages.Block]:
@@ -39,31 +37,46 @@ def _how_to_read(report: reports.Report) -> str:
         "standard deviation over seeds. ZSL scores the images of unseen classes among the unseen classes. GZSL scores "
         "all test images among all classes: U on unseen classes, S on seen ones, H their harmonic mean, AUSUC the area "
         "under the curve of S over U. Calibrated (cal.): a constant gamma, chosen as everything else is chosen, is "
-        f"taken from the scores of the seen classes. A row is {reports.USUAL[0]} and chosen on {reports.USUAL[1]} "
+        f"subtracted from the scores of the seen classes. A row is {reports.USUAL[0]} and chosen on {reports.USUAL[1]} "
         "unless its name says otherwise."
     )
 
 
 def _overview(report: reports.Report) -> list[pages.Block]:
     result = []
-    for metric, name in (("zsl", "ZSL"), ("calibrated_harmonic", "GZSL calibrated, H")):
-        found = {(row.label, column.title): row.values[metric] for column in report.columns for row in column.rows}
-        methods = sorted({label for label, _ in found})
-        titles = [column.title for column in report.columns]
-        cells = tuple(
-            (method, *(_spread(found[method, title]) if (method, title) in found else "" for title in titles))
-            for method in methods
-        )
-        result += [pages.Heading(3, name), pages.Table(("method", *titles), cells)]
+    for protocol in dict.fromkeys(column.protocol for column in report.columns):
+        columns = [column for column in report.columns if column.protocol is protocol]
+        for metric in dict.fromkeys((protocol.schema[0].name, protocol.best)):
+            titles = [column.title for column in columns]
+            found = {
+                (row.label, column.title): row.values[metric]
+                for column in columns
+                for row in column.rows
+                if metric in row.values
+            }
+            cells = tuple(
+                (method, *(_spread(found[method, title]) if (method, title) in found else "" for title in titles))
+                for method in sorted({label for label, _ in found})
+            )
+            result += [pages.Heading(3, _named(protocol, metric)), pages.Table(("method", *titles), cells)]
     return result
+
+
+def _named(protocol: protocols.Protocol, metric: str) -> str:
+    titles = {each.name: each.title for each in protocol.schema}
+    return _NAMES.get(metric, titles[metric])
 
 
 def _column(column: reports.Column) -> list[pages.Block]:
     rows = column.rows
     result = [pages.Heading(2, column.title), pages.Bullets(tuple(_facts(column)))]
-    result += [_scores(rows), pages.Heading(3, "95 % intervals over the test images"), _intervals(rows)]
-    result += _published(column)
-    verdicts = [line for group in _by_protocol(rows) for line in _verdicts(group, len(_by_protocol(rows)) > 1)]
+    result.append(_scores(column))
+    if any(row.samples for row in rows):
+        result += [pages.Heading(3, "95 % intervals over the test images"), _intervals(column)]
+    if column.protocol.name == "gzsl":
+        result += _published(column)
+    groups = _by_footing(rows)
+    verdicts = [line for group in groups for line in _verdicts(column, group, len(groups) > 1)]
     if verdicts:
         result += [
             pages.Heading(3, "Which differences survive"),
@@ -75,10 +88,11 @@ def _column(column: reports.Column) -> list[pages.Block]:
 
 def _facts(column: reports.Column) -> list[str]:
     dataset, counts = column.dataset, column.dataset["counts"]
+    sets = [f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if not name.endswith("_classes")]
+    chance, kind = 100 / max(counts["unseen_classes"], 1), dataset.get("inputs", {}).get("kind", "images")
     lines = [
         f"{counts['seen_classes']} seen and {counts['unseen_classes']} unseen classes (chance among the unseen: "
-        f"{100 / counts['unseen_classes']:.1f} %); {counts['train']} training, {counts['test_seen']} seen test and "
-        f"{counts['test_unseen']} unseen test images",
+        f"{chance:.1f} %); {kind}: {', '.join(sets)}",
         f"split {dataset['split']}, classes described by {dataset['semantics']}"
         + (f" (variable {dataset['attributes']})" if isinstance(dataset.get("attributes"), str) else ""),
         "files, by the start of their sha256: "
@@ -86,44 +100,52 @@ def _facts(column: reports.Column) -> list[str]:
         if dataset["files"]
         else "no files: the data ship with the library or are made by it",
     ]
-    groups = _by_protocol(column.rows)
+    groups = _by_footing(column.rows)
     if len(groups) == 1:
-        lines.append(f"every row: {_protocol(column.rows)}")
+        lines.append(f"every row: {_footing(column.rows)}")
     else:
-        listed = "; ".join(_protocol(group) for group in groups)
-        lines.append(f"the rows follow {len(groups)} protocols and are compared only within one: {listed}")
+        listed = "; ".join(_footing(group) for group in groups)
+        lines.append(f"the rows stand on {len(groups)} footings and are compared only within one: {listed}")
     if any(row.selected_on.startswith("test") for row in column.rows):
         lines.append("what is chosen on test has seen the test labels, which flatters it")
-    means_only = [row.label for row in column.rows if len(row.values["zsl"]) < len(row.seeds)]
+    first = column.protocol.schema[0].name
+    means_only = [row.label for row in column.rows if len(row.values[first]) < len(row.seeds)]
     if means_only:
         lines.append(f"no spread over all seeds, since a record gives only their mean: {', '.join(means_only)}")
     return lines
 
 
-def _scores(rows: tuple[reports.Row, ...]) -> pages.Table:
-    shown = {**_AS_SCORED, **_CALIBRATED}
-    header = ["method", "seeds", *shown.values(), "gamma"]
-    cells = []
-    for row in rows:
-        gamma = row.values["gamma"]
-        spread = f" ± {gamma.std(ddof=1):.2f}" if len(gamma) > 1 else ""
-        line = [row.label, str(len(row.seeds))]
-        cells.append((*line, *(_spread(row.values[metric]) for metric in shown), f"{gamma.mean():.2f}{spread}"))
-    best, first = set(), header.index("ZSL")
-    for group in _by_protocol(rows):
-        if len(group) > 1:
-            for column, metric in enumerate(shown):
-                winner = max(group, key=lambda row, metric=metric: row.values[metric].mean())
-                best.add((rows.index(winner), first + column))
-    return pages.Table(tuple(header), tuple(cells), frozenset(best))
+def _scores(column: reports.Column) -> pages.Table:
+    rows = column.rows
+    shown = [metric for metric in column.protocol.schema if any(metric.name in row.values for row in rows)]
+    cells = [
+        (row.label, str(len(row.seeds)), *(_value(row.values.get(metric.name), metric) for metric in shown))
+        for row in rows
+    ]
+    best, first = set(), 2
+    for group in _by_footing(rows):
+        for place, metric in enumerate(shown):
+            measured = [row for row in group if metric.name in row.values]
+            if metric.kind == "accuracy" and len(measured) > 1:
+                winner = max(measured, key=lambda row, name=metric.name: row.values[name].mean())
+                best.add((rows.index(winner), first + place))
+    return pages.Table(("method", "seeds", *(metric.title for metric in shown)), tuple(cells), frozenset(best))
 
 
-def _intervals(rows: tuple[reports.Row, ...]) -> pages.Table:
+def _value(values: np.ndarray | None, metric: protocols.Metric) -> str:
+    if values is None:
+        return ""
+    if metric.kind == "accuracy":
+        return _spread(values)
+    return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
+
+
+def _intervals(column: reports.Column) -> pages.Table:
     """Of every metric that some row counts by class; records of an early kind do not count calibrated images."""
-    names = {**_AS_SCORED, **_CALIBRATED}
-    shown = {name: label for name, label in names.items() if any(name in row.samples for row in rows)}
-    cells = tuple((row.label, *(_interval(reports.interval(row, name)) for name in shown)) for row in rows)
-    return pages.Table(("method", *shown.values()), cells)
+    rows = column.rows
+    shown = [metric for metric in column.protocol.schema if any(metric.name in row.samples for row in rows)]
+    cells = tuple((row.label, *(_interval(reports.interval(row, each.name)) for each in shown)) for row in rows)
+    return pages.Table(("method", *(metric.title for metric in shown)), cells)
 
 
 def _interval(ends: tuple[float, float] | None) -> str:
@@ -193,9 +215,10 @@ def _survival() -> str:
     )
 
 
-def _verdicts(rows: list[reports.Row], several: bool) -> list[str]:
+def _verdicts(column: reports.Column, rows: list[reports.Row], several: bool) -> list[str]:
     lines = []
-    for metric, name in _COMPARED.items():
+    compared = [metric.name for metric in column.protocol.schema if metric.choice and metric.interval]
+    for metric, name in ((each, _named(column.protocol, each)) for each in compared):
         found = comparisons.with_the_best(rows, metric)
         if not found:
             continue
@@ -253,18 +276,19 @@ def _pictures(rows: tuple[reports.Row, ...]) -> list[pages.Block]:
     ]
 
 
-def _by_protocol(rows: Iterable[reports.Row]) -> list[list[reports.Row]]:
+def _by_footing(rows: Iterable[reports.Row]) -> list[list[reports.Row]]:
     groups = {}
     for row in rows:
-        groups.setdefault(row.protocol, []).append(row)
+        groups.setdefault(row.footing, []).append(row)
     return list(groups.values())
 
 
-def _protocol(rows: Sequence[reports.Row]) -> str:
-    """The protocol that rows share, with the score that chose where it is the same for all."""
+def _footing(rows: Sequence[reports.Row]) -> str:
+    """What rows have seen and chose on, with the score that chose where it is the same for all."""
     chosen_by = {row.selected_by for row in rows}
     by = f" by {rows[0].selected_by}" if len(chosen_by) == 1 and rows[0].selected_by else ""
-    return f"{rows[0].setting}, chosen on {rows[0].selected_on}{by}"
+    seen = f" (sees {', '.join(rows[0].sees)})" if rows[0].sees else ""
+    return f"{rows[0].setting}{seen}, chosen on {rows[0].selected_on}{by}"
 
 
 def _spread(values: np.ndarray) -> str:

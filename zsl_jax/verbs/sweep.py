@@ -1,7 +1,6 @@
 """Search hyper-parameters on validation classes, then train the winner on all seen classes and score it once a seed."""
 
 import functools
-import json
 import os
 import shlex
 import statistics
@@ -28,7 +27,6 @@ usage: python -m zsl_jax sweep --config=NAME[:DATASET[,WORD...]] --workdir=DIR [
 
 _SHOWN = 10
 _NO_CHOICE = ("select.", "sweep.", "few_shot.")
-_SCORES = {"zsl": "ZSL", "harmonic": "H calibrated", "uncalibrated": "H", "ausuc": "AUSUC"}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
 
     if config.few_shot.shots or config.few_shot.reserve:
         raise errors.UserError("sweep chooses for zero-shot learning: leave config.few_shot.shots and .reserve at 0")
-    from zsl_jax.training import files, processes, run, sweeps
+    from zsl_jax.training import files, problems, processes, protocols, run, selection, sweeps
 
     if processes.process_arguments("auto", os.environ) is not None:
         raise errors.UserError("sweep runs in one process, on all of its devices; train the winner with several")
@@ -60,19 +58,21 @@ def main(argv: Sequence[str]) -> int:
     points = sweeps.settings(space, samples=config.sweep.samples, seed=config.seed)
     for point in points:
         config_lib.check(sweeps.overridden(config, point))
-    run.open_workdir(workdir, config)
+    problem = problems.make_problem(config)
+    run.open_workdir(workdir, config, problems.made_of(problem))
     if config.select.on == "test":
         print(run.ORACLE)
     trials = sweeps.run_trials(config, points, workdir)
-    metric, where = config.select.metric, run.SELECTED_ON[config.select.on]
+    metric, where = config.select.metric, selection.SELECTED_ON[config.select.on]
     ranked = sorted(trials, key=lambda trial: trial[metric], reverse=True)
     winner = ranked[0]
-    print(_trials_table(ranked, metric, where))
+    protocol = protocols.find(config.protocol)
+    print(_trials_table(ranked, protocol, metric, where))
 
     changes = {**overrides, **winner["setting"]}
     flags = [f"--config={values.config}", *(f"--config.{key}={value}" for key, value in changes.items())]
     command = shlex.join(["python", "-m", "zsl_jax", "train", *flags, "--workdir=DIR"])
-    summary = _summary(_train_winner(sweeps.overridden(config, winner["setting"]), workdir))
+    summary = _summary(_train_winner(sweeps.overridden(config, winner["setting"]), workdir), protocol)
     result = {"selected_on": where, "metric": metric, "winner": winner, "command": command, "test": summary}
     files.write_json(workdir / "sweep.json", result | {"trials": trials})
     print(_summary_lines(summary, config.sweep.seeds))
@@ -84,18 +84,18 @@ def main(argv: Sequence[str]) -> int:
 
 def _train_winner(config, workdir) -> list[dict]:
     """Returns the records of the winner's seeds, which share the data and the compiled programs."""
-    from zsl_jax.training import run, sweeps
+    from zsl_jax.training import problems, reading, run, sweeps
 
     records, problem = [], None
     for seed in range(config.seed, config.seed + config.sweep.seeds):
-        folder = workdir / f"seed_{seed}"
-        done = folder / "record.json"
-        if done.exists():
-            records.append(json.loads(done.read_text()))
+        folder, chosen = workdir / f"seed_{seed}", sweeps.overridden(config, {"seed": seed})
+        problem = problem or problems.make_problem(config)
+        if (folder / "record.json").exists():
+            # What sweep() names may have changed since, and with it the winner.
+            run.open_workdir(folder, chosen, problems.made_of(problem))
+            records.append(reading.read(folder / "record.json"))
         else:
-            problem = problem or run.make_problem(config)
             say = functools.partial(print, f"seed {seed}:")
-            chosen = sweeps.overridden(config, {"seed": seed})
             records.append(run.run(chosen, folder, say=say, problem=problem).record)
     return records
 
@@ -105,11 +105,11 @@ def _define(values) -> None:
     command_line.define_workdir(values)
 
 
-def _trials_table(ranked: list[dict], metric: str, where: str) -> str:
-    keys = list(ranked[0]["setting"])
-    head = [*keys, "epochs", *_SCORES.values()]
+def _trials_table(ranked: list[dict], protocol, metric: str, where: str) -> str:
+    keys, scores = list(ranked[0]["setting"]), protocol.choices()
+    head = [*keys, "epochs", *(each.title for each in scores.values())]
     rows = [
-        [*(_text(t["setting"][key]) for key in keys), str(t["epochs"]), *(_score(t, name) for name in _SCORES)]
+        [*(_text(t["setting"][key]) for key in keys), str(t["epochs"]), *(_score(t, name) for name in scores)]
         for t in ranked[:_SHOWN]
     ]
     widths = [max(map(len, column)) for column in zip(head, *rows)]
@@ -126,13 +126,14 @@ def _score(trial: dict, name: str) -> str:
     return f"{100 * trial[name]:.1f}{spread}" if trial[name] >= 0 else "not finite"
 
 
-def _summary(records: list[dict]) -> dict[str, dict]:
+def _summary(records: list[dict], protocol) -> dict[str, dict]:
     """The test scores of all seeds by name, with their mean and, of several, their standard deviation."""
-    gzsl = [record["metrics"]["gzsl"] for record in records]
+    from zsl_jax.training import protocols
+
     values = {
-        "zsl": [record["metrics"]["zsl"]["top1"] for record in records],
-        **{name: [entry[name] for entry in gzsl] for name in ("unseen", "seen", "harmonic", "ausuc")},
-        "calibrated harmonic": [entry["calibrated"]["harmonic"] for entry in gzsl],
+        metric.name: [protocols.value(record["metrics"], metric) for record in records]
+        for metric in protocol.schema
+        if metric.kind == "accuracy"
     }
     return {
         name: {"mean": statistics.fmean(found), "values": found}

@@ -1,15 +1,41 @@
 """The field's table of one record, for a terminal."""
 
+from zsl_jax.training import protocols
+
 
 def render(record: dict) -> str:
     """Returns a few lines: what was run, then accuracies in percent."""
-    counts, gzsl = record["dataset"]["counts"], record["metrics"]["gzsl"]
-    calibrated, zsl = gzsl["calibrated"], record["metrics"]["zsl"]
+    counts = record["dataset"]["counts"]
     seeds = ", ".join(map(str, record["seeds"]))
     head = (
         f"\n{record['method']} on {record['dataset']['name']} ({record['dataset']['semantics']}): "
         f"{counts['seen_classes']} seen and {counts['unseen_classes']} unseen classes, "
         f"{record['setting']}, seed {seeds}\n"
+    )
+    protocol = record.get("protocol", "gzsl")
+    return head + (_gzsl(record) if protocol == "gzsl" else _listed(record, protocols.find(protocol)))
+
+
+def _listed(record: dict, protocol: protocols.Protocol) -> str:
+    """The metrics of any protocol, one per line."""
+    selection = record["selection"]
+    chosen = "nothing is chosen" if selection["on"] == "nothing" else f"chosen on {selection['on']}"
+    lines = [f"protocol {protocol.name}, {chosen}", ""]
+    for metric in protocol.schema:
+        try:
+            value = protocols.value(record["metrics"], metric)
+        except KeyError:
+            continue
+        shown = _percent(value) if metric.kind == "accuracy" else f"{value:.3f}"
+        ends = record["intervals"].get(metric.interval)
+        lines.append(f"{metric.title:<20}{shown:>10}" + (f"   {_interval(ends)}" if ends else ""))
+    return "\n".join([*lines, ""])
+
+
+def _gzsl(record: dict) -> str:
+    counts, gzsl = record["dataset"]["counts"], record["metrics"]["gzsl"]
+    calibrated, zsl = gzsl["calibrated"], record["metrics"]["zsl"]
+    head = (
         f"{record['selection']['epochs']} epochs and gamma {calibrated['gamma']:.3f} "
         f"chosen on {record['selection']['on']}\n"
     )

@@ -1,6 +1,5 @@
 """Train a method and evaluate it; run the same line again to resume, or to see the result of a finished run."""
 
-import json
 import pathlib
 import shlex
 from collections.abc import Sequence
@@ -49,12 +48,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _train(config, workdir: pathlib.Path) -> int:
-    from zsl_jax.training import interruption, processes, run
+    from zsl_jax.training import interruption, problems, processes, reading, run
 
     done = workdir / "record.json"
     if processes.from_first(done.exists):
-        run.open_workdir(workdir, config)
-        record = json.loads(done.read_text())
+        run.open_workdir(workdir, config, problems.made_of(problems.make_problem(config)))
+        record = reading.read(done)
         print(f"{workdir} is finished; to train it anew, choose another --workdir or delete this one")
     else:
         with interruption.listening() as should_stop:

@@ -10,17 +10,32 @@ so that the fakes of all critic steps are made at once.
 Reference: Gulrajani, Ahmed, Arjovsky, Dumoulin, Courville, "Improved Training of Wasserstein GANs", NeurIPS 2017.
 """
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
-from zsl_jax import errors
-from zsl_jax.methods import base
+from zsl_jax import errors, rules
+from zsl_jax.methods import base, registry
 from zsl_jax.methods.generative import classifier, imagined, scaling
+
+# The knobs of `adversarial`, which every method of this kind has beside those of its game.
+KNOBS = {
+    "num_hidden": registry.NUM_HIDDEN,
+    "critic_steps": rules.Knob("steps of the critic for one of the generator; divides the batch size", rules.whole(1)),
+    "learning_rate": registry.LEARNING_RATE,
+    "description_scale": rules.Knob("factor of the descriptions that meet noise of size 1", rules.number(0)),
+    "average": rules.Knob(
+        "share of the generator's running mean that a step keeps; 0 is no mean", rules.number(0, 1, ends="[)")
+    ),
+    "num_synthetic": rules.Knob("examples made for each unseen class", rules.whole(1)),
+    "num_synthetic_seen": rules.Knob("examples made for each seen class, beside its images", rules.whole(0)),
+    "classifier_epochs": rules.Knob("passes of the final classifier over real and synthetic examples", rules.whole(1)),
+}
 
 
 class Known(NamedTuple):
@@ -56,13 +71,13 @@ class Game(NamedTuple):
     """What makes a method of its own, functions of `Networks` and of examples whose features are in [0, 1].
 
     Fields:
-      init: `(key, num_attributes, num_hidden, num_features, num_classes) -> (critic, generator)`; `num_classes` is that
-        of the table that training sees.
+      init: `(key, num_attributes, num_hidden, num_features, num_classes) -> (critic, generator)`.
       fakes: `(networks, key, labels [B], classes) -> ` pytree of arrays `[B, ...]`, made before the critic's steps.
       critic_loss: `(networks, key, batch, descriptions [B, A], fakes, classes) -> (losses [B], metrics of arrays [B])`.
       generator_loss: `(networks, key, batch, descriptions [B, A], classes) -> (losses [B], metrics of arrays [B])`.
       synthesize: `(networks, key, descriptions [M, A]) -> features [M, F]`.
       embed: `(networks, features [N, F]) -> [N, E]`, what the final classifier sees.
+      trains_on_unseen: whether `classes` above is the whole table; False for the classes that have examples.
     """
 
     init: Callable
@@ -71,20 +86,34 @@ class Game(NamedTuple):
     generator_loss: Callable
     synthesize: Callable
     embed: Callable = lambda networks, features: features
+    trains_on_unseen: bool = False
+
+
+def method(make_game: Callable[..., Game]) -> Callable[..., base.Method]:
+    """Returns the factory of the method that plays a game: its arguments are those of the game and of `adversarial`."""
+    own, training = (inspect.signature(function).parameters for function in (make_game, adversarial))
+    shared = {name: training[name] for name in KNOBS}
+
+    @functools.wraps(make_game)
+    def factory(**knobs):
+        of_training = {name: knobs.pop(name) for name in shared if name in knobs}
+        return adversarial(make_game(**knobs), **of_training)
+
+    factory.__signature__ = inspect.Signature([*own.values(), *shared.values()], return_annotation=base.Method)
+    return factory
 
 
 def adversarial(
     game: Game,
     *,
-    num_hidden: int,
-    critic_steps: int,
-    learning_rate: float,
-    description_scale: float,
-    average: float,
-    num_synthetic: int,
-    num_synthetic_seen: int,
-    classifier_epochs: int,
-    setting: str = "inductive",
+    num_hidden: int = 4096,
+    critic_steps: int = 5,
+    learning_rate: float = 1e-4,
+    description_scale: float = 1.0,
+    average: float = 0.0,
+    num_synthetic: int = 300,
+    num_synthetic_seen: int = 0,
+    classifier_epochs: int = 25,
 ) -> base.Method:
     """Returns the method that plays a game and ends with a softmax on real and imagined features.
 
@@ -101,7 +130,6 @@ def adversarial(
       num_synthetic_seen: features made for each seen class beside its images, >= 0. Where only unseen classes are made
         up, whatever tells fakes from images tells unseen from seen classes. 0 in the papers.
       classifier_epochs: of the final classifier, >= 1.
-      setting: see `base.Method`.
     """
     optimizer = optax.adam(learning_rate, b1=0.5)
     has_average = not (isinstance(average, (int, float)) and average == 0)
@@ -113,20 +141,15 @@ def adversarial(
         classifier_epochs=classifier_epochs,
     )
 
-    def init(key, batch, classes):
-        size = len(batch.labels)
-        if size % critic_steps:
-            nearest = critic_steps * max(1, round(size / critic_steps))
-            raise errors.UserError(
-                f"a batch of {size} cannot be dealt to {critic_steps} critic steps: the nearest that can is {nearest}"
-            )
-        num_features, num_attributes = batch.inputs.shape[-1], classes.embedding.shape[-1]
-        if setting == "class-transductive" and isinstance(classes.is_seen, jax.core.Tracer):
-            raise errors.UserError(
-                "a generator trained on unseen classes counts them: is_seen must be an array, not traced"
-            )
-        num_seen = int(np.sum(classes.is_seen)) if setting == "class-transductive" else len(classes)
-        critic, generator = game.init(key, num_attributes, num_hidden, num_features, len(classes))
+    def trained_on(classes):
+        return classes if game.trains_on_unseen else classes[: classes.num_trained]
+
+    def init(key, like, classes, weights):
+        del weights
+        _check_dealt(len(like.labels), critic_steps)
+        num_features, num_attributes = like.inputs.shape[-1], classes.embedding.shape[-1]
+        critic, generator = game.init(key, num_attributes, num_hidden, num_features, len(trained_on(classes)))
+        num_seen = classes.num_trained
         known = Known(classifier.init(num_features, num_seen), jnp.zeros((num_seen, num_features)))
         return AdversarialState(
             Networks(critic, generator, known),
@@ -137,8 +160,7 @@ def adversarial(
         )
 
     def prepare(state, train, classes, key):
-        del classes
-        num_seen = len(state.networks.known.centroids)
+        num_seen = classes.num_trained
         sums = jax.ops.segment_sum(train.inputs, train.labels, num_seen)
         count = jax.ops.segment_sum(jnp.ones(len(train.labels)), train.labels, num_seen)
         known = Known(
@@ -148,60 +170,91 @@ def adversarial(
         return state._replace(networks=state.networks._replace(known=known))
 
     def update(state, batch, classes, key):
+        classes = trained_on(classes)
         fake_key, critic_key, generator_key = jax.random.split(key, 3)
-        table = jnp.asarray(classes.embedding, jnp.float32)
         fakes = game.fakes(state.networks, fake_key, batch.labels, classes)
         # Rows that fill up a batch stand at its end: dealt out in turn, they leave no critic step without examples.
         parts = jax.tree.map(lambda x: _deal(x, critic_steps), (batch, fakes))
-
-        def critic_step(carry, part):
-            nets, memory = carry
-            (batch, fakes), key = part
-
-            def loss(critic):
-                losses, metrics = game.critic_loss(
-                    nets._replace(critic=critic), key, batch, table[batch.labels], fakes, classes
-                )
-                return _mean(losses, batch.where), jax.tree.map(lambda x: _mean(x, batch.where), metrics)
-
-            gradient, metrics = jax.grad(loss, has_aux=True)(nets.critic)
-            updates, memory = optimizer.update(gradient, memory, nets.critic)
-            return (nets._replace(critic=optax.apply_updates(nets.critic, updates)), memory), metrics
-
-        (nets, critic_memory), critic_metrics = jax.lax.scan(
-            critic_step, (state.networks, state.critic_memory), (parts, jax.random.split(critic_key, critic_steps))
+        nets, critic_memory, critic_metrics = _train_critic(
+            game,
+            optimizer,
+            state.networks,
+            state.critic_memory,
+            parts,
+            classes,
+            jax.random.split(critic_key, critic_steps),
         )
         last = jax.tree.map(lambda x: x[-1], parts[0])
-
-        def loss(generator):
-            losses, metrics = game.generator_loss(
-                nets._replace(generator=generator), generator_key, last, table[last.labels], classes
-            )
-            return _mean(losses, last.where), jax.tree.map(lambda x: _mean(x, last.where), metrics)
-
-        (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(nets.generator)
-        updates, generator_memory = optimizer.update(gradient, state.generator_memory, nets.generator)
-        generator = optax.apply_updates(nets.generator, updates)
+        nets, generator_memory, metrics = _train_generator(
+            game, optimizer, nets, state.generator_memory, last, classes, generator_key
+        )
         mean = None
         if has_average:
-            mean = jax.tree.map(lambda old, new: average * old + (1 - average) * new, state.average, generator)
-        metrics |= {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
-        metrics |= jax.tree.map(jnp.mean, critic_metrics)
-        return AdversarialState(nets._replace(generator=generator), mean, critic_memory, generator_memory), metrics
+            mean = jax.tree.map(lambda old, new: average * old + (1 - average) * new, state.average, nets.generator)
+        return AdversarialState(nets, mean, critic_memory, generator_memory), metrics | critic_metrics
 
     def finish(state, train, classes, key):
         nets = state.networks._replace(generator=state.average) if has_average else state.networks
-        return ending.finish(nets, train, classes, len(nets.known.centroids), key)
+        return ending.finish(nets, train, classes, key)
 
-    method = base.Method(
-        init=init, prepare=prepare, update=update, finish=finish, scores=ending.scores, setting=setting
+    return scaling.in_range(
+        base.Method(
+            init=init,
+            prepare=prepare,
+            update=update,
+            finish=finish,
+            embed=ending.embed,
+            describe=ending.describe,
+            scores=ending.scores,
+            sees=imagined.SEES,
+        ),
+        description_scale=description_scale,
     )
-    return scaling.in_range(method, description_scale=description_scale)
+
+
+def _train_critic(game: Game, optimizer, nets: Networks, memory, parts, classes, keys):
+    """Returns the networks and the memory after a step of the critic for each of the parts, and the mean metrics."""
+    table = jnp.asarray(classes.embedding, jnp.float32)
+
+    def step(carry, part):
+        nets, memory = carry
+        (batch, fakes), key = part
+
+        def loss(critic):
+            given = (batch, table[batch.labels], fakes, classes)
+            losses, metrics = game.critic_loss(nets._replace(critic=critic), key, *given)
+            return base.mean(losses, batch.where), jax.tree.map(lambda x: base.mean(x, batch.where), metrics)
+
+        gradient, metrics = jax.grad(loss, has_aux=True)(nets.critic)
+        updates, memory = optimizer.update(gradient, memory, nets.critic)
+        return (nets._replace(critic=optax.apply_updates(nets.critic, updates)), memory), metrics
+
+    (nets, memory), metrics = jax.lax.scan(step, (nets, memory), (parts, keys))
+    return nets, memory, jax.tree.map(jnp.mean, metrics)
+
+
+def _train_generator(game: Game, optimizer, nets: Networks, memory, batch, classes, key):
+    """Returns the networks and the memory after a step of the generator, and the metrics."""
+    table = jnp.asarray(classes.embedding, jnp.float32)
+
+    def loss(generator):
+        given = (batch, table[batch.labels], classes)
+        losses, metrics = game.generator_loss(nets._replace(generator=generator), key, *given)
+        return base.mean(losses, batch.where), jax.tree.map(lambda x: base.mean(x, batch.where), metrics)
+
+    (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(nets.generator)
+    updates, memory = optimizer.update(gradient, memory, nets.generator)
+    nets = nets._replace(generator=optax.apply_updates(nets.generator, updates))
+    return nets, memory, metrics | {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
+
+
+def _check_dealt(size: int, critic_steps: int) -> None:
+    if size % critic_steps:
+        nearest = critic_steps * max(1, round(size / critic_steps))
+        raise errors.UserError(
+            f"a batch of {size} cannot be dealt to {critic_steps} critic steps: the nearest that can is {nearest}"
+        )
 
 
 def _deal(x, hands: int):
     return jnp.moveaxis(x.reshape(-1, hands, *x.shape[1:]), 1, 0)
-
-
-def _mean(values, where):
-    return jnp.sum(values, where=where) / jnp.maximum(jnp.sum(where), 1)

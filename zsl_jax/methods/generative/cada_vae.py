@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax.methods import base, mlp
-from zsl_jax.methods.generative import imagined, scaling
+from zsl_jax import rules
+from zsl_jax.methods import base, mlp, registry
+from zsl_jax.methods.generative import adversarial, gaussians, imagined, scaling
 
 # Widths of the hidden layers: encoder and decoder of features, encoder and decoder of descriptions.
 _WIDTHS = {"features": (1560, 1660), "descriptions": (1450, 665)}
@@ -16,18 +17,26 @@ _KL_EPOCHS, _CROSS_EPOCHS, _DISTANCE_EPOCHS = (0, 93), (21, 75), (6, 22)
 
 
 class CadaState(NamedTuple):
-    """Parameters of the four networks, the optimiser's memory, the images seen so far and those of an epoch.
-
-    `seen [S]` is only as long as there are seen classes.
-    """
+    """Parameters of the four networks, the optimiser's memory, the images seen so far and those of an epoch."""
 
     params: Any
     memory: Any
     images: jax.Array
     images_per_epoch: jax.Array
-    seen: jax.Array
 
 
+@registry.method(
+    num_latent=rules.Knob("width of the latent space", rules.whole(1)),
+    kl_weight=rules.Knob("weight of the divergence of the latents from a standard normal", rules.number(0, ends="[)")),
+    cross_weight=rules.Knob("weight of reconstructing one modality from the other", rules.number(0, ends="[)")),
+    distance_weight=rules.Knob(
+        "weight of the distance between the latents of the two modalities", rules.number(0, ends="[)")
+    ),
+    learning_rate=registry.LEARNING_RATE,
+    num_synthetic=adversarial.KNOBS["num_synthetic"],
+    num_real=rules.Knob("examples drawn of each seen class", rules.whole(1)),
+    classifier_epochs=adversarial.KNOBS["classifier_epochs"],
+)
 def cada_vae(
     *,
     num_latent: int = 64,
@@ -63,16 +72,19 @@ def cada_vae(
     """
     optimizer = optax.amsgrad(learning_rate)
     ending = imagined.make_ending(
-        synthesize=lambda params, key, descriptions: drawn(key, *encoded(params, "descriptions", descriptions)),
-        embed=lambda params, features: encoded(params, "features", features)[0],
-        represent=lambda params, key, features: drawn(key, *encoded(params, "features", features)),
+        synthesize=lambda params, key, descriptions: gaussians.drawn(
+            key, encoded(params, "descriptions", descriptions)
+        ),
+        embed=lambda params, x: encoded(params, "features", x).mean,
+        represent=lambda params, key, x: gaussians.drawn(key, encoded(params, "features", x)),
         num_synthetic=num_synthetic,
         num_real=num_real,
         classifier_epochs=classifier_epochs,
     )
 
-    def init(key, batch, classes):
-        params, widths = {}, {"features": batch.inputs.shape[-1], "descriptions": classes.embedding.shape[-1]}
+    def init(key, like, classes, weights):
+        del weights
+        params, widths = {}, {"features": like.inputs.shape[-1], "descriptions": classes.embedding.shape[-1]}
         for name, width in widths.items():
             key, encoder_key, decoder_key = jax.random.split(key, 3)
             encoder, decoder = _WIDTHS[name]
@@ -80,7 +92,7 @@ def cada_vae(
                 "encoder": mlp.init_layers(encoder_key, (width, encoder, 2 * num_latent)),
                 "decoder": mlp.init_layers(decoder_key, (num_latent, decoder, width)),
             }
-        return CadaState(params, optimizer.init(params), jnp.zeros(()), jnp.ones(()), jnp.zeros(len(classes)))
+        return CadaState(params, optimizer.init(params), jnp.zeros(()), jnp.ones(()))
 
     def prepare(state, train, classes, key):
         del classes, key
@@ -92,7 +104,7 @@ def cada_vae(
 
         def mean_loss(params):
             terms = aligned(params, key, batch.inputs, descriptions)
-            terms = {name: _mean(values, batch.where) for name, values in terms.items()}
+            terms = {name: base.mean(values, batch.where) for name, values in terms.items()}
             weights = {
                 "reconstruction": 1.0,
                 "divergence": kl_weight * _grown(epoch, *_KL_EPOCHS),
@@ -115,8 +127,11 @@ def cada_vae(
             init=init,
             prepare=prepare,
             update=update,
-            finish=lambda state, train, classes, key: ending.finish(state.params, train, classes, len(state.seen), key),
+            finish=lambda state, train, classes, key: ending.finish(state.params, train, classes, key),
+            embed=ending.embed,
+            describe=ending.describe,
             scores=ending.scores,
+            sees=imagined.SEES,
         )
     )
 
@@ -124,47 +139,24 @@ def cada_vae(
 def aligned(params, key: jax.Array, features: jax.Array, descriptions: jax.Array) -> dict[str, jax.Array]:
     """Returns the terms of the loss, each `[B]`, without their weights."""
     given = {"features": features, "descriptions": descriptions}
-    gaussians = {name: encoded(params, name, x) for name, x in given.items()}
-    latents = {name: drawn(k, *gaussians[name]) for name, k in zip(given, jax.random.split(key))}
+    found = {name: encoded(params, name, x) for name, x in given.items()}
+    latents = {name: gaussians.drawn(k, found[name]) for name, k in zip(given, jax.random.split(key))}
 
     def error(name, latent):
         return jnp.sum(jnp.abs(given[name] - mlp.apply_layers(params[name]["decoder"], latent, jax.nn.relu)), axis=1)
 
     return {
         "reconstruction": error("features", latents["features"]) + error("descriptions", latents["descriptions"]),
-        "divergence": sum(kl_to_standard(*gaussian) for gaussian in gaussians.values()),
+        "divergence": sum(map(gaussians.kl_to_standard, found.values())),
         "cross_reconstruction": error("features", latents["descriptions"]) + error("descriptions", latents["features"]),
-        "distance": wasserstein_distance(*gaussians["features"], *gaussians["descriptions"]),
+        "distance": gaussians.wasserstein_distance(found["features"], found["descriptions"]),
     }
 
 
-def kl_to_standard(mean: jax.Array, deviation: jax.Array) -> jax.Array:
-    """Returns `[B]` the Kullback-Leibler divergence of N(mean, diag deviation^2) from N(0, I)."""
-    return jnp.sum(mean**2 + deviation**2 - 1 - 2 * jnp.log(deviation), axis=1) / 2
-
-
-def wasserstein_distance(
-    mean: jax.Array, deviation: jax.Array, other_mean: jax.Array, other_deviation: jax.Array
-) -> jax.Array:
-    """Returns `[B]` the 2-Wasserstein distance of two Gaussians with diagonal covariances; its gradient at 0 is 0."""
-    squares = jnp.sum((mean - other_mean) ** 2 + (deviation - other_deviation) ** 2, axis=1)
-    return jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1.0)), 0.0)
-
-
-def encoded(params, name: str, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns mean and standard deviation `[B, latent]` of the latents of features or descriptions."""
-    output = mlp.apply_layers(params[name]["encoder"], x, jax.nn.relu)
-    mean, log_variance = jnp.split(output, 2, axis=1)
-    return mean, jnp.exp(log_variance / 2)
-
-
-def drawn(key: jax.Array, mean: jax.Array, deviation: jax.Array) -> jax.Array:
-    return mean + deviation * jax.random.normal(key, mean.shape)
+def encoded(params, name: str, x: jax.Array) -> gaussians.Gaussian:
+    """Returns the latents `[B, latent]` of features or descriptions."""
+    return gaussians.encoded(mlp.apply_layers(params[name]["encoder"], x, jax.nn.relu))
 
 
 def _grown(epoch: jax.Array, first: int, last: int) -> jax.Array:
     return jnp.clip((epoch - first) / (last - first), 0.0, 1.0)
-
-
-def _mean(values, where):
-    return jnp.sum(values, where=where) / jnp.maximum(jnp.sum(where), 1)

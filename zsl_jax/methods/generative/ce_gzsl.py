@@ -3,11 +3,24 @@
 import jax
 import jax.numpy as jnp
 
-from zsl_jax import losses, similarity
-from zsl_jax.methods import base
+from zsl_jax import losses, rules, similarity
+from zsl_jax.methods import registry
 from zsl_jax.methods.generative import adversarial, clswgan, networks
 
 
+@registry.method(
+    instance_weight=rules.Knob("weight of the contrast between generated features", rules.number(0, ends="[)")),
+    comparison_weight=rules.Knob(
+        "weight of the contrast between generated features and classes", rules.number(0, ends="[)")
+    ),
+    temperature=rules.Knob("divisor of the similarities in the two contrasts", rules.number(0)),
+    num_embedding=rules.Knob("width of the embedding of the features", rules.whole(1)),
+    num_projection=rules.Knob("width of the projection in which features are contrasted", rules.whole(1)),
+    num_compared=rules.Knob("width of the hidden layer that compares features with classes", rules.whole(1)),
+    penalty=clswgan.KNOBS["penalty"],
+    **adversarial.KNOBS,
+)
+@adversarial.method
 def ce_gzsl(
     *,
     instance_weight: float = 1e-3,
@@ -17,15 +30,7 @@ def ce_gzsl(
     num_projection: int = 512,
     num_compared: int = 512,
     penalty: float = 10.0,
-    num_hidden: int = 4096,
-    critic_steps: int = 5,
-    learning_rate: float = 1e-4,
-    description_scale: float = 1.0,
-    average: float = 0.0,
-    num_synthetic: int = 300,
-    num_synthetic_seen: int = 0,
-    classifier_epochs: int = 25,
-) -> base.Method:
+) -> adversarial.Game:
     """Contrastive embedding: the generator of WGAN-GP, an embedding h of features, and two contrastive losses on it.
 
         h = relu(E(x)),  z = P(h) / ||P(h)||
@@ -45,8 +50,7 @@ def ce_gzsl(
       num_projection: width of z, >= 1.
       num_compared: width of the hidden layer of F, >= 1.
       penalty: weight of the gradient penalty, >= 0.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
-        classifier_epochs: see `adversarial.adversarial`.
+      and the knobs of training, see `adversarial.adversarial`.
 
     Reference: Han, Fu, Chen, Yang, "Contrastive Embedding for Generalized Zero-Shot Learning", CVPR 2021.
     """
@@ -70,28 +74,18 @@ def ce_gzsl(
         h = embed(nets, features)
         z = similarity.l2_normalize(networks.apply_layers(nets.critic["projection"], h))
         instance = losses.supervised_contrastive(z, labels, temperature=temperature, where=where)
-        logits = networks.realness_of_all(nets.critic["comparison"], h, jnp.asarray(classes.embedding, jnp.float32))
+        logits = networks.critic_value_of_all(nets.critic["comparison"], h, jnp.asarray(classes.embedding, jnp.float32))
         return instance, losses.softmax_cross_entropy(logits / temperature, labels)
 
     def critic_loss(nets, key, batch, descriptions, fakes, classes):
-        own, metrics = clswgan.against(nets.critic["critic"], key, batch, descriptions, fakes, penalty=penalty)
+        own, metrics = clswgan.critic_losses(nets.critic["critic"], key, batch, descriptions, fakes, penalty=penalty)
         instance, comparison = contrasts(nets, batch.inputs, batch.labels, classes, batch.where)
         return own + instance + comparison, metrics | {"instance_loss": instance, "comparison_loss": comparison}
 
     def generator_loss(nets, key, batch, descriptions, classes):
         fake = networks.generate(nets.generator, key, descriptions)
         instance, comparison = contrasts(nets, fake, batch.labels, classes, batch.where)
-        deceived = networks.realness(nets.critic["critic"], fake, descriptions)
-        return instance_weight * instance + comparison_weight * comparison - deceived, {"fake_comparison": comparison}
+        value = networks.critic_value(nets.critic["critic"], fake, descriptions)
+        return instance_weight * instance + comparison_weight * comparison - value, {"fake_comparison": comparison}
 
-    return adversarial.adversarial(
-        plain._replace(init=init, critic_loss=critic_loss, generator_loss=generator_loss, embed=embed),
-        num_hidden=num_hidden,
-        critic_steps=critic_steps,
-        learning_rate=learning_rate,
-        description_scale=description_scale,
-        average=average,
-        num_synthetic=num_synthetic,
-        num_synthetic_seen=num_synthetic_seen,
-        classifier_epochs=classifier_epochs,
-    )
+    return plain._replace(init=init, critic_loss=critic_loss, generator_loss=generator_loss, embed=embed)

@@ -3,25 +3,20 @@
 import jax
 import jax.numpy as jnp
 
-from zsl_jax import losses, similarity
-from zsl_jax.methods import base
+from zsl_jax import losses, rules, similarity
+from zsl_jax.methods import registry
 from zsl_jax.methods.generative import adversarial, classifier, clswgan, networks
 
 
-def cizsl(
-    *,
-    creativity_weight: float = 0.1,
-    class_weight: float = 0.01,
-    penalty: float = 10.0,
-    num_hidden: int = 4096,
-    critic_steps: int = 5,
-    learning_rate: float = 1e-4,
-    description_scale: float = 1.0,
-    average: float = 0.0,
-    num_synthetic: int = 300,
-    num_synthetic_seen: int = 0,
-    classifier_epochs: int = 25,
-) -> base.Method:
+@registry.method(
+    creativity_weight=rules.Knob(
+        "weight of being sure of no seen class, for classes that do not exist", rules.number(0, ends="[)")
+    ),
+    **clswgan.KNOBS,
+    **adversarial.KNOBS,
+)
+@adversarial.method
+def cizsl(*, creativity_weight: float = 0.1, class_weight: float = 0.01, penalty: float = 10.0) -> adversarial.Game:
     """Creativity-inspired learning on the base of f-CLSWGAN.
 
         generator   f-CLSWGAN's loss - D(G(z, phi_h), phi_h) + creativity_weight * SM(p(. | G(z, phi_h)) || uniform)
@@ -35,8 +30,7 @@ def cizsl(
     Args:
       creativity_weight: of the divergence, >= 0; the authors chose from 1e-4 to 1.
       class_weight, penalty: as in `f_clswgan`.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
-        classifier_epochs: see `adversarial.adversarial`.
+      and the knobs of training, see `adversarial.adversarial`.
 
     Reference: Elhoseiny, Elfeki, "Creativity Inspired Zero-Shot Learning", ICCV 2019.
     """
@@ -59,24 +53,14 @@ def cizsl(
         alpha, beta = 0.2 + 0.6 * jax.nn.sigmoid(nets.generator["orders"])
         uniform = jnp.full(probabilities.shape[1:], 1 / probabilities.shape[1])
         divergence = losses.sharma_mittal(probabilities, uniform, alpha=alpha, beta=beta)
-        deceived = networks.realness(nets.critic, fake, hallucinated)
-        return own - deceived + creativity_weight * divergence, metrics | {"creativity_loss": divergence}
+        value = networks.critic_value(nets.critic, fake, hallucinated)
+        return own - value + creativity_weight * divergence, metrics | {"creativity_loss": divergence}
 
-    return adversarial.adversarial(
-        plain._replace(
-            init=init,
-            fakes=lambda nets, *given: plain.fakes(inner(nets), *given),
-            generator_loss=generator_loss,
-            synthesize=lambda nets, *given: plain.synthesize(inner(nets), *given),
-        ),
-        num_hidden=num_hidden,
-        critic_steps=critic_steps,
-        learning_rate=learning_rate,
-        description_scale=description_scale,
-        average=average,
-        num_synthetic=num_synthetic,
-        num_synthetic_seen=num_synthetic_seen,
-        classifier_epochs=classifier_epochs,
+    return plain._replace(
+        init=init,
+        fakes=lambda nets, *given: plain.fakes(inner(nets), *given),
+        generator_loss=generator_loss,
+        synthesize=lambda nets, *given: plain.synthesize(inner(nets), *given),
     )
 
 

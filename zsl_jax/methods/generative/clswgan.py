@@ -3,23 +3,19 @@
 import jax
 import jax.numpy as jnp
 
-from zsl_jax.methods import base
+from zsl_jax import rules
+from zsl_jax.methods import registry
 from zsl_jax.methods.generative import adversarial, classifier, networks
 
+KNOBS = {
+    "class_weight": rules.Knob("weight of a classifier's loss on the generated features", rules.number(0, ends="[)")),
+    "penalty": rules.Knob("weight of the gradient penalty of the critic", rules.number(0, ends="[)")),
+}
 
-def f_clswgan(
-    *,
-    class_weight: float = 0.01,
-    penalty: float = 10.0,
-    num_hidden: int = 4096,
-    critic_steps: int = 5,
-    learning_rate: float = 1e-4,
-    description_scale: float = 1.0,
-    average: float = 0.0,
-    num_synthetic: int = 300,
-    num_synthetic_seen: int = 0,
-    classifier_epochs: int = 25,
-) -> base.Method:
+
+@registry.method(**KNOBS, **adversarial.KNOBS)
+@adversarial.method
+def f_clswgan(*, class_weight: float = 0.01, penalty: float = 10.0) -> adversarial.Game:
     """Feature-generating network: WGAN-GP on features, with the loss of a softmax trained on real ones.
 
         critic      D(G(z, phi_y), phi_y) - D(x, phi_y) + penalty (||grad D|| - 1)^2
@@ -28,22 +24,11 @@ def f_clswgan(
     Args:
       class_weight: of the classifier's loss on the fakes, >= 0.
       penalty: weight of the gradient penalty, >= 0.
-      num_hidden, critic_steps, learning_rate, description_scale, average, num_synthetic, num_synthetic_seen,
-        classifier_epochs: see `adversarial.adversarial`.
+      and the knobs of training, see `adversarial.adversarial`.
 
     Reference: Xian, Lorenz, Schiele, Akata, "Feature Generating Networks for Zero-Shot Learning", CVPR 2018.
     """
-    return adversarial.adversarial(
-        plain_game(class_weight=class_weight, penalty=penalty),
-        num_hidden=num_hidden,
-        critic_steps=critic_steps,
-        learning_rate=learning_rate,
-        description_scale=description_scale,
-        average=average,
-        num_synthetic=num_synthetic,
-        num_synthetic_seen=num_synthetic_seen,
-        classifier_epochs=classifier_epochs,
-    )
+    return plain_game(class_weight=class_weight, penalty=penalty)
 
 
 def plain_game(*, class_weight: float, penalty: float) -> adversarial.Game:
@@ -62,12 +47,12 @@ def plain_game(*, class_weight: float, penalty: float) -> adversarial.Game:
 
     def critic_loss(nets, key, batch, descriptions, fakes, classes):
         del classes
-        return against(nets.critic, key, batch, descriptions, fakes, penalty=penalty)
+        return critic_losses(nets.critic, key, batch, descriptions, fakes, penalty=penalty)
 
     def generator_loss(nets, key, batch, descriptions, classes):
         del classes
         fake = networks.generate(nets.generator, key, descriptions)
-        return deceiving(nets.critic, nets.known, fake, batch.labels, descriptions, class_weight=class_weight)
+        return generator_losses(nets.critic, nets.known, fake, batch.labels, descriptions, class_weight=class_weight)
 
     def synthesize(nets, key, descriptions):
         return networks.generate(nets.generator, key, descriptions)
@@ -80,13 +65,13 @@ def described(classes, labels):
     return jnp.asarray(classes.embedding, jnp.float32)[labels]
 
 
-def against(critic, key, batch, descriptions, fake, *, penalty):
+def critic_losses(critic, key, batch, descriptions, fake, *, penalty):
     """Returns the critic's losses `[B]` and its metrics: the estimate of the Wasserstein distance, and the penalty."""
-    estimate, slopes = networks.contest(critic, key, batch.inputs, fake, descriptions)
+    estimate, slopes = networks.estimate_and_penalty(critic, key, batch.inputs, fake, descriptions)
     return penalty * slopes - estimate, {"critic_estimate": estimate, "gradient_penalty": slopes}
 
 
-def deceiving(critic, known, fake, labels, descriptions, *, class_weight):
+def generator_losses(critic, known, fake, labels, descriptions, *, class_weight):
     """Returns the generator's losses `[B]` and its metrics: the classifier's loss on the fakes."""
     class_loss = classifier.cross_entropy(known.classifier, fake, labels)
-    return class_weight * class_loss - networks.realness(critic, fake, descriptions), {"class_loss": class_loss}
+    return class_weight * class_loss - networks.critic_value(critic, fake, descriptions), {"class_loss": class_loss}

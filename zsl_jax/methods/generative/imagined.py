@@ -16,6 +16,9 @@ import numpy as np
 
 from zsl_jax.methods.generative import classifier
 
+# A classifier is fitted to the descriptions of the candidates.
+SEES = frozenset({"unseen descriptions", "other candidates"})
+
 
 class Imagined(NamedTuple):
     """What scores classes: the networks, the descriptions `[C, A]` that the classifier knows, and the classifier."""
@@ -26,14 +29,18 @@ class Imagined(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How a method ends.
+    """How a method ends; a generative method takes what is described and scored from here.
 
     Fields:
-      finish: `(networks, train, classes, num_seen, key) -> Imagined`.
-      scores: `(imagined, inputs, classes) -> [B, C]`.
+      finish: `(networks, train, classes, key) -> Imagined`.
+      embed: `(imagined, features) -> [B, E]`, what the classifier sees.
+      describe: `(imagined, classes) -> {"weights": [C, E], "bias": [C]}`, the columns of the classifier.
+      scores: `(imagined, images, described) -> [B, C]`.
     """
 
     finish: Callable
+    embed: Callable
+    describe: Callable
     scores: Callable
 
 
@@ -67,7 +74,8 @@ def make_ending(
             features, labels = features[rows], labels[rows]
         return (embed(networks, features) if represent is None else represent(networks, key, features)), labels
 
-    def finish(networks, train, classes, num_seen, key):
+    def finish(networks, train, classes, key):
+        num_seen = classes.num_trained
         known = jnp.asarray(classes.embedding, jnp.float32)
         real_key, synthesis_key, fit_key = jax.random.split(key, 3)
         seen, seen_labels = real(networks, real_key, train, num_seen)
@@ -79,14 +87,10 @@ def make_ending(
             networks, known, classifier.fit(fit_key, examples, labels, len(known), epochs=classifier_epochs)
         )
 
-    def scores(imagined, inputs, classes):
+    def describe(imagined, classes):
         networks, known, trained = imagined
         wanted = jnp.asarray(classes.embedding, jnp.float32)
-        distances = jnp.sum(jnp.abs(wanted[:, None, :] - known[None, :, :]), axis=-1)
-        row = jnp.argmin(distances, axis=1)
-        # Scaling may be compiled in another order here and there: the same class is the same to rounding.
-        is_known = jnp.min(distances, axis=1) <= 1e-5 * jnp.sum(jnp.abs(wanted), axis=1)
-
+        row, is_known = find(wanted, known)
         # Training has no gradient in what it was given.
         given = jax.lax.stop_gradient((networks, wanted))
 
@@ -101,9 +105,31 @@ def make_ending(
         anew = classifier.fit_drawn(jax.random.key(0), examples, trained["weights"].shape[0], len(wanted), num_steps)
         columns = {"weights": trained["weights"][:, row], "bias": trained["bias"][row]}
         chosen = jax.tree.map(lambda known, new: jnp.where(all_known, known, new), columns, anew)
-        return classifier.logits(chosen, embed(networks, inputs))
+        return {"weights": chosen["weights"].T, "bias": chosen["bias"]}
 
-    return Ending(finish, scores)
+    def scores(imagined, images, described):
+        del imagined
+        return classifier.logits({"weights": described["weights"].T, "bias": described["bias"]}, images)
+
+    return Ending(finish, lambda imagined, features: embed(imagined.networks, features), describe, scores)
+
+
+def find(wanted: jax.Array, known: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns for each description `[C, A]` the row of the nearest known one, and whether it is the same to rounding.
+
+    Scaling may be compiled in another order here and there. One class at a time: no array of all differences is made.
+
+    >>> import jax.numpy as jnp
+    >>> row, is_known = find(jnp.array([[0.0, 1.0], [0.5, 0.0]]), jnp.eye(2))
+    >>> row.tolist(), is_known.tolist()
+    ([1, 0], [True, False])
+    """
+
+    def nearest(description):
+        distances = jnp.sum(jnp.abs(description[None, :] - known), axis=-1)
+        return jnp.argmin(distances), jnp.min(distances) <= 1e-5 * jnp.sum(jnp.abs(description))
+
+    return jax.lax.map(nearest, wanted)
 
 
 def rows_of_each_class(key, labels, num_classes: int, count: int):

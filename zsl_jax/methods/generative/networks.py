@@ -6,7 +6,7 @@
 Weights start at N(0, 0.02^2), biases at 0, as in the released code of f-CLSWGAN.
 """
 
-import itertools
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -19,13 +19,8 @@ _SLOPE = 0.2
 _DEVIATION = 0.02
 
 
-def init_layers(key: jax.Array, widths: Sequence[int]) -> list[dict[str, jax.Array]]:
-    """Returns dense layers for `apply_layers`, of the widths given."""
-    keys = jax.random.split(key, len(widths) - 1)
-    return [
-        {"weights": _DEVIATION * jax.random.normal(k, shape), "bias": jnp.zeros(shape[1])}
-        for k, shape in zip(keys, itertools.pairwise(widths))
-    ]
+# Dense layers for `apply_layers`: `(key, widths) -> layers`.
+init_layers = functools.partial(mlp.init_layers, deviation=_DEVIATION)
 
 
 def apply_layers(layers: Sequence[dict[str, jax.Array]], x: jax.Array) -> jax.Array:
@@ -58,21 +53,23 @@ def init_critic(key: jax.Array, num_attributes: int, num_hidden: int, num_featur
     return weights | {"bias": jnp.zeros(num_hidden), "output_bias": jnp.zeros(())}
 
 
-def realness(critic, features: jax.Array, descriptions: jax.Array) -> jax.Array:
+def critic_value(critic, features: jax.Array, descriptions: jax.Array) -> jax.Array:
     """Returns `[B]` the critic's value of each feature vector for its description; only differences mean something."""
     return _value(critic, features @ critic["features"] + _of_descriptions(critic, descriptions))
 
 
-def realness_of_all(critic, features: jax.Array, descriptions: jax.Array) -> jax.Array:
+def critic_value_of_all(critic, features: jax.Array, descriptions: jax.Array) -> jax.Array:
     """Returns `[B, C]` the value of every feature vector `[B, F]` for every description `[C, A]`."""
     of_features, of_classes = features @ critic["features"], _of_descriptions(critic, descriptions)
     return _value(critic, of_features[:, None, :] + of_classes[None, :, :])
 
 
-def contest(
+def estimate_and_penalty(
     critic, key: jax.Array, real: jax.Array, fake: jax.Array, descriptions: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Returns `[B]` by how much the real features win over the fakes, and `[B]` gradient penalties between the two.
+    """Returns `[B]` the critic's values of real features less those of fakes, and `[B]` gradient penalties between.
+
+    The mean of the first estimates the Wasserstein distance of the two distributions.
 
     The penalty is the closed form of `losses.two_layer_gradient_penalty`, at points whose hidden layer lies between
     those of the two. All that touches the weights of the features, the greatest array, is done for both terms together:

@@ -1,13 +1,12 @@
 """Class-attribute tables of probabilities, read from an xlsa17 folder or a CSV file."""
 
-import csv
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import matfile, notes
+from zsl_jax.data import matfile, missing, tables
 
 SPLITS_FILE, FEATURES_FILE, UNSEEN_FILE = "att_splits.mat", "res101.mat", "testclasses.txt"
 
@@ -123,7 +122,7 @@ def _folder(folder: pathlib.Path) -> Table:
         below = sorted(path.parent.name for path in folder.glob(f"*/{SPLITS_FILE}"))
         hint = f"; its folders {', '.join(below)} have one" if below else ""
         raise errors.UserError(f"{folder}: no {SPLITS_FILE} in it{hint}")
-    variables = matfile.read(folder / SPLITS_FILE)
+    variables = matfile.read(folder / SPLITS_FILE).variables
     for name in ("original_att", "allclasses_names"):
         if name not in variables:
             raise errors.UserError(f"{folder / SPLITS_FILE}: no variable {name!r} among {', '.join(sorted(variables))}")
@@ -132,7 +131,7 @@ def _folder(folder: pathlib.Path) -> Table:
         raise errors.UserError(
             f"{folder / SPLITS_FILE}: original_att {np.shape(values)} needs a column for each of {len(classes)} classes"
         )
-    unknown = notes.missing(values)
+    unknown = missing.marked(values)
     values = np.where(unknown, 0, values).astype(np.float64)
     matrix = values / 100 if values.max(initial=0) > 1 else values
     return Table(matrix.T, unknown.T, tuple(classes), tuple(str(i + 1) for i in range(len(values))))
@@ -140,7 +139,7 @@ def _folder(folder: pathlib.Path) -> Table:
 
 def _is_unseen(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
     if (folder / UNSEEN_FILE).is_file():
-        listed = (folder / UNSEEN_FILE).read_text(errors="replace").split()
+        listed = (folder / UNSEEN_FILE).read_text(encoding="utf-8", errors="replace").split()
         for name in listed:
             if name not in classes:
                 raise errors.UserError(f"{folder / UNSEEN_FILE}: {name!r} is no class of {SPLITS_FILE}")
@@ -149,8 +148,8 @@ def _is_unseen(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:
         raise errors.UserError(
             f"{folder}: no {UNSEEN_FILE} or {FEATURES_FILE} says which classes are unseen; --classes=all takes all"
         )
-    places = np.ravel(matfile.read(folder / SPLITS_FILE).get("test_unseen_loc", np.zeros(0))).astype(np.int64)
-    labels = np.ravel(matfile.read(folder / FEATURES_FILE).get("labels", np.zeros(0)))
+    places = np.ravel(matfile.read(folder / SPLITS_FILE).variables.get("test_unseen_loc", np.zeros(0))).astype(np.int64)
+    labels = np.ravel(matfile.read(folder / FEATURES_FILE).variables.get("labels", np.zeros(0)))
     if not len(places) or places.min() < 1 or places.max() > len(labels):
         raise errors.UserError(f"{folder}: test_unseen_loc and labels do not say which classes are unseen")
     return np.isin(np.arange(1, len(classes) + 1), labels[places - 1])
@@ -169,18 +168,16 @@ def lines(path: pathlib.Path) -> tuple[tuple[str, ...], tuple[str, ...], np.ndar
     """Attributes of the header, the first cell of each line, and the other cells as numbers, NaN for an empty one."""
     if path.suffix == ".mat":
         raise errors.UserError(f"{path}: a CSV file or a folder is wanted; its folder is {path.parent}")
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        found = [
-            (number, line) for number, line in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in line)
-        ]
+    found = list(tables.rows(path))
     if len(found) < 2 or len(found[0][1]) < 2:
         raise errors.UserError(f"{path}: a header with attribute names and a line a class are wanted")
-    attributes = tuple(cell.strip() for cell in found[0][1][1:])
+    tables.check_header(path, *found[0])
+    attributes = tuple(map(tables.name, found[0][1][1:]))
     classes, values = [], []
     for number, (name, *cells) in found[1:]:
         if len(cells) != len(attributes):
             raise errors.UserError(f"{path}, line {number}: {len(cells)} values for {len(attributes)} attributes")
-        classes.append(name.strip())
+        classes.append(tables.name(name))
         values.append([_value(cell, path, number) for cell in cells])
     twice = sorted({name for name in attributes if attributes.count(name) > 1})
     if twice:
@@ -188,13 +185,8 @@ def lines(path: pathlib.Path) -> tuple[tuple[str, ...], tuple[str, ...], np.ndar
     return attributes, tuple(classes), np.array(values)
 
 
-def _value(cell: str, path: pathlib.Path, number: int) -> float:
-    if not cell.strip():
-        return float("nan")
-    try:
-        value = float(cell)
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value):
-        raise errors.UserError(f"{path}, line {number}: {cell.strip()!r} is no number")
+def _value(cell: str, path: pathlib.Path, line: int) -> float:
+    value = tables.number(cell) if cell else float("nan")
+    if value is None:
+        raise errors.UserError(f"{path}, line {line}: found {tables.fault(cell)}")
     return value

@@ -2,13 +2,14 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import pairwise
+from zsl_jax.losses import _pairwise
 
 
-def side(embeddings: ArrayLike, where: ArrayLike | None, axis_name: str | None) -> pairwise.Side:
+def side(embeddings: ArrayLike, where: ArrayLike | None, axis_name: str | None) -> _pairwise.Side:
     """A batch as rows or columns: those outside `where` are left out, the id is the row of the whole (global) batch."""
     embeddings = arguments.as_float(embeddings)
     num_rows = embeddings.shape[0]
@@ -17,51 +18,47 @@ def side(embeddings: ArrayLike, where: ArrayLike | None, axis_name: str | None) 
         embeddings = jnp.where(mask[:, None], embeddings, 0.0)
     first = 0 if axis_name is None else num_rows * jax.lax.axis_index(axis_name)
     bias = jnp.where(mask, 0.0, -jnp.inf).astype(embeddings.dtype)
-    return pairwise.Side(embeddings, bias, first + jnp.arange(num_rows))
+    return _pairwise.Side(embeddings, bias, first + jnp.arange(num_rows))
 
 
-def paired_sides(where: ArrayLike | None, axis_name: str | None, **embeddings: ArrayLike) -> list[pairwise.Side]:
+def paired_sides(where: ArrayLike | None, axis_name: str | None, **embeddings: ArrayLike) -> list[_pairwise.Side]:
     """Two batches `[B, D]`, by the names of the arguments, whose rows belong together."""
     arguments.check_same_shape(2, **embeddings)
     return [side(x, where, axis_name) for x in embeddings.values()]
 
 
-def is_example(rows: pairwise.Side) -> jax.Array:
+def is_example(rows: _pairwise.Side) -> jax.Array:
     """`[B]` bool, the rows that `where` did not leave out."""
     return rows.bias > -jnp.inf
 
 
-def checked_labels(**arrays: ArrayLike) -> jax.Array:
-    """The second of two named arrays, integers `[B]` that belong to the first, embeddings `[B, D]`."""
+def checked_labels(num_classes: int | None = None, /, **arrays: ArrayLike) -> jax.Array:
+    """The second of two named arrays as labels `[B]`, one for each row of the first, `[B, D]`.
+
+    Rows of a table of `num_classes`; where that is None they only say which rows belong together.
+    """
     (name, embeddings), (labels_name, labels) = arrays.items()
-    labels = jnp.asarray(labels)
-    if jnp.ndim(embeddings) != 2 or labels.shape != jnp.shape(embeddings)[:1]:
-        raise ValueError(f"{name} must be [B, D] and {labels_name} [B], not {jnp.shape(embeddings)} and {labels.shape}")
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise ValueError(f"{labels_name} must be integers, not {labels.dtype}")
-    return labels
+    if jnp.ndim(embeddings) != 2 or np.shape(labels) != jnp.shape(embeddings)[:1]:
+        raise ValueError(
+            f"{name} must be [B, D] and {labels_name} [B], not {jnp.shape(embeddings)} and {np.shape(labels)}"
+        )
+    if num_classes is not None:
+        return arguments.class_labels(labels, num_classes, name=labels_name)
+    return arguments.group_labels(labels, name=labels_name)
 
 
-def checked_scalar(**knob: ArrayLike) -> jax.Array:
-    """A named number as a float32 array without axes."""
-    ((name, value),) = knob.items()
-    if jnp.shape(value) != ():
-        raise ValueError(f"{name} must be one number, not an array {jnp.shape(value)}")
-    return arguments.as_float(value)
-
-
-def dots(rows: pairwise.Side, columns: pairwise.Side) -> jax.Array:
+def dots(rows: _pairwise.Side, columns: _pairwise.Side) -> jax.Array:
     """`x_i . y_i`, `[B]`."""
     return jnp.sum(rows.embeddings * columns.embeddings, axis=1)
 
 
-def count(rows: pairwise.Side, axis_name: str | None) -> jax.Array:
+def count(rows: _pairwise.Side, axis_name: str | None) -> jax.Array:
     """The number of examples in the whole batch."""
     number = jnp.sum(is_example(rows), dtype=rows.embeddings.dtype)
     return number if axis_name is None else jax.lax.psum(number, axis_name)
 
 
-def mean_embedding(rows: pairwise.Side, axis_name: str | None) -> jax.Array:
+def mean_embedding(rows: _pairwise.Side, axis_name: str | None) -> jax.Array:
     """The mean of the examples of the whole batch, `[D]`."""
     total = jnp.sum(rows.embeddings, axis=0)
     total = total if axis_name is None else jax.lax.psum(total, axis_name)
@@ -69,12 +66,12 @@ def mean_embedding(rows: pairwise.Side, axis_name: str | None) -> jax.Array:
 
 
 def two_view_sums(
-    a: pairwise.Side, b: pairwise.Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None
+    a: _pairwise.Side, b: _pairwise.Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None
 ) -> tuple[jax.Array, jax.Array]:
     """Log-sum-exp of each row of either view over both views of all other examples, `[B]` and `[B]`."""
     options = {"axis_name": axis_name, "chunk": chunk}
-    (a_to_a, _), (a_to_b, b_to_a) = pairwise.sums(a, [("symmetric", a), ("both", b)], scale, **options)
-    b_to_b = pairwise.symmetric_sums(b, scale, **options)
+    (a_to_a, _), (a_to_b, b_to_a) = _pairwise.sums(a, [("symmetric", a), ("both", b)], scale, **options)
+    b_to_b = _pairwise.symmetric_sums(b, scale, **options)
     return jnp.logaddexp(a_to_a.log_sum, a_to_b.log_sum), jnp.logaddexp(b_to_b.log_sum, b_to_a.log_sum)
 
 
@@ -86,6 +83,6 @@ def loss_against(log_sum: jax.Array, positive: jax.Array) -> jax.Array:
     return jax.nn.softplus(log_sum - positive)
 
 
-def mean_positive_loss(sums: pairwise.Sums) -> jax.Array:
+def mean_positive_loss(sums: _pairwise.Sums) -> jax.Array:
     """Mean negative log-probability of the positives; meaningless where there are none."""
     return sums.log_sum - sums.positive_sum / jnp.maximum(sums.positive_count, 1.0)

@@ -121,7 +121,7 @@ def map_rows(fn: Callable, rows, *, row_bytes: int, chunk: int | None):
 
 def log_sum(logits: jax.Array) -> jax.Array:
     """Log-sum-exp of each row, `EMPTY` without a gradient where all are -inf."""
-    is_any = jnp.any(logits > -jnp.inf, axis=1)
+    is_any = jnp.any(logits != -jnp.inf, axis=1)
     return jnp.where(is_any, jax.nn.logsumexp(jnp.where(is_any[:, None], logits, 0.0), axis=1), EMPTY)
 
 
@@ -220,7 +220,7 @@ def pair_logits(rows: Side, columns: Side, scale: jax.Array) -> jax.Array:
 def _positive(rows: Side, columns: Side, logits: jax.Array) -> jax.Array | None:
     if rows.labels is None or columns.labels is None:
         return None
-    return (rows.labels[:, None] == columns.labels[None, :]) & (logits > -jnp.inf)
+    return (rows.labels[:, None] == columns.labels[None, :]) & (logits != -jnp.inf)
 
 
 def _reduce(logits: jax.Array, positive: jax.Array | None, axis: int) -> Sums:

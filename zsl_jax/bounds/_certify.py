@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zsl_jax.bounds import groups as groups_lib
+from zsl_jax.bounds import _groups as groups_lib
 from zsl_jax.bounds import rule as rule_lib
 
 MAX_CLASSES = 64
@@ -71,7 +71,7 @@ def largest_total(
 
 
 def _survivors(nodes, totals, size: int, target: float, bits):
-    """The sets A + t that may still be part of a group above the target, and who may join them."""
+    """The sets A + t that may still be part of a group above the target, and the classes that may join them."""
     ranked = -np.sort(-totals, axis=1)
     positive = ranked > 0
     sums = np.cumsum(np.where(positive, ranked, 0), axis=1)
@@ -90,7 +90,7 @@ def _survivors(nodes, totals, size: int, target: float, bits):
 
 
 def _merged(nodes, allowed):
-    """Sets that were reached from several others, once; whoever one of these allows may join."""
+    """Sets that were reached from several others, once; a class may join if any duplicate allowed it."""
     if not len(nodes):
         return nodes, allowed
     order = np.argsort(nodes, kind="stable")

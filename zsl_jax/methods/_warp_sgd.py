@@ -1,4 +1,4 @@
-"""One pass of stochastic gradient descent with one example a step, for a bilinear model, done in blocks.
+"""One pass of stochastic gradient descent with one example per step, for a bilinear model, done in blocks.
 
     scores_n = x_n^T W phi^T,    W <- W - learning_rate * x_n (g_n phi),    g_n = d loss(scores_n, label_n) / d scores_n
 
@@ -9,10 +9,10 @@ Within a block every step changes the scores of the later examples only through 
 so that the g of a block solve a triangular system. A fixed-point iteration on all of them at once ends at the very
 sequence of the loop: the first example is right from the start, and each sweep settles at least one more. The gradients
 of ranking losses take few values (which classes violate), so that in practice a few sweeps settle the whole block. What
-is left is a few matrix products a block instead of one tiny step an example.
+is left is a few matrix products per block instead of one tiny step per example.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +20,6 @@ from jax.typing import ArrayLike
 
 from zsl_jax import arguments
 from zsl_jax.losses import ranking
-
-__all__: Sequence[str] = ("blocked_sgd", "warp_sgd")
 
 
 def warp_sgd(
@@ -35,7 +33,7 @@ def warp_sgd(
     order: ArrayLike | None = None,
     block: int = 32,
 ) -> jax.Array:
-    """The weights of a bilinear model after one epoch of SGD on `warp`, one example a step, as ALE was trained.
+    """The weights of a bilinear model after one epoch of SGD on `warp`, one example per step, as ALE was trained.
 
     The literal loop is::
 
@@ -44,7 +42,7 @@ def warp_sgd(
     The result is the same up to rounding. Where rounding moves a violation across zero, in the loop or here, that step
     differs, and what follows from it; over an epoch of a million violations that can happen once in float32.
 
-    Use when: ALE is to be trained as published, with steps of one example, without paying for a loop over them.
+    Use when: ALE should be trained as published, with steps of one example, without paying for a loop over them.
 
     Args:
       weights: `[F, A]`.
@@ -90,14 +88,14 @@ def blocked_sgd(
     order: ArrayLike | None = None,
     block: int = 32,
 ) -> jax.Array:
-    """The weights of a bilinear model after one pass of SGD with one example a step, on any loss of the scores.
+    """The weights of a bilinear model after one pass of SGD with one example per step, on any loss of the scores.
 
     `for n in order: weights -= learning_rate * gradient of loss(x_n^T weights attributes^T, label_n)`
 
     `warp_sgd` is this with `warp`. A loss with a piecewise constant gradient (the hinges) is fastest; a smooth one
     takes as many sweeps a block as its rounding needs to settle, `block` at most.
 
-    Use when: another score loss (`structured_hinge`, `softmax_cross_entropy`) is to be trained one example a step.
+    Use when: another score loss (`structured_hinge`, `softmax_cross_entropy`) is to be trained one example per step.
 
     Args:
       loss: `(scores [B, C], labels [B]) -> [B]`, each value a function of its own row alone.
@@ -124,12 +122,13 @@ def blocked_sgd(
      [-1.  1.]]
     """
     weights, inputs, attributes = map(arguments.as_float, (weights, inputs, attributes))
-    labels, learning_rate = jnp.asarray(labels), arguments.as_scalar(learning_rate=learning_rate)
     if inputs.ndim != 2 or attributes.ndim != 2 or weights.shape != (inputs.shape[1], attributes.shape[1]):
         raise ValueError(
             f"weights must be [F, A], inputs [N, F] and attributes [C, A], "
             f"not {weights.shape}, {inputs.shape} and {attributes.shape}"
         )
+    learning_rate = arguments.as_scalar(learning_rate=learning_rate)
+    labels = arguments.class_labels(labels, attributes.shape[0])
     if labels.shape != inputs.shape[:1]:
         raise ValueError(f"inputs must be [N, F] and labels [N], not {inputs.shape} and {labels.shape}")
     order = None if order is None else jnp.asarray(order)

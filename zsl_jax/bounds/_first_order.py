@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax.bounds import problem
+from zsl_jax.bounds import _problem
 
 _RELAXATION = 1.6  # in (0, 2); 1.5 to 1.8 took a third fewer iterations than 1 on the 50 unseen classes of CUB
 
@@ -47,7 +47,7 @@ def steps(groups: np.ndarray, ratio: float = 1.0) -> Steps:
 
 
 def run(
-    groups: np.ndarray, matrix: np.ndarray, allowance: problem.Allowance, start: State, sizes: Steps, iterations: int
+    groups: np.ndarray, matrix: np.ndarray, allowance: _problem.Allowance, start: State, sizes: Steps, iterations: int
 ) -> State:
     """Returns the last iterate."""
     kind = "entry" if allowance.entry is not None else "budget" if allowance.budget is not None else None

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from zsl_jax.bounds import _groups as groups_lib
+from zsl_jax.bounds import _problem, interval, programs
 from zsl_jax.bounds import adversary as adversary_lib
-from zsl_jax.bounds import groups as groups_lib
-from zsl_jax.bounds import interval, problem, programs
 from zsl_jax.bounds import rule as rule_lib
 
 MAX_CLASSES = 16  # 2^16 groups are looked at in a fraction of the time of one linear program
@@ -15,7 +15,7 @@ _MOST_ADDED = 200
 
 def narrow(
     matrix: np.ndarray,
-    allowance: problem.Allowance,
+    allowance: _problem.Allowance,
     *,
     tolerance: float,
     time_left: Callable[[], float],

@@ -7,13 +7,15 @@ constant coefficients. So the value is exact, and so is its gradient.
 import jax
 import jax.numpy as jnp
 
+from zsl_jax import arguments
+
 
 def hinge_sum(high: jax.Array, low: jax.Array, is_high: jax.Array, is_low: jax.Array) -> jax.Array:
     """`sum over i in high, j in low of max(0, high_i - low_j)`; all `[M]`, an element in one set or none."""
     is_any = is_high | is_low
     values = jnp.where(is_high, high, jnp.where(is_low, low, 0.0))
     # The coefficients sum to zero, so a common offset cancels; taking it out first keeps its digits.
-    mean = jnp.sum(values) / jnp.maximum(jnp.sum(is_any), 1)
+    mean = jnp.sum(values) / arguments.count(is_any)
     values = jnp.where(is_any, values - jax.lax.stop_gradient(mean), 0.0)
     # High before low at a tie: a hinge of exactly zero is no violation.
     _, order, high_first = _sort(values, is_any, ~is_high)
@@ -45,7 +47,7 @@ def semi_hard_hinge_sum(
     count = is_violated.astype(values.dtype)
     count = count.at[chosen].add(-count)
     own = jnp.sum(_unsort(order, count) * jnp.where(is_any, values, 0.0))
-    return own + margin * jnp.sum(is_violated)
+    return own + margin * jnp.sum(is_violated, dtype=values.dtype)
 
 
 def _sort(values: jax.Array, is_any: jax.Array, is_later: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from zsl_jax.bounds import _certify, _first_order, _problem, interval, pairs
+from zsl_jax.bounds import _groups as groups_lib
 from zsl_jax.bounds import adversary as adversary_lib
-from zsl_jax.bounds import certify, first_order, interval, pairs, problem
-from zsl_jax.bounds import groups as groups_lib
 from zsl_jax.bounds import rule as rule_lib
 
 _ITERATIONS = 200
@@ -26,7 +26,7 @@ _FEW_ATTRIBUTES = 16  # whose patterns can all be looked at
 
 def narrow(
     matrix: np.ndarray,
-    allowance: problem.Allowance,
+    allowance: _problem.Allowance,
     *,
     tolerance: float,
     time_left: Callable[[], float],
@@ -60,14 +60,14 @@ def narrow(
 class _Search:
     """The groups listed so far, and a map and an adversary that use them."""
 
-    def __init__(self, matrix: np.ndarray, allowance: problem.Allowance, seed: int):
+    def __init__(self, matrix: np.ndarray, allowance: _problem.Allowance, seed: int):
         num_classes, num_attributes = matrix.shape
         self.matrix, self.allowance = matrix, allowance
         self.rng = np.random.default_rng(seed)
         self.most_groups = int(np.clip(_MOST_FLOATS / matrix.size, 4 * num_classes, 8192))
         couples = _closest_pairs(matrix, self.most_groups // 3)
         self.groups = np.concatenate([np.eye(num_classes, dtype=bool), couples])
-        self.state = first_order.State(
+        self.state = _first_order.State(
             np.zeros(num_classes, np.float32),
             np.zeros(matrix.shape, np.float32),
             np.zeros(len(self.groups), np.float32),
@@ -100,14 +100,14 @@ class _Search:
             return
         worth = rule.offset + np.sum(self.matrix * rule.slope, axis=1)
         order = np.argsort(-worth)
-        most = min(certify.MAX_CLASSES, int(np.sum(worth > 0)))
+        most = min(_certify.MAX_CLASSES, int(np.sum(worth > 0)))
         count, spent = min(self.certified, most), 0.0
         while count >= 2 and time_left() > 5 * spent:
             before, chosen = time_left(), np.sort(order[:count])
             part = rule_lib.AffineRule(rule.offset[chosen], rule.slope[chosen])
             listed = groups_lib.unique(self.groups[:, chosen])
             reached = float(np.max(groups_lib.totals(listed, part)))
-            total, met = certify.largest_total(part, at_least=1.005 * reached, out_of_time=lambda: time_left() <= 0)
+            total, met = _certify.largest_total(part, at_least=1.005 * reached, out_of_time=lambda: time_left() <= 0)
             self._list(_spread(met, chosen, len(self.matrix)))
             if np.isinf(total):
                 break
@@ -129,9 +129,9 @@ class _Search:
             weights=np.pad(self.state.weights, fill), masses=np.pad(self.state.masses, (fill, (0, 0)))
         )
         began = time.perf_counter()
-        after = first_order.run(padded, self.matrix, self.allowance, start, first_order.steps(padded), iterations)
+        after = _first_order.run(padded, self.matrix, self.allowance, start, _first_order.steps(padded), iterations)
         offset, slope, weights, masses = map(np.array, after)
-        self.state = first_order.State(offset, slope, weights[:count], masses[:count])
+        self.state = _first_order.State(offset, slope, weights[:count], masses[:count])
         self.pace = (time.perf_counter() - began) / iterations
 
     def _list_violated(self) -> None:
@@ -162,7 +162,7 @@ class _Search:
             )
 
 
-def _adversary(groups: np.ndarray, state: first_order.State) -> adversary_lib.Adversary:
+def _adversary(groups: np.ndarray, state: _first_order.State) -> adversary_lib.Adversary:
     used = state.weights > 1e-9
     weights = state.weights[used].astype(np.float64)
     return adversary_lib.Adversary(groups[used], weights, np.clip(state.masses[used] / weights[:, None], 0, 1))

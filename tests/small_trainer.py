@@ -1,0 +1,88 @@
+"""A trainer of a few lines on one device, in one program: what a method is asked for, in the order of its contract."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import small_generative
+
+from zsl_jax import data, encoders, methods
+from zsl_jax.training import optimizers
+
+KEY = jax.random.key(0)
+
+
+def make(name: str, **knobs):
+    """The method by its name with small knobs; the methods that train an encoder get one layer and Adam."""
+    factory = methods.factory(name)
+    given = {}
+    if methods.trains_encoder(name):
+        given["parts"] = small_parts()
+    if "class_encoder" in inspect.signature(factory).parameters:
+        given["class_encoder"] = encoders.MLP(widths=(16,))
+    return factory(**given, **(small_generative.KNOBS.get(name, {}) | knobs))
+
+
+def small_parts(**changes) -> methods.Parts:
+    given = {"encoder": encoders.MLP(widths=(16,)), "optimizer": optimizers.make_optimizer(learning_rate=1e-2)}
+    return methods.Parts(**(given | changes))
+
+
+def training_classes(method: methods.Method, classes: data.ClassTable) -> data.ClassTable:
+    """What the method gets as its class table until its state is finished."""
+    return classes if "unseen descriptions" in method.sees else classes[: classes.num_trained]
+
+
+def zeros_like(batch: data.Batch) -> data.Batch:
+    return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), batch)
+
+
+def started(method, batch, train, classes):
+    """The state before the first step."""
+    state = method.init(KEY, zeros_like(batch), classes, method.weights())
+    return method.prepare(state, train, classes, jax.random.fold_in(KEY, 1))
+
+
+def steps(method, task, batch, *, count: int = 1):
+    """The state after some steps on one batch, and their losses."""
+    classes = training_classes(method, task.classes)
+    state = jax.jit(lambda *given: started(method, *given))(batch, task.train, classes)
+    update, losses = jax.jit(method.update), []
+    for number in range(count):
+        state, metrics = update(state, batch, classes, jax.random.fold_in(KEY, 100 + number))
+        losses.append(float(metrics["loss"]))
+    return state, losses
+
+
+def batches(train: data.Examples, *, epochs: int, batch_size: int) -> data.Batch:
+    """All batches, stacked; the last of an epoch is filled up with rows that do not count."""
+    rng, count = np.random.default_rng(0), len(train.labels)
+    padding = np.zeros(-count % batch_size, int)
+    rows = np.concatenate([np.concatenate([rng.permutation(count), padding]) for _ in range(epochs)])
+    where = np.tile(np.arange(count + len(padding)) < count, epochs)
+    inputs, labels = train.inputs[rows], train.labels[rows]
+    return jax.tree.map(lambda x: x.reshape(-1, batch_size, *x.shape[1:]), data.Batch(inputs, labels, where))
+
+
+def fitted(method, task, *, epochs: int = 20, batch_size: int = 16):
+    """The finished state."""
+
+    @jax.jit
+    def run(train, given, classes):
+        def step(state, numbered):
+            number, batch = numbered
+            return method.update(state, batch, classes, jax.random.fold_in(KEY, 100 + number))[0], None
+
+        state = started(method, jax.tree.map(lambda x: x[0], given), train, classes)
+        numbers = jnp.arange(len(given.where))
+        state, _ = jax.lax.scan(step, state, (numbers, given))
+        return method.finish(state, train, classes, jax.random.fold_in(KEY, 2))
+
+    given = batches(task.train, epochs=epochs, batch_size=batch_size)
+    return run(task.train, given, training_classes(method, task.classes))
+
+
+def top1(scores, labels, *, first: int = 0) -> float:
+    """Accuracy where the columns are the classes from `first` on."""
+    return float(np.mean(first + np.argmax(scores, axis=1) == labels))

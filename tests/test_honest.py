@@ -1,0 +1,98 @@
+"""Nothing that is chosen, and no state, depends on what a run must not see: for every method and in one way.
+
+The test labels are permuted, the test inputs replaced by noise and the descriptions of unseen classes by others, all at
+once. What a method asks for (`Method.sees`) it gets, and its record says so.
+"""
+
+import dataclasses
+import inspect
+
+import jax
+import numpy as np
+import pytest
+import small_generative
+import toy
+import toy_runs
+
+from zsl_jax import data, methods
+from zsl_jax.training import evaluation, loop, phases, protocols, states
+
+# One by gradient and one in closed form in the short part.
+SHORT = ("ale", "eszsl")
+NAMES = [
+    pytest.param(name, marks=() if name in SHORT else pytest.mark.long, id=name) for name in sorted(methods.METHODS)
+]
+
+
+def altered(source: data.Dataset, *, descriptions: bool) -> data.Dataset:
+    """The same training part, and a test that has nothing to do with it."""
+    rng = np.random.default_rng(7)
+    inputs, labels, embedding = source.inputs.copy(), source.labels.copy(), source.classes.embedding.copy()
+    for name in ("test_seen", "test_unseen"):
+        rows = source.splits[name]
+        labels[rows] = rng.permutation(labels[rows])
+        inputs[rows] = rng.standard_normal(inputs[rows].shape)
+    if descriptions:
+        unseen = ~source.classes.is_seen
+        embedding[unseen] = rng.standard_normal(embedding[unseen].shape)
+    classes = dataclasses.replace(source.classes, embedding=embedding)
+    return dataclasses.replace(source, inputs=inputs, labels=labels, classes=classes)
+
+
+@pytest.fixture(scope="module")
+def honest():
+    return toy.dataset(num_seen=8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_run_must_not_see_moves_nothing(name, honest, tmp_path):
+    made = toy_runs.recipe(name)
+    problem = toy_runs.problem(honest, made)
+    asks = problem.method.sees
+    blind = problem._replace(dataset=altered(honest, descriptions="unseen descriptions" not in asks))
+    one, other = (
+        toy_runs.train(tmp_path / folder, made, problem=given).record
+        for folder, given in (("honest", problem), ("blind", blind))
+    )
+    assert other["selection"] == one["selection"]
+    assert other["state_sha256"] == one["state_sha256"]
+    for record in (one, other):
+        assert record["metrics"]["gzsl"]["calibrated"]["gamma"] == np.float32(record["selection"]["gamma"])
+    assert other["metrics"] != one["metrics"], "the test must have changed for this to mean something"
+    assert one["sees"] == sorted(asks)
+    assert one["setting"] == ("class-transductive" if "unseen descriptions" in asks else "inductive")
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_what_choices_are_made_on_holds_nothing_of_the_test(folds, honest):
+    """Also the descriptions of unseen classes, for which some methods ask in training."""
+    made = toy_runs.recipe("ale", **{"select.folds": folds})
+    choosing, final = protocols.GZSL.tasks(honest, made)
+    others, other = protocols.GZSL.tasks(altered(honest, descriptions=True), made)
+    assert len(choosing) == folds
+    assert [task.classes.names for task in choosing] == [task.classes.names for task in others]
+    jax.tree.map(
+        np.testing.assert_array_equal, *([(t.train, t.sets, t.classes) for t in c] for c in (choosing, others))
+    )
+    jax.tree.map(np.testing.assert_array_equal, final.train, other.train)
+    assert not np.array_equal(final.sets["test_unseen"].inputs, other.sets["test_unseen"].inputs)
+
+
+def test_the_temperature_of_a_run_is_that_of_its_calibrated_scores(honest, tmp_path):
+    made = toy_runs.recipe("ale", **{"train.epochs": 1})
+    problem = toy_runs.problem(honest, made)
+    record = toy_runs.train(tmp_path / "run", made, problem=problem).record
+    (task,), _ = protocols.GZSL.tasks(honest, made)
+    there = phases.Run(made, tmp_path / "run", made_of=record["made_of"])
+    training = there.training(problem.method, task, "select", problem.mesh)
+    state = loop.finish(training, there.restore("select", states.abstract_state(training)).state)
+    evaluate = evaluation.make_evaluate(problem.method, task, problem.mesh)
+    chosen = record["selection"]
+    fitted = {gamma: evaluate.temperature(state, {"gamma": gamma}) for gamma in (chosen["gamma"], 0.0)}
+    assert chosen["temperature"] == pytest.approx(fitted[chosen["gamma"]], rel=1e-4)
+    assert abs(fitted[0.0] / chosen["temperature"] - 1) > 0.01, "the constant must matter for this to mean something"
+
+
+def test_every_method_takes_the_small_knobs():
+    for name, knobs in small_generative.KNOBS.items():
+        assert set(knobs) <= set(inspect.signature(methods.factory(name)).parameters)

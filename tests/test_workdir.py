@@ -1,0 +1,274 @@
+"""A workdir is bound to what made it: other data, another run's states and another setting's results are refused."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+
+import jax
+import numpy as np
+import pytest
+import toy
+import toy_runs
+
+from zsl_jax import __main__, data, errors, methods, rules
+from zsl_jax.data import few_shot
+from zsl_jax.training import phases, problems, protocols, selection, states, sweeps, trained
+from zsl_jax.verbs import sweep as sweep_verb
+
+
+def edited(part: str) -> data.Dataset:
+    """The toy dataset with one thing changed."""
+    source = toy.dataset(num_seen=8)
+    inputs, labels, table, splits = source.inputs.copy(), source.labels.copy(), source.classes, dict(source.splits)
+    if part == "a number of an input":
+        inputs[3, 2] += 1e-3
+    elif part == "a label":
+        labels[splits["train"][0]] = labels[splits["train"][-1]]
+    elif part == "a description":
+        embedding = table.embedding.copy()
+        embedding[4, 1] += 1e-3
+        table = dataclasses.replace(table, embedding=embedding)
+    elif part == "a name":
+        table = dataclasses.replace(table, names=("okapi", *table.names[1:]))
+    elif part == "a split":
+        splits["test_seen"] = splits["test_seen"][1:]
+    return dataclasses.replace(source, inputs=inputs, labels=labels, classes=table, splits=splits)
+
+
+EDITS = ("a number of an input", "a label", "a description", "a name", "a split")
+
+
+@pytest.fixture(scope="module")
+def made():
+    return toy_runs.recipe("ale")
+
+
+@pytest.fixture(scope="module")
+def finished(made, tmp_path_factory):
+    """A finished run, and one that was told to stop in its first phase."""
+    folder = tmp_path_factory.mktemp("workdir")
+    record = toy_runs.train(folder / "finished", made).record
+    asked = iter(range(1000))
+    with pytest.raises(errors.Stopped):
+        toy_runs.train(folder / "stopped", made, should_stop=lambda: next(asked) == 3)
+    assert not (folder / "stopped" / "record.json").exists()
+    assert list((folder / "stopped").rglob("manifest.json"))
+    return folder, record
+
+
+def contents(folder: pathlib.Path) -> dict[str, tuple]:
+    return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("part", EDITS)
+def test_other_data_in_the_same_workdir_are_refused(part, made, finished, monkeypatch, capsys):
+    """By the library and by the verb, whether the run is finished or stopped; nothing there is touched."""
+    folder, _ = finished
+    before = contents(folder)
+    (folder / "recipe.py").write_text(
+        "import toy_runs\ndef get_config(argument=None):\n    return toy_runs.recipe('ale')\n"
+    )
+    monkeypatch.setattr(data, "load", lambda **options: edited(part))
+    monkeypatch.syspath_prepend(str(pathlib.Path(__file__).parent))
+    for name in ("finished", "stopped"):
+        with pytest.raises(errors.UserError, match=r"holds a run on other data \(sha256 \w{12} there, \w{12} here\)"):
+            toy_runs.train(folder / name, made, edited(part))
+    line = ["train", f"--config={folder / 'recipe.py'}", f"--workdir={folder / 'finished'}"]
+    assert __main__.main(line) == 2
+    err = capsys.readouterr().err
+    assert "holds a run on other data" in err
+    assert err.count("\n") == 1
+    (folder / "recipe.py").unlink()
+    assert contents(folder) == before
+
+
+def test_the_same_data_are_not(made, finished):
+    folder, record = finished
+    toy_runs.train(folder / "stopped", made, edited("nothing"))
+    again = json.loads((folder / "stopped" / "record.json").read_text())
+    assert again["state_sha256"] == record["state_sha256"]
+    assert again["selection"] == record["selection"]
+
+
+SWEEP = """
+import toy_runs
+def get_config(argument=None):
+    return toy_runs.recipe("ale", **{"sweep.seeds": 1, "plots": "none"})
+def sweep():
+    return {"method.learning_rate": (0.5, 1.0)}
+"""
+
+
+def test_a_sweep_on_other_data_or_after_another_winner_is_refused(tmp_path, monkeypatch, capsys):
+    """Settings are made up, so that none is trained."""
+    (tmp_path / "recipe.py").write_text(SWEEP)
+    monkeypatch.syspath_prepend(str(pathlib.Path(__file__).parent))
+    asked = []
+
+    def made_up(config, points, workdir):
+        asked.append(points)
+        return []
+
+    monkeypatch.setattr(sweeps, "run_trials", made_up)
+    line = ["sweep", f"--config={tmp_path / 'recipe.py'}", f"--workdir={tmp_path / 'sweep'}"]
+    for part in ("nothing", "a label"):
+        monkeypatch.setattr(data, "load", lambda part=part, **options: edited(part))
+        if part == "nothing":
+            with pytest.raises(IndexError):  # no trial is a winner
+                __main__.main(line)
+        else:
+            assert __main__.main(line) == 2
+    err = capsys.readouterr().err
+    assert "holds a run on other data" in err
+    assert len(asked) == 1
+    monkeypatch.setattr(data, "load", lambda **options: edited("nothing"))
+    winner = toy_runs.recipe("ale", **{"sweep.seeds": 1, "parallel.devices": 1})
+    toy_runs.train(tmp_path / "sweep" / "seed_0", winner)
+    (record,) = sweep_verb._train_winner(winner, tmp_path / "sweep")
+    assert record["method"] == "ale"
+    other = toy_runs.recipe("ale", **{"method.learning_rate": 0.7, "sweep.seeds": 1, "parallel.devices": 1})
+    with pytest.raises(errors.UserError, match=r"another config \(method\.learning_rate is"):
+        sweep_verb._train_winner(other, tmp_path / "sweep")
+
+
+def test_a_state_of_another_run_is_not_used(made, finished, tmp_path):
+    """Of other data it does not belong; of another seed on the same data it is not the one of the record."""
+    folder, _ = finished
+    other = toy_runs.recipe("ale", seed=1)
+    toy_runs.train(tmp_path / "seed", other)
+    toy_runs.train(tmp_path / "edited", made, edited("a number of an input"))
+    lines = []
+    for name, words in (("edited", "has no whole checkpoint"), ("seed", "is not the one of its record")):
+        mixed = tmp_path / f"mixed_{name}"
+        shutil.copytree(folder / "finished", mixed)
+        shutil.rmtree(mixed / "checkpoints" / "finished")
+        shutil.copytree(tmp_path / name / "checkpoints" / "finished", mixed / "checkpoints" / "finished")
+        with pytest.raises(errors.UserError, match=words):
+            trained.load(mixed, say=lines.append)
+    assert ["it belongs to another run: its data is" in line for line in lines].count(True) == 1
+    assert trained.load(folder / "finished").classes.names
+
+
+def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
+    made = toy_runs.recipe("ale", **{"select.folds": 3})
+    source = toy.dataset(num_seen=12)
+    record = toy_runs.train(tmp_path / "straight", made, source).record
+    chosen = record["selection"]
+    assert (chosen["draws"], len(chosen["classes"]), len(set(chosen["classes"]))) == (3, 12, 12)
+    best = max(entry["harmonic"] for entry in chosen["history"])
+    assert next(e for e in chosen["history"] if e["epochs"] == chosen["epochs"])["harmonic"] == best
+    assert all(entry["deviation"]["harmonic"] >= 0 for entry in chosen["history"])
+    entries = [json.loads(line) for line in (tmp_path / "straight" / "metrics.jsonl").read_text().splitlines()]
+    phases_there = list(dict.fromkeys(entry["phase"] for entry in entries))
+    assert phases_there == ["select", "select_1", "select_2", "train"]
+
+    # The constant is the best of the mean over the draws, not of one of them.
+    travelling = phases.Run(made, tmp_path / "straight")
+    choosing, _ = protocols.GZSL.tasks(source, made)
+    rows = [selection._read_rows(travelling, number, chosen["epochs"]) for number in range(3)]
+
+    def mean(gamma):
+        reports = [
+            protocols.GZSL.report(found, protocols.GZSL.facts(task.classes), {"gamma": gamma})
+            for found, task in zip(rows, choosing)
+        ]
+        return np.mean([report["gzsl"]["calibrated"]["harmonic"] for report in reports])
+
+    alone = [float(protocols.GZSL.choose(*stacked(found, task))["gamma"]) for found, task in zip(rows, choosing)]
+    assert len(set(alone)) > 1, "the draws must differ for this to mean something"
+    assert all(mean(chosen["gamma"]) >= mean(gamma) - 0.02 for gamma in (*alone, np.mean(alone)))
+
+    # Told to stop in each draw and in between, it goes on to the same.
+    asked, stops, folder = iter(range(10**6)), {4, 9, 17, 23}, tmp_path / "stopped"
+    count = 0
+    while not (folder / "record.json").exists():
+        try:
+            toy_runs.train(folder, made, source, should_stop=lambda: next(asked) in stops)
+        except errors.Stopped:
+            count += 1
+    again = json.loads((folder / "record.json").read_text())
+    assert count == len(stops)
+    assert again["selection"] == chosen
+    assert again["state_sha256"] == record["state_sha256"]
+
+
+def stacked(rows, task):
+    facts = protocols.GZSL.facts(task.classes)
+    return jax.tree.map(lambda x: np.asarray(x)[None], ({n: r._replace(id=None) for n, r in rows.items()}, facts))
+
+
+def tilted(*, tilt: float = 0.0, learning_rate: float = 1.0) -> methods.Method:
+    """ALE, whose scores are the lower the longer the description: `tilt` touches nothing that is trained."""
+    inner = methods.ale(learning_rate=learning_rate)
+
+    def scores(state, images, described):
+        lengths = (described**2).sum(axis=1)
+        return inner.scores(state, images, described) - tilt * lengths[None, :]
+
+    return inner._replace(scores=scores)
+
+
+@pytest.fixture
+def with_tilted(monkeypatch):
+    monkeypatch.setitem(methods.METHODS, "tilted", tilted)
+    any_number = rules.Knob("what it is", rules.number(-100))
+    monkeypatch.setitem(methods.KNOBS, "tilted", {"tilt": any_number, "learning_rate": any_number})
+
+
+def test_a_late_knob_is_chosen_without_training_again(with_tilted, tmp_path):
+    given = {"normalize.classes": "none", "train.epochs": 1, "select.metric": "zsl"}
+    alone = {
+        tilt: toy_runs.train(tmp_path / str(tilt), toy_runs.recipe("tilted", **given, **{"method.tilt": tilt})).record
+        for tilt in (0.0, 0.2, 50.0)
+    }
+    scores = {tilt: record["selection"]["history"][0]["zsl"] for tilt, record in alone.items()}
+    best = max(scores, key=scores.get)
+    assert len(set(scores.values())) > 1, scores
+    made = toy_runs.recipe("tilted", **given, **{"method.tilt": 50.0})
+    made.late = {"tilt": (50.0, 0.2, 0.0)}
+    record = toy_runs.train(tmp_path / "late", made).record
+    found = record["selection"]["late"]["tilt"]
+    assert scores[found] == scores[best]
+    assert found != 50.0
+    assert record["selection"]["history"][0]["zsl"] == pytest.approx(scores[found])
+    assert record["metrics"] == alone[found]["metrics"]
+    assert record["state_sha256"] == alone[0.0]["state_sha256"] == alone[50.0]["state_sha256"]
+    lines = (tmp_path / "late" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["phase"] for line in lines] == ["select", "train"], "one training for all values"
+    assert trained.load(tmp_path / "late").record["selection"]["late"] == {"tilt": found}
+
+
+LATE = {
+    "a step": ("ale", "learning_rate", (0.1, 1.0), "training depends on method.learning_rate"),
+    "finish": ("eszsl", "feature_ridge", (0.1, 1.0), "training depends on method.feature_ridge"),
+    "no knob": ("ale", "margins", (0.1, 1.0), "unknown late knob 'margins': did you mean 'margin'"),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+def test_a_knob_that_reaches_the_state_is_not_late_and_nothing_is_written(case, tmp_path):
+    name, knob, values, words = LATE[case]
+    made = toy_runs.recipe(name)
+    made.late = {knob: values}
+    with pytest.raises(errors.UserError, match=words):
+        toy_runs.train(tmp_path / "run", made)
+    assert not (tmp_path / "run").exists()
+
+
+def test_few_shot_trains_on_the_classes_that_have_shots(tmp_path):
+    """`trained` is more than the seen classes; the unseen ones stay unseen in every number."""
+    made = toy_runs.recipe("ale", **{"few_shot.shots": 2})
+    source = toy.dataset(num_seen=8)
+    record = toy_runs.train(tmp_path / "run", made, source).record
+    counts = record["dataset"]["counts"]
+    assert (counts["seen_classes"], counts["unseen_classes"], counts["trained_classes"]) == (8, 3, 11)
+    assert (record["setting"], record["sees"]) == ("few-shot", ["shots"])
+    assert sum(entry["seen"] for entry in record["per_class"].values()) == 8
+    task = few_shot.few_shot(data.test_task(source), 2)
+    training = states.Training(problems.make_method(made), task, jax.random.key(0), 16, None)
+    assert len(training.classes) == 11
+    assert set(np.unique(training.examples.labels)) == set(range(11))
+    model = trained.load(tmp_path / "run")
+    assert model.classes.trained == 11
+    assert int(np.sum(model.classes.is_seen)) == 8

@@ -1,0 +1,164 @@
+"""What is kept of the scores `[N, C]` of many inputs: per input the winners of each group of classes, and little else.
+
+    scores [N, c]  --fold, a chunk of candidate classes at a time-->  Rows  --join-->  Rows of all candidates
+
+The exact seen-unseen curve, calibrated predictions, top-k, hits and fitted temperatures follow from it, so that 10^5
+candidates need the memory of one chunk. Of equal scores the lower class wins, within a chunk and between chunks.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from zsl_jax import arguments
+from zsl_jax.metrics import accuracy
+
+__all__: Sequence[str] = ("Rows", "fold", "join", "predicted_class")
+
+
+class Rows(NamedTuple):
+    """What is kept of the scores of N inputs for classes in G groups.
+
+    Fields:
+      id: `[N]` int, which inputs these are, or None.
+      label: `[N]` int, the right class, or None.
+      own: `[N]` the score of the right class; `-inf` where it is no candidate.
+      best: `[N, G, k]` the highest scores within each group, falling; `-inf` where a group has fewer classes.
+      of: `[N, G, k]` int, the classes that have them; -1 where a group has fewer.
+      lse: `[N, G, T]` log-sum-exp over each group of the scores divided by each temperature.
+      finite: `[N]` bool, whether all scores are finite.
+      scores: `[N, C]`, or None where they are not kept.
+    """
+
+    id: Any
+    label: Any
+    own: Any
+    best: Any
+    of: Any
+    lse: Any
+    finite: Any
+    scores: Any = None
+
+
+def fold(
+    scores: ArrayLike,
+    groups: ArrayLike,
+    labels: ArrayLike,
+    *,
+    num_groups: int,
+    first: ArrayLike = 0,
+    top: int = 1,
+    temperatures: ArrayLike = (),
+    keep: bool = False,
+) -> Rows:
+    """Returns what is kept of the scores for a chunk of classes.
+
+    Args:
+      scores: `[N, c]`.
+      groups: `[c]` int in `[0, num_groups)`, the group of each class; -1 for a class that is no candidate.
+      labels: `[N]` int, classes; one that is not in the chunk has no own score here.
+      num_groups: G, static.
+      first: the class of the first column.
+      top: k >= 1, static; at most c.
+      temperatures: `[T]`, > 0.
+      keep: whether the scores are kept.
+
+    Returns:
+      The `Rows`, without `id`.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> rows = fold(jnp.array([[3.0, 1.0, 3.0]]), jnp.array([0, 1, 0]), jnp.array([1]), num_groups=2)
+    >>> print(rows.best[0, :, 0], rows.of[0, :, 0], rows.own)
+    [3. 1.] [0 1] [1.]
+    """
+    scores, groups, labels = arguments.as_float(scores), jnp.asarray(groups), arguments.class_labels(labels)
+    if scores.ndim != 2 or groups.shape != scores.shape[1:] or labels.shape != scores.shape[:1]:
+        raise ValueError(
+            f"scores must be [N, c], groups [c] and labels [N], not {scores.shape}, {groups.shape}, {labels.shape}"
+        )
+    classes = jnp.arange(scores.shape[1], dtype=jnp.int32) + jnp.asarray(first, jnp.int32)
+    temperatures = jnp.asarray(temperatures, jnp.float32)
+    found = [_of_group(scores, groups == group, classes, top, temperatures) for group in range(num_groups)]
+    best, of, lse = (jnp.stack(parts, axis=1) for parts in zip(*found))
+    is_candidate = groups >= 0
+    is_own = (classes[None, :] == labels[:, None]) & is_candidate[None, :]
+    return Rows(
+        id=None,
+        label=labels,
+        own=jnp.max(jnp.where(is_own, scores, -jnp.inf), axis=1, initial=-jnp.inf),
+        best=best,
+        of=of,
+        lse=lse,
+        finite=jnp.all(jnp.isfinite(scores) | ~is_candidate[None, :], axis=1),
+        scores=scores if keep else None,
+    )
+
+
+def join(a: Rows, b: Rows) -> Rows:
+    """Returns the rows of the candidates of both; those of `a` come before those of `b`.
+
+    >>> import jax.numpy as jnp
+    >>> first = fold(jnp.array([[2.0]]), jnp.array([0]), jnp.array([1]), num_groups=1)
+    >>> second = fold(jnp.array([[2.0]]), jnp.array([0]), jnp.array([1]), num_groups=1, first=1)
+    >>> print(join(first, second).of[0, 0], join(first, second).own)
+    [0] [2.]
+    """
+    top = max(a.best.shape[-1], b.best.shape[-1])
+    best, of = jnp.concatenate([a.best, b.best], axis=-1), jnp.concatenate([a.of, b.of], axis=-1)
+    if top == 1:
+        takes_second = (best[..., 1:] > best[..., :1]) | jnp.isnan(best[..., 1:])
+        best = jnp.where(takes_second, best[..., 1:], best[..., :1])
+        of = jnp.where(takes_second, of[..., 1:], of[..., :1])
+    else:
+        best, places = jax.lax.top_k(best, top)
+        of = jnp.take_along_axis(of, places, axis=-1)
+    return Rows(
+        id=a.id,
+        label=a.label,
+        own=jnp.maximum(a.own, b.own),
+        best=best,
+        of=of,
+        lse=jnp.logaddexp(a.lse, b.lse),
+        finite=a.finite & b.finite,
+        scores=None if a.scores is None else jnp.concatenate([a.scores, b.scores], axis=1),
+    )
+
+
+def predicted_class(rows: Rows, offsets: ArrayLike | None = None) -> jax.Array:
+    """Returns `[N]` the class with the highest score over all groups, the lower of equal ones.
+
+    Args:
+      rows: of all candidates.
+      offsets: `[G]`, added to the scores of each group before they are compared; None for none.
+
+    >>> import jax.numpy as jnp
+    >>> rows = fold(jnp.array([[3.0, 2.5]]), jnp.array([1, 0]), jnp.array([0]), num_groups=2)
+    >>> print(predicted_class(rows), predicted_class(rows, jnp.array([0.0, -1.0])))
+    [0] [1]
+    """
+    best, of = jnp.asarray(rows.best)[..., 0], jnp.asarray(rows.of)[..., 0]
+    if offsets is not None:
+        best = best + jnp.asarray(offsets, best.dtype)[None, :]
+    is_best = (best == jnp.max(best, axis=-1, keepdims=True)) & (of >= 0)
+    return jnp.min(jnp.where(is_best, of, jnp.iinfo(of.dtype).max), axis=-1)
+
+
+def _of_group(scores, is_member, classes, top: int, temperatures):
+    """Returns `best [N, k]`, `of [N, k]` and `lse [N, T]` of one group of a chunk."""
+    within = jnp.where(is_member[None, :], scores, -jnp.inf)
+    if top == 1:
+        best = jnp.max(within, axis=1, keepdims=True)
+        of = classes[accuracy.best_class(within)][:, None]
+    else:
+        best, places = jax.lax.top_k(within, min(top, within.shape[1]))
+        best = jnp.pad(best, ((0, 0), (0, top - best.shape[1])), constant_values=-jnp.inf)
+        of = jnp.pad(classes[places], ((0, 0), (0, top - places.shape[1])), constant_values=-1)
+    of = jnp.where(best > -jnp.inf, of, -1)
+    scaled = within[:, None, :] / temperatures[None, :, None]
+    return best, of, jax.nn.logsumexp(scaled, axis=-1) if temperatures.size else jnp.zeros((len(scores), 0))

@@ -1,0 +1,85 @@
+"""Knobs that reach no array of a state: chosen after training, on the same validation rows as everything else.
+
+    config.late = {"tau": (0.1, 0.3, 1.0)}      values to choose among, of knobs of the method
+
+One compiled program takes the values as an argument, so that a choice costs a pass over the scored inputs per setting.
+"""
+
+import itertools
+from typing import Any
+
+import jax
+import numpy as np
+
+from zsl_jax import errors
+from zsl_jax.training import evaluation, protocols, scoring, side_by_side, states
+
+
+class Chooser:
+    """Chooses late knobs for finished states of one training.
+
+    Args:
+      config: of the run; `config.late` names knobs and their values.
+      problem: a `problems.Problem`.
+      training: of the task to choose on.
+      should_stop: see `scoring.make_score`.
+    """
+
+    def __init__(self, config, problem, training: states.Training, should_stop):
+        self._config, self._problem, self._training, self._should_stop = config, problem, training, should_stop
+        values = {name: tuple(config.late[name]) for name in sorted(config.late)}
+        self._points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
+        self._evaluators: dict[tuple, evaluation.Evaluator] = {}
+        if values:
+            self._arrays = (dict(training.task.sets), training.task.classes)
+            self._looks = problem.protocol.looks(training.task)
+            self._metric = problem.protocol.choices()[config.select.metric]
+            self._compare = jax.jit(self._value)
+
+    def choose(self, finished) -> tuple[dict[str, float], evaluation.Evaluator]:
+        """Returns the knobs that score best, and what evaluates with them."""
+        knobs = self._points[0]
+        if len(self._points) > 1:
+            values = [float(self._compare(point, finished, self._arrays)) for point in self._points]
+            knobs = self._points[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))]
+        key = tuple(knobs.values())
+        if key not in self._evaluators:
+            method = self._problem.method_for(self._training.task, self._config, **knobs)
+            self._evaluators[key] = evaluation.make_evaluate(
+                method,
+                self._training.task,
+                self._problem.mesh,
+                protocol=self._problem.protocol,
+                should_stop=self._should_stop,
+            )
+        return knobs, self._evaluators[key]
+
+    def _value(self, knobs: dict[str, Any], finished, arrays):
+        method = self._problem.factory(self._training.task, self._config)(**knobs)
+        sets, classes = arrays
+        sets = {name: examples._replace(ids=None) for name, examples in sets.items()}
+        rows = scoring.score_arrays(method, finished, sets, classes, self._looks)
+        protocol, facts = self._problem.protocol, self._problem.protocol.facts(self._training.task.classes)
+        chosen = protocol.choose(*jax.tree.map(lambda x: jax.numpy.asarray(x)[None], (rows, facts)))
+        return protocols.value(protocol.report(rows, facts, chosen), self._metric)
+
+
+def check(config, problem, training: states.Training) -> None:
+    """Raises a UserError for a late knob that the method does not have, or that an array of its state depends on."""
+    for name in config.late:
+        if name not in config.method:
+            raise errors.unknown("late knob", name, [knob for knob in config.method if knob != "name"])
+        reached = side_by_side.reached_by_knobs(
+            problem.factory(training.task, config),
+            {name: jax.ShapeDtypeStruct((1,), "float32")},
+            states.first_batch(training.examples, training.batch_size),
+            training.classes,
+            training.examples,
+            training.method.weights(),
+            finished=True,
+        )
+        if any(jax.tree.leaves(reached)):
+            raise errors.UserError(
+                f"config.late.{name}: training depends on method.{name}, so that it cannot be chosen after it: name it "
+                "in sweep() instead"
+            )

@@ -1,0 +1,187 @@
+"""A config brought to life: the dataset, the method, the protocol and the devices, and what they are made of."""
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+
+from zsl_jax import data, errors, methods
+from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.training import encoding, parallel, protocols, states
+
+
+class Problem(NamedTuple):
+    """A dataset, a method, what is asked of it, and the devices.
+
+    Fields:
+      dataset: all of the data.
+      method: as the config says; `method_for` gives the one for a task.
+      protocol: what is asked and reported.
+      mesh: of the devices.
+    """
+
+    dataset: data.Dataset
+    method: methods.Method
+    protocol: protocols.Protocol
+    mesh: jax.sharding.Mesh
+
+    def factory(self, task: data.Task, config: ml_collections.ConfigDict) -> Callable[..., methods.Method]:
+        """Returns `(**knobs) -> Method` for a task, the other knobs as the config has them; knobs may be traced."""
+        steps = states.steps_per_epoch(len(task.train.labels), config.train.batch_size)
+
+        def make(**knobs):
+            return make_method(config, steps_per_epoch=steps, **{name: x for name, x in knobs.items() if name})
+
+        return make
+
+    def method_for(self, task: data.Task, config: ml_collections.ConfigDict, **knobs) -> methods.Method:
+        """Returns the method for a task: with the step sizes of its schedule, and with late knobs where there are any.
+
+        The same method for the same arguments, so that programs are compiled once.
+        """
+        has_schedule = "optimizer" in config and config.optimizer.decay_epochs
+        if not has_schedule and not knobs:
+            return self.method
+        same = ml_collections.ConfigDict(config).unlock()
+        same.seed = 0
+        steps = states.steps_per_epoch(len(task.train.labels), config.train.batch_size) if has_schedule else 0
+        return _method(ml_collections.FrozenConfigDict(same), steps, tuple(knobs.items()))
+
+
+@functools.lru_cache(maxsize=8)
+def _method(config: ml_collections.FrozenConfigDict, steps_per_epoch: int, knobs: tuple) -> methods.Method:
+    return make_method(config, steps_per_epoch=steps_per_epoch, **dict(knobs))
+
+
+def make_problem(config: ml_collections.ConfigDict, *, mesh: jax.sharding.Mesh | None = None) -> Problem:
+    """Returns the problem of a config; every complaint about it comes before anything is written.
+
+    Args:
+      config: see `zsl_jax.config`.
+      mesh: None for that of `config.parallel`, which has to divide the batch.
+    """
+    parallel.keep_compiled(config.compilation_cache)
+    if mesh is None:
+        mesh = parallel.make_mesh(**{name: config.parallel[name] for name in ("devices", "model", "mode")})
+        parallel.check_batch_size(mesh, config.train.batch_size)
+    protocol = protocols.find(config.protocol)
+    if config.select.metric not in protocol.choices():
+        raise errors.unknown("select.metric", config.select.metric, protocol.choices())
+    problem = Problem(data.load(**config.data), make_method(config), protocol, mesh)
+    check(problem, config)
+    return problem
+
+
+def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
+    """Raises a UserError for what a method cannot be trained on, before anything is written."""
+    _, task = problem.protocol.tasks(problem.dataset, config)
+    method = problem.method_for(task, config)
+    if method.update is not None and not len(task.train.labels):
+        raise errors.UserError(
+            f"{config.method.name} has nothing to train on: protocol={config.protocol} gives {problem.dataset.name} no "
+            "training examples"
+        )
+    training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
+    state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
+    if inputs_lib.is_stream(task.train.inputs):
+        # That a method looks at all inputs together is said now, too.
+        for function in (method.prepare, method.finish):
+            jax.eval_shape(lambda s, f=function: f(s, task.train, training.classes, training.key), state)
+
+
+def make_method(
+    config: ml_collections.ConfigDict, *, scaling: dict[str, str] | None = None, steps_per_epoch: int = 0, **knobs
+) -> methods.Method:
+    """Returns the method of a config, with some numeric knobs (which may be traced) in place of the config's.
+
+    Args:
+      config: of a run.
+      scaling: of inputs and classes; None for `config.normalize`.
+      steps_per_epoch: of the training, if there will be one.
+      **knobs: of the method.
+    """
+    knobs = {**config.method, **encoding.make_parts(config, steps_per_epoch=steps_per_epoch), **knobs}
+    return methods.normalized(methods.factory(knobs.pop("name"))(**knobs), **(scaling or config.normalize))
+
+
+def made_of(problem: Problem) -> dict[str, str]:
+    """Returns hashes of what a run is made of: `data`, and `weights` where the method has any from elsewhere."""
+    found = {"data": data_sha256(problem.dataset)}
+    weights = problem.method.weights()
+    if jax.tree.leaves(weights):
+        found["weights"] = tree_sha256(weights)
+    return found
+
+
+def data_sha256(dataset: data.Dataset) -> str:
+    """Returns a hash over inputs, labels, class table and splits; a stream counts by the hashes of its files."""
+    inputs = dict(dataset.info.get("files", {})) if inputs_lib.is_stream(dataset.inputs) else dataset.inputs
+    table = dataset.classes
+    return tree_sha256(
+        {
+            "inputs": inputs,
+            "labels": dataset.labels,
+            "classes": (table.embedding, table.is_seen, table.parts, table.shared),
+            "names": list(table.names),
+            "splits": dict(dataset.splits),
+        }
+    )
+
+
+def table_sha256(classes: data.ClassTable) -> str:
+    """Returns a hash over a class table as a run writes it: in float32, with its names."""
+    arrays = jax.tree.map(_as_written, (classes.embedding, classes.is_seen, classes.parts, classes.shared))
+    return tree_sha256({"arrays": arrays, "names": list(classes.names)})
+
+
+def _as_written(x) -> np.ndarray:
+    array = np.asarray(x)
+    return array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
+
+
+def tree_sha256(tree: Any) -> str:
+    """Returns a hash over structure, shapes, dtypes and values of a pytree of arrays, texts and numbers."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        digest.update(jax.tree_util.keystr(path).encode())
+        if isinstance(leaf, (str, int, float)):
+            digest.update(repr(leaf).encode())
+            continue
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(array.tobytes() if array.dtype.kind != "O" else repr(array.tolist()).encode())
+    return digest.hexdigest()
+
+
+def sees(method: methods.Method, config: ml_collections.ConfigDict, info: Mapping[str, Any]) -> list[str]:
+    """Returns what a run was handed beyond labelled examples and descriptions of seen classes, for its record."""
+    found = set(method.sees)
+    if method.together is not None:
+        found.add("test inputs")
+    if jax.tree.leaves(method.weights()) or info.get("stages"):
+        found.add("other data")
+    if config.few_shot.shots:
+        found.add("shots")
+    return sorted(found)
+
+
+# The words of `sees`, the strongest first, and the setting that each stands for.
+SETTINGS = {
+    "shots": "few-shot",
+    "test inputs": "instance-transductive",
+    "unseen descriptions": "class-transductive",
+    "other data": "pretrained",
+}
+
+
+def setting(sees: list[str]) -> str:
+    """Returns the strongest word for what a run has seen.
+
+    >>> setting([]), setting(["other candidates"]), setting(["other data", "unseen descriptions"])
+    ('inductive', 'inductive', 'class-transductive')
+    """
+    return next((word for seen, word in SETTINGS.items() if seen in sees), "inductive")

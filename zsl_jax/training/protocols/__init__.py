@@ -1,0 +1,24 @@
+"""Protocols: what is asked of a trained method and what is reported, one file each."""
+
+from zsl_jax import errors
+from zsl_jax.training.protocols.base import Look, Metric, Protocol, value
+from zsl_jax.training.protocols.gzsl import GZSL
+from zsl_jax.training.protocols.multilabel import MULTILABEL
+from zsl_jax.training.protocols.pairs import PAIRS
+from zsl_jax.training.protocols.transfer import TRANSFER
+
+PROTOCOLS = {protocol.name: protocol for protocol in (GZSL, PAIRS, TRANSFER, MULTILABEL)}
+
+
+def find(name: str) -> Protocol:
+    """Returns a protocol by its name.
+
+    Raises:
+      UserError: an unknown name.
+    """
+    if name not in PROTOCOLS:
+        raise errors.unknown("protocol", name, PROTOCOLS)
+    return PROTOCOLS[name]
+
+
+__all__ = ["GZSL", "MULTILABEL", "PAIRS", "PROTOCOLS", "TRANSFER", "Look", "Metric", "Protocol", "find", "value"]

@@ -1,0 +1,96 @@
+"""What a protocol is: what is asked of a trained method, and what is reported of its answers."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zsl_jax.data import dataset
+
+
+class Look(NamedTuple):
+    """One question to a trained method: some sets of inputs among some of the task's classes.
+
+    Fields:
+      sets: names of the task's sets, in the order of the rows that come out.
+      groups: `[C]` int, the group of each class of the task's table; -1 for one that is no candidate.
+      num_groups: G.
+      top: winners that are kept of each group.
+      keep: whether the scores are kept.
+    """
+
+    sets: tuple[str, ...]
+    groups: np.ndarray
+    num_groups: int = 1
+    top: int = 1
+    keep: bool = False
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """The rows of the table that are candidates."""
+        return np.flatnonzero(self.groups >= 0)
+
+
+class Metric(NamedTuple):
+    """A number that a protocol reports.
+
+    Fields:
+      name: in tables and CSV files.
+      path: where it stands in a record's `metrics`.
+      title: in the heading of a table.
+      kind: `accuracy`, a fraction in [0, 1], or `number`.
+      choice: its name where it may choose on validation classes (`config.select.metric`); None where it may not.
+      interval: its name among a record's `intervals`, or None.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    title: str
+    kind: str = "accuracy"
+    choice: str | None = None
+    interval: str | None = None
+
+
+class Protocol(NamedTuple):
+    """Pure functions and facts; one protocol is one file.
+
+    Fields:
+      name: as `config.protocol` has it.
+      tasks: `(dataset, config) -> (choosing, final)`: the tasks that choices are made on, one per draw of validation
+        classes (none where nothing is chosen), and the one that is reported. What chooses is handed
+        `data.training_part` and nothing else, unless the config asks for the test labels by name.
+      looks: `(task, keep) -> {name: Look}`; `keep` asks for scores where a figure needs them.
+      facts: `classes -> dict` of arrays that `choose` and `report` need of a task's class table.
+      choose: `(rows, facts) -> knobs`: what is chosen after training, of `{look: metrics.Rows}` and facts whose arrays
+        are stacked over D draws; arrays in, scalars out, under jit and vmap.
+      report: `(rows, facts, knobs) -> metrics`, a tree of scalars, pure.
+      counts: `(rows, facts, knobs) -> {name: [C]}`, right answers and inputs of every class, pure.
+      intervals: `per_class -> {name: (low, high)}` of a record's counts over test images.
+      temperature: `(rows, facts, knobs) -> [T]`, the mean negative log-likelihood of the labels at each temperature of
+        `rows.lse`; None where there are no probabilities.
+      schema: what is reported, in the order of a table's columns.
+      best: the metric that leads where rows are ranked, a name in `schema`.
+    """
+
+    name: str
+    tasks: Callable[..., tuple[tuple[dataset.Task, ...], dataset.Task]]
+    looks: Callable[..., dict[str, Look]]
+    facts: Callable[..., dict[str, Any]]
+    choose: Callable[..., dict[str, Any]]
+    report: Callable[..., dict[str, Any]]
+    counts: Callable[..., dict[str, Any]]
+    schema: tuple[Metric, ...]
+    best: str
+    intervals: Callable[..., dict[str, Any]] = lambda per_class: {}
+    temperature: Callable[..., Any] | None = None
+
+    def choices(self) -> dict[str, Metric]:
+        """The metrics that may choose on validation classes, by the name that a config gives them."""
+        return {metric.choice: metric for metric in self.schema if metric.choice}
+
+
+def value(metrics: dict[str, Any], metric: Metric) -> Any:
+    """Returns what stands at a metric's path."""
+    for name in metric.path:
+        metrics = metrics[name]
+    return metrics

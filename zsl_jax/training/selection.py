@@ -1,0 +1,154 @@
+"""What a run chooses before the final training: epochs, late knobs, the protocol's knobs and the temperature.
+
+Everything is chosen on the tasks that the protocol names for it, one per draw of validation classes, each trained as
+the final one will be. The number of epochs has the best mean over the draws; what is chosen after training is chosen on
+the rows of all draws at that epoch.
+"""
+
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from zsl_jax import errors, metrics
+from zsl_jax.training import evaluation, files, late, loop, phases, processes, protocols
+
+SELECTED_ON = {"validation": "validation classes", "test": "test_oracle"}
+NOTHING = "nothing"
+
+
+def choose(run: phases.Run, problem, tasks) -> dict[str, Any]:
+    """Returns what is chosen, with the scores of every epoch; written to selection.json, or read from it.
+
+    Args:
+      run: what travels.
+      problem: a `problems.Problem`.
+      tasks: to choose on; none where nothing is chosen.
+    """
+    config, protocol = run.config, problem.protocol
+    path = run.workdir / "selection.json"
+    found = processes.from_first(lambda: json.loads(path.read_text()) if path.exists() else None)
+    if found is not None:
+        return found
+    if not tasks:
+        nothing = {"knobs": [], "temperature": None, "classes": [], "history": []}
+        selection = {"on": NOTHING, "metric": None, "epochs": config.train.epochs, **nothing}
+    else:
+        selection = _chosen(run, problem, tasks)
+        what = {"validation": "validation classes", "test": "TEST CLASSES"}[config.select.on]
+        drawn = f" in {len(tasks)} draws" if len(tasks) > 1 else ""
+        numbers = ", ".join(f"{name} {selection[name]:.3f}" for name in selection["knobs"])
+        best = next(entry for entry in selection["history"] if entry["epochs"] == selection["epochs"])
+        there = ", ".join(f"{metric.title} {best[name]:.3f}" for name, metric in protocol.choices().items())
+        run.say(
+            f"chosen on {len(selection['classes'])} {what}{drawn}: {selection['epochs']} of {config.train.epochs} "
+            f"epochs{', ' * bool(numbers)}{numbers} (there: {there})"
+        )
+    processes.from_first(lambda: files.write_json(path, selection))
+    return selection
+
+
+def _chosen(run: phases.Run, problem, tasks) -> dict[str, Any]:
+    config, protocol, metric = run.config, problem.protocol, run.config.select.metric
+    draws = [_draw(run, problem, task, number, len(tasks)) for number, task in enumerate(tasks)]
+    history = [_mean(entries) for entries in zip(*draws)]
+    best = max(history, key=lambda entry: entry[metric])
+    knobs, late_knobs, temperature = best["knobs"], best.get("late", {}), best.get("temperature")
+    if len(tasks) > 1:
+        rows = [_read_rows(run, number, best["epochs"]) for number in range(len(tasks))]
+        facts = [protocol.facts(task.classes) for task in tasks]
+        knobs = evaluation.chosen_knobs(protocol, list(zip(rows, facts)))
+    names = dict.fromkeys(name for task in tasks for name in _held_out(task))
+    history = [{name: value for name, value in entry.items() if name != "knobs"} | entry["knobs"] for entry in history]
+    return {
+        "on": SELECTED_ON[config.select.on],
+        "metric": metric,
+        "epochs": best["epochs"],
+        **knobs,
+        "temperature": temperature,
+        "knobs": list(knobs),
+        "late": late_knobs,
+        "draws": len(tasks),
+        "classes": list(names),
+        "history": history,
+    }
+
+
+def _draw(run: phases.Run, problem, task, number: int, num_draws: int) -> list[dict[str, Any]]:
+    """Trains on a draw and returns an entry per epoch that was scored."""
+    config, protocol, phase = run.config, problem.protocol, phases.draw_phase(number)
+    training = run.training(problem.method_for(task, config), task, phase, problem.mesh)
+    chooser = late.Chooser(config, problem, training, run.should_stop)
+    metric, history = config.select.metric, []
+    num_epochs = config.train.epochs if training.method.update is not None else 1
+    for epoch, state, notes, save in phases.epochs(run, training, phase, num_epochs):
+        history = notes.setdefault("history", [])
+        due = epoch % config.select.every == 0 or epoch == num_epochs
+        if not due or (history and history[-1]["epochs"] >= epoch):
+            continue
+        finished = loop.finish(training, state)
+        try:
+            knobs, evaluate = chooser.choose(finished)
+            scored = evaluate(finished)
+            entry = {"epochs": epoch, **_scores(protocol, scored), "knobs": scored.knobs, "late": knobs}
+            if num_draws > 1 or all(entry[metric] > earlier[metric] for earlier in history):
+                entry["temperature"] = evaluate.temperature(finished, scored.knobs)
+        except errors.Stopped as stopped:
+            raise save() from stopped
+        if num_draws > 1:
+            _write_rows(run, number, epoch, scored.rows)
+        history.append(entry)
+    return history
+
+
+def _scores(protocol: protocols.Protocol, scored: evaluation.Evaluated) -> dict[str, float]:
+    return {name: protocols.value(scored.metrics, metric) for name, metric in protocol.choices().items()}
+
+
+def _mean(entries: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    """One entry of several draws: means, with deviations beside them; of a temperature the geometric mean."""
+    if len(entries) == 1:
+        return entries[0]
+    numbers = [name for name, value in entries[0].items() if isinstance(value, float) and name != "temperature"]
+    values = {name: [entry[name] for entry in entries] for name in numbers}
+    knobs = {name: float(np.mean([entry["knobs"][name] for entry in entries])) for name in entries[0]["knobs"]}
+    temperatures = [entry["temperature"] for entry in entries]
+    temperature = None if None in temperatures else float(np.exp(np.mean(np.log(temperatures))))
+    return {
+        "epochs": entries[0]["epochs"],
+        **{name: float(np.mean(found)) for name, found in values.items()},
+        "deviation": {name: float(np.std(found, ddof=1)) for name, found in values.items()},
+        "knobs": knobs,
+        "late": entries[0]["late"],
+        "temperature": temperature,
+    }
+
+
+def _held_out(task) -> tuple[str, ...]:
+    is_seen = np.asarray(task.classes.is_seen)
+    return tuple(name for name, seen in zip(task.classes.names, is_seen) if not seen)
+
+
+def _rows_path(run: phases.Run, number: int, epoch: int) -> pathlib.Path:
+    return run.directory(phases.draw_phase(number)) / "rows" / f"{epoch:06d}.npz"
+
+
+def _write_rows(run: phases.Run, number: int, epoch: int, rows: dict[str, metrics.Rows]) -> None:
+    arrays = {
+        f"{look}.{field}": np.asarray(value)
+        for look, found in rows.items()
+        for field, value in found._asdict().items()
+        if value is not None
+    }
+    path = _rows_path(run, number, epoch)
+    processes.from_first(lambda: files.write_arrays(path, arrays))
+
+
+def _read_rows(run: phases.Run, number: int, epoch: int) -> dict[str, metrics.Rows]:
+    with np.load(_rows_path(run, number, epoch), allow_pickle=False) as archive:
+        found: dict[str, dict[str, Any]] = {}
+        for name in archive.files:
+            look, field = name.rsplit(".", 1)
+            found.setdefault(look, dict.fromkeys(metrics.Rows._fields))[field] = archive[name]
+    return {look: metrics.Rows(**fields) for look, fields in found.items()}
