@@ -63,7 +63,7 @@ WRONG = {
     "not finite": ([ALE, "--config.method.learning_rate=nan"], "config.method.learning_rate=nan is not a number"),
     "negative margin": ([ALE, "--config.method.margin=-1"], "config.method.margin=-1"),
     "fraction": ([ALE, "--config.select.split.image_fraction=1.0"], "image_fraction=1.0 is not a number in (0, 1)"),
-    "choice": ([ALE, "--config.select.metric=acc"], "is not zsl or harmonic or uncalibrated or ausuc"),
+    "choice": ([ALE, "--config.select.metric=acc"], "config.select.metric=acc is not zsl or uncalibrated or ausuc"),
     "scaling": ([ALE, "--config.normalize.inputs=l3"], "config.normalize.inputs=l3 is not l2"),
     "unknown dataset": ([ALE + ":shape"], "unknown dataset 'shape': did you mean 'shapes'?"),
     "unknown word": ([ALE + ":shapes,smok"], "did you mean 'smoke'"),
@@ -77,7 +77,10 @@ WRONG = {
     ),
     "knob of another encoder": ([PIXELS, "--config.encoder.name=mlp", "--config.encoder.pool=max"], "encoder.pool"),
     "knob of an encoder": ([PIXELS, "--config.encoder.widths=(0,)"], "is not a tuple of whole numbers >= 1"),
-    "image size": ([PIXELS, "--config.data.size=30", "--config.data.num_per_class=2"], "cannot take images of 30x30"),
+    "image size": (
+        [PIXELS, "--config.data.size=30", "--config.data.num_per_class=2", "--config.optimizer.decay_epochs=0"],
+        "cannot take images of 30x30",
+    ),
     "augmented features": (
         [PIXELS, "--config.data.inputs=features", "--config.encoder.name=mlp"],
         "data.inputs=pixels",
