@@ -14,7 +14,7 @@ import toy
 
 from zsl_jax import class_encoders, config, data, errors
 from zsl_jax.data import sources
-from zsl_jax.training import loop, run
+from zsl_jax.training import parallel, problems, states
 from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -26,15 +26,15 @@ WORDS = [",".join(words) for count in range(3) for words in itertools.combinatio
 def test_recipe_builds(path):
     recipe = command_line.load_recipe(path.stem)
     config.check(recipe)
-    method = run.make_method(recipe)
+    method = problems.make_method(recipe)
     task = data.test_task(toy.dataset())
     if recipe.data.get("inputs") == "pixels":
         task = dataclasses.replace(task, train=task.train._replace(inputs=np.zeros((54, 32, 32, 3), np.uint8)))
     if recipe.data.get("semantics") == "names":
         tokens = class_encoders.tokens(task.classes.names)
         task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=tokens))
-    size = recipe.train.batch_size
-    state = jax.eval_shape(lambda: loop.init_state(method, task, key=jax.random.key(0), batch_size=size))
+    training = states.Training(method, task, jax.random.key(0), recipe.train.batch_size, parallel.make_mesh())
+    state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
     assert jax.tree.leaves(state)
 
 

@@ -13,7 +13,7 @@ from zsl_jax import config as config_lib
 from zsl_jax.data import features, image_folder, images
 from zsl_jax.encoders import extraction
 from zsl_jax.recipes import extraction as extraction_recipes
-from zsl_jax.training import loop, run
+from zsl_jax.training import parallel, problems, states
 from zsl_jax.verbs import command_line, extract
 from zsl_jax.verbs import data as data_verb
 
@@ -219,7 +219,8 @@ def test_a_method_on_pixels_starts_from_the_weights_of_a_file(photos):
     config.data.update({"dir": str(photos / "dataset"), "size": 32})
     config_lib.check(config)
     task = data.test_task(data.load(**config.data))
-    state = loop.init_state(run.make_method(config), task, key=jax.random.key(0), batch_size=4)
+    method = problems.make_method(config)
+    state = states.start_state(states.Training(method, task, jax.random.key(0), 8, parallel.make_mesh()))
     with np.load(photos / "tiny.npz") as held:
         np.testing.assert_array_equal(
             state.fixed["params"]["blocks_0"]["mlp"]["fc1"]["kernel"], held["blocks.0.mlp.fc1.weight"].T

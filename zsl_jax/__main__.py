@@ -71,7 +71,7 @@ def _main(argv: list[str]) -> int:
             raise errors.unknown("verb", verb, VERBS)
         return importlib.import_module(f"zsl_jax.verbs.{verb}").main(rest)
     except errors.UserError as error:
-        print(f"zsl-jax: {error}", file=sys.stderr)
+        print(f"zsl-jax: {_one_line(str(error))}", file=sys.stderr)
         if argv and argv[0] not in VERBS:
             print(f"\n{usage()}", file=sys.stderr)
         return error.exit_code
@@ -89,6 +89,12 @@ def _main(argv: list[str]) -> int:
         place = f"{error.filename}: " if error.filename else ""
         print(f"zsl-jax: {place}{error.strerror or error}", file=sys.stderr)
         return 1
+
+
+def _one_line(text: str, most: int = 1000) -> str:
+    """What a message quotes of a user's input may be long, or hold newlines and other characters that show nothing."""
+    text = text if len(text) <= most else f"{text[:most]}..."
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def find(name: str) -> pathlib.Path:
             return path
         raise errors.UserError(f"{name} is no recipe: a recipe is a Python file, NAME.py")
     beside = [str(file) for file in path.parent.glob("*.py")] if path.suffix == ".py" else []
-    near = difflib.get_close_matches(name, beside, n=1)
+    near = [f"{name}.py"] if _is_file(pathlib.Path(f"{name}.py")) else difflib.get_close_matches(name, beside, n=1)
     near = near or difflib.get_close_matches(path.stem, names(), n=1, cutoff=0.5)
     raise errors.unlisted("recipe", name, near, f"recipes are in {folder()}; a path to a Python file is taken too")
 
