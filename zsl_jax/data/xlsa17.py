@@ -20,7 +20,7 @@ import pathlib
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import checks, dataset, matfile, missing, notes, tables
+from zsl_jax.data import checks, dataset, matfile, missing, notes, recorded, tables
 
 FEATURES_FILE, SPLITS_FILE, VALIDATION_FILE = "res101.mat", "att_splits.mat", "valclasses1.txt"
 SOURCE = (
@@ -205,7 +205,9 @@ def _read(path: pathlib.Path) -> tuple[matfile.Contents, str | None, str | None]
         held = matfile.read(path)
         if "allclasses_names" in held.variables and isinstance(held.variables["allclasses_names"], list):
             held.variables["allclasses_names"] = list(map(tables.name, held.variables["allclasses_names"]))
-        return held, matfile.sha256(path), None
+        digest = matfile.sha256(path)
+        recorded.check(path, digest)
+        return held, digest, None
     except errors.UserError as error:
         return matfile.Contents({}, {}), None, str(error).replace(str(path), path.name)
 
