@@ -234,7 +234,7 @@ def _npz_member(rng: np.random.Generator, data: bytes) -> bytes:
     with np.load(io.BytesIO(data)) as held:
         arrays = dict(held)
     name = str(rng.choice(sorted(arrays)))
-    array = arrays[name]
+    array = np.atleast_1d(arrays[name])
     way = rng.integers(9)
     if way == 0:
         kinds = ["U8", "S8"] if array.dtype.kind == "U" else ["c16", "f2", "f4", "i1", "u8", "U8", "S8", "?"]
