@@ -143,6 +143,8 @@ def test_a_sparse_matrix_and_names_in_another_encoding_or_form(tmp_path):
     assert found.validation_classes.tolist() == [0]
     (folder / "valclasses1.txt").write_bytes("\u00e9el\n".encode("latin-1"))
     assert xlsa17.read(folder).problems == ("valclasses1.txt: not UTF-8; save it so",)
+    (folder / "valclasses1.txt").write_text("eel\n")
+    assert "none of its lines is a class of allclasses_names, as 'eel'" in xlsa17.read(folder).problems[0]
     (folder / "valclasses1.txt").unlink()
     held["features"] = scipy.sparse.csc_matrix(held["features"])
     tiny_xlsa17.write(folder, held)

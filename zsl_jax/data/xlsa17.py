@@ -157,6 +157,8 @@ def read(dir: str | os.PathLike, *, semantics: str = "att", attributes: str = "a
     if "val_loc" not in variables and (path / VALIDATION_FILE).is_file():
         files[VALIDATION_FILE] = matfile.sha256(path / VALIDATION_FILE)
         validation_names, error = _names(path / VALIDATION_FILE)
+        if validation_names and not set(validation_names) & set(sound.get("allclasses_names", validation_names)):
+            error = f"{VALIDATION_FILE}: none of its lines is a class of allclasses_names, as {validation_names[0]!r}"
         problems += [error] if error else []
     return Folder(pathlib.Path(os.path.abspath(path)).name, sound, files, validation_names, (*problems, *found))
 
