@@ -9,7 +9,7 @@ import scipy.sparse
 import tiny_xlsa17
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, xlsa17
+from zsl_jax.data import dataset, matfile, recorded, xlsa17
 
 
 @functools.cache
@@ -115,6 +115,23 @@ def test_a_missing_variable_and_a_damaged_file(tmp_path):
     assert "1 of 2 problems" in line
 
 
+def test_a_file_whose_sha256_is_recorded_is_compared(tmp_path):
+    held = tiny_xlsa17.variables()
+    folder = tiny_xlsa17.write(tmp_path / "tiny", held)
+    path = folder / "res101.mat"
+    record = folder / "res101.mat.sha256"
+    record.write_text(f"{matfile.sha256(path)}  res101.mat\n")
+    assert recorded.words(path, matfile.sha256(path)).endswith(", as recorded")
+    assert xlsa17.read(folder).problems == ()
+    held["features"][0, 0] += 1e-3
+    tiny_xlsa17.write(folder, held)
+    (line,) = xlsa17.read(folder).problems[:1]
+    assert "where res101.mat.sha256 records" in line
+    record.write_text("")
+    with pytest.raises(errors.UserError, match="records nothing"):
+        recorded.check(path, matfile.sha256(path))
+
+
 def test_a_sparse_matrix_and_names_in_another_encoding_or_form(tmp_path):
     held = tiny_xlsa17.variables()
     held["allclasses_names"][0] = "e\u0301el"
@@ -126,6 +143,8 @@ def test_a_sparse_matrix_and_names_in_another_encoding_or_form(tmp_path):
     assert found.validation_classes.tolist() == [0]
     (folder / "valclasses1.txt").write_bytes("\u00e9el\n".encode("latin-1"))
     assert xlsa17.read(folder).problems == ("valclasses1.txt: not UTF-8; save it so",)
+    (folder / "valclasses1.txt").write_text("eel\n")
+    assert "none of its lines is a class of allclasses_names, as 'eel'" in xlsa17.read(folder).problems[0]
     (folder / "valclasses1.txt").unlink()
     held["features"] = scipy.sparse.csc_matrix(held["features"])
     tiny_xlsa17.write(folder, held)

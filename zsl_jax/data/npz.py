@@ -21,7 +21,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from zsl_jax import class_encoders, errors
-from zsl_jax.data import arrays, dataset, missing, soundness, tables
+from zsl_jax.data import arrays, dataset, missing, recorded, soundness, tables
 
 _TEST = 2
 
@@ -136,8 +136,9 @@ _KNOWN = ("features", "labels", "split", "class_names", *(source for source, _ i
 
 
 def _read(path: pathlib.Path) -> arrays.Archive:
-    """The arrays of an archive, and its sha256; a name that is nearly one of ours is refused."""
+    """The arrays of an archive and its sha256, compared with a recorded one; a name that is nearly ours is refused."""
     found = arrays.read(path)
+    recorded.check(path, found.sha256)
     for name in found.arrays.keys() - set(_KNOWN):
         near = difflib.get_close_matches(name.lower(), [known for known in _KNOWN if known not in found.arrays], 1, 0.8)
         if near:

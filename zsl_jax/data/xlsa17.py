@@ -20,7 +20,7 @@ import pathlib
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import checks, dataset, matfile, missing, notes, tables
+from zsl_jax.data import checks, dataset, matfile, missing, notes, recorded, tables
 
 FEATURES_FILE, SPLITS_FILE, VALIDATION_FILE = "res101.mat", "att_splits.mat", "valclasses1.txt"
 SOURCE = (
@@ -157,6 +157,8 @@ def read(dir: str | os.PathLike, *, semantics: str = "att", attributes: str = "a
     if "val_loc" not in variables and (path / VALIDATION_FILE).is_file():
         files[VALIDATION_FILE] = matfile.sha256(path / VALIDATION_FILE)
         validation_names, error = _names(path / VALIDATION_FILE)
+        if validation_names and not set(validation_names) & set(sound.get("allclasses_names", validation_names)):
+            error = f"{VALIDATION_FILE}: none of its lines is a class of allclasses_names, as {validation_names[0]!r}"
         problems += [error] if error else []
     return Folder(pathlib.Path(os.path.abspath(path)).name, sound, files, validation_names, (*problems, *found))
 
@@ -205,7 +207,9 @@ def _read(path: pathlib.Path) -> tuple[matfile.Contents, str | None, str | None]
         held = matfile.read(path)
         if "allclasses_names" in held.variables and isinstance(held.variables["allclasses_names"], list):
             held.variables["allclasses_names"] = list(map(tables.name, held.variables["allclasses_names"]))
-        return held, matfile.sha256(path), None
+        digest = matfile.sha256(path)
+        recorded.check(path, digest)
+        return held, digest, None
     except errors.UserError as error:
         return matfile.Contents({}, {}), None, str(error).replace(str(path), path.name)
 

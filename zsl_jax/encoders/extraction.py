@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import encoders, errors
-from zsl_jax.data import images, matfile
+from zsl_jax.data import images, matfile, recorded
 from zsl_jax.encoders import counts, weights
 
 
@@ -111,7 +111,9 @@ def load(extraction: Extraction) -> Extractor:
     shapes = jax.eval_shape(init)
     if extraction.weights:
         variables = weights.load(extraction.weights, shapes)
-        digest = matfile.sha256(pathlib.Path(extraction.weights).expanduser())
+        path = pathlib.Path(extraction.weights).expanduser()
+        digest = matfile.sha256(path)
+        recorded.check(path, digest)
         if extraction.weights_sha256 not in (None, digest):
             raise errors.UserError(f"{extraction.weights} is no longer the file of weights that the features came from")
     else:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import pathlib
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from absl import flags
 from absl import logging as absl_logging
 
 from zsl_jax import bounds, errors
-from zsl_jax.data import checks, missing, notes, published, xlsa17
+from zsl_jax.data import checks, missing, notes, published, recorded, xlsa17
 from zsl_jax.verbs import data_import
 
 USAGE = """\
@@ -67,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _check(folder: str, values: flags.FlagValues) -> int:
     found = xlsa17.read(folder, semantics=values.semantics)
-    for name, text in _description(found, values.semantics, xlsa17.semantics_in(xlsa17.find_folder(folder))):
+    for name, text in _description(found, values.semantics, xlsa17.find_folder(folder)):
         print(f"{name:<12}{text}")
     for line in notes.notes(found.variables):
         print(f"{'note':<12}{line}")
@@ -94,11 +95,11 @@ def _prepare(folder: str, values: flags.FlagValues) -> int:
     return 0
 
 
-def _description(folder: xlsa17.Folder, semantics: str, available: tuple[str, ...]) -> list[tuple[str, str]]:
+def _description(folder: xlsa17.Folder, semantics: str, path: pathlib.Path) -> list[tuple[str, str]]:
     """What the folder holds, as far as it is sound: pairs of a heading and a line."""
     variables = folder.variables
     lines = [("folder", folder.name)]
-    lines += [("file", f"{name:<18} sha256 {digest[:16]}") for name, digest in folder.files.items()]
+    lines += [("file", f"{name:<18} {recorded.words(path / name, digest)}") for name, digest in folder.files.items()]
     counts = [f"{len(variables[name])} {split}" for split, name in checks.SPLITS.items() if name in variables]
     size = (
         f"{variables['features'].shape[1]} of {len(variables['features'])} features: "
@@ -121,7 +122,7 @@ def _description(folder: xlsa17.Folder, semantics: str, available: tuple[str, ..
             )
         )
     lines += _numbers(variables) if semantics == "att" else []
-    lines.append(("semantics", ", ".join(available) or "none"))
+    lines.append(("semantics", ", ".join(xlsa17.semantics_in(path)) or "none"))
     lines.append(("split", _split(folder)))
     return lines
 

@@ -11,7 +11,7 @@ from absl import flags
 from absl import logging as absl_logging
 
 from zsl_jax import errors
-from zsl_jax.data import checks, features, image_folder, matfile
+from zsl_jax.data import checks, features, image_folder, matfile, recorded
 from zsl_jax.encoders import extraction
 from zsl_jax.recipes import extraction as extraction_recipes
 from zsl_jax.recipes import finding
@@ -61,7 +61,10 @@ def main(argv: Sequence[str]) -> int:
         print(f"{out} is finished; to extract anew, choose another --out or delete this one")
         return 0
     print(f"{made.encoder}: {extractor.size}, {extractor.width} features")
-    if not made.weights:
+    if made.weights:
+        weights = pathlib.Path(made.weights).expanduser()
+        print(f"weights: {weights.name}, {recorded.words(weights, made.weights_sha256)}")
+    else:
         print("no weights: features of a random network, only to try the way")
     found, kept = _collect(out, imported, extractor, values.skip_unreadable)
     imported = imported if kept.all() else imported.keep(kept)

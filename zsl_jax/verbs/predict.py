@@ -149,7 +149,7 @@ def _write(found: Iterator, values: flags.FlagValues, top: int) -> None:
     path = pathlib.Path(values.out)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with part.open("w", newline="") as file:
+        with part.open("w", newline="", encoding="utf-8") as file:
             _lines(found, values, top, file)
         part.replace(path)
     except OSError as error:
