@@ -17,7 +17,7 @@ import numpy as np
 import scipy.optimize  # noqa: F401, loaded before the clock starts
 
 from zsl_jax import bounds
-from zsl_jax.verbs import bound_tables
+from zsl_jax.verbs.bounding import tables
 
 ROUNDS = 5
 
@@ -41,8 +41,8 @@ def exact(matrix: np.ndarray) -> str:
 
 def main() -> None:
     folder = pathlib.Path(sys.argv[1])
-    awa2 = bound_tables.read(str(folder / "AWA2"), None).matrix
-    sun = bound_tables.read(str(folder / "SUN"), "all").matrix
+    awa2 = tables.read(str(folder / "AWA2"), None).matrix
+    sun = tables.read(str(folder / "SUN"), "all").matrix
     for count in (8, 12, 20, 40, 85):
         timed(f"A*, {len(awa2)} classes, {count} attributes", lambda count=count: exact(awa2[:, :count]))
     timed(

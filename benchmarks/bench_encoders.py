@@ -19,9 +19,9 @@ import jax
 import numpy as np
 import PIL.Image
 
-from zsl_jax import extraction_config
 from zsl_jax.data import images
 from zsl_jax.encoders import extraction, mobilenet
+from zsl_jax.recipes import extraction as extraction_recipes
 
 NUM_PICTURES = 496
 PASSES = 3
@@ -52,7 +52,7 @@ def main(folder: str | None = None) -> None:
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     with tempfile.TemporaryDirectory() as temporary:
         paths = noise(pathlib.Path(temporary)) if folder is None else some(pathlib.Path(folder))
-        size = extraction_config.make_extraction(extraction_config.base("mobilenet_v2")).images
+        size = extraction_recipes.make_extraction(extraction_recipes.base("mobilenet_v2")).images
         decode = [rate(lambda: list(images.load(paths, size)), len(paths)) for _ in range(PASSES)]
         print(f"decode and fit {len(paths)} pictures      {statistics.median(decode):7.1f} a second")
         extractors = {("shifted", batch): extractor(batch) for batch in (1, 4, 8, 16, 32)}
@@ -74,9 +74,9 @@ def main(folder: str | None = None) -> None:
 
 
 def extractor(batch_size: int) -> extraction.Extractor:
-    config = extraction_config.base("mobilenet_v2")
+    config = extraction_recipes.base("mobilenet_v2")
     config.batch_size = batch_size
-    made = extraction.load(extraction_config.make_extraction(config))
+    made = extraction.load(extraction_recipes.make_extraction(config))
     made(np.zeros((batch_size, 224, 224, 3), np.uint8))  # compiles
     return made
 

@@ -16,10 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import data, recipes
+from zsl_jax import data
 from zsl_jax.data import image_folder, images, streaming
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.encoders import augmentation
+from zsl_jax.recipes import families
 from zsl_jax.training import loop, parallel, problems, states
 
 BATCH, STEPS, SIZE = 64, 50, 32
@@ -56,7 +57,7 @@ def augment_rate() -> float:
 
 def step_rate() -> float:
     """Images a second through a training step of `attributes_pixels`, on one batch again and again."""
-    recipe = recipes.small_pixels("attribute_network", "shapes")
+    recipe = families.small_pixels("attribute_network", "shapes")
     method = problems.make_method(recipe)
     task = data.test_task(data.load(**{**recipe.data, "num_per_class": 4}))
     batch = data.Batch(
@@ -113,7 +114,7 @@ def waits(folder: str, repeats: int = 5) -> np.ndarray:
     """
     streamed = stream_of(folder, 0)
     cached = np.concatenate(list(inputs_lib.blocks(streamed, NUM_STREAMED)))
-    method = problems.make_method(recipes.small_pixels("label_embedding", "image_folder"))
+    method = problems.make_method(families.small_pixels("label_embedding", "image_folder"))
     mesh, key = parallel.make_mesh(devices=1), jax.random.key(0)
     labels = np.arange(NUM_STREAMED, dtype=np.int32) % 50
     table = data.ClassTable(np.random.default_rng(0).random((50, 312), np.float32), np.ones(50, bool), ("",) * 50)

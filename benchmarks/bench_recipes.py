@@ -1,6 +1,6 @@
 """How many minutes the steps of a recipe take, choice and training together.
 
-    python benchmarks/bench_recipes.py FOLDER f_clswgan tf_vaegan_sentences
+    python benchmarks/bench_recipes.py FOLDER f_clswgan:xlsa17 tf_vaegan:xlsa17,sent
 
 FOLDER is a benchmark in the xlsa17 layout. A few epochs of the training on all seen classes are timed after the first,
 which compiles; the minutes are those of all epochs of both trainings at that rate. What a method does between the
@@ -22,7 +22,7 @@ EPOCHS = 2
 
 def minutes(recipe: str, folder: str) -> tuple[float, float]:
     """Returns the seconds of a step and the minutes of all steps."""
-    config = command_line.recipe(f"configs/{recipe}.py:xlsa17", {"data.dir": folder})
+    config = command_line.recipe(recipe, {"data.dir": folder})
     dataset, size = data.load(**config.data), config.train.batch_size
     choosing, final = protocols.find(config.protocol).tasks(dataset, config)
     steps = [states.steps_per_epoch(len(task.train.labels), size) for task in (final, *choosing)]
@@ -40,7 +40,7 @@ def minutes(recipe: str, folder: str) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", help="a benchmark in the xlsa17 layout")
-    parser.add_argument("recipes", nargs="+", help="recipes of configs/")
+    parser.add_argument("recipes", nargs="+", help="recipes with their argument, NAME:xlsa17[,sent]")
     arguments = parser.parse_args()
     print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, float32, jax {jax.__version__}")
     for recipe in arguments.recipes:

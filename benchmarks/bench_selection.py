@@ -61,5 +61,5 @@ def measured(
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    named = sys.argv[2:] or sorted(path.stem for path in CONFIGS.glob("*.py") if "sentences" not in path.stem)
+    named = sys.argv[2:] or sorted(path.stem for path in CONFIGS.glob("*.py"))
     main(sys.argv[1], named)

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import losses
+from zsl_jax.methods import _warp_sgd
 
 ROUNDS = 7
 SIZES = {"awa2": (20218, 2048, 85, 27), "cub": (7057, 2048, 312, 150)}
@@ -52,7 +53,7 @@ def loop(weights, inputs, labels, attributes):
 
 
 def blocked(weights, inputs, labels, attributes, block=32):
-    return losses.warp_sgd(weights, inputs, labels, attributes, learning_rate=RATE, block=block)
+    return _warp_sgd.warp_sgd(weights, inputs, labels, attributes, learning_rate=RATE, block=block)
 
 
 def products(weights, inputs, labels, attributes, block=32):

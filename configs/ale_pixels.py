@@ -10,11 +10,11 @@ is `configs/softmax_pixels.py`.
 Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
 """
 
-from zsl_jax import recipes
+from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    config = recipes.small_pixels("label_embedding", argument)
+    config = families.small_pixels("label_embedding", argument)
     config.method.loss = "ale"
     return config
 

@@ -10,11 +10,11 @@ minutes of processor time: ZSL 79.7, GZSL 8.9 / 97.6 / 16.2, calibrated 69.5 / 8
 Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object Categorization", TPAMI 2014.
 """
 
-from zsl_jax import recipes
+from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    config = recipes.small_pixels("attribute_network", argument)
+    config = families.small_pixels("attribute_network", argument)
     config.normalize.classes = "none"
     return config
 

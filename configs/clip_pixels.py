@@ -9,11 +9,11 @@ processor time on 2 cores: ZSL 93.3, GZSL 59.4 / 93.3 / 72.6, calibrated 90.4 / 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """
 
-from zsl_jax import recipes
+from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    config = recipes.small_pixels("two_tower", argument)
+    config = families.small_pixels("two_tower", argument)
     config.class_encoder.widths = (64,)
     return config
 

@@ -10,13 +10,13 @@ chosen on validation classes (there: ZSL 80.2, harmonic 72.6), 4.9 minutes of pr
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """
 
-from zsl_jax import recipes
+from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
     # Of the datasets, the shapes alone have names that say what is to be seen.
     words = (argument or "shapes").split(",")[0] == "shapes"
-    config = recipes.small_pixels("two_tower", argument, class_encoder="bag" if words else "mlp")
+    config = families.small_pixels("two_tower", argument, class_encoder="bag" if words else "mlp")
     if words:
         config.data.semantics = "names"
         config.normalize.classes = "none"

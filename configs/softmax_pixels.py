@@ -9,11 +9,11 @@ Shapes: ZSL 94.6, GZSL 49.2 / 97.0 / 65.3, calibrated 93.2 / 85.3 / 89.1, AUSUC 
 Digits, with 7 classes to learn 18 attributes from: ZSL 58.4, GZSL 6.7 / 97.2 / 12.5, calibrated 33.7 / 88.4 / 48.8.
 """
 
-from zsl_jax import recipes
+from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    return recipes.small_pixels("label_embedding", argument)
+    return families.small_pixels("label_embedding", argument)
 
 
 def sweep():

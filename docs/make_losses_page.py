@@ -21,7 +21,7 @@ PAGE = pathlib.Path(__file__).with_name("losses.md")
 INTRODUCTION = """\
 # Losses
 
-Pure functions of arrays: `from zsl_jax import losses`. Each returns one value an example (or what its docstring says),
+Pure functions of arrays: `from zsl_jax import losses`. Each returns one value per example (or what its docstring says),
 float32, never reduced and never silently normalised; `where` masks, and numeric knobs may be traced. Written by
 `python docs/make_losses_page.py` from the docstrings, which say more: arguments, shapes, limits and an example each.
 """

@@ -19,9 +19,9 @@ RECIPES = PAGE.parent.parent / "configs"
 INTRODUCTION = """\
 # Methods
 
-Each is a function that takes its knobs and returns a `Method`, five pure functions that the one trainer runs. Written
-by `python docs/make_methods_page.py` from the docstrings and from those of the recipes, which carry figures and the
-command that made them. [Results](results.md) has the table, [the protocol](protocol.md) what the numbers mean.
+Each is a function that takes its knobs and returns a `Method`, a tuple of pure functions that the one trainer runs.
+Written by `python docs/make_methods_page.py` from the docstrings and from those of the recipes, which carry figures and
+the command that made them. [Results](results.md) has the table, [the protocol](protocol.md) what the numbers mean.
 
 Letters: x an image's features, phi_c the description of class c, y the right class, F(x, c) the score.
 """
@@ -29,8 +29,9 @@ Letters: x an image's features, phi_c the description of class c, y the right cl
 
 def page() -> str:
     """Returns the text of docs/methods.md."""
-    listed = ", ".join(f"[`{name}`](#{name})" for name in methods.METHODS)
-    return "\n".join([INTRODUCTION, f"{listed}\n", *(section(name, make) for name, make in methods.METHODS.items())])
+    names = sorted(methods.METHODS)
+    listed = ", ".join(f"[`{name}`](#{name})" for name in names)
+    return "\n".join([INTRODUCTION, f"{listed}\n", *(section(name, methods.METHODS[name]) for name in names)])
 
 
 def section(name: str, make: Callable) -> str:
@@ -41,9 +42,10 @@ def section(name: str, make: Callable) -> str:
     reference = next((block for block in blocks if block.startswith("Reference:")), None)
     if reference:
         parts.append(" ".join(reference.split()))
-    knobs = ", ".join(f"`{p.name}={p.default!r}`" for p in inspect.signature(make).parameters.values())
+    defaults = {p.name: p.default for p in inspect.signature(make).parameters.values()}
+    knobs = ", ".join(f"`{knob}={defaults[knob]!r}`" for knob in defaults if knob in methods.KNOBS[name])
     parts.append(f"Knobs, with their defaults: {knobs}." if knobs else "No knobs.")
-    parts += [text for recipe in (name, f"{name}_sentences") for text in _of_recipe(recipe)]
+    parts += _of_recipe(name)
     return "\n\n".join(parts) + "\n"
 
 

@@ -76,9 +76,9 @@ def rows(folders: list[str], archives: list[str]) -> list[Row]:
     """Returns the rows of the datasets that are at hand, those of one dataset together."""
     found = []
 
-    def add(dataset: str, suffix: str, argument: str, overrides: dict[str, str], *, swept: bool) -> None:
+    def add(dataset: str, argument: str, overrides: dict[str, str], *, swept: bool) -> None:
         for method in METHODS:
-            recipe = f"configs/{method}{suffix}.py:{argument}"
+            recipe = f"configs/{method}.py:{argument}"
             seeds = (0,) if method in CLOSED else tuple(range(SEEDS))
             found.append(Row(f"{dataset}/{method}", recipe, overrides, swept, seeds))
             if method == "sae":  # scores in the space of features, as the recipe, and in that of attributes
@@ -88,16 +88,16 @@ def rows(folders: list[str], archives: list[str]) -> list[Row]:
     for folder in folders:
         path = xlsa17.find_folder(folder)
         for semantics in xlsa17.semantics_in(path):
-            suffix = "_sentences" if semantics == "sent" else ""
+            argument = "xlsa17,sent" if semantics == "sent" else "xlsa17"
             overrides = {"data.dir": folder, "data.semantics": semantics}
             name = path.resolve().name
-            add(f"{name}_{semantics}", suffix, "xlsa17", overrides, swept=name != HOME)
+            add(f"{name}_{semantics}", argument, overrides, swept=name != HOME)
     for archive in archives:
         for semantics in npz.semantics_in(archive):
             overrides = {"data.file": archive, "data.semantics": semantics}
-            add(f"{pathlib.Path(archive).stem}_{semantics}", "", "npz", overrides, swept=True)
-    add("digits", "", "digits", {}, swept=True)
-    add("shapes", "", "shapes", {}, swept=True)
+            add(f"{pathlib.Path(archive).stem}_{semantics}", "npz", overrides, swept=True)
+    add("digits", "digits", {}, swept=True)
+    add("shapes", "shapes", {}, swept=True)
     return found
 
 

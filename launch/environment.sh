@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced by the scripts beside it, from the root of the checkout: makes .venv and installs the package with the extras named.
-# A second call does nothing unless pyproject.toml, constraints.txt or the extras have changed.
+# A second call does nothing unless pyproject.toml, setup.py, constraints.txt or the extras have changed.
 #   PYTHON=python3.12 bash launch/local.sh    chooses the interpreter
 environment() {
   local extras=$1 python=${PYTHON:-python3} stamp wanted
@@ -15,7 +15,7 @@ environment() {
   fi
   [ -x .venv/bin/python ] || { echo "making .venv and installing zsl_jax (a minute or two, once)"; "$python" -m venv .venv; }
   stamp=".venv/installed-$extras"
-  wanted=$(cat pyproject.toml constraints.txt | .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
+  wanted=$(cat pyproject.toml setup.py constraints.txt | .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
   if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
     echo "$wanted" > "$stamp"

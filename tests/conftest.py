@@ -19,6 +19,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
+PURE = ("test_bounds", "test_losses", "test_metrics", "test_pure", "test_similarity", "test_uncertainty")
+
+
+@pytest.fixture(autouse=True)
+def strict_dtypes(request):
+    """Pure functions never mix dtypes silently: their tests run with dtype promotion = strict."""
+    if request.path.name.startswith(PURE):
+        with jax.numpy_dtype_promotion("strict"):
+            yield
+    else:
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> pathlib.Path:
     """The folder of real benchmarks beside the checkout; tests that need it are skipped where it is absent."""

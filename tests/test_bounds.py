@@ -9,8 +9,8 @@ import pytest
 from contract import check_finite_gradients, check_half_precision, check_jit_and_vmap
 
 from zsl_jax import bounds
+from zsl_jax.bounds import _exact, _groups, _problem, programs
 from zsl_jax.bounds import adversary as adversary_lib
-from zsl_jax.bounds import exact, groups, problem, programs
 
 RNG = np.random.default_rng(0)
 MATRIX = RNG.random((4, 5)).round(2)
@@ -18,8 +18,8 @@ MATRIX = RNG.random((4, 5)).round(2)
 
 def by_columns(matrix, error_rates=None):
     """The last interval of the search over groups."""
-    table, allowance = problem.checked(matrix, error_rates)
-    *_, found = exact.narrow(table, allowance, tolerance=1e-7, time_left=lambda: np.inf)
+    table, allowance = _problem.checked(matrix, error_rates)
+    *_, found = _exact.narrow(table, allowance, tolerance=1e-7, time_left=lambda: np.inf)
     return found
 
 
@@ -89,7 +89,7 @@ def test_groups_give_what_patterns_give(shape, kind):
     assert found.upper == pytest.approx(dense.accuracy, abs=1e-6)
     assert bounds.guarantee(found.rule, matrix, error_rates=wrong) == pytest.approx(dense.accuracy, abs=1e-6)
     assert bounds.guarantee(dense.rule, matrix, error_rates=wrong) == pytest.approx(dense.accuracy, abs=1e-6)
-    repaired = adversary_lib.upper_bound_by_programs(found.adversary, *problem.checked(matrix, wrong))
+    repaired = adversary_lib.upper_bound_by_programs(found.adversary, *_problem.checked(matrix, wrong))
     assert repaired == pytest.approx(dense.accuracy, abs=1e-6)
 
 
@@ -100,7 +100,7 @@ def test_the_map_draws_a_class_at_every_pattern():
     drawn = np.asarray(bounds.probabilities(bounds.worst_case(MATRIX)[1], found.patterns))
     assert drawn.min() > -1e-6
     np.testing.assert_allclose(drawn.sum(axis=1), 1, atol=1e-6)
-    assert groups.totals(groups.all_of(4), bounds.worst_case(MATRIX)[1]).max() <= 1 + 1e-9
+    assert _groups.totals(_groups.all_of(4), bounds.worst_case(MATRIX)[1]).max() <= 1 + 1e-9
 
 
 def test_soft_attributes_keep_the_promise():
@@ -138,11 +138,11 @@ def test_an_adversary_that_is_off_is_repaired_upwards():
                 found.adversary.marginals + size * noise.normal(size=found.adversary.marginals.shape), 0, 1
             ),
         )
-        repaired = adversary_lib.upper_bound(off, *problem.checked(MATRIX))
+        repaired = adversary_lib.upper_bound(off, *_problem.checked(MATRIX))
         assert exact_value - 1e-6 <= repaired <= min(1, exact_value + 40 * size)
         assert (
             exact_value - 1e-6
-            <= adversary_lib.upper_bound_by_programs(off, *problem.checked(MATRIX))
+            <= adversary_lib.upper_bound_by_programs(off, *_problem.checked(MATRIX))
             <= repaired + 1e-6
         )
 
@@ -232,16 +232,16 @@ def test_rules_are_pytrees_for_compiled_code():
 @pytest.mark.parametrize(("count", "expected"), [(12, 0.40474), (20, 0.5234), (40, 0.7074), (85, 0.7381)])
 def test_the_unseen_classes_of_awa2(shared_data, count, expected):
     """Figures of the linear program over all subsets of classes: original_att / 100, clipped, the first attributes."""
-    from zsl_jax.verbs import bound_tables
+    from zsl_jax.verbs.bounding import tables
 
-    table = bound_tables.read(str(shared_data / "xlsa17" / "AWA2"), None)
+    table = tables.read(str(shared_data / "xlsa17" / "AWA2"), None)
     *_, found = bounds.narrow(table.matrix[:, :count])
     assert found.width < 1e-6
     assert found.lower == pytest.approx(expected, abs=6e-5)
 
 
 def test_dense_is_the_other_form_on_real_classes(shared_data):
-    from zsl_jax.verbs import bound_tables
+    from zsl_jax.verbs.bounding import tables
 
-    matrix = bound_tables.read(str(shared_data / "xlsa17" / "AWA2"), None).matrix[:, :8]
+    matrix = tables.read(str(shared_data / "xlsa17" / "AWA2"), None).matrix[:, :8]
     assert programs.dense(matrix).accuracy == pytest.approx(by_columns(matrix).lower, abs=1e-6)

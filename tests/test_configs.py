@@ -1,35 +1,30 @@
 """Every recipe builds, is sound, and says in its docstring how to run it and what to expect."""
 
 import dataclasses
-import importlib.util
+import itertools
 import json
 import pathlib
+import re
+import shlex
 
 import jax
 import numpy as np
 import pytest
 import toy
 
-from zsl_jax import class_encoders, config, data
+from zsl_jax import class_encoders, config, data, errors
+from zsl_jax.data import sources
 from zsl_jax.training import loop, run
+from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RECIPES = sorted((ROOT / "configs").glob("*.py"))
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+WORDS = [",".join(words) for count in range(3) for words in itertools.combinations(config.WORDS, count)]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipe_builds(path):
-    get_config = load(path).get_config
-    for dataset in ("digits,smoke", "features", "image_folder", "npz", "shapes", "xlsa17"):
-        config.check(get_config(dataset))
-    recipe = get_config()
+    recipe = command_line.load_recipe(path.stem)
     config.check(recipe)
     method = run.make_method(recipe)
     task = data.test_task(toy.dataset())
@@ -43,23 +38,54 @@ def test_recipe_builds(path):
     assert jax.tree.leaves(state)
 
 
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("source", sources.SOURCES)
+def test_every_recipe_takes_every_source_and_word(source, words):
+    """The word sent needs sentence embeddings, which xlsa17 alone can have; smoke is a run of two epochs at most."""
+    for path in RECIPES:
+        text = ":".join([path.stem, ",".join(filter(None, [source, words]))])
+        if "sent" in words and source != "xlsa17":
+            with pytest.raises(errors.UserError, match=f"{source} has no sentence embeddings"):
+                command_line.load_recipe(text)
+            continue
+        made = command_line.recipe(text, {})
+        assert made.data.name == source, text
+        assert config.has_sentences(made) == ("sent" in words), text
+        assert made.select.every <= made.train.epochs <= (2 if "smoke" in words else 1000), text
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipe_is_documented(path):
-    text = load(path).__doc__
-    assert f"--config=configs/{path.name}" in text
+    """Its commands take keys that it has, and each writes a folder of its own."""
+    text = command_line.load_module(path.stem).__doc__
+    lines = [shlex.split(line) for line in re.sub(r"\\\n", " ", text).splitlines() if line.startswith("    python")]
+    assert lines
+    for _, _, module, verb, *words in lines:
+        assert (module, verb) in (("zsl_jax", "train"), ("zsl_jax", "sweep"))
+        rest, overrides = command_line.split_overrides(words)
+        (recipe,) = (word.removeprefix("--config=") for word in rest if word.startswith("--config="))
+        assert recipe.startswith(f"configs/{path.name}")
+        command_line.recipe(str(ROOT / recipe), overrides)
+    workdirs = [words[-1] for words in lines]
+    assert all(word.startswith("--workdir=runs/") for word in workdirs)
+    assert len(set(workdirs)) == len(workdirs)
     assert "minute" in text.lower() or "second" in text.lower()
 
 
+@pytest.mark.parametrize("semantics", ["att", "sent"])
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipe_says_what_its_record_says(path):
+def test_recipe_says_what_its_record_says(path, semantics):
     """The figures in the docstring are those of docs/results, which `docs/make_results.py` leaves."""
-    semantics = "sent" if path.stem.endswith("_sentences") else "att"
-    record = ROOT / "docs" / "results" / f"CUB127_{semantics}" / path.stem.removesuffix("_sentences") / "record.json"
+    record = ROOT / "docs" / "results" / f"CUB127_{semantics}" / path.stem / "record.json"
     if not record.exists():
         pytest.skip(f"no record of {path.stem}")
     metrics = json.loads(record.read_text())["metrics"]
     zsl, gzsl = metrics["zsl"]["top1"], metrics["gzsl"]
-    text = " ".join(load(path).__doc__.split())
+    kind = {"att": "Attributes", "sent": "Sentences"}[semantics]
+    (block,) = re.findall(
+        rf"^{kind}, .*?\n(?:\n|\Z)", command_line.load_module(path.stem).__doc__, re.MULTILINE | re.DOTALL
+    )
+    text = " ".join(block.split())
     assert f"ZSL {100 * np.mean(zsl):.1f}" in text
     for entry in (gzsl, gzsl["calibrated"]):
         figures = (f"{100 * np.mean(entry[name]):.1f}" for name in ("unseen", "seen", "harmonic"))
@@ -68,4 +94,12 @@ def test_recipe_says_what_its_record_says(path):
 
 def test_configs_survive_json():
     original = config.base("ale", "digits")
-    assert config.from_json(__import__("json").loads(original.to_json())).to_dict() == original.to_dict()
+    assert config.from_json(json.loads(original.to_json())).to_dict() == original.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "encoder", "expected"),
+    [("digits", "convnet", "convnet"), ("npz", "convnet", "mlp"), ("npz", "resnet18", "mlp"), ("npz", "bag", "bag")],
+)
+def test_mlp_takes_the_place_of_encoders_of_pixels_alone(dataset, encoder, expected):
+    assert config.base("label_embedding", dataset, encoder=encoder).encoder.name == expected

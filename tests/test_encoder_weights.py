@@ -134,6 +134,23 @@ def test_files_that_are_no_weights(tmp_path):
         weights.load(tmp_path / "absent.npz", variables)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda x: np.where(x == x.flat[0], np.nan, x), "holds a value that is not finite, or beyond float32"),
+        (lambda x: x.astype(np.float64) * 1e300, "holds a value that is not finite, or beyond float32"),
+        (lambda x: x.astype(np.int32), "is int32, not floating-point numbers"),
+        (lambda x: x.astype(complex), "is complex128, not floating-point numbers"),
+    ],
+)
+def test_tensors_that_are_no_weights(change, says):
+    variables = {"params": {"head_0": {"kernel": np.ones((2, 3), np.float32)}}}
+    tensors = {"head.0.weight": np.full((3, 2), 2.0, np.float32)}
+    assert np.all(weights.assign(tensors, variables, "w")["params"]["head_0"]["kernel"] == 2)
+    with pytest.raises(errors.UserError, match=f"weights w: head.0.weight {says}"), np.errstate(over="ignore"):
+        weights.assign({name: change(tensor) for name, tensor in tensors.items()}, variables, "w")
+
+
 @pytest.mark.long
 def test_mobilenet_reproduces_the_features_of_real_pictures(shared_data):
     """The first 1280 columns of the features are this network's, of the same pictures, each of length 1."""

@@ -62,10 +62,10 @@ BASIS, _ = np.linalg.qr(np.random.default_rng(2).standard_normal((3, 2)).astype(
 def random_state(name, method):
     """A state of the method that took no training."""
     if name == "ale":
-        return methods.SpanState(BASIS, methods.GradientState(STATE["weights"][:, :2], None))
+        return methods.Viewed(BASIS, methods.GradientState(STATE["weights"][:, :2], None))
     if name in ("eszsl", "ridge"):
         return methods.Solution(STATE["weights"])
-    return method.init(jax.random.key(0), data.Batch(INPUTS, np.zeros(7, int), np.ones(7, bool)), CLASSES[:3])
+    return method.init(jax.random.key(0), data.Batch(INPUTS, np.zeros(7, int), np.ones(7, bool)), CLASSES[:3], ())
 
 
 @pytest.mark.parametrize("name", ["ale", "eszsl", "cmt"])
@@ -73,7 +73,7 @@ def test_linear_and_quadratic_scores_are_sums_over_attributes(name):
     method = methods.factory(name)(**({"num_hidden": 8} if name == "cmt" else {}))
     state = random_state(name, method)
     found = explain.margin(method, state, INPUTS, CLASSES)
-    scores = np.asarray(method.scores(state, INPUTS, CLASSES))
+    scores = np.asarray(methods.score(method, state, INPUTS, CLASSES))
     rows = np.arange(len(INPUTS))
     margin = scores[rows, found.first] - scores[rows, found.second]
     assert margin.max() > 0
@@ -86,6 +86,19 @@ def test_other_scores_are_refused_in_one_line(name):
     with pytest.raises(errors.UserError, match="is not a sum over attributes") as caught:
         explain.margin(method, random_state(name, method), INPUTS, CLASSES)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["minimax", "f_clswgan"])
+def test_scores_that_depend_on_other_classes_are_refused_before_anything_else(name):
+    method = methods.factory(name)()
+    for ask in (explain.margin, explain.directions):
+        with pytest.raises(errors.UserError, match="asks for unseen descriptions and other candidates") as caught:
+            ask(method, None, INPUTS, CLASSES)
+        assert "\n" not in str(caught.value)
+
+
+def test_directions_are_the_images_in_the_space_of_attributes():
+    np.testing.assert_array_equal(explain.directions(METHOD, STATE, INPUTS, CLASSES), INPUTS @ STATE["weights"])
 
 
 def test_a_method_that_scales_classes_is_refused():

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tiny_photos
 
-from zsl_jax import __main__, data, errors, extraction_config
+from zsl_jax import __main__, data, errors
 from zsl_jax import config as config_lib
 from zsl_jax.data import features, image_folder, images
 from zsl_jax.encoders import extraction
+from zsl_jax.recipes import extraction as extraction_recipes
 from zsl_jax.training import loop, run
 from zsl_jax.verbs import command_line, extract
 from zsl_jax.verbs import data as data_verb
@@ -85,8 +86,49 @@ def test_features_are_the_encoders_and_a_stopped_run_goes_on(photos, tmp_path, c
     assert extract.main(command(photos, tmp_path / "stopped")) == 0
     assert "is finished" in capsys.readouterr().out
     assert len(asked) == 7
+    picture = photos / "photos" / "blue" / "1.png"
+    content = picture.read_bytes()
+    picture.write_bytes((photos / "photos" / "blue" / "2.png").read_bytes())
+    try:
+        with pytest.raises(errors.UserError, match=r"is finished, but pictures in .* have changed since"):
+            extract.main(command(photos, tmp_path / "stopped"))
+    finally:
+        picture.write_bytes(content)
     with pytest.raises(errors.UserError, match=r"another extraction \(images differ\): choose another --out"):
         extract.main(command(photos, tmp_path / "stopped", "--config.images.filter=bilinear"))
+
+
+def test_parts_of_pictures_that_changed_are_made_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "_PART", 4)
+    paths = [tmp_path / f"{i}.bin" for i in range(10)]
+    for i, path in enumerate(paths):
+        path.write_bytes(bytes([i]))
+    asked = []
+
+    def collect(most: int):
+        def extract(some):
+            asked.append(some[0].name)
+            if len(asked) > most:
+                raise KeyboardInterrupt
+            return [None if path == paths[3] else np.float32([path.read_bytes()[0]]) for path in some]
+
+        return features.collect(tmp_path, paths, extract, lambda count: None)
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(2)
+    paths[5].write_bytes(b"\xff")
+    found, kept = collect(100)
+    assert asked == ["0.bin", "4.bin", "8.bin", "4.bin", "8.bin"]
+    assert found[:, 0].tolist() == [0, 1, 2, 4, 255, 6, 7, 8, 9]
+    assert features.collected_sha256(tmp_path) == features.sha256([p for p, keep in zip(paths, kept) if keep])
+
+    def touching(some):
+        paths[9].write_bytes(b"new")
+        return [np.float32([1])] * len(some)
+
+    paths[8].write_bytes(b"other")
+    with pytest.raises(errors.UserError, match="changed while it was read"):
+        features.collect(tmp_path, paths, touching, lambda count: None)
 
 
 def test_a_damaged_picture_stops_or_is_left_out(photos, tmp_path, capsys):
@@ -107,10 +149,10 @@ def test_a_damaged_picture_stops_or_is_left_out(photos, tmp_path, capsys):
 
 
 def test_weights_that_changed_since_are_refused(photos, tmp_path):
-    config = extraction_config.base("vit_tiny")
+    config = extraction_recipes.base("vit_tiny")
     for key, text in command_line.split_overrides(command(photos, tmp_path))[1].items():
         command_line.override(config, key, text)
-    made = extraction_config.make_extraction(config)
+    made = extraction_recipes.make_extraction(config)
     known = extraction.load(made).extraction
     assert extraction.Extraction.from_json(json.loads(json.dumps(known.to_json()))) == known
     other = tmp_path / "tiny.npz"
@@ -133,7 +175,10 @@ def test_weights_that_changed_since_are_refused(photos, tmp_path):
         (("--config", f"{RECIPES / 'vit.py'}:small"), "of another encoder: 18 of another shape: "),
         (("--config", f"{RECIPES / 'resnet.py'}:5"), "unknown depth '5'"),
         (("--config", f"{RECIPES / 'resnet.py'}:18"), "unknown config key 'encoder.depth'"),
-        (("--config", f"{RECIPES.parent / 'ale.py'}"), "recipes for extract are in configs/extract/"),
+        (
+            ("--config", f"{RECIPES.parent / 'ale.py'}"),
+            "trains a method: extract takes extract/mobilenet_v2",
+        ),
         (("--config.images.size", "33"), "multiples of 16, such as 32, not 33 x 33"),
         (("--config.images.fit", "streach"), "config.images.fit=streach is not stretch or crop"),
         (("--config.encoder.name", "resnet18"), "config.encoder.name is chosen by the recipe"),
@@ -160,8 +205,8 @@ def test_recipes(path):
     assert f"--config=configs/extract/{path.name}" in module.__doc__
     config = module.get_config()
     config.data.dir = "somewhere"
-    extraction_config.check(config)
-    assert extraction_config.make_extraction(config).encoder == config.encoder.name
+    extraction_recipes.check(config)
+    assert extraction_recipes.make_extraction(config).encoder == config.encoder.name
     with pytest.raises(errors.UserError, match="choices"):
         module.get_config("nonsense")
     assert set(config.encoder) - {"name", "weights"} <= set(config_lib.ENCODER)

@@ -64,6 +64,37 @@ def test_modes(tmp_path, left_red):
     assert np.abs(cmyk[4, 44] - [0, 0, 255]).max() < 20
 
 
+def test_sixteen_bits_are_read_and_pixels_without_a_known_white_are_refused(tmp_path):
+    grey = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+    for dtype in ("<u2", ">u2"):
+        PIL.Image.fromarray(grey.astype(dtype) * 257).save(tmp_path / "grey16.tif")
+        np.testing.assert_array_equal(images.decode(tmp_path / "grey16.tif"), np.repeat(grey[..., None], 3, axis=-1))
+    for name, array, says in (
+        ("f.tif", grey / np.float32(255), "floats"),
+        ("i.tif", grey.astype(np.int32), "of 32 bits"),
+    ):
+        PIL.Image.fromarray(array).save(tmp_path / name)
+        with pytest.raises(images.UnreadableImage, match=says) as caught:
+            images.decode(tmp_path / name)
+        assert images.fault(tmp_path / name) == str(caught.value)
+
+
+def test_only_the_named_formats_are_decoded(tmp_path, monkeypatch):
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/called\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    head = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "x.jpg").write_bytes(head)
+    PIL.Image.new("RGB", (4, 4)).save(tmp_path / "x.ppm")
+    (tmp_path / "x.ppm").rename(tmp_path / "x.png")
+    for name in ("x.jpg", "x.png"):
+        assert images.fault(tmp_path / name).endswith(f"{name}: not a readable image")
+        with pytest.raises(images.UnreadableImage, match="not a readable image"):
+            images.decode(tmp_path / name)
+    assert not (tmp_path / "called").exists()
+
+
 def test_arrays_of_every_kind_are_rgb(left_red):
     grey = np.arange(24, dtype=np.uint8).reshape(4, 6, 1) * 10
     np.testing.assert_array_equal(images.as_rgb(grey), np.repeat(grey, 3, axis=-1))
@@ -94,8 +125,9 @@ def test_a_picture_too_large_to_be_one(tmp_path, monkeypatch):
     PIL.Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "large.png")
     for limit in (1000, 100):  # PIL warns above the limit, and raises above twice the limit
         monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", limit)
-        with pytest.raises(images.UnreadableImage, match="1600 pixels"):
+        with pytest.raises(images.UnreadableImage, match="1600 pixels") as caught:
             images.decode(tmp_path / "large.png")
+        assert images.fault(tmp_path / "large.png") == str(caught.value)
 
 
 def test_stretch_and_crop():
@@ -136,3 +168,14 @@ def test_find(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(io.BytesIO().getvalue())
     assert [str(path) for path in images.find(tmp_path)] == ["a/c/3.webp", "b/1.png", "b/2.JPG"]
+
+
+def test_find_follows_symbolic_links_but_not_in_circles(tmp_path):
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    for name in ("1.png", "deep/2.png"):
+        (tmp_path / "elsewhere" / name).write_bytes(b"")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "deep" / "again").symlink_to(folder)
+    assert [str(path) for path in images.find(folder)] == ["a/1.png", "a/deep/2.png"]

@@ -160,3 +160,45 @@ def test_folders_without_pictures_and_datasets_that_are_gone(tmp_path):
     (tmp_path / "out" / "dataset.json").write_text("{")
     with pytest.raises(errors.UserError, match="is damaged"):
         image_folder.read(tmp_path / "out")
+
+
+def test_one_name_in_two_unicode_forms_is_one_class(tmp_path, capsys):
+    folder = tiny_photos.write(tmp_path)
+    table = (folder / "classes.csv").read_text().replace("grey", "gr\u00e9y")
+    (folder / "classes.csv").write_text(table)
+    (folder / "photos" / "grey").rename(folder / "photos" / "gre\u0301y")
+    (folder / "photos" / "red").rename(folder / "elsewhere")
+    (folder / "photos" / "red").symlink_to(folder / "elsewhere")
+    command = (folder / "photos", f"--attributes={folder / 'classes.csv'}", f"--out={tmp_path / 'out'}")
+    assert run(capsys, *command)[0] == 0
+    found = data.load("image_folder", dir=tmp_path / "out", size=16)
+    assert "gr\u00e9y" in found.classes.names
+    np.testing.assert_allclose(found.classes.embedding[found.labels], found.inputs.mean(axis=(1, 2)) / 255, atol=0.03)
+    (folder / "photos" / "gr\u00e9y").mkdir()
+    code, lines = run(capsys, *command)
+    assert (code, lines[0]) == (
+        2,
+        "wrong folder 'gr\u00e9y' is there 2 times, in different Unicode forms (NFC and NFD)",
+    )
+
+
+def test_an_edited_dataset_is_refused_but_may_move(tmp_path, capsys):
+    folder = tiny_photos.write(tmp_path)
+    run(capsys, folder / "photos", f"--attributes={folder / 'classes.csv'}", f"--out={tmp_path / 'out'}")
+    path = tmp_path / "out" / "dataset.json"
+    values = json.loads(path.read_text())
+    (folder / "photos").rename(folder / "moved")
+    path.write_text(json.dumps(values | {"images_dir": str(folder / "moved")}))
+    assert image_folder.read(tmp_path / "out").images_dir == str(folder / "moved")
+    values["embedding"][0][0] += 0.1
+    for content in (json.dumps(values), "[" * 100_000, '{"version": NaN}', "[]", "\xff"):
+        path.write_bytes(content.encode("latin-1"))
+        with pytest.raises(errors.UserError, match=r"is damaged.*import the folder again"):
+            image_folder.read(tmp_path / "out")
+
+
+def test_attributes_that_tell_no_class_apart(tmp_path):
+    folder = tiny_photos.write(tmp_path)
+    (folder / "classes.csv").write_text("class,a\n" + "".join(f"{name},1\n" for name in tiny_photos.COLOURS))
+    with pytest.raises(errors.UserError, match="all classes have the same attributes"):
+        verb.main(["import", str(folder / "photos"), f"--attributes={folder / 'classes.csv'}", f"--out={tmp_path}/out"])

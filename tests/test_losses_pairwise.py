@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 
 from zsl_jax import losses
-from zsl_jax.losses import pairwise, pairwise_softplus
+from zsl_jax.losses import _pairwise, _pairwise_softplus
 
 ROWS, COLUMNS, WIDTH = 7, 5, 3
 # Without the passes that would make a program run faster: these run once, on seven rows.
 jit = jax.jit
 
 
-def sides(seed: int = 0) -> tuple[pairwise.Side, pairwise.Side]:
+def sides(seed: int = 0) -> tuple[_pairwise.Side, _pairwise.Side]:
     keys = jax.random.split(jax.random.key(seed), 4)
-    rows = pairwise.Side(
+    rows = _pairwise.Side(
         jax.random.normal(keys[0], (ROWS, WIDTH)),
         jax.random.normal(keys[1], (ROWS,)).at[2].set(-jnp.inf),
         jnp.arange(ROWS),
         jnp.arange(ROWS) % 3,
     )
-    columns = pairwise.Side(
+    columns = _pairwise.Side(
         jax.random.normal(keys[2], (COLUMNS, WIDTH)),
         jax.random.normal(keys[3], (COLUMNS,)).at[1].set(-jnp.inf),
         jnp.arange(COLUMNS) + 1,
@@ -31,7 +31,7 @@ def sides(seed: int = 0) -> tuple[pairwise.Side, pairwise.Side]:
     return rows, columns
 
 
-def plain(rows: pairwise.Side, columns: pairwise.Side, scale):
+def plain(rows: _pairwise.Side, columns: _pairwise.Side, scale):
     """The sums in one matrix each, by autodiff; -1e30 for a log-sum over nothing."""
     logits = scale * rows.embeddings @ columns.embeddings.T + rows.bias[:, None] + columns.bias[None, :]
     allowed = jnp.isfinite(logits) & (rows.ids[:, None] != columns.ids[None, :])
@@ -41,12 +41,12 @@ def plain(rows: pairwise.Side, columns: pairwise.Side, scale):
     def over(axis):
         total = jnp.sum(jnp.where(allowed, jnp.exp(finite), 0.0), axis=axis)
         log_sum = jnp.where(total > 0, jnp.log(jnp.where(total > 0, total, 1.0)), -1e30)
-        return pairwise.Sums(log_sum, jnp.sum(jnp.where(positive, finite, 0.0), axis), jnp.sum(positive, axis))
+        return _pairwise.Sums(log_sum, jnp.sum(jnp.where(positive, finite, 0.0), axis), jnp.sum(positive, axis))
 
     return over(1), over(0), jnp.sum(jnp.where(allowed, jax.nn.softplus(finite), 0.0), axis=1)
 
 
-def weighted(sums: pairwise.Sums, seed: int) -> jax.Array:
+def weighted(sums: _pairwise.Sums, seed: int) -> jax.Array:
     """A sum with another weight for each entry; what is a sum over nothing is left out."""
     weights = jax.random.normal(jax.random.key(seed), (2, *sums.log_sum.shape))
     log_sum = jnp.where(sums.log_sum > -1e29, sums.log_sum, 0.0)
@@ -55,27 +55,27 @@ def weighted(sums: pairwise.Sums, seed: int) -> jax.Array:
 
 KINDS = {
     "rows": (
-        lambda r, c, s, **k: weighted(pairwise.row_sums(r, c, s, axis_name=None, **k), 0),
+        lambda r, c, s, **k: weighted(_pairwise.row_sums(r, c, s, axis_name=None, **k), 0),
         lambda r, c, s: weighted(plain(r, c, s)[0], 0),
     ),
     "both": (
         lambda r, c, s, **k: sum(
-            weighted(x, i) for i, x in enumerate(pairwise.both_sums(r, c, s, axis_name=None, **k))
+            weighted(x, i) for i, x in enumerate(_pairwise.both_sums(r, c, s, axis_name=None, **k))
         ),
         lambda r, c, s: sum(weighted(x, i) for i, x in enumerate(plain(r, c, s)[:2])),
     ),
     "symmetric": (
-        lambda r, c, s, **k: weighted(pairwise.symmetric_sums(r, s, axis_name=None, **k), 0),
+        lambda r, c, s, **k: weighted(_pairwise.symmetric_sums(r, s, axis_name=None, **k), 0),
         lambda r, c, s: weighted(plain(r, r, s)[0], 0),
     ),
     "softplus": (
         lambda r, c, s, **k: jnp.vdot(
-            jnp.arange(ROWS, dtype=float), pairwise_softplus.row_softplus_sums(r, c, s, axis_name=None, **k)
+            jnp.arange(ROWS, dtype=float), _pairwise_softplus.row_softplus_sums(r, c, s, axis_name=None, **k)
         ),
         lambda r, c, s: jnp.vdot(jnp.arange(ROWS, dtype=float), plain(r, c, s)[2]),
     ),
     "softplus, equal weights": (
-        lambda r, c, s, **k: jnp.mean(pairwise_softplus.row_softplus_sums(r, c, s, axis_name=None, **k)),
+        lambda r, c, s, **k: jnp.mean(_pairwise_softplus.row_softplus_sums(r, c, s, axis_name=None, **k)),
         lambda r, c, s: jnp.mean(plain(r, c, s)[2]),
     ),
 }
@@ -124,24 +124,24 @@ def test_several_parts_equal_one_after_the_other():
     rows, columns = sides()
     scale = jnp.float32(1.3)
     parts = [("both", columns), ("symmetric", rows), ("rows", columns)]
-    together = pairwise.sums(rows, parts, scale, axis_name=None, chunk=3)
+    together = _pairwise.sums(rows, parts, scale, axis_name=None, chunk=3)
     assert together[1][1] is None
     assert together[2][1] is None
-    contract.assert_close(together[0], pairwise.both_sums(rows, columns, scale, axis_name=None, chunk=3))
-    contract.assert_close(together[1][0], pairwise.symmetric_sums(rows, scale, axis_name=None, chunk=3))
+    contract.assert_close(together[0], _pairwise.both_sums(rows, columns, scale, axis_name=None, chunk=3))
+    contract.assert_close(together[1][0], _pairwise.symmetric_sums(rows, scale, axis_name=None, chunk=3))
     contract.assert_close(together[2][0], together[0][0])
 
 
 def test_map_rows_equals_vmap():
     x = jnp.arange(7.0)
     for chunk in (None, 3):
-        contract.assert_close(pairwise.map_rows(jnp.square, x, row_bytes=4, chunk=chunk), x**2)
-    contract.assert_close(pairwise.map_rows(jnp.square, x, row_bytes=pairwise.KEPT_BYTES, chunk=None), x**2)
+        contract.assert_close(_pairwise.map_rows(jnp.square, x, row_bytes=4, chunk=chunk), x**2)
+    contract.assert_close(_pairwise.map_rows(jnp.square, x, row_bytes=_pairwise.KEPT_BYTES, chunk=None), x**2)
 
 
 @pytest.mark.parametrize(("num_rows", "chunk", "block"), [(16, 8, 8), (17, 8, 6), (5, 8, 5), (9, 2, 2), (1, 1, 1)])
 def test_blocks_are_even(num_rows, chunk, block):
-    assert pairwise.block_rows(num_rows, 4, chunk) == block
+    assert _pairwise.block_rows(num_rows, 4, chunk) == block
 
 
 def temporary_bytes(loss, *shapes) -> int:
@@ -179,6 +179,6 @@ def test_blocks_take_a_tenth_of_the_memory_of_the_matrix():
 
 def test_a_label_of_its_own_is_no_positive():
     rows, _ = sides()
-    sums = pairwise.symmetric_sums(rows, jnp.float32(1.0), axis_name=None, chunk=None)
+    sums = _pairwise.symmetric_sums(rows, jnp.float32(1.0), axis_name=None, chunk=None)
     expected = [sum(j != i and j != 2 and j % 3 == i % 3 for j in range(ROWS)) * (i != 2) for i in range(ROWS)]
     assert np.array_equal(sums.positive_count, expected)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from zsl_jax import losses
-from zsl_jax.losses import sorted_pairs
+from zsl_jax.losses import _sorted_pairs
 
 BATCH, WIDTH = 16, 3
 rng = np.random.default_rng(0)
@@ -314,7 +314,7 @@ def test_equal_distances_are_no_violation_without_a_margin():
     high, low = np.array([1.0, 0.5, 7.0, 7.0], np.float32), np.array([9.0, 9.0, 1.0, 0.5], np.float32)
     is_high = np.array([True, False, False, False])
     is_low = np.array([False, False, True, False])
-    hinge_sum = jax.jit(jax.value_and_grad(sorted_pairs.hinge_sum, (0, 1)))
+    hinge_sum = jax.jit(jax.value_and_grad(_sorted_pairs.hinge_sum, (0, 1)))
     value, gradient = hinge_sum(high, low, is_high, is_low)
     assert value == 0
     np.testing.assert_array_equal(gradient, np.zeros((2, 4)))

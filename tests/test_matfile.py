@@ -58,7 +58,7 @@ def good(tmp_path_factory) -> pathlib.Path:
 
 
 def test_variables_arrive_as_they_are(good):
-    held, expected = matfile.read(good), scipy.io.loadmat(good)
+    held, expected = matfile.read(good).variables, scipy.io.loadmat(good)
     for name in ("features", "labels", "row", "empty"):
         assert held[name].dtype == expected[name].dtype
         assert held[name].shape == expected[name].shape
@@ -69,11 +69,26 @@ def test_variables_arrive_as_they_are(good):
     assert held.keys() == {"features", "labels", "row", "empty", "names", "text"}
 
 
+def test_what_is_left_out_is_named(good):
+    assert matfile.read(good).left_out == {
+        "mixed": "a cell of several kinds, where a cell of text is read",
+        "struct": "a struct",
+        "sparse": "a sparse matrix; save it as a full one",
+    }
+
+
+def test_a_file_that_grows_beyond_memory(tmp_path, monkeypatch):
+    scipy.io.savemat(tmp_path / "zeros.mat", {"x": np.zeros((2**12, 2**12))}, do_compression=True)
+    assert matfile.read(tmp_path / "zeros.mat").variables["x"].shape == (2**12, 2**12)
+    monkeypatch.setattr(matfile, "_MOST_BYTES", 2**26)
+    assert "announces more than a file of its size holds" in error_line(tmp_path / "zeros.mat")
+
+
 def test_big_endian_numbers_become_native(tmp_path):
     name, values = b"x\0", np.array([[1.0, 2.5]], ">f8")
     header = struct.pack(">iiiii", 1000, 1, 2, 0, len(name))  # version 4, big-endian, double
     (tmp_path / "big.mat").write_bytes(header + name + values.tobytes())
-    x = matfile.read(tmp_path / "big.mat")["x"]
+    x = matfile.read(tmp_path / "big.mat").variables["x"]
     np.testing.assert_array_equal(x, [[1.0, 2.5]])
     assert x.dtype.isnative
 
@@ -90,9 +105,11 @@ def test_missing_file(tmp_path):
         (lambda data: b"", "truncated or corrupt"),
         (lambda data: b"<html>not found</html>" * 50, "truncated or corrupt"),
         (lambda data: b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<H", 0x0200) + b"IM", "HDF5"),
+        (lambda data: b"\x89HDF\r\n\x1a\n" + bytes(1000), "HDF5"),
+        (lambda data: bytes(512) + b"\x89HDF\r\n\x1a\n" + bytes(1000), "HDF5"),
         (lambda data: nested_cells(100_000), "SIGSEGV"),
     ],
-    ids=["truncated", "corrupt", "empty", "html", "hdf5", "crash"],
+    ids=["truncated", "corrupt", "empty", "html", "hdf5", "bare hdf5", "hdf5 with a header", "crash"],
 )
 def test_damaged_files_are_one_line(damage, says, good, tmp_path):
     path = tmp_path / "damaged.mat"
@@ -102,7 +119,7 @@ def test_damaged_files_are_one_line(damage, says, good, tmp_path):
 
 def test_nested_cells_of_little_depth_are_read(tmp_path):
     (tmp_path / "shallow.mat").write_bytes(nested_cells(10))  # so that it is the depth alone that kills the reader
-    assert matfile.read(tmp_path / "shallow.mat") == {}
+    assert matfile.read(tmp_path / "shallow.mat").variables == {}
 
 
 @pytest.mark.parametrize(

@@ -286,3 +286,11 @@ def test_unknown_names_come_with_the_nearest():
         methods.factory("alee")
     with pytest.raises(errors.UserError, match="did you mean 'l2'"):
         methods.normalized(methods.ale(), inputs="l3")
+
+
+def test_a_factory_whose_knobs_are_not_stated_is_refused():
+    def made(*, margin: float = 1.0, rate: float = 0.1):
+        return None
+
+    with pytest.raises(TypeError, match=r"made takes \['margin', 'rate'\], knobs are stated for \['margin'\]"):
+        methods.registry.method(margin=methods.registry.MARGIN)(made)

@@ -1,7 +1,6 @@
 """Methods that train an encoder: the step by hand, frozen parts, the average, two views, unseen pairs found."""
 
 import dataclasses
-import functools
 import re
 
 import jax
@@ -9,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import small_trainer
 
 from zsl_jax import config, data, encoders, errors, methods
 from zsl_jax.encoders import augmentation
-from zsl_jax.methods import encoded
-from zsl_jax.training import encoding, loop, optimizers, parallel, run
+from zsl_jax.methods import base, encoded
+from zsl_jax.training import encoding, loop, optimizers, parallel, problems, states
 
 KEY = jax.random.key(0)
 
@@ -54,20 +54,6 @@ def parts(**changes):
     return methods.Parts(**(given | changes))
 
 
-@functools.partial(jax.jit, static_argnames="method")
-def trained(method, train, classes):
-    """The state after 50 epochs, on one device."""
-    epochs = jax.vmap(lambda epoch: loop.epoch_rows(KEY, epoch, num_examples=len(train.labels), batch_size=32))
-    rows, where = (x.reshape(-1, 32) for x in epochs(jnp.arange(50)))
-    batches = data.Batch(train.inputs[rows], train.labels[rows], where)
-
-    def step(state, x):
-        return method.update(state, x[0], classes, x[1])
-
-    start = method.init(KEY, jax.tree.map(lambda a: a[0], batches), classes)
-    return jax.lax.scan(step, start, (batches, jax.random.split(KEY, len(rows))))[0]
-
-
 FACTORIES = {
     "label_embedding softmax": lambda: methods.label_embedding(parts(), loss="softmax"),
     "label_embedding ale": lambda: methods.label_embedding(parts(average=0.9), loss="ale", margin=0.5),
@@ -85,12 +71,12 @@ FACTORIES = {
 @pytest.mark.long
 @pytest.mark.parametrize("name", FACTORIES)
 def test_unseen_pairs_are_recognised_and_shuffled_descriptions_are_not(name, task):
-    method = FACTORIES[name]()
-    state = trained(method, jax.tree.map(jnp.asarray, task.train), task.seen_classes)
+    method, unseen = FACTORIES[name](), task.sets["test_unseen"]
+    state = small_trainer.fitted(method, task, epochs=50, batch_size=32)
 
     def accuracy(classes):
-        predictions = method.scores(state, task.test_unseen.inputs, classes).argmax(-1) + task.num_seen
-        return float((predictions == task.test_unseen.labels).mean())
+        scores = methods.score(method, state, unseen.inputs, classes)
+        return small_trainer.top1(scores, unseen.labels, first=task.num_seen)
 
     assert accuracy(task.unseen_classes) > 0.8
     # The two unseen classes trade their descriptions: what was right is then wrong.
@@ -99,8 +85,9 @@ def test_unseen_pairs_are_recognised_and_shuffled_descriptions_are_not(name, tas
 
 def compiled(method, classes):
     """`init(batch)` and `update(state, batch)`, compiled."""
-    init = jax.jit(lambda batch: method.init(KEY, batch, classes))
-    return init, jax.jit(lambda state, batch: method.update(state, batch, classes, KEY))
+    init = jax.jit(lambda batch, weights: method.init(KEY, batch, classes, weights))
+    update = jax.jit(lambda state, batch: method.update(state, batch, classes, KEY))
+    return lambda batch: init(batch, method.weights()), update
 
 
 @pytest.mark.long
@@ -115,11 +102,11 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(task):
             pretrain_steps=5,
         )
     )
-    options = {"key": KEY, "epochs": 3, "batch_size": 32, "mesh": parallel.make_mesh()}
+    training = states.Training(method, task, KEY, 32, parallel.make_mesh())
     kept = {}
-    for epoch, state, _ in loop.fit(method, task, **options):
+    for epoch, state, _ in loop.fit(training, epochs=3):
         kept[epoch] = jax.tree.map(np.array, state)
-    *_, (_, resumed, _) = loop.fit(method, task, start=(1, kept[1]), **options)
+    *_, (_, resumed, _) = loop.fit(training, epochs=3, start=(1, kept[1]))
     jax.tree.map(np.testing.assert_array_equal, kept[3], jax.tree.map(np.array, resumed))
     assert not np.array_equal(kept[1].average["head"]["map"], kept[3].average["head"]["map"])
 
@@ -148,16 +135,52 @@ def test_a_step_is_that_of_the_mean_loss_over_valid_rows(task):
     assert after.step == 1
 
 
-def test_a_frozen_encoder_stays_and_a_given_one_is_taken(task):
+def tensors_of(batch, widths=(12,)):
+    """An encoder's variables, and the same as the tensors of a checkpoint: linear layers have `[out, in]` there."""
+    variables = jax.tree.map(lambda x: 2 * x, encoders.MLP(widths=widths).init(KEY, batch.inputs, train=False))
+    dense = variables["params"]["Dense_0"]
+    return variables, {"Dense.0.weight": np.asarray(dense["kernel"]).T, "Dense.0.bias": np.asarray(dense["bias"])}
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_an_encoder_starts_from_given_tensors(task, freeze):
+    """Frozen, it is no parameter and stays as it was; else it is one like any other."""
     batch = batch_of(task)
-    variables = jax.tree.map(lambda x: 2 * x, encoders.MLP(widths=(12,)).init(KEY, batch.inputs, train=False))
-    method = methods.label_embedding(parts(freeze=True, variables=lambda shapes: variables, average=0.5))
+    variables, tensors = tensors_of(batch)
+    method = methods.label_embedding(parts(freeze=freeze, weights=lambda: tensors, average=0.5))
     init, update = compiled(method, task.seen_classes)
     state = init(batch)
-    assert set(state.params) == {"head"}
     after, _ = update(state, batch)
-    jax.tree.map(np.testing.assert_array_equal, after.fixed, variables)
     assert not np.array_equal(after.params["head"]["map"], state.params["head"]["map"])
+    moving, frozen = base.split(after)
+    if freeze:
+        assert set(state.params) == {"head"}
+        jax.tree.map(np.testing.assert_array_equal, frozen, (variables,))
+        sizes = {x.shape for x in jax.tree.leaves(moving)}
+        assert variables["params"]["Dense_0"]["kernel"].shape not in sizes
+    else:
+        assert frozen == ()
+        jax.tree.map(np.testing.assert_array_equal, state.params["encoder"], variables["params"])
+        before, now = (s.params["encoder"]["Dense_0"]["kernel"] for s in (state, after))
+        assert not np.array_equal(before, now)
+
+
+def test_given_tensors_are_an_argument_of_the_program(task):
+    """Traced, they become no constant: the frozen part is made of the argument alone."""
+    batch = batch_of(task)
+    variables, tensors = tensors_of(batch)
+    method = methods.label_embedding(parts(freeze=True, weights=lambda: tensors))
+    start = jax.jit(lambda weights: method.init(KEY, batch, task.seen_classes, weights))
+    _, (frozen,) = base.split(start(jax.tree.map(lambda x: 3 * x, tensors)))
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, 3 * b), frozen, variables)
+
+
+def test_tensors_of_another_encoder_are_named(task):
+    batch = batch_of(task)
+    _, tensors = tensors_of(batch)
+    method = methods.label_embedding(parts(weights=lambda: tensors | {"extra": np.zeros(3)}))
+    with pytest.raises(errors.UserError, match="1 left over: extra"):
+        method.init(KEY, batch, task.seen_classes, method.weights())
 
 
 def test_the_average_is_what_scores(task):
@@ -171,11 +194,12 @@ def test_the_average_is_what_scores(task):
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * np.asarray(state.params["head"]["map"])
     np.testing.assert_allclose(state.average["head"]["map"], expected, rtol=1e-5)
-    by_average = method.scores(state, batch.inputs, task.classes)
-    np.testing.assert_array_equal(
-        by_average, method.scores(state._replace(params=first.params), batch.inputs, task.classes)
-    )
-    assert not np.allclose(by_average, method.scores(state._replace(average=state.params), batch.inputs, task.classes))
+
+    def scores(state):
+        return methods.score(method, state, batch.inputs, task.classes)
+
+    np.testing.assert_array_equal(scores(state), scores(state._replace(params=first.params)))
+    assert not np.allclose(scores(state), scores(state._replace(average=state.params)))
 
 
 @pytest.mark.long
@@ -204,14 +228,13 @@ def test_a_prefix_scores_alone(task):
     batch, tower = batch_of(task), encoders.MLP(widths=(6,))
     whole, short = (methods.two_tower(parts(), tower, width=8, prefixes=(3,), score_width=w) for w in (0, 3))
     state = compiled(whole, task.seen_classes)[0](batch)
-    scores = short.scores(state, batch.inputs, task.classes)
+    scores = methods.score(short, state, batch.inputs, task.classes)
     cut = {**state.params["head"]}
     for side in ("of_images", "of_classes"):
         cut[side] = cut[side].at[:, 3:].set(0.0)
     params = {**state.params, "head": cut}
-    np.testing.assert_allclose(
-        scores, whole.scores(state._replace(params=params), batch.inputs, task.classes), atol=1e-5
-    )
+    of_cut = methods.score(whole, state._replace(params=params), batch.inputs, task.classes)
+    np.testing.assert_allclose(scores, of_cut, atol=1e-5)
 
 
 @pytest.mark.long
@@ -225,7 +248,7 @@ def test_words_describe_classes_and_other_words_are_scored(task):
     after, metrics = update(init(batch), batch)
     assert np.isfinite(metrics["loss"])
     made_up = data.ClassTable(class_encoders.tokens(["purple middle"], length=3), np.array([False]), ("purple middle",))
-    assert method.scores(after, batch.inputs, made_up).shape == (8, 1)
+    assert methods.score(method, after, batch.inputs, made_up).shape == (8, 1)
 
 
 def test_a_config_becomes_the_parts_that_it_names():
@@ -266,19 +289,20 @@ def test_the_step_size_has_decayed_when_the_epochs_of_the_training_at_hand_are_o
         assert min(sizes[:-1]) > 0
 
 
-def test_each_phase_of_a_run_decays_over_its_own_steps(monkeypatch):
+def test_each_training_of_a_run_decays_over_its_own_steps(monkeypatch):
     recipe = config.base("label_embedding", "digits,smoke")
     recipe.optimizer.decay_epochs = 2
-    problem = run.make_problem(recipe)
-    asked, made = [], run.make_method
-    monkeypatch.setattr(run, "make_method", lambda *a, **k: asked.append(k["steps_per_epoch"]) or made(*a, **k))
-    run._scheduled.cache_clear()
-    _, choosing = run.choosing_task(problem, recipe)
-    _, training = run._for_task(problem, data.test_task(problem.dataset), recipe)
-    sizes = [len(task.train.labels) for task in (choosing, training)]
-    assert asked == [-(-size // recipe.train.batch_size) for size in sizes]
+    problem = problems.make_problem(recipe)
+    asked, made = [], problems.make_method
+    monkeypatch.setattr(problems, "make_method", lambda *a, **k: asked.append(k["steps_per_epoch"]) or made(*a, **k))
+    problems._method.cache_clear()
+    choosing, final = problem.protocol.tasks(problem.dataset, recipe)
+    tasks = (choosing[0], final)
+    found = [problem.method_for(task, recipe) for task in tasks]
+    assert asked == [-(-len(task.train.labels) // recipe.train.batch_size) for task in tasks]
     assert asked[0] < asked[1]
-    run.choosing_task(problem, recipe)  # another seed of it, or the same again: nothing is made anew
+    # The same again: nothing is made anew.
+    assert [problem.method_for(task, recipe) for task in tasks] == found
     assert len(asked) == 2
 
 
@@ -294,7 +318,7 @@ def test_the_size_of_each_encoder_of_a_config_is_a_line(task):
 def test_groups_that_do_not_add_up_are_named(task):
     method = methods.attribute_network(parts(), groups=(4, 3))
     with pytest.raises(errors.UserError, match=r"groups=\(4, 3\) add up to 7, not to the 6 attributes"):
-        jax.eval_shape(lambda: method.init(KEY, batch_of(task), task.seen_classes))
+        jax.eval_shape(lambda: method.init(KEY, batch_of(task), task.seen_classes, ()))
 
 
 @pytest.mark.parametrize(

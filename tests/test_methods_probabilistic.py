@@ -1,4 +1,4 @@
-"""DAP, IAP, ConSE, SYNC and SSE: their rules by hand, and what they make of the seen classes."""
+"""DAP, IAP, ConSE, SYNC, SSE and minimax: their rules by hand, and what they make of the seen classes."""
 
 import dataclasses
 
@@ -8,14 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.optimize
+import small_trainer
 import toy
 
-from zsl_jax import data, errors, methods
-from zsl_jax.methods import seen_classes
-from zsl_jax.training import evaluation, loop, parallel
+from zsl_jax import bounds, data, errors, methods
 
 KEY = jax.random.key(0)
-NAMES = ("dap", "iap", "conse", "sync", "sse")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,7 @@ PRIOR = np.full(2, 1.5 / 4)
 
 def classifier_state(weights, bias):
     params = {"weights": jnp.array(weights), "bias": jnp.array(bias)}
-    return seen_classes.SeenState(jnp.array(SEEN), methods.GradientState(params, None))
+    return methods.Viewed(jnp.array(SEEN), methods.GradientState(params, None))
 
 
 def posterior(there, has):
@@ -53,14 +51,14 @@ def posterior(there, has):
 
 def test_dap_is_its_rule_on_logistic_probabilities():
     weights, bias, x = np.array([[1.0, -2.0]]), np.array([0.5, 0.0]), np.array([[2.0], [-1.0]])
-    scores = methods.dap().scores(classifier_state(weights, bias), jnp.array(x), OTHERS)
+    scores = methods.score(methods.dap(), classifier_state(weights, bias), jnp.array(x), OTHERS)
     there = 1 / (1 + np.exp(-(x @ weights + bias)))
     contract.assert_close(scores, posterior(there, np.array([[1, 1], [0, 1]])))
 
 
 def test_iap_is_its_rule_on_the_attributes_of_probable_classes():
     weights, bias, x = np.array([[1.0, -2.0, 0.0]]), np.array([0.5, 0.0, 0.2]), np.array([[2.0], [-1.0]])
-    scores = methods.iap(smoothing=0.1).scores(classifier_state(weights, bias), jnp.array(x), OTHERS)
+    scores = methods.score(methods.iap(smoothing=0.1), classifier_state(weights, bias), jnp.array(x), OTHERS)
     likely = np.exp(x @ weights + bias)
     likely /= likely.sum(axis=1, keepdims=True)
     there = 0.9 * likely @ np.array([[0, 1], [0, 0], [1, 0]]) + 0.1 * PRIOR
@@ -76,18 +74,20 @@ def test_without_a_cut_attributes_are_probabilities():
     ones, zeros = np.log(there[:, None] / prior), np.log((1 - there[:, None]) / (1 - prior))
     expected = np.sum(soft * ones + (1 - soft) * zeros, axis=-1)
     state = classifier_state(weights, bias)
-    contract.assert_close(methods.dap(cut="none").scores(state, jnp.array(x), OTHERS), expected)
-    contract.assert_close(methods.normalized(methods.dap(), inputs="none").attributes(state, jnp.array(x)), there)
-    percent = state._replace(seen=100 * state.seen)
+    contract.assert_close(methods.score(methods.dap(cut="none"), state, jnp.array(x), OTHERS), expected)
+    detectors = methods.normalized(methods.dap(), inputs="none")
+    contract.assert_close(detectors.attributes(state, detectors.embed(state, jnp.array(x))), there)
+    percent = state._replace(kept=100 * state.kept)
     table = dataclasses.replace(OTHERS, embedding=100 * OTHERS.embedding)
-    contract.assert_close(methods.dap(cut="none").scores(percent, jnp.array(x), table), expected)
+    contract.assert_close(methods.score(methods.dap(cut="none"), percent, jnp.array(x), table), expected)
     assert methods.normalized(methods.ale()).attributes is None
 
 
 def test_iap_predicts_the_attributes_of_probable_classes():
     weights, x = np.array([[1.0, -2.0, 0.0]]), np.array([[1.0]])
     p = np.exp([1.0, -2.0, 0.0]) / np.exp([1.0, -2.0, 0.0]).sum()
-    there = methods.iap(cut="none", smoothing=0.1).attributes(classifier_state(weights, np.zeros(3)), jnp.array(x))
+    method, state = methods.iap(cut="none", smoothing=0.1), classifier_state(weights, np.zeros(3))
+    there = method.attributes(state, method.embed(state, jnp.array(x)))
     contract.assert_close(there, (0.9 * p @ SEEN + 0.1 * (SEEN.sum(axis=0) + 0.5) / 4)[None])
 
 
@@ -97,7 +97,7 @@ def test_conse_is_the_cosine_with_the_mixture_of_the_top_classes():
     p = np.exp([1.0, -2.0, 0.0]) / np.exp([1.0, -2.0, 0.0]).sum()
     for num_top, mixed in ((1, SEEN[0]), (2, (p[0] * SEEN[0] + p[2] * SEEN[2]) / (p[0] + p[2])), (9, p @ SEEN)):
         cosines = [mixed @ c / np.linalg.norm(mixed) / np.linalg.norm(c) for c in OTHERS.embedding]
-        scores = methods.conse(num_top=num_top).scores(state, jnp.array(x), OTHERS)
+        scores = methods.score(methods.conse(num_top=num_top), state, jnp.array(x), OTHERS)
         contract.assert_close(scores, np.array([cosines]))
 
 
@@ -105,11 +105,11 @@ def test_the_attribute_cut_is_that_of_the_seen_classes():
     """At one mean of the table, .4, the same as at the means of the attributes here; not so for another table."""
     state = classifier_state(np.ones((1, 2)), np.zeros(2))
     x = jnp.array([[3.0]])
-    by_attribute, by_table = (methods.dap(cut=cut).scores(state, x, OTHERS) for cut in ("attribute", "table"))
+    by_attribute, by_table = (methods.score(methods.dap(cut=cut), state, x, OTHERS) for cut in ("attribute", "table"))
     contract.assert_close(by_attribute, by_table)
-    skewed = state._replace(seen=state.seen + jnp.array([[0.0, 1.0]]))
-    assert np.ptp(methods.dap(cut="attribute").scores(skewed, x, OTHERS)) > 1  # .41 > .4 but .39 < .4
-    contract.assert_close(np.ptp(methods.dap(cut="table").scores(skewed, x, OTHERS)), 0.0)  # all below .9
+    skewed = state._replace(kept=state.kept + jnp.array([[0.0, 1.0]]))
+    assert np.ptp(methods.score(methods.dap(cut="attribute"), skewed, x, OTHERS)) > 1  # .41 > .4 but .39 < .4
+    contract.assert_close(np.ptp(methods.score(methods.dap(cut="table"), skewed, x, OTHERS)), 0.0)  # all below .9
     with pytest.raises(errors.UserError, match="unknown cut 'row'"):
         methods.iap(cut="row")
 
@@ -134,36 +134,49 @@ def test_sse_proportions_solve_the_quadratic_programme():
 def test_sync_classifiers_are_mixtures_of_phantom_classifiers(task):
     method = methods.sync(bandwidth=0.8, learning_rate=0.1)
     batch = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.ones(16, bool))
-    state = method.init(KEY, batch, task.seen_classes)
-    state, _ = method.update(state, batch, task.seen_classes, KEY)
+    state, _ = small_trainer.steps(method, task, batch)
+    state = method.finish(state, task.train, task.seen_classes, KEY)
     inner = state.inner
-    phantoms = np.asarray(inner.inner.params @ inner.basis.T)  # [F, S], the v_r
+    phantoms = np.asarray(inner.inner.params @ inner.kept.T)  # [F, S], the v_r
     seen, unseen = task.seen_classes.embedding, task.unseen_classes.embedding
     nearness = np.exp(-np.sum((unseen[:, None] - seen[None]) ** 2, axis=-1) / 0.8**2)
     mixed = phantoms @ (nearness / nearness.sum(axis=1, keepdims=True)).T
-    contract.assert_close(
-        method.scores(state, task.test_unseen.inputs, task.unseen_classes), task.test_unseen.inputs @ mixed, atol=1e-4
-    )
+    inputs = task.sets["test_unseen"].inputs
+    contract.assert_close(methods.score(method, state, inputs, task.unseen_classes), inputs @ mixed, atol=1e-4)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", ["dap", "conse", "sync"])
-def test_padding_and_devices_do_not_change_the_scores(task, name):
-    """One classifier of each kind: logistic, softmax, and a bilinear map of proportions."""
+@pytest.mark.parametrize("name", ["dap", "conse", "sync", "minimax"])
+def test_rows_that_fill_up_a_batch_do_not_count(task, name):
+    """One classifier of each kind: logistic, softmax, a bilinear map of proportions; and the errors of detectors."""
     method = methods.normalized(methods.factory(name)())
-    one = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:1])
-    scores = []
-    for mesh in (one, parallel.make_mesh()):
-        ((_, state, metrics),) = loop.fit(method, task, key=KEY, epochs=1, batch_size=64, mesh=mesh)
-        scores.append(method.scores(jax.device_get(state), task.test_unseen.inputs, task.classes))
-    assert metrics["loss"][-1] < metrics["loss"][0]
-    np.testing.assert_allclose(scores[0], scores[1], atol=1e-3 * np.abs(scores[0]).max())
-    # 120 examples in two batches of 64: the second is filled up with 8 rows that must not count.
     batch = data.Batch(task.train.inputs, task.train.labels, np.arange(120) < 56)
     junk = batch._replace(inputs=np.where(batch.where[:, None], batch.inputs, 7.0))
-    start = method.init(KEY, batch, task.seen_classes)
-    states = [method.update(start, b, task.seen_classes, KEY)[0] for b in (batch, junk)]
-    contract.assert_close(*(method.scores(s, task.test_unseen.inputs, task.classes) for s in states))
+    states = [small_trainer.steps(method, task, b, count=2)[0] for b in (batch, junk)]
+    contract.assert_close(*(method.embed(s, task.sets["test_unseen"].inputs) for s in states))
+
+
+MATRIX = np.array([[0.9, 0.1, 0.6, 0.3], [0.8, 0.7, 0.5, 0.9], [0.1, 0.6, 0.4, 0.2], [0.3, 0.2, 0.9, 0.8]])
+
+
+@pytest.mark.parametrize("measure_errors", [True, False])
+def test_the_minimax_method_names_what_the_best_map_names(measure_errors):
+    """Detectors without weights say sigmoid(bias) of every image: their errors are known, and so is the map."""
+    table = data.ClassTable(100 * MATRIX.astype(np.float32), np.array([True, True, False, False]), trained=2)
+    method = methods.minimax(cut="none", measure_errors=measure_errors)
+    train = data.Examples(np.zeros((6, 1), np.float32), np.array([0, 0, 0, 1, 1, 1]))
+    batch = data.Batch(train.inputs, train.labels, np.ones(6, bool))
+    state = method.finish(method.init(KEY, batch, table, ()), train, table, KEY)
+    measured = np.abs(0.5 - MATRIX[:2]).mean(axis=0)
+    np.testing.assert_allclose(state.kept.error_rates, measured, atol=1e-5)
+
+    patterns = bounds.dense(MATRIX[2:]).patterns
+    scores = np.asarray(method.scores(state, patterns, jax.jit(method.describe)(state, table[2:])))
+    _, rule = bounds.worst_case(MATRIX[2:], error_rates=measured if measure_errors else None)
+    expected = np.asarray(bounds.activations(rule, patterns))
+    clear = np.abs(expected[:, 0] - expected[:, 1]) > 0.1
+    assert clear.sum() > 4
+    np.testing.assert_array_equal(scores.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
+    np.testing.assert_allclose(method.attributes(state, method.embed(state, train.inputs)), np.full((6, 4), 0.5))
 
 
 @pytest.fixture(scope="module")
@@ -175,13 +188,16 @@ def birds(shared_data):
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "margin"), [("dap", 0.15), ("iap", 0.1), ("conse", 0.1), ("sync", 0.2), ("sse", 0.2)])
 def test_real_unseen_classes_beat_permuted_descriptions(birds, name, margin):
-    task, mesh = birds, parallel.make_mesh()
+    task, unseen = birds, birds.sets["test_unseen"]
     rows = np.random.default_rng(0).permutation(len(task.classes))
     permuted = dataclasses.replace(task.classes, embedding=task.classes.embedding[rows])
     accuracies = []
     for each in (task, dataclasses.replace(task, classes=permuted)):
         method = methods.normalized(methods.factory(name)())
-        (*_, (_, state, _)) = loop.fit(method, each, key=KEY, epochs=2, batch_size=64, mesh=mesh)
-        accuracies.append(evaluation.make_evaluate(method, each, mesh)(state).zsl["top1"])
+        state = small_trainer.fitted(method, each, epochs=2, batch_size=64)
+        scores = jax.jit(lambda s, x, c, method=method: methods.score(method, s, x, c))(
+            state, unseen.inputs, each.unseen_classes
+        )
+        accuracies.append(small_trainer.top1(scores, unseen.labels, first=task.num_seen))
     assert accuracies[0] > accuracies[1] + margin
     assert accuracies[1] < 0.15

@@ -170,9 +170,9 @@ def representativeness(p, where):
     out = np.zeros_like(p)
     for c in range(C):
         for a in range(A):
-            others = sum(p[k, a] for k in range(C) if k != c and where[k]) / max(sum(where), 1)
+            others = [p[k, a] for k in range(C) if k != c and where[k]]
             if where[c] and others:
-                out[c, a] = np.log(p[c, a] / others)
+                out[c, a] = np.log(max(p[c, a], 1e-3) / max(np.mean(others), 1e-3))
     return out
 
 

@@ -126,12 +126,14 @@ def test_hubness_is_zero_without_hubs_and_grows_with_them():
     assert metrics.hubness(metrics.k_occurrence(one_hub, k=1)) > 2.0
 
 
-def test_representativeness_of_one_attribute_of_two_classes_is_the_log_odds():
+def test_representativeness_of_two_classes_is_the_log_ratio_whatever_the_prior():
     p = np.array([[0.9], [0.1]])
-    expected = np.log([[0.9 / (0.1 * 0.25)], [0.1 / (0.9 * 0.75)]])
+    expected = np.log([[9.0], [1 / 9]])
+    np.testing.assert_allclose(metrics.representativeness(p), expected, rtol=1e-5)
     np.testing.assert_allclose(metrics.representativeness(p, prior=np.array([0.75, 0.25])), expected, rtol=1e-5)
     assert np.all(np.isfinite(metrics.representativeness(np.zeros((2, 3)))))
-    with pytest.raises(ValueError, match=r"\(2, 1\), not \(3,\)"):
+    assert np.isnan(metrics.representativeness(np.array([[np.nan], [0.1]]))).all()
+    with pytest.raises(ValueError, match=r"\(2, 1\) and \(3,\)"):
         metrics.representativeness(p, prior=np.ones(3))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tiny_xlsa17
 
-from zsl_jax.data import checks, notes
+from zsl_jax.data import checks, missing, notes
 
 
 def lines_of(held: dict) -> list[str]:
@@ -89,7 +89,7 @@ def test_missing_attributes():
 
 @pytest.mark.parametrize("table", [[[-1.0, 1.0]], [[-1.0, 0.0]], [[-1.0, -2.0, 50.0]], [[-1.0]]])
 def test_minus_one_is_a_value_where_the_others_are_no_percentages(table):
-    assert not notes.missing(np.array(table)).any()
+    assert not missing.marked(np.array(table)).any()
 
 
 def test_some_labels_that_disagree_with_the_folders():

@@ -13,7 +13,7 @@ ARRAYS = {
     "labels": LABELS.astype(np.int16),
     "coarse": GROUPS[LABELS],
     "split": np.tile([0, 0, 0, 0, 0, 0, 1, 2, 2, 2], CLASSES),
-    "attributes": np.eye(CLASSES, 4),
+    "attributes": np.eye(CLASSES, 4) + 1,
     "iconic_features": np.ones((CLASSES, 3)),
     "descriptions": np.array(["red apple", "green apple", "sour apple", "red plum", "blue plum", "milk"]),
     "class_names": np.array(list("abcdef")),
@@ -78,14 +78,48 @@ def test_words_are_those_of_seen_classes(load):
         ({}, {"num_unseen": 5}, "num_unseen=5 of the 6 classes in food.npz: hold out 1 to 4"),
         ({"labels": LABELS + 1}, {}, "labels must be the rows of the classes"),
         ({"labels": LABELS[:-1]}, {}, r"features \(60, 3\) and labels \(59,\)"),
+        ({"labels": LABELS - 1}, {}, "labels must be the rows of the classes, .* these are 6 from -1 to 4"),
+        ({"labels": np.where(LABELS == 5, 6, LABELS)}, {}, "each with an image; these are 6 from 0 to 6"),
+        ({"labels": np.where(LABELS == 5, 2**40, LABELS)}, {}, "entry 50 is 1099511627776, beyond any number"),
+        ({"labels": LABELS + 0.5}, {}, "labels: entry 0 is 0.5, not a whole number"),
+        ({"labels": LABELS.astype(str)}, {}, "labels: <U21, not whole numbers"),
         ({"features": np.full((60, 3), np.nan)}, {}, "not finite"),
+        ({"features": np.where(LABELS[:, None] == 2, 1e39, np.ones((60, 3)))}, {}, "row 20 holds .* beyond float32"),
+        ({"features": np.where(LABELS[:, None] == 2, 1e-60, np.ones((60, 3)))}, {}, "row 20 is all zeros, and 9 more"),
+        ({"features": np.zeros((60, 0))}, {}, r"features \(60, 0\)"),
+        ({"features": np.ones((60, 3), complex)}, {}, "features: complex128, not numbers"),
+        ({"features": np.zeros((60, 3), "M8[s]")}, {}, r"features: datetime64\[s\], not numbers"),
+        ({"features": np.zeros((60, 3), [("a", "f4")])}, {}, "not numbers"),
+        ({"features": np.full((60, 3), "1.5")}, {}, "features: <U3, not numbers"),
         ({"coarse": np.arange(60) % 7}, {}, "different groups"),
         ({"coarse": np.zeros(5)}, {}, r"a group an image or a class, \(60,\) or \(6,\)"),
         ({"descriptions": np.array(["a"])}, {"semantics": "descriptions"}, "a text for each of 6 classes"),
+        ({"descriptions": np.arange(6)}, {"semantics": "descriptions"}, "descriptions are int64, not text"),
+        (
+            {"descriptions": np.array([b"\xe9"] * 6)},
+            {"semantics": "descriptions"},
+            "bytes in another encoding, not text",
+        ),
+        (
+            {"descriptions": np.array([*["red plum"] * 5, ""])},
+            {"semantics": "descriptions"},
+            "description of 'f' is all zeros",
+        ),
         ({"attributes": np.eye(5)}, {"semantics": "attributes"}, "does not describe 6 classes"),
+        ({"attributes": np.zeros((6, 0))}, {"semantics": "attributes"}, "does not describe 6 classes"),
+        ({"attributes": np.eye(6, 5)}, {"semantics": "attributes"}, "the description of 'f' is all zeros"),
+        ({"attributes": np.full((6, 4), "1")}, {"semantics": "attributes"}, "attributes: <U1, not numbers"),
+        ({"coarse": np.full(6, np.nan)}, {}, "coarse: entry 0 is nan, not a whole number"),
         ({"split": np.full(60, 3)}, {}, "split must hold 0, 1 or 2"),
         ({"split": np.full(60, 2)}, {}, "has no training image"),
+        ({"split": np.full(60, "0")}, {}, "split must hold 0, 1 or 2"),
+        ({"split": np.zeros(60)}, {}, r"no seen test image \(none of split 2\)"),
         ({"class_names": np.array(["a"])}, {}, "wanted one for each of 6 classes"),
+        ({"class_names": np.array(["a"] * 6)}, {}, "'a' named twice"),
+        ({"class_names": np.array([*"abcde", " "])}, {}, "class 5 has no name"),
+        ({"class_names": np.array([*"abcde", "f\ng"])}, {}, "a line break"),
+        ({"class_names": np.array([b"\xe9"] * 6)}, {}, "bytes in another encoding"),
+        ({"class_names": np.arange(6.0)}, {}, "class_names are float64, not text"),
     ],
 )
 def test_what_is_wrong_is_a_line(load, changed, options, message):
@@ -98,14 +132,51 @@ def test_what_is_missing_is_named(load, tmp_path):
         load(absent=["attributes"], semantics="attributes")
     with pytest.raises(errors.UserError, match=r"food\.npz has no labels, only"):
         load(absent=["labels"])
+    with pytest.raises(errors.UserError, match="has an array 'Splits', which is not read; did you mean 'split'"):
+        load({"Splits": ARRAYS["split"]}, absent=["split"])
+    with pytest.raises(errors.UserError, match=r"no seen test image \(too few images a class"):
+        load({"features": np.eye(6), "labels": np.arange(6), "coarse": GROUPS}, absent=["split"])
     with pytest.raises(errors.UserError, match=r"--config\.data\.file=FILE"):
         data.load("npz")
     with pytest.raises(errors.UserError, match="cannot read"):
         data.load("npz", file=tmp_path / "none.npz")
     for content in (b"no archive", b""):
         (tmp_path / "bad.npz").write_bytes(content)
-        with pytest.raises(errors.UserError, match="no archive of plain arrays"):
+        with pytest.raises(errors.UserError, match=r"is no \.npz archive of plain arrays"):
             data.load("npz", file=tmp_path / "bad.npz")
     np.savez(tmp_path / "pickled.npz", features=np.array([{}], object))
-    with pytest.raises(errors.UserError, match="no archive of plain arrays"):
+    with pytest.raises(errors.UserError, match=r"pickled\.npz: features holds Python objects"):
         data.load("npz", file=tmp_path / "pickled.npz")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.uint64, np.float32, ">i2"])
+def test_whole_numbers_of_any_type_are_labels(load, dtype):
+    found = load({"labels": LABELS.astype(dtype)}, semantics="attributes")
+    np.testing.assert_array_equal(found.labels, LABELS)
+    assert found.labels.dtype == np.int32
+
+
+def test_text_may_be_bytes_and_names_are_composed(load):
+    names = np.array(["e\u0301el", "b", "c", "d", "e", "f"])
+    plain = load({"class_names": names}, semantics="descriptions")
+    found = load(
+        {
+            "class_names": np.array([name.encode() for name in names]),
+            "descriptions": np.array([text.encode() for text in ARRAYS["descriptions"]]),
+        },
+        semantics="descriptions",
+    )
+    assert found.classes.names == plain.classes.names == ("\u00e9el", *"bcdef")
+    np.testing.assert_array_equal(found.classes.embedding, plain.classes.embedding)
+
+
+def test_missing_percentages_are_the_mean_of_the_seen_classes(load):
+    table = np.array([[-1.0, 10], [20, 30], [40, 50], [60, 70], [80, 90], [100, 5]])
+    found = load({"attributes": table}, semantics="attributes")
+    others = found.classes.is_seen & (np.arange(CLASSES) > 0)
+    assert found.classes.embedding[0, 0] == np.float32(table[others, 0].mean())
+    np.testing.assert_array_equal(found.classes.embedding[1:], table[1:])
+    fractions = np.where(table < 0, -1, table / 100)
+    np.testing.assert_array_equal(
+        load({"attributes": fractions}, semantics="attributes").classes.embedding, np.float32(fractions)
+    )

@@ -83,7 +83,7 @@ def test_four_commands(tmp_path, monkeypatch, capsys):
 
 def test_pictures_become_the_inputs_of_pixels(tmp_path):
     """What `predict` asks for a model that was trained on an image folder's pixels."""
-    from zsl_jax.data import preprocessing
+    from zsl_jax.encoders import preprocessing
 
     folder = tiny_photos.write(tmp_path)
     command = ["data", "import", str(folder / "photos"), f"--attributes={folder / 'classes.csv'}"]

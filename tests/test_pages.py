@@ -1,12 +1,17 @@
 """The pages say what is: commands are of this command line, generated pages are up to date, the reference builds."""
 
+import html
 import json
+import os
 import pathlib
 import re
 import runpy
 import shlex
 import subprocess
 import sys
+import types
+import urllib.parse
+import xml.dom.minidom
 
 import numpy as np
 import pytest
@@ -17,7 +22,7 @@ from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMAND = re.compile(r"(?:^|`)(?: {4})?((?:\.venv/bin/)?python -m zsl_jax (?:[^`\n]|\n(?=--))+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|`)(?: {4})?((?:python -m zsl_jax|zsl-jax) (?:[^`\n]|\n(?=--))+)", re.MULTILINE)
 COMMANDS = sorted(
     {
         (page.name, found.strip())
@@ -27,14 +32,18 @@ COMMANDS = sorted(
 )
 
 
+def words_of(command: str) -> list[str]:
+    return shlex.split(command.removeprefix("python -m zsl_jax").removeprefix("zsl-jax"), comments=True)
+
+
 def test_the_pages_show_the_verbs():
-    verbs = {command.split()[3] for _, command in COMMANDS}
+    verbs = {words_of(command)[0] for _, command in COMMANDS}
     assert {"train", "evaluate", "predict", "export", "sweep", "report", "data", "bound"} <= verbs
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS, ids=lambda text: text[-60:])
 def test_a_command_is_of_this_command_line(page, command):
-    verb, *words = shlex.split(re.sub(r"\[--.*", "", command.split("  #")[0]), comments=True)[3:]
+    verb, *words = words_of(re.sub(r"\[--.*", "", command.split("  #")[0]))
     assert verb in __main__.VERBS
     module = __import__(f"zsl_jax.verbs.{verb}", fromlist=["USAGE"])
     rest, overrides = command_line.split_overrides(words)
@@ -43,7 +52,8 @@ def test_a_command_is_of_this_command_line(page, command):
         assert not flag.startswith("-") or flag in module.USAGE, f"{verb} has no {flag}"
     recipe = next((word.partition("=")[2] for word in rest if word.startswith("--config=")), None)
     if recipe is not None and not re.search(r"\b[A-Z]{4,}\b", recipe):  # NAME, METHOD, DATASET stand for one
-        leaves = config.leaves(command_line.load_recipe(str(ROOT / recipe)))
+        recipe = str(ROOT / recipe) if "/" in recipe else recipe
+        leaves = config.leaves(command_line.load_recipe(recipe))
         assert set(overrides) <= set(leaves)
 
 
@@ -56,7 +66,7 @@ def test_the_page_of_the_methods_is_the_generated_one():
     maker = runpy.run_path(str(ROOT / "docs" / "make_methods_page.py"))
     page = (ROOT / "docs" / "methods.md").read_text()
     assert page == maker["page"](), "run: python docs/make_methods_page.py"
-    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == list(methods.METHODS)
+    assert re.findall(r"^## (.*)$", page, re.MULTILINE) == sorted(methods.METHODS)
 
 
 def test_the_page_of_the_ablations_is_the_generated_one():
@@ -106,11 +116,95 @@ def test_the_page_on_prediction_runs(tmp_path, monkeypatch):
         exec(compile(block.replace("runs/", f"{tmp_path}/runs/"), "predict.md", "exec"), {})
 
 
-@pytest.mark.long
-def test_the_reference_builds_without_a_warning(tmp_path):
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+FORMULAS = {
+    "phi_c": "<msub><mrow><mi>φ</mi></mrow><mrow><mi>c</mi></mrow></msub>",
+    "x^2": "<msup><mrow><mi>x</mi></mrow><mrow><mn>2</mn></mrow></msup>",
+    "s_ij": "<msub><mrow><mi>s</mi></mrow><mrow><mi>i</mi><mi>j</mi></mrow></msub>",
+    "sum_{c != y}": "<msub><mrow><mo>∑</mo></mrow><mrow><mi>c</mi><mo>≠</mo><mi>y</mi></mrow></msub>",
+    "x . y": "<mi>x</mi><mo>⋅</mo><mi>y</mi>",
+    "sqrt(2)": "<msqrt><mn>2</mn></msqrt>",
+    "s^ + 1": '<mover accent="true"><mrow><mi>s</mi></mrow><mo>^</mo></mover><mo>+</mo><mn>1</mn>',
+    "class_weight": "<mtext>class_weight</mtext>",
+    "= -1": '<mo>=</mo><mo form="prefix">−</mo><mn>1</mn>',
+    "a < b & c": "<mi>a</mi><mo>&lt;</mo><mi>b</mi><mo>&amp;</mo><mi>c</mi>",
+    "(a": "<mo>(</mo><mi>a</mi>",
+}
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_formula_in_plain_text_becomes_mathml(text):
+    made = runpy.run_path(str(ROOT / "docs" / "formulas.py"))["mathml"](text)
+    assert made == f"<math>{FORMULAS[text]}</math>"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("F(x, c) = x^T W phi_c", True),
+        ("1 / (1 + ||x||^2)", True),
+        ("python -m zsl_jax bound FOLDER", False),
+        ('about = json.loads("x")', False),
+        ("score = jax.export.deserialize(text)", False),
+        ("horse,0,1", False),
+    ],
+)
+def test_formulas_and_code_are_told_apart(text, expected):
+    assert runpy.run_path(str(ROOT / "docs" / "formulas.py"))["is_formula"](text) == expected
+
+
+@pytest.mark.parametrize("urls", ["", '[project.urls]\nRepository = "https://example.org/zsl_jax"\n'])
+def test_the_address_of_the_repository_stands_in_pyproject_alone(urls, tmp_path):
+    (tmp_path / "pyproject.toml").write_text(f"[project]\n{urls}")
+    hook = runpy.run_path(str(ROOT / "docs" / "site.py"))["on_config"]
+    hook.__globals__["ROOT"] = tmp_path
+    assert hook(types.SimpleNamespace()).repo_url == ("https://example.org/zsl_jax" if urls else None)
+    assert "repo_url" not in (ROOT / "mkdocs.yml").read_text()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built") / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    reference = (tmp_path / "site" / "api" / "losses.html").read_text()
-    assert 'id="zsl_jax.losses.warp"' in reference
-    assert "Attribute Label Embedding" in (tmp_path / "site" / "methods.html").read_text()
+    return folder
+
+
+@pytest.mark.long
+def test_the_reference_and_the_methods_are_on_the_site(site):
+    assert 'id="zsl_jax.losses.warp"' in (site / "api" / "losses.html").read_text()
+    assert "Attribute Label Embedding" in (site / "methods.html").read_text()
+    recipe = re.sub(r"<[^>]+>", "", (site / "source" / "configs" / "ale.py.html").read_text())
+    assert "def get_config(argument=None):" in recipe
+
+
+@pytest.mark.long
+def test_every_link_of_the_site_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site):
+    pages = {path: path.read_text() for path in site.rglob("*.html")}
+    names = {path: set(re.findall(r'\b(?:id|name)="([^"]+)"', text)) for path, text in pages.items()}
+    dead = []
+    for path, text in pages.items():
+        assert not re.search(r'<(?:script|img|link)\b[^>]*\b(?:src|href)="https?:', text), path
+        for target in re.findall(r'\b(?:href|src)="([^"]*)"', text):
+            target, _, place = html.unescape(urllib.parse.unquote(target)).partition("#")
+            if re.match(r"[a-z]+:", target):
+                continue
+            root = site if target.startswith("/") or path.name == "404.html" else path.parent
+            found = path if not target else pathlib.Path(os.path.normpath(root / target.lstrip("/").partition("?")[0]))
+            found = found / "index.html" if found.is_dir() else found
+            if not found.exists() or (place and found in names and place not in names[found]):
+                dead.append((path.relative_to(site).as_posix(), target, place))
+    assert dead == []
+
+
+@pytest.mark.long
+def test_the_formulas_of_the_site_are_sound(site):
+    counts = {}
+    for name in ("methods", "losses", "concepts", "bounds", "api/losses", "api/metrics"):
+        formulas = re.findall(r"<math\b.*?</math>", (site / f"{name}.html").read_text(), re.DOTALL)
+        for formula in formulas:
+            xml.dom.minidom.parseString(formula)
+        counts[name] = len(formulas)
+    assert min(counts.values()) > 0
+    assert counts["losses"] > 100
+    assert "sum_{" not in (site / "methods.html").read_text()

@@ -216,6 +216,18 @@ def test_mistakes_of_export_are_one_line(finished, capsys):
         assert err.count("\n") == 1
 
 
+def test_csv_inputs_with_and_without_a_header(finished, capsys):
+    folder, _, _, rows = finished
+    lines = [",".join(f"{value:.9g}" for value in row) for row in rows]
+    expected = call(capsys, f"--workdir={folder / 'run'}", folder / "features.npy")[1].replace("features.npy", "f.csv")
+    header = ",".join(f"x{i}" for i in range(rows.shape[1]))
+    for first, flags in (([], []), ([header], []), ([lines[0]], ["--header=yes"])):
+        (folder / "f.csv").write_text("\n".join([*first, *lines]) + "\n")
+        code, out, err = call(capsys, f"--workdir={folder / 'run'}", *flags, folder / "f.csv")
+        assert (code, out) == (0, expected)
+        assert ("line 1 is a header" in err) == (first == [header])
+
+
 WRONG = {
     "no workdir": ([], "predict needs --workdir=DIR"),
     "no run": (["--workdir=nowhere", "x.npy"], "holds no finished run"),
@@ -223,6 +235,8 @@ WRONG = {
     "top": (["--workdir=RUN", "--top=0", "x.npy"], "--top=0 is not a whole number >= 1"),
     "threshold": (["--workdir=RUN", "--abstain_below=2", "x.npy"], "--abstain_below=2 is not a probability in [0, 1]"),
     "gamma": (["--workdir=RUN", "--gamma=nan", "x.npy"], "--gamma=nan is not a finite number"),
+    "header": (["--workdir=RUN", "--header=true", "x.npy"], "unknown header 'true': (choices: auto, no, yes)"),
+    "zeros": (["--workdir=RUN", "FOLDER/zeros.npy"], "zeros.npy:1: all its numbers are 0"),
     "format": (["--workdir=RUN", "--format=json", "x.npy"], "unknown format 'json': did you mean 'jsonl'?"),
     "flag": (["--workdir=RUN", "--clases=t.csv", "x.npy"], "did you mean '--classes'?"),
     "table": (["--workdir=RUN", "--classes=nowhere.csv", "x.npy"], "no class table 'nowhere.csv'"),
@@ -234,6 +248,7 @@ WRONG = {
 def test_mistakes_are_one_line(case, finished, capsys):
     folder, *_ = finished
     np.save(folder / "narrow.npy", np.zeros((2, 3), np.float32))
+    np.save(folder / "zeros.npy", np.eye(718, dtype=np.float32)[:1].repeat(2, axis=0) * [[1], [0]])
     argv, words = WRONG[case]
     argv = [word.replace("RUN", str(folder / "run")).replace("FOLDER", str(folder)) for word in argv]
     code, out, err = call(capsys, *argv)

@@ -72,6 +72,28 @@ def test_other_projects_read_it_as_a_data_source(tmp_path):
         assert reader.info.metadata["is_seen"] == [True] * 4 + [False] * 2
 
 
+def test_nothing_is_read_of_a_dataset_that_is_not_as_it_was_written(tmp_path):
+    path = prepared.prepare(tiny_xlsa17.write(tmp_path / "tiny"), tmp_path / "prepared", progress=lambda *_: None)
+    for file in sorted(path.iterdir()):
+        content = file.read_bytes()
+        for damaged in (content[: len(content) // 2], content[:-2] + bytes([content[-2] ^ 1]) + content[-1:], None):
+            file.unlink() if damaged is None else file.write_bytes(damaged)
+            with pytest.raises(errors.UserError, match=r"delete its folder|no prepared dataset") as caught:
+                prepared.load_prepared(path)
+            assert "\n" not in str(caught.value)
+        file.write_bytes(content)
+    assert prepared.load_prepared(path).name == "tiny"
+
+
+def test_what_was_stopped_before_its_hashes_is_prepared_again(tmp_path):
+    folder = tiny_xlsa17.write(tmp_path / "tiny")
+    path = prepared.prepare(folder, tmp_path / "prepared", progress=lambda *_: None)
+    (path / prepared.HASHES_FILE).unlink()
+    (path / "metadata.json").write_text("{")
+    assert prepared.prepare(folder, tmp_path / "prepared", progress=lambda *_: None) == path
+    assert_same_dataset(prepared.load_prepared(path), xlsa17.load(folder))
+
+
 def test_nothing_prepared_and_nowhere_to_write(tmp_path):
     with pytest.raises(errors.UserError, match="no prepared dataset"):
         prepared.load_prepared(tmp_path)

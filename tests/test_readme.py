@@ -28,7 +28,8 @@ def test_commands_run_one_after_another(tmp_path):
             continue
         if command == "bash launch/local.sh":
             command += " --workdir=runs/ale"
-        command = command.replace("runs/", f"{tmp_path}/runs/").replace(".venv/bin/python", sys.executable)
+        command = command.replace("runs/", f"{tmp_path}/runs/")
+        command = re.sub(r"^zsl-jax ", f"{sys.executable} -m zsl_jax ", command)
         done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "runs/ale/record.json").exists()
@@ -45,6 +46,12 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_part_that_the_reference_shows_loads_on_first_use():
+    pages = (ROOT / "docs" / "api").glob("*.md")
+    program = "import zsl_jax\n" + "\n".join(f"zsl_jax.{page.stem}" for page in pages)
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_package_imports_little_and_touches_no_device():

@@ -247,3 +247,28 @@ def test_one_seed_is_judged_over_images_alone_and_without_counts_not_at_all(tmp_
     (calibrated,) = comparisons.with_the_best(list(column.rows), "calibrated_harmonic")
     assert calibrated.survives is None
     assert comparisons.with_the_best(list(column.rows[:1]), "zsl") == []
+
+
+def test_names_cannot_break_a_page_or_a_spreadsheet():
+    """Names come from files: tags, line ends, cell borders and formulas stay text."""
+    from zsl_jax.verbs import pages, results_csv
+
+    evil = "<script>alert(1)</script>|a\nb\x00c"
+    blocks = [pages.Heading(2, evil), pages.Bullets((evil,)), pages.Table(("method",), ((evil,),))]
+    markdown, page, text = pages.as_markdown(blocks), pages.as_html(blocks, title=evil), pages.as_text(blocks)
+    assert "<script" not in markdown
+    assert "\\|a b c" in markdown
+    assert "<script" not in page
+    assert "\x00" not in markdown + text
+    assert [results_csv._cell(text) for text in ("=1+1", "@x", "-a\nb", "ale")] == ["'=1+1", "'@x", "'-a b", "ale"]
+
+
+def test_one_damaged_record_is_named_and_left_out(tmp_path):
+    tiny_records.write(tmp_path / "whole", tiny_records.record("ale"))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "record.json").write_text("{")
+    lines = []
+    assert len(reading.load([tmp_path], warn=lines.append)) == 1
+    assert "broken/record.json is damaged" in lines[0]
+    with pytest.raises(errors.UserError, match="no whole record"):
+        reading.load([tmp_path / "broken"], warn=lines.append)

@@ -120,7 +120,7 @@ def test_what_no_knob_reaches_is_held_once():
     assert all(jax.tree.leaves(trained.inner)), "the step size reaches the weights in the first step"
 
 
-RECIPES = sorted(path.name for path in (ROOT / "configs").glob("*.py") if "sentences" not in path.name)
+RECIPES = sorted(path.name for path in (ROOT / "configs").glob("*.py"))
 
 
 @pytest.mark.long

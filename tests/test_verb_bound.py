@@ -9,7 +9,8 @@ import pytest
 import scipy.io
 
 from zsl_jax import __main__, bounds, errors
-from zsl_jax.verbs import bound, bound_tables
+from zsl_jax.verbs import bound
+from zsl_jax.verbs.bounding import tables
 
 TABLE = """\
 name,stripes,hooves,swims
@@ -82,7 +83,7 @@ def test_what_is_written(csv, tmp_path, capsys):
     assert [row["attributes"] for row in record["selection"]] == [1, 2]
     assert record["selection"][-1]["guarantee"] == pytest.approx(record["guarantee"], abs=1e-6)
     rule = bounds.AffineRule(np.array(record["map"]["offset"]), np.array(record["map"]["slope"]))
-    matrix = bound_tables.read(str(csv), None).matrix[:, [0, 2]]
+    matrix = tables.read(str(csv), None).matrix[:, [0, 2]]
     assert bounds.guarantee(rule, matrix) == pytest.approx(record["guarantee"], abs=1e-6)
     assert (out / "bound.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -173,20 +174,20 @@ def test_bad_detections(csv, tmp_path, text, more, message):
 def test_a_folder_is_scaled_and_its_unseen_classes_are_found(tmp_path):
     folder = write_folder(tmp_path / "beasts")
     (folder / "testclasses.txt").write_text("gnu\nelk\n")
-    table = bound_tables.read(str(folder), None)
+    table = tables.read(str(folder), None)
     assert table.classes == ("gnu", "elk")
     assert table.attributes == ("1", "2", "3")
     np.testing.assert_allclose(table.matrix, [[0, 0.8, 0.2], [0.25, 0.75, 0]])
-    assert bound_tables.read(str(folder), "seen").classes == ("ox", "yak")
+    assert tables.read(str(folder), "seen").classes == ("ox", "yak")
     (folder / "testclasses.txt").unlink()
     scipy.io.savemat(folder / "res101.mat", {"labels": np.array([[1], [1], [2], [3], [3], [4]])})
-    assert bound_tables.read(str(folder), "unseen").classes == ("yak", "elk")
+    assert tables.read(str(folder), "unseen").classes == ("yak", "elk")
 
 
 def test_fractions_stay_and_a_missing_value_may_be_anything(tmp_path, capsys):
     values = np.array([[0.9, 0.1], [0.3, 0.3]])
     folder = write_folder(tmp_path / "halves", original_att=values, allclasses_names=np.array([["a"], ["b"]], object))
-    np.testing.assert_allclose(bound_tables.read(str(folder), "all").matrix, values.T)
+    np.testing.assert_allclose(tables.read(str(folder), "all").matrix, values.T)
     percent = np.array([[-1.0, 10], [30, 90]])
     folder = write_folder(tmp_path / "gap", original_att=percent, allclasses_names=np.array([["a"], ["b"]], object))
     _, lines = run(capsys, folder, "--classes=all", "--select=2")
@@ -201,7 +202,7 @@ def test_fractions_stay_and_a_missing_value_may_be_anything(tmp_path, capsys):
     [
         ("name,a,b\nx,0.5,1.5\ny,0,1\n", "attribute 'b' of 'x' is 1.5; probabilities in \\[0, 1\\]"),
         ("name,a,b\nx,0,\ny,0,1\n", "'x' has no attributes: all its values are 0 or missing"),
-        ("name,a,b\nx,0.5,many\ny,0,1\n", "line 2: 'many' is no number"),
+        ("name,a,b\nx,0.5,many\ny,0,1\n", "line 2: found 'many', not a number"),
         ("name,a,b\nx,0.5\ny,0,1\n", "line 2: 1 values for 2 attributes"),
         ("name,a,a\nx,0.5,1\ny,0,1\n", "attribute 'a' is there twice"),
         ("name,a,b\nx,0.5,1\nx,0,1\n", "class 'x' is there twice"),
@@ -261,11 +262,11 @@ def test_bad_folders(tmp_path):
         (write_folder(tmp_path / "negative", original_att=np.full((3, 4), -0.5)), "all", "is -0.5; probabilities"),
     ):
         with pytest.raises(errors.UserError, match=message):
-            bound_tables.read(str(folder), which)
+            tables.read(str(folder), which)
     strange = write_folder(tmp_path / "strange")
     (strange / "testclasses.txt").write_text("gnu\nunicorn\n")
     with pytest.raises(errors.UserError, match=r"'unicorn' is no class of att_splits\.mat"):
-        bound_tables.read(str(strange), None)
+        tables.read(str(strange), None)
 
 
 @pytest.mark.parametrize("wrong", ["name,stripes\nzebra,0.1\n", TABLE.replace("0.9", "9")])
@@ -330,7 +331,7 @@ def test_help_and_nothing(capsys):
 
 def test_real_folders_are_read(shared_data):
     for name, count, unseen, attributes in (("SUN", 717, 72, 102), ("AWA1", 50, 10, 85)):
-        table = bound_tables.read(str(shared_data / "xlsa17" / name), "all")
+        table = tables.read(str(shared_data / "xlsa17" / name), "all")
         assert table.matrix.shape == (count, attributes)
         assert table.unknown.sum() == (4 if name == "AWA1" else 0)
-        assert len(bound_tables.read(str(shared_data / "xlsa17" / name), None).classes) == unseen
+        assert len(tables.read(str(shared_data / "xlsa17" / name), None).classes) == unseen

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from zsl_jax import losses
+from zsl_jax.methods import _warp_sgd
 
 
 def problem(num_examples=75, num_features=12, num_classes=6, num_attributes=9, seed=0):
@@ -39,7 +40,7 @@ def assert_same(actual, expected, tolerance=1e-5):
 @pytest.mark.parametrize(("block", "num_classes"), [(32, 6), (25, 9), (100, 14)])
 def test_is_the_loop(block, num_classes):
     weights, inputs, labels, attributes = problem(num_classes=num_classes)
-    run = jax.jit(functools.partial(losses.warp_sgd, block=block))
+    run = jax.jit(functools.partial(_warp_sgd.warp_sgd, block=block))
     actual = run(weights, inputs, labels, attributes, learning_rate=0.1)
     assert actual.dtype == jnp.float32
     assert_same(actual, warp_loop(weights, inputs, labels, attributes, 0.1))
@@ -52,7 +53,7 @@ def test_is_the_loop_when_every_step_changes_the_next():
 
         @jax.jit
         def run(rate):
-            return losses.warp_sgd(weights, 3 * inputs, labels, attributes, learning_rate=rate, margin=0.5, block=32)
+            return _warp_sgd.warp_sgd(weights, 3 * inputs, labels, attributes, learning_rate=rate, margin=0.5, block=32)
 
         for rate in (0.001, 1.0, 30.0):
             assert_same(run(rate), warp_loop(weights, 3 * inputs, labels, attributes, rate, margin=0.5), 1e-10)
@@ -62,7 +63,7 @@ def test_is_the_loop_from_zero_weights_with_equal_attributes():
     """All scores tie at the first step, and the attributes span less than there are classes."""
     weights, inputs, labels, attributes = problem()
     weights, attributes = np.zeros_like(weights), np.repeat(attributes[:2], 3, axis=0)
-    run = jax.jit(functools.partial(losses.warp_sgd, block=25))
+    run = jax.jit(functools.partial(_warp_sgd.warp_sgd, block=25))
     actual = run(weights, inputs, labels, attributes, learning_rate=0.1)
     assert_same(actual, warp_loop(weights, inputs, labels, attributes, 0.1))
 
@@ -71,21 +72,21 @@ def test_visits_in_the_order_given():
     weights, inputs, labels, attributes = problem()
     inputs = inputs.astype(jnp.bfloat16)  # in half precision; the weights are not
     order = np.random.default_rng(1).integers(0, 75, 90)  # some rows twice, some never
-    actual = losses.warp_sgd(weights, inputs, labels, attributes, learning_rate=0.1, order=order, block=15)
+    actual = _warp_sgd.warp_sgd(weights, inputs, labels, attributes, learning_rate=0.1, order=order, block=15)
     assert actual.dtype == jnp.float32
     assert_same(actual, warp_loop(weights, inputs[order].astype(np.float64), labels[order], attributes, 0.1))
 
 
 def test_visiting_nothing_changes_nothing():
     weights, inputs, labels, attributes = problem()
-    actual = losses.warp_sgd(weights, inputs[:0], labels[:0], attributes, learning_rate=0.1)
+    actual = _warp_sgd.warp_sgd(weights, inputs[:0], labels[:0], attributes, learning_rate=0.1)
     np.testing.assert_array_equal(actual, weights.astype(np.float32))
 
 
 def test_an_example_without_a_class_takes_no_step():
     weights, inputs, labels, attributes = problem()
     is_padding = np.arange(75) % 4 == 1
-    run = jax.jit(functools.partial(losses.warp_sgd, block=25))
+    run = jax.jit(functools.partial(_warp_sgd.warp_sgd, block=25))
     actual = run(weights, inputs, np.where(is_padding, -1, labels), attributes, learning_rate=0.1)
     assert_same(actual, warp_loop(weights, inputs[~is_padding], labels[~is_padding], attributes, 0.1))
 
@@ -95,7 +96,7 @@ def test_an_example_without_a_class_takes_no_step():
 )
 def test_serves_any_loss_of_the_scores(loss):
     weights, inputs, labels, attributes = problem()
-    run = jax.jit(functools.partial(losses.blocked_sgd, loss, learning_rate=0.3, block=25))
+    run = jax.jit(functools.partial(_warp_sgd.blocked_sgd, loss, learning_rate=0.3, block=25))
     actual = run(weights, inputs, labels, attributes)
 
     @jax.jit
@@ -112,7 +113,7 @@ def test_serves_any_loss_of_the_scores(loss):
 def test_the_knobs_may_be_traced_and_the_pass_mapped_over_them():
     weights, inputs, labels, attributes = problem(num_examples=20)
     rates = np.array([0.01, 0.3], np.float32)
-    run = functools.partial(losses.warp_sgd, weights, inputs, labels, attributes, block=8)
+    run = functools.partial(_warp_sgd.warp_sgd, weights, inputs, labels, attributes, block=8)
     together = jax.jit(jax.vmap(lambda rate: run(learning_rate=rate, margin=rate + 0.5)))(rates)
     for rate, actual in zip(rates, together):
         assert_same(actual, warp_loop(weights, inputs, labels, attributes, rate, margin=rate + 0.5))
@@ -121,6 +122,6 @@ def test_the_knobs_may_be_traced_and_the_pass_mapped_over_them():
 def test_wrong_shapes_are_named():
     weights, inputs, labels, attributes = problem()
     with pytest.raises(ValueError, match=r"\(12, 9\), \(75, 12\) and \(6, 8\)"):
-        losses.warp_sgd(weights, inputs, labels, attributes[:, :8], learning_rate=0.1)
+        _warp_sgd.warp_sgd(weights, inputs, labels, attributes[:, :8], learning_rate=0.1)
     with pytest.raises(ValueError, match=r"\(75, 12\) and \(74,\)"):
-        losses.warp_sgd(weights, inputs, labels[:-1], attributes, learning_rate=0.1)
+        _warp_sgd.warp_sgd(weights, inputs, labels[:-1], attributes, learning_rate=0.1)

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 import tiny_xlsa17
 
 from zsl_jax import errors
@@ -112,6 +113,23 @@ def test_a_missing_variable_and_a_damaged_file(tmp_path):
     line = error_line(folder)
     assert f"{folder}: res101.mat: not a readable .mat file" in line
     assert "1 of 2 problems" in line
+
+
+def test_a_sparse_matrix_and_names_in_another_encoding_or_form(tmp_path):
+    held = tiny_xlsa17.variables()
+    held["allclasses_names"][0] = "e\u0301el"
+    del held["val_loc"], held["image_files"]
+    folder = tiny_xlsa17.write(tmp_path / "tiny", held)
+    (folder / "valclasses1.txt").write_text("\u00e9el\r\n")
+    found = xlsa17.load(folder)
+    assert found.classes.names[0] == "\u00e9el"
+    assert found.validation_classes.tolist() == [0]
+    (folder / "valclasses1.txt").write_bytes("\u00e9el\n".encode("latin-1"))
+    assert xlsa17.read(folder).problems == ("valclasses1.txt: not UTF-8; save it so",)
+    (folder / "valclasses1.txt").unlink()
+    held["features"] = scipy.sparse.csc_matrix(held["features"])
+    tiny_xlsa17.write(folder, held)
+    assert xlsa17.read(folder).problems == ("res101.mat: features is a sparse matrix; save it as a full one",)
 
 
 def test_a_problem_in_the_arrays_is_raised(tmp_path):

@@ -10,7 +10,10 @@ import importlib
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("bounds", "config", "data", "explain", "losses", "methods", "metrics", "plots", "similarity", "training")
+_SUBMODULES = (
+    *("bounds", "class_encoders", "config", "data", "encoders", "explain", "losses", "methods", "metrics"),
+    *("plots", "similarity", "training"),
+)
 
 __all__ = ["__version__", *_SUBMODULES]
 

@@ -1,10 +1,13 @@
-"""`python -m zsl_jax VERB`: finds the verb, and turns what a user did wrong into one line."""
+"""`zsl-jax VERB`, or `python -m zsl_jax VERB`: finds the verb, and turns what a user did wrong into one line."""
 
 import importlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
+import zsl_jax
 from zsl_jax import errors
 
 VERBS = {
@@ -23,13 +26,33 @@ VERBS = {
 def usage() -> str:
     verbs = "\n".join(f"  {name:<9} {summary}" for name, summary in VERBS.items())
     return (
-        f"zsl_jax: zero-shot learning in JAX\n\nusage: python -m zsl_jax VERB [--help] ...\n\n{verbs}\n\n"
-        "to start: python -m zsl_jax train --config=configs/ale.py --workdir=runs/ale"
+        f"zsl_jax: zero-shot learning in JAX\n\nusage: zsl-jax VERB [--help] ... | zsl-jax --version\n\n{verbs}\n\n"
+        "to start: zsl-jax train --config=ale --workdir=runs/ale"
     )
+
+
+class _Terminated(BaseException):
+    """SIGTERM came where nothing was listening for it: while modules load, or in a verb that has nothing to save."""
+
+
+def _terminate(number, frame):
+    del number, frame
+    raise _Terminated
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+        try:
+            return _main(argv)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return _main(argv)
+
+
+def _main(argv: list[str]) -> int:
     try:
         if not argv:
             print(usage(), file=sys.stderr)
@@ -38,6 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if verb in ("help", "-h", "--help", "-help"):
             print(usage())
             return 0
+        if verb in ("--version", "-version"):
+            print(f"zsl-jax {zsl_jax.__version__}")
+            return 0
+        for argument in argv:
+            if "\0" in argument:
+                raise errors.UserError(f"{argument!r} has a NUL character, which no name or value may have")
         if verb not in VERBS:
             raise errors.unknown("verb", verb, VERBS)
         return importlib.import_module(f"zsl_jax.verbs.{verb}").main(rest)
@@ -49,8 +78,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("zsl-jax: interrupted", file=sys.stderr)
         return 130
+    except _Terminated:
+        print("zsl-jax: told to stop; what was written is whole, and the same line goes on", file=sys.stderr)
+        return 143
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        # A full disk, or a folder that went away, wherever it happens.
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"zsl-jax: {place}{error.strerror or error}", file=sys.stderr)
         return 1
 
 

@@ -35,7 +35,8 @@ class Key(NamedTuple):
 
 
 KEYS = {
-    "seed": Key(0, "seed of every random choice", whole(0)),
+    # Random keys are made of 32 bits: seeds 2^32 apart would be the same.
+    "seed": Key(0, "seed of every random choice", whole(0, bits=32)),
     "protocol": Key("gzsl", "what is asked and reported", one_of(tuple(protocols.PROTOCOLS))),
     "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
     "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
@@ -141,7 +142,7 @@ SECTIONS = {
 }
 
 OPTIONS = {
-    "seed": ("seed of the rendered images, or of the split", whole(0)),
+    "seed": ("seed of the rendered images, or of the split", whole(0, bits=32)),
     "num_unseen": ("classes held out", whole(1)),
     "num_per_class": ("images rendered a class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
@@ -151,6 +152,10 @@ OPTIONS = {
 }
 
 
+# What may follow the dataset in a recipe's argument.
+WORDS = ("smoke", "sent")
+
+
 def base(
     method: str, argument: str | None = None, *, encoder: str = "convnet", class_encoder: str = "mlp"
 ) -> ml_collections.ConfigDict:
@@ -158,18 +163,19 @@ def base(
 
     Args:
       method: a name in `methods.METHODS`.
-      argument: what follows the colon in `--config=configs/NAME.py:DATASET[,smoke]`: a dataset, and `smoke` for a run
-        of seconds that only shows that everything works. Without it, the default dataset.
-      encoder: of a method that trains one; `mlp` takes its place where a dataset has no pixels.
+      argument: what follows the colon in `--config=NAME:DATASET[,WORD...]`: a dataset, then words of `WORDS`. `smoke`
+        makes a run of seconds that only shows that everything works; `sent` describes classes by sentence embeddings
+        instead of attributes. Without it, the default dataset.
+      encoder: of a method that trains one; `mlp` takes the place of an encoder of pixels where a dataset has none.
       class_encoder: of a method that encodes class descriptions.
 
     Raises:
-      UserError: an unknown method, dataset, encoder or word.
+      UserError: an unknown method, dataset, encoder or word, or a dataset that has no sentence embeddings.
     """
     dataset, *words = (argument or "shapes").split(",")
     for word in words:
-        if word != "smoke":
-            raise errors.unknown("word after the dataset", word, ["smoke"])
+        if word not in WORDS:
+            raise errors.unknown("word after the dataset", word, WORDS)
     config = _completed(ml_collections.ConfigDict())
     config.method = {"name": method, **_defaults(methods.factory(method))}
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
@@ -177,7 +183,9 @@ def base(
         _add_encoder(config, encoder)
     if "class_encoder" in inspect.signature(methods.factory(method)).parameters:
         config.class_encoder = encoder_section(class_encoder)
-    if words:
+    if "sent" in words:
+        _describe_by_sentences(config)
+    if is_smoke(argument):
         config.train.epochs = 2
         if "num_per_class" in config.data:
             config.data.num_per_class = 10
@@ -193,12 +201,33 @@ def has_pixels(config: ml_collections.ConfigDict) -> bool:
     return "inputs" in config.data or config.data.name == "image_folder"
 
 
+def is_smoke(argument: str | None) -> bool:
+    """Whether a recipe's argument has the word `smoke`: the recipe then leaves the number of epochs alone."""
+    return "smoke" in (argument or "").split(",")[1:]
+
+
+def has_sentences(config: ml_collections.ConfigDict) -> bool:
+    """Whether classes are described by sentence embeddings, because the argument had the word `sent`."""
+    return "semantics" in config.data and config.data.semantics == "sent"
+
+
+def _describe_by_sentences(config: ml_collections.ConfigDict) -> None:
+    """Chooses the sentence embeddings of a dataset, where it can have them."""
+    if config.data.name != "xlsa17":
+        raise errors.UserError(
+            f"{config.data.name} has no sentence embeddings of its classes: the word sent goes with xlsa17"
+        )
+    config.data.semantics = "sent"
+
+
 def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
     """Adds the sections of a method that trains an encoder; its inputs are pixels where the dataset has them."""
     if "inputs" in config.data:
         config.data.inputs = "pixels"
     config.normalize.inputs = "none"
-    config.encoder = {**encoder_section(encoder if has_pixels(config) else "mlp"), "weights": ""}
+    section = encoder_section(encoder)
+    reads_words = "vocabulary" in section
+    config.encoder = {**(section if has_pixels(config) or reads_words else encoder_section("mlp")), "weights": ""}
     # Epochs and not updates, which are more in training than in the choice before it.
     options = _defaults(optimizers.make_optimizer)
     del options["decay_steps"]

@@ -36,3 +36,15 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return UserError(f"unknown {kind} {str(name)!r}: {hint}(choices: {', '.join(choices)})")
+
+
+def unlisted(kind: str, name: object, near: Iterable[str], where: str) -> UserError:
+    """An error for a name among too many choices to list: the nearest of them, and where the others are found.
+
+    >>> str(unlisted("recipe", "alee", ["ale"], "recipes are in configs/"))
+    "unknown recipe 'alee': did you mean 'ale'? (recipes are in configs/)"
+    """
+    text = str(name)
+    shown = repr(text if len(text) <= 200 else f"{text[:200]}...")
+    hint = f"did you mean {' or '.join(map(repr, near))}? ({where})" if near else where
+    return UserError(f"unknown {kind} {shown}: {hint}")

@@ -19,8 +19,13 @@ class Knob(NamedTuple):
     rule: Rule
 
 
-def whole(lowest: int) -> Rule:
-    return Rule(lambda x: isinstance(x, int) and not isinstance(x, bool) and x >= lowest, f"a whole number >= {lowest}")
+def whole(lowest: int, *, bits: int = 31) -> Rule:
+    """A whole number that an array can hold in that many bits."""
+
+    def holds(x):
+        return isinstance(x, int) and not isinstance(x, bool) and lowest <= x < 2**bits
+
+    return Rule(holds, f"a whole number >= {lowest} and < 2^{bits}")
 
 
 def number(low: float, high: float = math.inf, *, ends: str = "()") -> Rule:

@@ -9,11 +9,12 @@ are taken with `--config=configs/extract/mobilenet_v2.py:torchvision`.
 Sandler, Howard, Zhu, Zhmoginov, Chen, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
 """
 
-from zsl_jax import errors, extraction_config
+from zsl_jax import errors
+from zsl_jax.recipes import extraction
 
 
 def get_config(argument=None):
-    config = extraction_config.base("mobilenet_v2")
+    config = extraction.base("mobilenet_v2")
     if argument not in (None, "keras", "torchvision"):
         raise errors.unknown("origin of the weights", argument, ("keras", "torchvision"))
     if argument != "torchvision":

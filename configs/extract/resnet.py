@@ -8,11 +8,12 @@ For weights of torchvision, saved as .safetensors or .npz under the names that t
 He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016.
 """
 
-from zsl_jax import errors, extraction_config
+from zsl_jax import errors
+from zsl_jax.recipes import extraction
 
 
 def get_config(argument=None):
     depths = ("18", "34", "50", "101")
     if argument not in (None, *depths):
         raise errors.unknown("depth", argument, depths)
-    return extraction_config.base(f"resnet{argument or 50}")
+    return extraction.base(f"resnet{argument or 50}")

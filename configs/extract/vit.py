@@ -10,14 +10,15 @@ Dosovitskiy, Beyer, Kolesnikov et al., "An Image is Worth 16x16 Words: Transform
 ICLR 2021.
 """
 
-from zsl_jax import errors, extraction_config
+from zsl_jax import errors
+from zsl_jax.recipes import extraction
 
 
 def get_config(argument=None):
     sizes = ("tiny", "small", "base")
     if argument not in (None, *sizes):
         raise errors.unknown("size", argument, sizes)
-    config = extraction_config.base(f"vit_{argument or 'small'}")
+    config = extraction.base(f"vit_{argument or 'small'}")
     config.images.filter = "bicubic"
     config.images.crop_fraction = 0.9
     return config

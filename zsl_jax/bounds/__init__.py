@@ -16,7 +16,7 @@ the classes that must be confused, and the attributes that would help.
 
 from zsl_jax.bounds.adversary import Adversary, distribution, shared
 from zsl_jax.bounds.compiled import approximate
-from zsl_jax.bounds.description import rank_correlation, redundancy, representativeness, separability
+from zsl_jax.bounds.description import rank_correlation, redundancy, separability
 from zsl_jax.bounds.detectors import error_rates, marginal_errors
 from zsl_jax.bounds.interval import Interval
 from zsl_jax.bounds.narrowing import narrow, worst_case
@@ -24,6 +24,7 @@ from zsl_jax.bounds.pairs import pairwise
 from zsl_jax.bounds.programs import DenseSolution, dense
 from zsl_jax.bounds.rule import AffineRule, activations, guarantee, probabilities
 from zsl_jax.bounds.selection import Selection, exchange, greedy, separating
+from zsl_jax.metrics.geometry import representativeness
 
 __all__ = [
     "Adversary",

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zsl_jax.bounds import problem
+from zsl_jax.bounds import _problem
 
 _SHARES = np.concatenate([[1.0], 1 - np.geomspace(1e-6, 0.5, 20), [0.0]])
 
@@ -27,7 +27,7 @@ class Adversary(NamedTuple):
     marginals: np.ndarray
 
 
-def upper_bound(adversary: Adversary, matrix: np.ndarray, allowance: problem.Allowance) -> float:
+def upper_bound(adversary: Adversary, matrix: np.ndarray, allowance: _problem.Allowance) -> float:
     """An accuracy that no map exceeds, from an adversary that meets its constraints only nearly.
 
     The adversary is repaired in exact arithmetic on paper, not in memory: every class keeps a share of its place in the
@@ -48,9 +48,9 @@ def upper_bound(adversary: Adversary, matrix: np.ndarray, allowance: problem.All
 
 
 def upper_bound_by_programs(
-    adversary: Adversary, matrix: np.ndarray, allowance: problem.Allowance, *, out_of_time: Callable[[], bool] = bool
+    adversary: Adversary, matrix: np.ndarray, allowance: _problem.Allowance, *, out_of_time: Callable[[], bool] = bool
 ) -> float:
-    """As `upper_bound`, but the share is chosen for each class and group, by a linear program a class.
+    """As `upper_bound`, but the share is chosen for each class and group, by one linear program per class.
 
     Out of time, the remaining classes count as recognised.
     """
@@ -86,7 +86,7 @@ def upper_bound_by_programs(
 
 
 def shared(adversary: Adversary) -> np.ndarray:
-    """How much of two classes the adversary makes alike.
+    """How much of two classes the adversary makes indistinguishable.
 
     Returns:
       `[C, C]` symmetric, in [0, 1]: the share of a class's images that lie in a group with the other one; 1 on the
@@ -132,7 +132,7 @@ def from_distribution(patterns: np.ndarray, joint: np.ndarray) -> Adversary:
     return Adversary(np.array(groups), np.array(weights), np.array(marginals, np.float64))
 
 
-def _shared_part(adversary: Adversary, matrix: np.ndarray, allowance: problem.Allowance):
+def _shared_part(adversary: Adversary, matrix: np.ndarray, allowance: _problem.Allowance):
     """The groups of several classes with weights and masses of attributes, and the marginals to meet, allowed ones."""
     groups = adversary.groups.astype(np.float64)
     weights = np.maximum(adversary.weights, 0)

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from zsl_jax.bounds import first_order, pairs
-from zsl_jax.bounds import groups as groups_lib
+from zsl_jax.bounds import _first_order, pairs
+from zsl_jax.bounds import _groups as groups_lib
 from zsl_jax.bounds import rule as rule_lib
 
 _MOST_PAIRS = 2048
@@ -61,7 +61,7 @@ def approximate(
     singles, couples = jnp.eye(num_classes), _couples(matrix)
     first = num_classes + len(couples)
     listed = jnp.concatenate([singles, couples, jnp.zeros((rounds * grown, num_classes))])
-    start = first_order.State(
+    start = _first_order.State(
         jnp.zeros(num_classes), jnp.zeros(shape), jnp.zeros(len(listed)), jnp.zeros((len(listed), num_attributes))
     )
 
@@ -69,7 +69,7 @@ def approximate(
         share = 1 / jnp.maximum(jnp.sum(listed, axis=1), 1)
         norm = 1.01 * jnp.sqrt(jnp.linalg.eigvalsh(listed.T @ (share[:, None] * listed))[-1])
         kind = None if error_rates is None else "budget"
-        return first_order.iterate(listed, matrix, price, 1 / norm, share / norm, state, iterations, kind)
+        return _first_order.iterate(listed, matrix, price, 1 / norm, share / norm, state, iterations, kind)
 
     def one_round(number, carry):
         listed, state = carry
@@ -86,7 +86,7 @@ def approximate(
 
 
 def _couples(matrix: jax.Array) -> jax.Array:
-    """All pairs of classes, or the most alike where they are too many, `[P, C]` float32."""
+    """All pairs of classes, or the most similar if there are too many, `[P, C]` float32."""
     first, second = np.triu_indices(len(matrix), 1)
     if len(first) > _MOST_PAIRS:
         _, most_alike = jax.lax.top_k(pairs.pairwise(matrix)[first, second], _MOST_PAIRS)

@@ -6,39 +6,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax.bounds import pairs
-
-
-@jax.jit
-def representativeness(matrix: ArrayLike, *, prior: ArrayLike | None = None, floor: float = 1e-3) -> jax.Array:
-    """How much an attribute speaks for a class against all others.
-
-    `R[c, a] = log( matrix_ca / sum_{d != c} matrix_da prior_d )`, both at least `floor`, the prior over d adding to 1
-
-    Args:
-      matrix: `[C, A]` in [0, 1], P(attribute present | class); C >= 2.
-      prior: `[C]` of the classes, or None for alike.
-      floor: > 0, below which a probability is not told from 0.
-
-    Returns:
-      `[C, A]`; positive where the attribute is more likely for the class than for the others.
-
-    Raises:
-      ValueError: shapes that do not fit.
-
-    >>> import jax.numpy as jnp
-    >>> print(jnp.exp(representativeness(jnp.array([[1.0, 0.5], [0.25, 0.5]]))).round(3))
-    [[4.   1.  ]
-     [0.25 1.  ]]
-
-    Reference: Shi et al., ICML 2023, in the sense of Tenenbaum and Griffiths; the form is as we remember it.
-    """
-    matrix = jnp.asarray(matrix, jnp.float32)
-    prior = jnp.ones(len(matrix)) if prior is None else jnp.asarray(prior, jnp.float32)
-    if matrix.ndim != 2 or prior.shape != matrix.shape[:1]:
-        raise ValueError(f"matrix must be [C, A] and prior [C], not {matrix.shape} and {prior.shape}")
-    others = prior[None, :] * (1 - jnp.eye(len(matrix)))
-    others = others / jnp.sum(others, axis=1, keepdims=True)
-    return jnp.log(jnp.maximum(matrix, floor)) - jnp.log(jnp.maximum(others @ matrix, floor))
+from zsl_jax.similarity import _scaling
 
 
 @jax.jit
@@ -49,7 +17,7 @@ def redundancy(matrix: ArrayLike) -> jax.Array:
       matrix: `[C, A]`.
 
     Returns:
-      `[A]` in [0, 1]; 1 for an attribute that has a copy or an opposite, and for one that is alike for all classes.
+      `[A]` in [0, 1]; 1 for an attribute that has a copy or an opposite, and for one that is equal for all classes.
 
     Raises:
       ValueError: the matrix has not two axes.
@@ -61,6 +29,7 @@ def redundancy(matrix: ArrayLike) -> jax.Array:
     if jnp.ndim(matrix) != 2:
         raise ValueError(f"matrix must be [C, A], not {jnp.shape(matrix)}")
     centred = jnp.asarray(matrix, jnp.float32)
+    centred = centred * _scaling.power_of_two(centred, axis=None)
     centred = centred - jnp.mean(centred, axis=0, keepdims=True)
     norm = jnp.linalg.norm(centred, axis=0)
     is_constant = norm < 1e-6
@@ -71,7 +40,7 @@ def redundancy(matrix: ArrayLike) -> jax.Array:
 
 @jax.jit
 def separability(matrix: ArrayLike) -> jax.Array:
-    """How far each class is from the one it is most easily taken for.
+    """How far each class is from the one it is most easily confused with.
 
     `separability[c] = min_{d != c} max_a |matrix_ca - matrix_da|`
 
@@ -79,7 +48,7 @@ def separability(matrix: ArrayLike) -> jax.Array:
       matrix: `[C, A]` in [0, 1], C >= 2.
 
     Returns:
-      `[C]` in [0, 1]; 0 where another class is described alike.
+      `[C]` in [0, 1]; 0 where another class has the same description.
 
     Raises:
       ValueError: the matrix has not two axes.
@@ -100,7 +69,7 @@ def rank_correlation(predicted: ArrayLike, observed: ArrayLike) -> float:
       observed: `[C, C]`, how often an image of the class of the row is taken for that of the column.
 
     Returns:
-      A float in [-1, 1]; equal values share the mean of their ranks. NaN where one of the two is constant.
+      A float in [-1, 1]; equal values share the mean of their ranks. NaN where one of the two is constant or holds NaN.
 
     Raises:
       ValueError: shapes that do not fit.
@@ -113,6 +82,8 @@ def rank_correlation(predicted: ArrayLike, observed: ArrayLike) -> float:
     if predicted.ndim != 2 or len(set(predicted.shape)) != 1 or predicted.shape != observed.shape:
         raise ValueError(f"predicted and observed must be [C, C], not {predicted.shape} and {observed.shape}")
     off = ~np.eye(len(predicted), dtype=bool)
+    if np.isnan(predicted[off]).any() or np.isnan(observed[off]).any():
+        return float("nan")
     first, second = _ranks(predicted[off]), _ranks(observed[off])
     first, second = first - first.mean(), second - second.mean()
     norm = np.sqrt(np.sum(first**2) * np.sum(second**2))

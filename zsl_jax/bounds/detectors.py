@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from zsl_jax import arguments
 
-@functools.partial(jax.jit, static_argnames="num_classes")
+
 def error_rates(detections: ArrayLike, attributes: ArrayLike, labels: ArrayLike, *, num_classes: int) -> jax.Array:
     """How often a detector disagrees with the attributes of the images.
 
@@ -20,7 +21,7 @@ def error_rates(detections: ArrayLike, attributes: ArrayLike, labels: ArrayLike,
     Args:
       detections: `[N, A]` in [0, 1]: 0 or 1, or the probability with which 1 is said.
       attributes: `[N, A]` in [0, 1]: what is annotated for the image.
-      labels: `[N]` int in [0, C).
+      labels: `[N]` int; a label outside [0, C) counts nowhere.
       num_classes: C.
 
     Returns:
@@ -39,11 +40,11 @@ def error_rates(detections: ArrayLike, attributes: ArrayLike, labels: ArrayLike,
         raise ValueError(
             f"detections and attributes must be [N, A], not {jnp.shape(detections)} and {jnp.shape(attributes)}"
         )
+    labels = arguments.class_labels(labels, num_classes)
     wrong = jnp.abs(jnp.asarray(detections, jnp.float32) - jnp.asarray(attributes, jnp.float32))
     return _class_means(wrong, labels, num_classes)
 
 
-@jax.jit
 def marginal_errors(detections: ArrayLike, labels: ArrayLike, matrix: ArrayLike) -> jax.Array:
     """How far the detections of each class are from its row of the matrix: no attribute of any image need be known.
 
@@ -53,7 +54,7 @@ def marginal_errors(detections: ArrayLike, labels: ArrayLike, matrix: ArrayLike)
 
     Args:
       detections: `[N, A]` in [0, 1].
-      labels: `[N]` int in [0, C).
+      labels: `[N]` int; a label outside [0, C) counts nowhere.
       matrix: `[C, A]` in [0, 1], P(attribute present | class).
 
     Returns:
@@ -72,13 +73,16 @@ def marginal_errors(detections: ArrayLike, labels: ArrayLike, matrix: ArrayLike)
         raise ValueError(
             f"detections must be [N, A] and matrix [C, A], not {jnp.shape(detections)} and {jnp.shape(matrix)}"
         )
+    labels = arguments.class_labels(labels, jnp.shape(matrix)[0])
     means = _class_means(jnp.asarray(detections, jnp.float32), labels, jnp.shape(matrix)[0])
     return jnp.abs(means - jnp.asarray(matrix, jnp.float32))
 
 
-def _class_means(values: jax.Array, labels: ArrayLike, num_classes: int) -> jax.Array:
-    if jnp.shape(labels) != values.shape[:1]:
-        raise ValueError(f"labels must be [N] of [N, A] {values.shape}, not {jnp.shape(labels)}")
-    sums = jax.ops.segment_sum(values, jnp.asarray(labels), num_segments=num_classes)
-    counts = jax.ops.segment_sum(jnp.ones(len(values)), jnp.asarray(labels), num_segments=num_classes)
+@functools.partial(jax.jit, static_argnames="num_classes")
+def _class_means(values: jax.Array, labels: jax.Array, num_classes: int) -> jax.Array:
+    if labels.shape != values.shape[:1]:
+        raise ValueError(f"labels must be [N] of [N, A] {values.shape}, not {labels.shape}")
+    rows = jnp.where(labels >= 0, labels, num_classes)  # beyond the end, where it is dropped
+    sums = jax.ops.segment_sum(values, rows, num_segments=num_classes)
+    counts = jax.ops.segment_sum(jnp.ones(len(values)), rows, num_segments=num_classes)
     return sums / counts[:, None]

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from zsl_jax.bounds import _problem
 from zsl_jax.bounds import adversary as adversary_lib
-from zsl_jax.bounds import problem
 from zsl_jax.bounds import rule as rule_lib
 
 
@@ -36,7 +36,7 @@ def trivial(matrix: np.ndarray) -> Interval:
     return Interval(1 / num_classes, 1.0, rule_lib.guess(matrix), alone)
 
 
-def with_rule(known: Interval, rule: rule_lib.AffineRule, matrix, allowance: problem.Allowance) -> Interval:
+def with_rule(known: Interval, rule: rule_lib.AffineRule, matrix, allowance: _problem.Allowance) -> Interval:
     """The interval with the map in place of its own where that guarantees more."""
     lower = rule_lib._guarantee(rule, matrix, allowance)
     return known._replace(lower=min(lower, known.upper), rule=rule) if lower > known.lower else known

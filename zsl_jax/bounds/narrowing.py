@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from numpy.typing import ArrayLike
 
+from zsl_jax.bounds import _exact, _gradual, _problem, interval, programs
 from zsl_jax.bounds import adversary as adversary_lib
-from zsl_jax.bounds import exact, gradual, interval, problem, programs
 from zsl_jax.bounds import rule as rule_lib
 
 _TINY = 1024  # entries of the dense program, below which it is faster than a search for groups
@@ -68,8 +68,8 @@ def narrow(
 ) -> Iterator[interval.Interval]:
     """Yields certified intervals for A*, each inside the one before.
 
-    The first is there at once. Take them until the width will do; whoever is interrupted keeps the last. A round that
-    has begun is finished, so that the end may be some seconds late.
+    The first is there at once. Take them until the interval is narrow enough; if interrupted, keep the last. A round
+    that has begun is finished, so that the end may be some seconds late.
 
     Args:
       matrix, error_rates, time_limit, tolerance, seed: as in `worst_case`.
@@ -88,7 +88,7 @@ def narrow(
     Reference: as in `worst_case`. That the patterns fall away for a group of classes, the search that certifies the
     lower end and the repair that certifies the upper one are derived in docs/bounds.md.
     """
-    matrix, allowance = problem.checked(matrix, error_rates)
+    matrix, allowance = _problem.checked(matrix, error_rates)
     return _narrow(matrix, allowance, error_rates, time_limit, tolerance, seed)
 
 
@@ -100,19 +100,19 @@ def _narrow(matrix, allowance, error_rates, time_limit, tolerance, seed) -> Iter
     if found.width <= tolerance:
         return
     is_dense = num_attributes < 18 and num_classes * 2**num_attributes <= programs.MAX_DENSE
-    if num_classes <= exact.MAX_CLASSES and not (is_dense and num_classes * 2**num_attributes <= _TINY):
-        yield from exact.narrow(matrix, allowance, tolerance=tolerance, time_left=lambda: end - time.monotonic())
+    if num_classes <= _exact.MAX_CLASSES and not (is_dense and num_classes * 2**num_attributes <= _TINY):
+        yield from _exact.narrow(matrix, allowance, tolerance=tolerance, time_left=lambda: end - time.monotonic())
     elif is_dense:
         yield _dense(matrix, allowance, error_rates)
     else:
-        yield from gradual.narrow(
+        yield from _gradual.narrow(
             matrix, allowance, tolerance=tolerance, time_left=lambda: end - time.monotonic(), seed=seed
         )
 
 
 def _dense(matrix, allowance, error_rates) -> interval.Interval:
     solution = programs.dense(matrix, error_rates=error_rates)
-    largest = gradual.largest_over_patterns(solution.rule)
+    largest = _gradual.largest_over_patterns(solution.rule)
     found = interval.with_rule(interval.trivial(matrix), rule_lib.scaled(solution.rule, largest), matrix, allowance)
     adversary = adversary_lib.from_distribution(solution.patterns, solution.joint)
     return interval.with_adversary(found, adversary, adversary_lib.upper_bound(adversary, matrix, allowance))

@@ -7,7 +7,7 @@ from jax.typing import ArrayLike
 
 @jax.jit
 def pairwise(matrix: ArrayLike) -> jax.Array:
-    """Least balanced error between two classes that any map from their attributes can be sure of.
+    """Least balanced error between two classes that any map from their attributes can guarantee.
 
     `bound[c, d] = (1 - max_a |matrix_ca - matrix_da|) / 2`
 
@@ -17,7 +17,7 @@ def pairwise(matrix: ArrayLike) -> jax.Array:
       matrix: `[C, A]` in [0, 1], P(attribute present | class).
 
     Returns:
-      `[C, C]` symmetric, in [0, 1/2]; 1/2, chance, where two classes are described alike, and on the diagonal.
+      `[C, C]` symmetric, in [0, 1/2]; 1/2, chance, where two classes have the same description, and on the diagonal.
 
     Raises:
       ValueError: the matrix has not two axes.

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from zsl_jax.bounds import _problem
 from zsl_jax.bounds import adversary as adversary_lib
-from zsl_jax.bounds import problem
 from zsl_jax.bounds import rule as rule_lib
 
 MAX_DENSE = 1 << 17  # entries of P
@@ -65,7 +65,7 @@ def dense(matrix: ArrayLike, *, error_rates: ArrayLike | None = None) -> DenseSo
     """
     from scipy import optimize, sparse
 
-    matrix, allowance = problem.checked(matrix, error_rates)
+    matrix, allowance = _problem.checked(matrix, error_rates)
     num_classes, num_attributes = matrix.shape
     size = num_classes * 2**num_attributes
     if size > MAX_DENSE:
@@ -103,7 +103,7 @@ def dense(matrix: ArrayLike, *, error_rates: ArrayLike | None = None) -> DenseSo
 
 
 def over_groups(
-    matrix: np.ndarray, allowance: problem.Allowance, groups: np.ndarray, *, time_limit: float = np.inf
+    matrix: np.ndarray, allowance: _problem.Allowance, groups: np.ndarray, *, time_limit: float = np.inf
 ) -> tuple[float, rule_lib.AffineRule, adversary_lib.Adversary] | None:
     """The program over some groups `[S, C]`, all single classes among them.
 
@@ -161,7 +161,7 @@ class _Deviations(NamedTuple):
     most: np.ndarray
 
 
-def _deviations(allowance: problem.Allowance, shape: tuple[int, int]) -> _Deviations:
+def _deviations(allowance: _problem.Allowance, shape: tuple[int, int]) -> _Deviations:
     from scipy import sparse
 
     num_classes, num_attributes = shape

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from zsl_jax.bounds import problem
+from zsl_jax.bounds import _problem
 
 
 class AffineRule(NamedTuple):
@@ -93,11 +93,11 @@ def guarantee(rule: AffineRule, matrix: ArrayLike, *, error_rates: ArrayLike | N
     Raises:
       ValueError: shapes that do not fit, or a value outside [0, 1].
     """
-    matrix, allowance = problem.checked(matrix, error_rates)
+    matrix, allowance = _problem.checked(matrix, error_rates)
     return _guarantee(rule, matrix, allowance)
 
 
-def _guarantee(rule: AffineRule, matrix: np.ndarray, allowance: problem.Allowance) -> float:
+def _guarantee(rule: AffineRule, matrix: np.ndarray, allowance: _problem.Allowance) -> float:
     offset, slope = np.asarray(rule.offset, np.float64), np.asarray(rule.slope, np.float64)
     if slope.shape != matrix.shape or offset.shape != matrix.shape[:1]:
         raise ValueError(f"a map of slope {slope.shape} does not fit a matrix {matrix.shape}")
@@ -110,5 +110,5 @@ def scaled(rule: AffineRule, total: float) -> AffineRule:
 
 
 def guess(matrix: np.ndarray) -> AffineRule:
-    """The map that draws every class alike."""
+    """The map that draws every class with equal probability."""
     return AffineRule(np.full(len(matrix), 1 / len(matrix)), np.zeros(matrix.shape))

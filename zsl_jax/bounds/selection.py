@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from zsl_jax.bounds import exact, interval, narrowing, problem, programs
-from zsl_jax.bounds import groups as groups_lib
+from zsl_jax.bounds import _exact, _problem, interval, narrowing, programs
+from zsl_jax.bounds import _groups as groups_lib
 
 
 class Selection(NamedTuple):
@@ -46,7 +46,7 @@ def greedy(matrix: ArrayLike, count: int, *, time_limit: float = float("inf")) -
     Reference: Mazzetto, Menghini, Yuan, Upfal, Bach, "Tight Lower Bounds on Worst-Case Guarantees for Zero-Shot
     Learning with Attributes", NeurIPS 2022, for the greedy choice; its bounds are ours.
     """
-    matrix, _ = problem.checked(matrix)
+    matrix, _ = _problem.checked(matrix)
     most = min(matrix.shape[1], largest(len(matrix)))
     if not 1 <= count <= most:
         raise ValueError(f"count must be in [1, {most}] for {len(matrix)} classes, not {count}")
@@ -59,7 +59,7 @@ def largest(num_classes: int) -> int:
     >>> largest(50)
     11
     """
-    if num_classes <= exact.MAX_CLASSES:
+    if num_classes <= _exact.MAX_CLASSES:
         return 1 << 30
     return int(np.log2(programs.MAX_DENSE / num_classes))
 
@@ -83,7 +83,7 @@ def exchange(matrix: ArrayLike, attributes: Sequence[int], *, time_limit: float 
     >>> [step.attributes for step in exchange(matrix, (0, 2))]
     [(0, 2), (0, 1)]
     """
-    matrix, _ = problem.checked(matrix)
+    matrix, _ = _problem.checked(matrix)
     attributes = tuple(int(a) for a in attributes)
     if not attributes or len(set(attributes)) < len(attributes) or not set(attributes) <= set(range(matrix.shape[1])):
         raise ValueError(f"attributes must be distinct columns in [0, {matrix.shape[1]}), not {attributes}")
@@ -177,7 +177,7 @@ def _best_with(
         if out_of_time():
             return None
         columns = matrix[:, [*rest, new]]
-        solution = programs.over_groups(columns, problem.Allowance(), groups)
+        solution = programs.over_groups(columns, _problem.Allowance(), groups)
         promise[new] = 1.0 if solution is None else solution[0]
     best = None
     for new in sorted(candidates, key=lambda a: -promise[a]):

@@ -1,7 +1,8 @@
 """Class embeddings from a tree or a graph over classes."""
 
-import csv
+import itertools
 import os
+import pathlib
 from collections.abc import Sequence
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments, errors
+from zsl_jax.data import tables
 
 
 def ancestors(parents: ArrayLike) -> np.ndarray:
@@ -70,15 +72,12 @@ def load_tree(path: str | os.PathLike, names: Sequence[str]) -> np.ndarray:
     """
     index = {name: i for i, name in enumerate(names)}
     parents: dict[int, int] = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        next(rows, None)
-        for row in rows:
-            if len(row) != 2:
-                raise errors.UserError(f"{path}, line {rows.line_num}: {len(row)} columns, wanted 2 (child, parent)")
-            child, parent = (index.setdefault(name.strip(), len(index)) if name.strip() else -1 for name in row)
-            if parents.setdefault(child, parent) != parent:
-                raise errors.UserError(f"{path}, line {rows.line_num}: {row[0]!r} has two parents")
+    for line, row in itertools.islice(tables.rows(pathlib.Path(path)), 1, None):
+        if len(row) != 2:
+            raise errors.UserError(f"{path}, line {line}: {len(row)} columns, wanted 2 (child, parent)")
+        child, parent = (index.setdefault(tables.name(name), len(index)) if name else -1 for name in row)
+        if parents.setdefault(child, parent) != parent:
+            raise errors.UserError(f"{path}, line {line}: {row[0]!r} has two parents")
     known = set(parents) | set(parents.values())
     missing = [name for name in names if index[name] not in known]
     if missing:

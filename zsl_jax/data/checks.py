@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from zsl_jax.data import soundness
+
 SPLITS = {"train": "trainval_loc", "test_seen": "test_seen_loc", "test_unseen": "test_unseen_loc"}
 VALIDATION_SPLITS = ("train_loc", "val_loc")
-_BOUND = float(np.finfo(np.float32).max)
+_MOST_IMAGES = 2**53  # whole numbers beyond are not all floats
 
 Variables = Mapping[str, np.ndarray | Sequence[str]]
 
@@ -103,9 +105,11 @@ def _whole_numbers(values) -> Iterable[str]:
         yield f"{_form(values)}; a vector of whole numbers is wanted"
     elif values.dtype.kind == "f":
         values = values.ravel()
-        wrong = np.flatnonzero(~np.isfinite(values) | (values != np.rint(values)))
+        wrong = np.flatnonzero(~np.isfinite(values) | (values != np.rint(values)) | (np.abs(values) > _MOST_IMAGES))
         if len(wrong):
             yield f"entry {wrong[0] + 1} is {values[wrong[0]]:g}; whole numbers from 1 are wanted"
+    elif values.dtype.kind == "u" and values.size and values.max() > _MOST_IMAGES:
+        yield f"entry {int(values.argmax()) + 1} is {values.max()}; whole numbers from 1 are wanted"
 
 
 def _class_names(names) -> Iterable[str]:
@@ -115,8 +119,8 @@ def _class_names(names) -> Iterable[str]:
         yield f"{_form(names)}; a cell of class names is wanted"
     elif not names:
         yield "no class at all"
-    elif len(set(names)) < len(names):
-        yield f"{_some(sorted({name for name in names if names.count(name) > 1}))} named twice"
+    elif wrong := soundness.names(names, first=1):
+        yield wrong
 
 
 def _descriptions(values, names) -> Iterable[str]:
@@ -131,10 +135,13 @@ def _descriptions(values, names) -> Iterable[str]:
         yield f"{values.shape[1]} columns for the {num_classes} classes of allclasses_names{hint}"
         return
     labels = names or [f"class {i + 1}" for i in range(num_classes)]
-    unfit = np.flatnonzero(~np.all(np.abs(values) <= _BOUND, axis=0))
+    if not len(values):
+        yield f"{_form(values)}; no attribute"
+        return
+    unfit = soundness.not_finite_rows(values.T)
     if len(unfit):
         yield f"NaN, Inf or a value beyond float32 in the description of {_some([labels[i] for i in unfit])}"
-    empty = np.flatnonzero(~values.any(axis=0))
+    empty = () if len(unfit) else soundness.empty_rows(values.T)
     if len(empty):
         yield f"an empty class: the description of {_some([labels[i] for i in empty])} is all zeros"
 
@@ -164,12 +171,14 @@ def _features(features, labels) -> Iterable[str]:
         hint = "; it is transposed" if features.shape[0] == len(labels) else ""
         yield f"{features.shape[1]} columns for the {len(labels)} images of labels{hint}"
         return
-    # min and max let every NaN and Inf through, and need no second array of the features' size
-    if features.min() >= -_BOUND and features.max() <= _BOUND:
+    unfit = soundness.not_finite_rows(features.T)
+    if len(unfit):
+        number = int((~(np.abs(features) <= soundness.LARGEST)).sum())
+        yield f"{count(number, 'value')} NaN, Inf or beyond float32, the first in image {unfit[0] + 1}"
         return
-    unfit = ~(np.abs(features) <= _BOUND)
-    image = np.flatnonzero(unfit.any(axis=0))[0] + 1
-    yield f"{count(int(unfit.sum()), 'value')} NaN, Inf or beyond float32, the first in image {image}"
+    empty = soundness.empty_rows(features.T)
+    if len(empty):
+        yield f"{count(len(empty), 'image')} whose features are all zeros, the first is image {empty[0] + 1}"
 
 
 def _labels(labels, names) -> Iterable[str]:

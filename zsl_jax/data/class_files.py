@@ -1,6 +1,6 @@
 """Class tables as CSV files, one class a line: what a person edits in a spreadsheet to describe a new class.
 
-class,seen,striped,hooves        the column `seen` is optional, and so are empty lines
+class,seen,striped,hooves        the column `seen` is optional, and so are empty lines; what is read is in `tables`
 horse,true,0,1
 zebra,false,1,1
 
@@ -8,7 +8,6 @@ In place of `seen` a column `split` may say `train`, `validation` or `test`; the
 """
 
 import csv
-import math
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset
+from zsl_jax.data import dataset, tables
 
 # The words in the columns `seen` and `split`, and whether a class with that word is seen.
 _FLAGS = {
@@ -66,33 +65,47 @@ def read(path: pathlib.Path, attributes: Sequence[str] | None = None) -> Describ
       The table, `embedding [C, A]` float32; all classes are unseen where the file does not say.
 
     Raises:
-      UserError: no such file, a column or value that is missing or no number, or a class that is there twice.
+      UserError: no such file, no header, a column or value that is missing or no number, or a class that is there
+        twice.
     """
     if not path.is_file():
         raise errors.UserError(f"no class table {str(path)!r}: a CSV file with a class a line is wanted")
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.reader(file)
-        lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader if any(map(str.strip, line))]
+    lines = list(tables.rows(path))
     if len(lines) < 2 or len(lines[0][1]) < 2:
         raise errors.UserError(f"{path}: a header (class, then the attributes) and a line a class are wanted")
-    header = lines[0][1]
-    column = header[1].lower()
-    says_seen = column in _FLAGS
-    first = 2 if says_seen else 1
-    found = header[first:]
-    order = _order(path, found, found if attributes is None else attributes)
-    names, flags, rows = [], [], []
+    header, column = _header(path, *lines[0])
+    columns = [i for i in range(1, len(header)) if i != column]
+    found = [header[i] for i in columns]
+    order = [
+        columns[i] for i in _order(path, found, found if attributes is None else list(map(tables.name, attributes)))
+    ]
+    word = None if column is None else header[column].lower()
+    names, flags, rows = {}, [], []
     for number, cells in lines[1:]:
         if len(cells) != len(header):
             raise errors.UserError(f"{path}, line {number}: {len(cells)} cells, where the header has {len(header)}")
-        if cells[0] in names:
-            raise errors.UserError(f"{path}, line {number}: the class {cells[0]!r} is there twice")
-        names.append(cells[0])
-        flags.append(_flag(path, number, column, cells[1]) if says_seen else False)
-        rows.append([_number(path, number, header[first + i], cells[first + i]) for i in order])
+        name = tables.name(cells[0])
+        if not name or name in names:
+            says = f"the class {name!r} is there twice" if name else "a class without a name"
+            raise errors.UserError(f"{path}, line {number}: {says}")
+        names[name] = None if column is None else cells[column].lower()
+        flags.append(False if column is None else _flag(path, number, word, cells[column]))
+        rows.append([_number(path, number, header[i], cells[i]) for i in order])
     table = dataset.ClassTable(np.array(rows, np.float32), np.array(flags), tuple(names))
-    splits = tuple(cells[1].lower() for _, cells in lines[1:]) if column == "split" else None
-    return Described(table, tuple(found[i] for i in order), says_seen, splits)
+    splits = tuple(names.values()) if word == "split" else None
+    return Described(table, tuple(header[i] for i in order), column is not None, splits)
+
+
+def _header(path: pathlib.Path, line: int, cells: list[str]) -> tuple[list[str], int | None]:
+    """The names of the columns, and which of them says whether a class is seen."""
+    header = list(map(tables.name, cells))
+    flags = [i for i, name in enumerate(header) if i and name.lower() in _FLAGS]
+    tables.check_header(path, line, header)
+    if len(header) == 1 + len(flags):
+        raise errors.UserError(f"{path}, line {line}: no attribute; a class is known by what describes it")
+    if "" in header[1:]:
+        raise errors.UserError(f"{path}, line {line}: column {header.index('', 1) + 1} has no name")
+    return header, flags[0] if flags else None
 
 
 def _order(path: pathlib.Path, found: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -117,12 +130,9 @@ def _flag(path: pathlib.Path, line: int, column: str, cell: str) -> bool:
 
 
 def _number(path: pathlib.Path, line: int, attribute: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise errors.UserError(f"{path}, line {line}: {attribute} is {cell!r}, not a number")
+    value = tables.number(cell)
+    if value is None:
+        raise errors.UserError(f"{path}, line {line}: {attribute} is {tables.fault(cell)}")
     return value
 
 

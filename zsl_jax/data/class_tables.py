@@ -41,8 +41,11 @@ def write(folder: pathlib.Path, table: dataset.ClassTable, attributes: Sequence[
         arrays |= _flat(name, getattr(table, name))
     path = folder / "classes.npz"
     part = path.with_name(f".{os.getpid()}.{path.name}")
-    np.savez(part, **arrays)
-    part.replace(path)
+    try:
+        np.savez(part, **arrays)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read(folder: pathlib.Path) -> class_files.Described | None:

@@ -10,14 +10,13 @@ import json
 import os
 import pathlib
 import shutil
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, image_folder, matfile
+from zsl_jax.data import arrays, dataset, image_folder, json_files, matfile
 
 _PART = 256  # pictures
 
@@ -50,8 +49,22 @@ def load(dir: str | os.PathLike = "") -> dataset.Dataset:
 
 def written(dir: str | os.PathLike) -> pathlib.Path | None:
     """The TFDS folder in what `extract` wrote, or None before its end."""
-    found = sorted(pathlib.Path(dir).expanduser().glob("features/*/*/dataset_info.json"))
+    found = sorted(pathlib.Path(dir).expanduser().glob("features/*/*/sha256.json"))
     return found[0].parent if found else None
+
+
+def check_pictures(dir: str | os.PathLike, images_dir: str | os.PathLike) -> None:
+    """Compares the pictures with those that the features in `dir` were made of.
+
+    Raises:
+      UserError: one has changed or is gone.
+    """
+    info = json_files.read(written(dir) / "metadata.json", "delete its folder and extract again").get("info", {})
+    paths = [pathlib.Path(images_dir, name) for name in info.get("image_files", ())]
+    if _of_digests(map(_digest, paths)) != info.get("files", {}).get("images"):
+        raise errors.UserError(
+            f"{dir} is finished, but pictures in {images_dir} have changed since: choose another --out"
+        )
 
 
 def begin(dir: str | os.PathLike, extraction: dict[str, Any]) -> None:
@@ -64,7 +77,7 @@ def begin(dir: str | os.PathLike, extraction: dict[str, Any]) -> None:
     path = folder / "extraction.json"
     wanted = json.loads(json.dumps(extraction))
     if path.exists():
-        there = json.loads(path.read_text())
+        there = json_files.read(path, "choose another --out, or delete this one to extract anew")
         changed = [name for name in wanted if there.get(name) != wanted[name]]
         if changed:
             raise errors.UserError(
@@ -75,9 +88,7 @@ def begin(dir: str | os.PathLike, extraction: dict[str, Any]) -> None:
         raise errors.UserError(f"{folder} is not empty and no extraction: choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".extraction.{os.getpid()}"
-        part.write_text(json.dumps(wanted, indent=1) + "\n")
-        part.replace(path)
+        json_files.write(path, wanted)
     except OSError as error:
         raise errors.UserError(f"cannot write to --out={folder}: {error.strerror}") from error
 
@@ -90,6 +101,8 @@ def collect(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features of all pictures, a part at a time; what a run that was stopped left is read back.
 
+    A part is kept with the hash of each of its pictures, and made again where one of them has changed since.
+
     Args:
       dir: as for `begin`.
       paths: of the pictures.
@@ -98,26 +111,42 @@ def collect(
 
     Returns:
       Features `[n, F]` of the pictures that were not left out, and `kept [N]`, which those are.
+
+    Raises:
+      UserError: a picture changes while it is read, or the parts cannot be written.
     """
     folder = pathlib.Path(dir) / "parts"
-    folder.mkdir(exist_ok=True)
     features, kept = [], []
     for number, first in enumerate(range(0, len(paths), _PART)):
         some = paths[first : first + _PART]
         path = folder / f"{number:05}.npz"
-        part = _read_part(path, len(some))
+        digests = list(map(_digest, some))
+        part = _read_part(path, digests)
         if part is None:
             found = extract(some)
+            if list(map(_digest, some)) != digests:
+                raise errors.UserError(
+                    f"a picture of {some[0].parent} changed while it was read: run the same line again"
+                )
             sound = [row for row in found if row is not None]
             part = (
                 (np.stack(sound) if sound else np.zeros((0, 0), np.float32)),
                 np.array([x is not None for x in found]),
             )
-            _write_part(path, *part)
+            _write_part(path, *part, digests)
         features += list(part[0])
         kept.append(part[1])
         progress(len(some))
     return np.array(features, np.float32), np.concatenate(kept)
+
+
+def collected_sha256(dir: str | os.PathLike) -> str:
+    """What `sha256` says of the pictures that were not left out, as they were when their features were made."""
+    digests = []
+    for path in sorted((pathlib.Path(dir) / "parts").glob("*.npz")):
+        part = arrays.read(path).arrays
+        digests += part["sha256"][part["kept"]].tolist()
+    return _of_digests(digests)
 
 
 def finish(dir: str | os.PathLike, imported: image_folder.Imported, features: np.ndarray, **info) -> pathlib.Path:
@@ -131,22 +160,50 @@ def finish(dir: str | os.PathLike, imported: image_folder.Imported, features: np
 
 def sha256(paths: Sequence[pathlib.Path]) -> str:
     """Of the digests of all files, in their order."""
-    return hashlib.sha256("\n".join(map(matfile.sha256, paths)).encode()).hexdigest()
+    return _of_digests(map(matfile.sha256, paths))
 
 
-def _read_part(path: pathlib.Path, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+def _of_digests(digests: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _digest(path: pathlib.Path) -> str:
+    """The sha256 of a file, or nothing for one that cannot be read: whether that is an error `extract` says."""
+    try:
+        return matfile.sha256(path)
+    except errors.UserError:
+        return ""
+
+
+def _read_part(path: pathlib.Path, digests: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
+    """The part that is there, unless it is damaged or of other pictures."""
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as held:
-            features, kept = held["features"], held["kept"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        held = arrays.read(path).arrays
+        is_same = str(held.pop("content")) == _content(**held) and held["sha256"].tolist() == digests
+    except (errors.UserError, KeyError, TypeError):
         return None
-    return (features, kept) if len(kept) == count and len(features) == kept.sum() else None
+    return (held["features"], held["kept"]) if is_same else None
 
 
-def _write_part(path: pathlib.Path, features: np.ndarray, kept: np.ndarray) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("wb") as file:
-        np.savez(file, features=features, kept=kept)
-    part.replace(path)
+def _content(features: np.ndarray, kept: np.ndarray, sha256: np.ndarray) -> str:
+    """The hash of a part: arrays that were saved again in another form are not taken for it."""
+    digest = hashlib.sha256()
+    for array in (features, kept, sha256):
+        digest.update(f"{array.dtype.str} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _write_part(path: pathlib.Path, features: np.ndarray, kept: np.ndarray, digests: list[str]) -> None:
+    part = {"features": features, "kept": kept, "sha256": np.array(digests)}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with temporary.open("wb") as file:
+            np.savez(file, **part, content=_content(**part))
+        temporary.replace(path)
+    except OSError as error:
+        raise errors.UserError(f"cannot write to {path.parent}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ DATASET/dataset.json     paths, labels, the class table and the splits; the pict
 """
 
 import dataclasses
-import json
+import hashlib
 import os
 import pathlib
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, images, streaming
+from zsl_jax.data import dataset, images, json_files, streaming
 
 FILE = "dataset.json"
-VERSION = 1
+VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,8 +155,9 @@ def load(
         found = list(images.load(paths, preprocessing, skip=skip))
         kept = np.array([picture is not None for picture in found])
         pictures = np.stack([picture for picture in found if picture is not None])
+    digest = {} if isinstance(pictures, streaming.Pictures) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
     loaded = (imported if kept.all() else imported.keep(kept)).dataset(
-        pictures, preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)}
+        pictures, preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)}, **digest
     )
     return dataclasses.replace(loaded, images=pictures)
 
@@ -175,38 +176,41 @@ def _readable(paths: list[pathlib.Path], preprocessing: images.Preprocessing, sk
 def write(folder: str | os.PathLike, imported: Imported) -> None:
     """Writes `dataset.json` whole, or not at all; the same dataset is the same bytes."""
     folder = pathlib.Path(folder)
+    values = dataclasses.asdict(imported)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{FILE}.{os.getpid()}"
-        part.write_text(json.dumps({"version": VERSION, **dataclasses.asdict(imported)}, indent=1) + "\n")
-        part.replace(folder / FILE)
+        json_files.write(folder / FILE, {"version": VERSION, "sha256": _sha256(values), **values})
     except OSError as error:
         raise errors.UserError(f"cannot write to {folder}: {error.strerror}") from error
 
 
 def read(folder: str | os.PathLike) -> Imported:
-    """Reads what `write` wrote.
+    """Reads what `write` wrote; `images_dir` alone may be edited, where the pictures have moved.
 
     Raises:
-      UserError: there is none, or it is damaged or of another version.
+      UserError: there is none, or it is damaged, edited or of another version.
     """
     path = pathlib.Path(folder).expanduser() / FILE
     if not path.is_file():
         raise errors.UserError(
             f"no dataset in {str(folder)!r}: make one with `zsl-jax data import IMAGES_DIR --attributes=TABLE.csv`"
         )
-    try:
-        values = json.loads(path.read_text())
-        if values.pop("version") != VERSION:
-            raise errors.UserError(f"{path} is of another version of zsl-jax: import the folder again")
-        found = Imported(**{name: _thawed(value) for name, value in values.items()})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        if isinstance(error, errors.UserError):
-            raise
-        raise errors.UserError(f"{path} is damaged: import the folder again") from error
+    values = json_files.read(path, "import the folder again")
+    if values.pop("version", None) != VERSION:
+        raise errors.UserError(f"{path} is damaged or of another version of zsl-jax: import the folder again")
+    if values.pop("sha256", None) != _sha256(values) or not isinstance(values.get("images_dir"), str):
+        raise errors.UserError(f"{path} is damaged or was edited, in more than images_dir: import the folder again")
+    if values.keys() != {field.name for field in dataclasses.fields(Imported)}:
+        raise errors.UserError(f"{path} is damaged or of another version of zsl-jax: import the folder again")
+    found = Imported(**{name: _thawed(value) for name, value in values.items()})
     if not os.path.isdir(found.images_dir):
         raise errors.UserError(f"the folder of images {found.images_dir} is gone: import it again where it is now")
     return found
+
+
+def _sha256(values: Mapping[str, Any]) -> str:
+    """Of all but the place of the pictures."""
+    return json_files.sha256({name: value for name, value in values.items() if name != "images_dir"})
 
 
 def _thawed(value):

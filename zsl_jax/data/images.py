@@ -6,9 +6,11 @@ fit(image, preprocessing)          [S, S, 3] uint8
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import pathlib
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
@@ -19,7 +21,8 @@ import PIL.ImageOps
 from zsl_jax import errors
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-_TOO_LARGE = (PIL.Image.DecompressionBombWarning, PIL.Image.DecompressionBombError)
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # whatever the suffix; no other decoder is started
+_FILTERS_OF_WARNINGS = threading.Lock()
 FITS = ("stretch", "crop")
 FILTERS = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resampling.BICUBIC}
 
@@ -55,21 +58,14 @@ def decode(path: str | os.PathLike) -> np.ndarray:
     """Returns a picture as `[H, W, 3]` uint8: turned as its EXIF tag says, transparent places on white.
 
     Raises:
-      UnreadableImage: the file is missing, empty, damaged or no picture; the message names it.
+      UnreadableImage: the file is missing, empty, damaged, no picture or of a kind that is not read; the message names
+        it.
     """
-    try:
-        if not os.path.getsize(path):
-            raise UnreadableImage(f"{path}: an empty file, not an image")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
-            with PIL.Image.open(path) as opened:
-                return np.array(_rgb(PIL.ImageOps.exif_transpose(opened)))
-    except (OSError, SyntaxError, ValueError, *_TOO_LARGE) as error:
-        if isinstance(error, UnreadableImage):
-            raise
-        says = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        says = says.replace(repr(os.fspath(path)), "the file")
-        raise UnreadableImage(f"{path}: not a readable image ({' '.join(says.split())})") from error
+    with _named(path), _opened(path) as opened:
+        opened.load()
+        with _quiet():
+            upright = PIL.ImageOps.exif_transpose(opened)
+        return np.array(_rgb(upright))
 
 
 def as_rgb(picture: np.ndarray) -> np.ndarray:
@@ -83,14 +79,12 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
 
 
 def fault(path: str | os.PathLike) -> str | None:
-    """What is wrong with a file by its size and its first bytes, or None; a damaged end shows in `decode` only."""
+    """What is wrong with a file by its size and its header, or None; a damaged end shows in `decode` only."""
     try:
-        if not os.path.getsize(path):
-            return f"{path}: an empty file, not an image"
-        with PIL.Image.open(path):
+        with _named(path), _opened(path):
             return None
-    except (OSError, SyntaxError, ValueError, *_TOO_LARGE):
-        return f"{path}: not a readable image"
+    except UnreadableImage as error:
+        return str(error)
 
 
 def fit(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
@@ -146,12 +140,65 @@ def load(
 
 
 def find(folder: str | os.PathLike) -> list[pathlib.PurePosixPath]:
-    """Returns the pictures in a folder and below it, by suffix, relative to it and sorted; hidden ones are left out."""
+    """Returns the pictures in a folder and below it, by suffix, relative to it and sorted; hidden ones are left out.
+
+    Folders that are symbolic links are followed, unless they lead back to where they are found.
+    """
     folder = pathlib.Path(folder)
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return sorted(
-        pathlib.PurePosixPath(path.as_posix()) for path in found if not any(part.startswith(".") for part in path.parts)
-    )
+    found = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = pathlib.Path(place)
+        above = {os.path.realpath(parent) for parent in (here, *here.parents)}
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and os.path.realpath(here / name) not in above
+        ]
+        found += [
+            pathlib.PurePosixPath((here / name).relative_to(folder).as_posix())
+            for name in files
+            if not name.startswith(".") and pathlib.Path(name).suffix.lower() in SUFFIXES
+        ]
+    return sorted(found)
+
+
+@contextlib.contextmanager
+def _named(path: str | os.PathLike) -> Iterator[None]:
+    """Makes an UnreadableImage that names the file of whatever reading it raises."""
+    try:
+        yield
+    except UnreadableImage:
+        raise
+    except PIL.UnidentifiedImageError as error:
+        raise UnreadableImage(f"{path}: not a readable image") from error
+    except Exception as error:  # PIL raises what it likes on a damaged file
+        says = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        says = says.replace(repr(os.fspath(path)), "the file")
+        raise UnreadableImage(f"{path}: not a readable image ({' '.join(says.split())[:200]})") from error
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[PIL.Image.Image]:
+    """A picture whose header is read: of a format and kind that is read, and of a size that can be one."""
+    if not os.path.getsize(path):
+        raise UnreadableImage(f"{path}: an empty file, not an image")
+    with _quiet():
+        opened = PIL.Image.open(path, formats=FORMATS)
+    with opened:
+        width, height = opened.size
+        most = PIL.Image.MAX_IMAGE_PIXELS
+        if most is not None and width * height > most:
+            raise UnreadableImage(f"{path}: not a readable image ({width * height} pixels, of {most} at most)")
+        if opened.mode == "F" or (opened.mode == "I" and opened.format == "TIFF"):
+            kind = "floats" if opened.mode == "F" else "integers of 32 bits"
+            raise UnreadableImage(f"{path}: not a readable image (pixels are {kind}, whose white is not known)")
+        yield opened
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without warnings of odd metadata; one thread at a time, because the filters of warnings belong to all."""
+    with _FILTERS_OF_WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _rgb(image: PIL.Image.Image) -> PIL.Image.Image:

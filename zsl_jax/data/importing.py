@@ -4,6 +4,7 @@ IMAGES_DIR/CLASS/.../NAME.jpg     a folder a class, with pictures in it or below
 classes.csv                       a class a line, by the name of its folder (see `class_files`)
 """
 
+import collections
 import difflib
 import os
 import pathlib
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import class_files, image_folder, images
+from zsl_jax.data import class_files, image_folder, images, missing, tables
 
 _SMALLEST = 3  # seen classes: two to train on, and one to hold out for validation
 _TEST_SHARE = 0.2  # of each seen class's pictures
@@ -36,7 +37,9 @@ class Survey(NamedTuple):
 
 
 def survey(images_dir: str | os.PathLike, table: str | os.PathLike) -> Survey:
-    """Looks for the pictures of every class; no picture is decoded, but its first bytes are read.
+    """Looks for the pictures of every class; no picture is decoded, but its header is read.
+
+    Names of folders and of classes are compared in the composed Unicode form: macOS writes the other one.
 
     Raises:
       UserError: no such folder or table, a folder without pictures, or a table that is not sound.
@@ -51,11 +54,17 @@ def survey(images_dir: str | os.PathLike, table: str | os.PathLike) -> Survey:
     unreadable = {str(path): line for path in found if (line := images.fault(folder / path))}
     by_class: dict[str, list[str]] = {}
     for path in found:
-        by_class.setdefault(path.parts[0] if len(path.parts) > 1 else "", []).append(str(path))
+        by_class.setdefault(tables.name(path.parts[0]) if len(path.parts) > 1 else "", []).append(str(path))
     loose = by_class.pop("", [])
     names = described.classes.names
-    folders = sorted({path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")})
+    spellings = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    folders = sorted(set(map(tables.name, spellings)))
     problems = [f"{name}: in no class's folder" for name in loose]
+    problems += [
+        f"folder {name!r} is there {count} times, in different Unicode forms (NFC and NFD)"
+        for name, count in collections.Counter(map(tables.name, spellings)).items()
+        if count > 1
+    ]
     problems += [
         f"folder {name!r} is no class of the table{_near(name, names)}" for name in folders if name not in names
     ]
@@ -114,6 +123,9 @@ def make(
         raise errors.UserError(
             f"{is_seen.sum() - len(validation)} training classes by the table: at least 2 are needed"
         )
+    embedding = missing.filled(np.asarray(table.embedding).T, is_seen).T
+    if not np.any(embedding != embedding[:1]):
+        raise errors.UserError("all classes have the same attributes: nothing can tell them apart")
     paths, labels = [], []
     splits: dict[str, list[int]] = {"train": [], "test_seen": [], "test_unseen": []}
     for row, name in enumerate(table.names):
@@ -134,7 +146,7 @@ def make(
         labels=tuple(labels),
         class_names=table.names,
         attributes=found.described.attributes,
-        embedding=tuple(tuple(map(float, values)) for values in np.asarray(table.embedding)),
+        embedding=tuple(tuple(map(float, values)) for values in embedding),
         is_seen=tuple(map(bool, is_seen)),
         validation_classes=None if validation is None else tuple(validation),
         splits={name: tuple(rows) for name, rows in splits.items()},

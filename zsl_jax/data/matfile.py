@@ -13,16 +13,27 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from zsl_jax import errors
+from zsl_jax.data import arrays
 
 _CHILD = pathlib.Path(__file__).with_name("matfile_child.py")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# Compressed features are 2 to 20 times smaller than what they become, and the reader holds two copies for a while.
+_MOST_BYTES, _MOST_EXPANSION = 2**30, 50
 
 
-def read(path: str | os.PathLike, *, timeout: float = 600.0) -> dict[str, np.ndarray | list[str]]:
+class Contents(NamedTuple):
+    """The variables of a file by name, and of those that are left out what they are."""
+
+    variables: dict[str, np.ndarray | list[str]]
+    left_out: dict[str, str]
+
+
+def read(path: str | os.PathLike, *, timeout: float = 600.0) -> Contents:
     """What a .mat file (version 4 to 7.2) holds, by name.
 
     Args:
@@ -31,24 +42,29 @@ def read(path: str | os.PathLike, *, timeout: float = 600.0) -> dict[str, np.nda
 
     Returns:
       Numeric variables as arrays in native byte order, of the shape and dtype that the file gives them; text and cells
-      of text as lists of strings. Variables of other kinds (structs, sparse matrices, nested cells) are left out.
+      of text as lists of strings. Variables of other kinds (structs, sparse matrices, nested cells) are left out by
+      name.
 
     Raises:
       UserError: one line that names the file, if it is missing, truncated, corrupt, in another format, if it crashes
-        its reader or takes longer than `timeout`.
+        its reader, takes longer than `timeout` or more memory than a file of its size should.
 
     >>> import numpy as np, scipy.io, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     names = np.array(["ox", "gnu"], object)
     ...     scipy.io.savemat(f"{folder}/a.mat", {"labels": np.array([[1], [2]]), "names": names})
-    ...     variables = read(f"{folder}/a.mat")
+    ...     variables = read(f"{folder}/a.mat").variables
     >>> variables["names"], variables["labels"].shape
     (['ox', 'gnu'], (2, 1))
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise errors.UserError(f"{path}: no such file")
-    command = [sys.executable, "-I", str(_CHILD), str(path)]
+    with path.open("rb") as file:
+        if _HDF5 in (file.read(8), file.seek(512) and file.read(8)):
+            raise errors.UserError(f"{path}: {_explain('HDF')}")
+    most_bytes = min(_MOST_BYTES + _MOST_EXPANSION * path.stat().st_size, arrays.memory())
+    command = [sys.executable, "-I", str(_CHILD), str(path), str(most_bytes)]
     streams = {
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
@@ -78,7 +94,7 @@ def read(path: str | os.PathLike, *, timeout: float = 600.0) -> dict[str, np.nda
         raise errors.UserError(f"{path}: {_explain(header['error'])}")
     if variables is None:
         raise errors.UserError(f"{path}: damaged: its reader died ({_cause(child.returncode)}); get the file again")
-    return variables
+    return Contents(variables, header.get("left_out", {}))
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -126,6 +142,10 @@ def _fill(stream: BinaryIO, buffer: memoryview) -> bool:
 def _explain(error: str) -> str:
     if "HDF" in error:
         return "a MATLAB 7.3 (HDF5) file; save it as version 7 (save -v7, or scipy.io.savemat)"
+    if error.startswith("MemoryError"):
+        return (
+            "it announces more than a file of its size holds; truncated, corrupt or made to fill memory: get it again"
+        )
     return f"not a readable .mat file ({error}); truncated or corrupt: get it again"
 
 

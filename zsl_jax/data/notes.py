@@ -10,9 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from zsl_jax.data import checks
-
-MISSING = -1.0
+from zsl_jax.data import checks, missing
 
 
 def notes(sound: checks.Variables) -> list[str]:
@@ -26,35 +24,24 @@ def notes(sound: checks.Variables) -> list[str]:
     return [line for part in parts for line in part(sound)]
 
 
-def missing(original_att: np.ndarray) -> np.ndarray:
-    """Which attributes are marked as missing, `[A, C]` bool.
-
-    -1 marks a missing value where all others are percentages: none negative, some above 1. In a table of other units
-    (binary, standardised) -1 is a value like every other.
-
-    >>> import numpy as np
-    >>> missing(np.array([[-1.0, 80.0], [0.0, 3.0]])).tolist()
-    [[True, False], [False, False]]
-    """
-    marked = original_att == MISSING
-    known = original_att[~marked]
-    is_percentage = known.size > 0 and known.min() >= 0 and known.max() > 1
-    return marked if is_percentage else np.zeros_like(marked)
-
-
 def validation_classes(sound: checks.Variables) -> np.ndarray | None:
     """The classes that `val_loc` holds out for validation, counted from 1; None where it holds out none, or all.
 
-    They are the classes of its images that have training images and that `train_loc` does not have. By class and never
-    by image, because `train_loc` and `val_loc` together may hold seen test images.
+    They are the classes of its training images that have none in `train_loc`. Images beyond `trainval_loc` do not
+    count: `train_loc` and `val_loc` together may hold seen test images, whose labels must have no say.
     """
     if not {"labels", "val_loc", "trainval_loc"} <= sound.keys():
         return None
     seen = checks.classes_of(sound, "trainval_loc")
-    held_out = np.intersect1d(checks.classes_of(sound, "val_loc"), seen)
+    held_out = _training_classes(sound, "val_loc")
     if "train_loc" in sound:
-        held_out = np.setdiff1d(held_out, checks.classes_of(sound, "train_loc"))
+        held_out = np.setdiff1d(held_out, _training_classes(sound, "train_loc"))
     return held_out if 0 < len(held_out) < len(seen) else None
+
+
+def _training_classes(sound: checks.Variables, name: str) -> np.ndarray:
+    """The classes of those images of a location that are in `trainval_loc`."""
+    return np.unique(sound["labels"][np.intersect1d(sound[name], sound["trainval_loc"]) - 1])
 
 
 def first_equal(columns: np.ndarray) -> np.ndarray:
@@ -130,7 +117,7 @@ def _equal_descriptions(sound: checks.Variables) -> Iterable[str]:
 def _missing_values(sound: checks.Variables) -> Iterable[str]:
     if "original_att" not in sound:
         return
-    marked = missing(sound["original_att"])
+    marked = missing.marked(sound["original_att"])
     if marked.any():
         classes = checks.named(sound, np.flatnonzero(marked.any(axis=0)) + 1)
         yield f"original_att marks {checks.count(int(marked.sum()), 'value')} as missing (-1), of {classes}"

@@ -2,7 +2,7 @@
 
     features [N, F]         labels [N], rows of the classes, from 0         image features and classes
     split [N]               0 train, 1 validation, 2 test                   optional: the use of a seen class's image
-    class_names [C]                                                         optional
+    class_names [C]         text, or bytes in UTF-8                         optional
     attributes [C, A]       semantics=attributes                            at least one of these four:
     coarse [N] or [C]       semantics=hierarchy: the group of a class       ancestors in a tree of two levels
     descriptions [C]        semantics=descriptions: a text a class          TF-IDF, by the words of the seen classes
@@ -10,19 +10,18 @@
 
 Which classes are unseen is drawn by a seed. Images of split 0 and 1 train; those of split 2 are the seen test images.
 Without `split`, a fifth of the images of each seen class is drawn. All images of unseen classes are unseen test images.
+Labels may be of any type that holds whole numbers. -1 among percentages marks an attribute as missing, see `missing`.
 """
 
-import hashlib
-import io
+import difflib
 import os
 import pathlib
-import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from zsl_jax import class_encoders, errors
-from zsl_jax.data import dataset
+from zsl_jax.data import arrays, dataset, missing, soundness, tables
 
 _TEST = 2
 
@@ -47,10 +46,10 @@ def load(
     if not os.fspath(file):
         raise errors.UserError("npz needs an archive of features in its option file: --config.data.file=FILE")
     path = pathlib.Path(file).expanduser()
-    arrays, digest = _read(path)
+    held, digest = _read(path)
     if semantics not in SEMANTICS:
         raise errors.unknown("semantics", semantics, SEMANTICS)
-    inputs, labels = _images(path, arrays)
+    inputs, labels = _images(path, held)
     num_classes = int(labels.max()) + 1
     if not 1 <= num_unseen <= num_classes - 2:
         raise errors.UserError(
@@ -59,24 +58,13 @@ def load(
     rng = np.random.default_rng(seed)
     is_seen = np.ones(num_classes, bool)
     is_seen[rng.permutation(num_classes)[:num_unseen]] = False
-    source, describe = SEMANTICS[semantics]
-    if source not in arrays:
-        offered = ", ".join(_offered(arrays)) or "none"
-        raise errors.UserError(f"{path.name} has no {source}, which semantics={semantics} needs; it offers {offered}")
-    embedding = np.asarray(describe(arrays[source], labels, is_seen), np.float32)
-    if embedding.ndim != 2 or len(embedding) != num_classes or not np.all(np.isfinite(embedding)):
-        raise errors.UserError(
-            f"{path.name}: {source} {arrays[source].shape} does not describe {num_classes} classes with finite numbers"
-        )
-    names = arrays.get("class_names", np.array([f"class {row}" for row in range(num_classes)]))
-    if names.shape != (num_classes,):
-        raise errors.UserError(f"{path.name}: class_names {names.shape}, wanted one for each of {num_classes} classes")
+    names = _names(path, held, num_classes)
     return dataset.Dataset(
         name=path.stem,
         inputs=inputs,
         labels=labels,
-        classes=dataset.ClassTable(embedding, is_seen, tuple(map(str, names))),
-        splits=_splits(path, arrays, labels, is_seen, rng),
+        classes=dataset.ClassTable(_embedding(path, held, semantics, labels, is_seen, names), is_seen, names),
+        splits=_splits(path, held, labels, is_seen, rng),
         info={
             "semantics": semantics,
             "split": f"{num_unseen} classes held out by seed {seed}",
@@ -87,17 +75,18 @@ def load(
 
 def semantics_in(file: str | os.PathLike) -> tuple[str, ...]:
     """The descriptions of classes that an archive offers."""
-    arrays, _ = _read(pathlib.Path(file).expanduser())
-    return _offered(arrays)
+    return _offered(_read(pathlib.Path(file).expanduser()).arrays)
 
 
-def _offered(arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    return tuple(name for name, (source, _) in SEMANTICS.items() if source in arrays)
+def _offered(held: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    return tuple(name for name, (source, _) in SEMANTICS.items() if source in held)
 
 
 def _hierarchy(coarse: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
     """Every class under the group of its images, every group under the root."""
     num_classes = len(is_seen)
+    if coarse.dtype.kind not in "US" and (wrong := soundness.whole(coarse)):
+        raise errors.UserError(f"coarse: {wrong}; numbers or names of groups are wanted")
     if coarse.shape == labels.shape:
         group = np.array([coarse[labels == row][0] for row in range(num_classes)])
         if np.any(group[labels] != coarse):
@@ -118,7 +107,17 @@ def _texts(descriptions: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) ->
     del labels
     if descriptions.shape != is_seen.shape:
         raise errors.UserError(f"descriptions {descriptions.shape}: wanted a text for each of {len(is_seen)} classes")
-    return class_encoders.tf_idf([str(text) for text in descriptions], is_seen=is_seen)
+    texts = None if descriptions.dtype.kind in "iu" else soundness.text(descriptions)
+    if texts is None:
+        raise errors.UserError(f"descriptions are {_kind(descriptions)}, not text in UTF-8")
+    return class_encoders.tf_idf(texts, is_seen=is_seen)
+
+
+def _percentages(array: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
+    """As given, but for values that are marked as missing, see `missing`."""
+    if array.shape[:1] != is_seen.shape or array.ndim != 2 or soundness.numbers(array):
+        return _as_given(array, labels, is_seen)
+    return missing.filled(array.T, is_seen).T
 
 
 def _as_given(array: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
@@ -128,47 +127,74 @@ def _as_given(array: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.
 
 # The array that a description of the classes is made of, and how.
 SEMANTICS = {
-    "attributes": ("attributes", _as_given),
+    "attributes": ("attributes", _percentages),
     "hierarchy": ("coarse", _hierarchy),
     "descriptions": ("descriptions", _texts),
     "iconic": ("iconic_features", _as_given),
 }
+_KNOWN = ("features", "labels", "split", "class_names", *(source for source, _ in SEMANTICS.values()))
 
 
-def _read(path: pathlib.Path) -> tuple[Mapping[str, np.ndarray], str]:
-    """The arrays of an archive, and its sha256."""
-    try:
-        content = path.read_bytes()
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            if not isinstance(archive, Mapping):
-                raise ValueError("one array")
-            return {name: archive[name] for name in archive.files}, hashlib.sha256(content).hexdigest()
-    except OSError as error:
-        raise errors.UserError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise errors.UserError(f"{path} is no archive of plain arrays as numpy.savez writes it") from error
+def _read(path: pathlib.Path) -> arrays.Archive:
+    """The arrays of an archive, and its sha256; a name that is nearly one of ours is refused."""
+    found = arrays.read(path)
+    for name in found.arrays.keys() - set(_KNOWN):
+        near = difflib.get_close_matches(name.lower(), [known for known in _KNOWN if known not in found.arrays], 1, 0.8)
+        if near:
+            raise errors.UserError(f"{path.name} has an array {name!r}, which is not read; did you mean {near[0]!r}?")
+    return found
 
 
-def _images(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _images(path: pathlib.Path, held: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     for name in ("features", "labels"):
-        if name not in arrays:
-            raise errors.UserError(f"{path.name} has no {name}, only {', '.join(sorted(arrays)) or 'nothing'}")
-    inputs, labels = arrays["features"], arrays["labels"]
-    if inputs.ndim != 2 or labels.shape != inputs.shape[:1] or not len(labels):
+        if name not in held:
+            raise errors.UserError(f"{path.name} has no {name}, only {', '.join(sorted(held)) or 'nothing'}")
+    inputs, labels = held["features"], held["labels"]
+    if inputs.ndim != 2 or labels.shape != inputs.shape[:1] or not len(labels) or not inputs.shape[1]:
         raise errors.UserError(f"{path.name}: features {inputs.shape} and labels {labels.shape}, wanted [N, F] and [N]")
-    if not np.issubdtype(labels.dtype, np.integer) or not np.all(np.bincount(np.maximum(labels, 0))) or labels.min():
-        raise errors.UserError(f"{path.name}: labels must be the rows of the classes, 0 to C - 1, each with an image")
-    inputs = inputs.astype(np.float32)
-    if not np.all(np.isfinite(inputs)):
-        raise errors.UserError(f"{path.name}: features holds values that are not finite")
-    return inputs, labels.astype(np.int32)
+    if wrong := soundness.whole(labels):
+        raise errors.UserError(f"{path.name}: labels: {wrong}; labels are integers, the rows of the classes")
+    if labels.min() or labels.max() >= len(labels) or len(np.unique(labels)) <= labels.max():
+        raise errors.UserError(
+            f"{path.name}: labels must be the rows of the classes, 0 to C - 1, each with an image; these are "
+            f"{len(np.unique(labels))} from {labels.min():.0f} to {labels.max():.0f}"
+        )
+    if wrong := soundness.features(inputs):
+        raise errors.UserError(f"{path.name}: features: {wrong}")
+    return inputs.astype(np.float32), labels.astype(np.int32)
 
 
-def _splits(path, arrays, labels, is_seen, rng) -> dict[str, np.ndarray]:
-    if "split" in arrays:
-        if arrays["split"].shape != labels.shape or not np.all(np.isin(arrays["split"], (0, 1, 2))):
+def _names(path: pathlib.Path, held: Mapping[str, np.ndarray], num_classes: int) -> tuple[str, ...]:
+    found = held.get("class_names", np.array([f"class {row}" for row in range(num_classes)]))
+    if found.shape != (num_classes,):
+        raise errors.UserError(f"{path.name}: class_names {found.shape}, wanted one for each of {num_classes} classes")
+    names = soundness.text(found)
+    if names is None:
+        raise errors.UserError(f"{path.name}: class_names are {_kind(found)}, not text in UTF-8")
+    names = tuple(map(tables.name, names))
+    if wrong := soundness.names(names):
+        raise errors.UserError(f"{path.name}: class_names: {wrong}")
+    return names
+
+
+def _embedding(path, held, semantics: str, labels, is_seen, names) -> np.ndarray:
+    source, describe = SEMANTICS[semantics]
+    if source not in held:
+        offered = ", ".join(_offered(held)) or "none"
+        raise errors.UserError(f"{path.name} has no {source}, which semantics={semantics} needs; it offers {offered}")
+    embedding = np.asarray(describe(held[source], labels, is_seen))
+    if wrong := soundness.descriptions(embedding, names):
+        hint = ": it shares no word with the seen classes" if semantics == "descriptions" else ""
+        raise errors.UserError(f"{path.name}: {source}: {wrong}{hint}")
+    return np.asarray(embedding, np.float32)
+
+
+def _splits(path, held, labels, is_seen, rng) -> dict[str, np.ndarray]:
+    if "split" in held:
+        split = held["split"]
+        if split.shape != labels.shape or soundness.whole(split) or not np.all(np.isin(split, (0, 1, 2))):
             raise errors.UserError(f"{path.name}: split must hold 0, 1 or 2 for each of {len(labels)} images")
-        is_test = arrays["split"] == _TEST
+        is_test = split == _TEST
     else:
         is_test = np.zeros(len(labels), bool)
         for row in np.flatnonzero(is_seen):
@@ -182,4 +208,13 @@ def _splits(path, arrays, labels, is_seen, rng) -> dict[str, np.ndarray]:
     without = np.setdiff1d(np.flatnonzero(is_seen), labels[splits["train"]])
     if len(without):
         raise errors.UserError(f"{path.name}: class {without[0]} has no training image; all its images are of split 2")
+    if not len(splits["test_seen"]):
+        why = "none of split 2" if "split" in held else "too few images a class to draw a fifth from"
+        raise errors.UserError(
+            f"{path.name}: no seen test image ({why}): accuracy on seen classes could not be measured"
+        )
     return splits
+
+
+def _kind(values: np.ndarray) -> str:
+    return "bytes in another encoding" if values.dtype.kind == "S" else str(values.dtype)

@@ -6,20 +6,24 @@
 
 HASH is made of the SHA-256 of the source files, so that an edited file is another dataset and is prepared anew. The
 class table is in the metadata: `builder.info.metadata["attributes"]` `[C, A]`, `["class_names"]` and `["is_seen"]`.
+`sha256.json` holds the hash of every file of the dataset, and nothing is read of one that is not as it was written.
 """
 
 import hashlib
 import os
 import pathlib
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, xlsa17
+from zsl_jax.data import dataset, json_files, matfile, soundness, xlsa17
 
+HASHES_FILE = "sha256.json"
+_REMEDY = "delete its folder and prepare or extract it again"
 _OTHER_IMAGES = "unlisted"  # the split of the images that are in no split of the benchmark
 
 
@@ -72,6 +76,14 @@ class Features(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager) -> dict[str, Iterator]:
         del dl_manager  # nothing to download
         return {name: self._generate_examples(rows) for name, rows in _all_splits(self._dataset).items()}
+
+    def download_and_prepare(self, **kwargs) -> None:
+        """Writes the dataset unless it is there, and then the hashes of its files."""
+        was_there = pathlib.Path(self.data_dir).is_dir()
+        super().download_and_prepare(**kwargs)
+        if not was_there:
+            folder = pathlib.Path(self.data_dir)
+            json_files.write(folder / HASHES_FILE, {path.name: matfile.sha256(path) for path in folder.iterdir()})
 
     def _generate_examples(self, rows: np.ndarray) -> Iterator[tuple[int, dict]]:
         data = self._dataset
@@ -143,14 +155,44 @@ def load_prepared(path: str | os.PathLike) -> dataset.Dataset:
       path: what `prepare` returns.
 
     Raises:
-      UserError: there is no prepared dataset.
+      UserError: there is no prepared dataset, or one of its files is not as it was written.
     """
-    if not (pathlib.Path(path) / "dataset_info.json").is_file():
+    path = pathlib.Path(path)
+    if not (path / "dataset_info.json").is_file():
         raise errors.UserError(f"{path}: no prepared dataset; make one with `python -m zsl_jax data prepare FOLDER`")
+    _verify(path)
+    try:
+        loaded = _load(path)
+    except errors.UserError:
+        raise
+    except Exception as error:  # TFDS and ArrayRecord raise what they like
+        says = " ".join(str(error).split())[:200]
+        raise errors.UserError(f"{path} cannot be read ({says}): {_REMEDY}") from error
+    if wrong := soundness.features(loaded.inputs):
+        raise errors.UserError(f"{path}: features: {wrong}")
+    return loaded
+
+
+def _verify(folder: pathlib.Path) -> None:
+    """Compares every file with its hash."""
+    if not (folder / HASHES_FILE).is_file():
+        raise errors.UserError(
+            f"{folder} has no {HASHES_FILE}, so that damage would not be seen (its writing was stopped, or an older "
+            f"version wrote it): {_REMEDY}"
+        )
+    hashes = json_files.read(folder / HASHES_FILE, _REMEDY)
+    if not hashes.keys() >= {"dataset_info.json", "features.json", "metadata.json"}:
+        raise errors.UserError(f"{folder / HASHES_FILE} is damaged: {_REMEDY}")
+    for name, digest in hashes.items():
+        if not (folder / pathlib.Path(name).name).is_file() or matfile.sha256(folder / name) != digest:
+            raise errors.UserError(f"{folder / name} is not as it was written: {_REMEDY}")
+
+
+def _load(path: pathlib.Path) -> dataset.Dataset:
     builder = tfds.builder_from_directory(path)
     metadata = builder.info.metadata
     num_images = builder.info.splits.total_num_examples
-    inputs = np.empty((num_images, *builder.info.features["input"].shape), np.float32)
+    inputs = np.zeros((num_images, *builder.info.features["input"].shape), np.float32)
     labels = np.empty(num_images, np.int32)
     splits = {}
     for name in builder.info.splits:
@@ -162,6 +204,9 @@ def load_prepared(path: str | os.PathLike) -> dataset.Dataset:
         splits[name] = np.array(rows, np.int64)
     splits.pop(_OTHER_IMAGES, None)
     validation = metadata["validation_classes"]
+    info = dict(metadata["info"])
+    if "image_files" in info:
+        info["image_files"] = tuple(info["image_files"])
     return dataset.Dataset(
         name=metadata["name"],
         inputs=inputs,
@@ -173,7 +218,7 @@ def load_prepared(path: str | os.PathLike) -> dataset.Dataset:
         ),
         splits=splits,
         validation_classes=None if validation is None else np.array(validation, np.int64),
-        info={**metadata["info"], "image_files": tuple(metadata["info"]["image_files"])},
+        info=info,
     )
 
 
@@ -182,6 +227,10 @@ def _prepared(make_builder: Callable[[], Features], *, quiet: bool) -> pathlib.P
         tfds.disable_progress_bar()
     try:
         builder = make_builder()
+        folder = pathlib.Path(builder.data_dir)
+        if folder.is_dir() and not (folder / HASHES_FILE).is_file():  # stopped between the data and its hashes
+            shutil.rmtree(folder)
+            builder = make_builder()
         builder.download_and_prepare()
     except OSError as error:
         raise errors.UserError(f"cannot write the prepared dataset: {error}") from error

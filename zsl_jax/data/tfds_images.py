@@ -20,7 +20,7 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors
-from zsl_jax.data import class_files, dataset, images, splits, streaming
+from zsl_jax.data import class_files, dataset, images, splits, streaming, tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +35,12 @@ class Records:
 
     def example(self, row) -> tuple[np.ndarray, int]:
         """The picture `[S, S, 3]` and its label."""
-        example = self.source[int(row)]
-        return images.fit(images.as_rgb(example["image"]), self.preprocessing), int(example["label"])
+        try:
+            example = self.source[int(row)]
+            return images.fit(images.as_rgb(example["image"]), self.preprocessing), int(example["label"])
+        except Exception as error:  # TFDS, ArrayRecord and the decoders raise what they like
+            says = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise errors.UserError(f"image {int(row)} of the dataset cannot be read ({says})") from error
 
 
 def load(
@@ -96,6 +100,8 @@ def load(
     else:
         pictures, labels = _read(records, size, builder)
         digest = {"images_sha256": hashlib.sha256(pictures).hexdigest()}
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(rows):
+        raise errors.UserError(f"{builder}: a label is none of its {len(rows)} classes, as in a split without labels")
     labels = rows[labels]
     table = described.classes
     return dataset.Dataset(
@@ -140,7 +146,7 @@ def join(labels: list[str], classes: tuple[str, ...], source: str, table: str) -
 
 
 def _plain(name: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+", re.sub(r"^\d+\.", "", name.lower())))
+    return " ".join(re.findall(r"[^\W_]+", re.sub(r"^\d+\.", "", tables.name(name).lower())))
 
 
 def _open(builder: str, directory: str, split: str, *, labels_only: bool = False) -> tuple[list[str], Any, str]:
@@ -159,8 +165,8 @@ def _open(builder: str, directory: str, split: str, *, labels_only: bool = False
     try:
         decoders = {"image": tfds.decode.SkipDecoding()} if labels_only else None
         source = opened.as_data_source(split=split, decoders=decoders)
-    except (ValueError, AssertionError, FileNotFoundError, NotImplementedError) as error:
-        first = str(error).strip().splitlines()[0]
+    except Exception as error:  # TFDS and ArrayRecord raise what they like on a damaged or absent dataset
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise errors.UserError(
             f"{builder}: cannot read split {split!r} of {directory or 'the TFDS folder'} ({first})"
         ) from error

@@ -20,7 +20,7 @@ import pathlib
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import checks, dataset, matfile, notes
+from zsl_jax.data import checks, dataset, matfile, missing, notes, tables
 
 FEATURES_FILE, SPLITS_FILE, VALIDATION_FILE = "res101.mat", "att_splits.mat", "valclasses1.txt"
 SOURCE = (
@@ -63,7 +63,7 @@ def load(dir: str | os.PathLike = "", *, semantics: str = "att", attributes: str
     """A folder in the xlsa17 layout as a dataset in memory.
 
     Training images are those of `trainval_loc`. `train_loc` and `val_loc` serve for nothing but the names of the
-    validation classes, because together they may hold seen test images.
+    validation classes, and only by their images in `trainval_loc`, because together they may hold seen test images.
 
     Attributes that `original_att` marks as missing (-1 among percentages, on AWA) are replaced by the attribute's mean
     over the seen classes that know it, 0 where none does: the mark would count as a value below "absent", and unseen
@@ -98,7 +98,7 @@ def load(dir: str | os.PathLike = "", *, semantics: str = "att", attributes: str
     is_seen = np.isin(np.arange(len(names)), labels[splits["train"]])
     described = variables[attributes]
     if attributes == "original_att":
-        described = fill_missing(described, notes.missing(described), is_seen)
+        described = missing.filled(described, is_seen)
     validation, origin = validation_classes(folder)
     return dataset.Dataset(
         name=folder.name,
@@ -140,13 +140,15 @@ def read(dir: str | os.PathLike, *, semantics: str = "att", attributes: str = "a
     problems = [error for _, _, error in contents.values() if error]
     files = {name: digest for name, (_, digest, _) in contents.items() if digest}
     for name, (held, _, error) in contents.items():
-        absent = [] if error else [variable for variable in wanted[name] if variable not in held]
-        problems += [f"{name}: no variable {variable!r} among {', '.join(sorted(held))}" for variable in absent]
+        absent = [] if error else [variable for variable in wanted[name] if variable not in held.variables]
+        problems += [f"{name}: {_absence(variable, held)}" for variable in absent]
 
-    described = contents[described_by][0]
-    variables = {**contents[FEATURES_FILE][0], **contents[SPLITS_FILE][0]}
+    described = contents[described_by][0].variables
+    variables = {**contents[FEATURES_FILE][0].variables, **contents[SPLITS_FILE][0].variables}
     if semantics != "att":
-        problems += [f"{described_by}: {line}" for line in _disagreements(described, contents[SPLITS_FILE][0])]
+        problems += [
+            f"{described_by}: {line}" for line in _disagreements(described, contents[SPLITS_FILE][0].variables)
+        ]
         for name in ("att", "original_att"):
             variables.pop(name, None)
         variables |= {name: described[name] for name in ("att", "original_att") if name in described}
@@ -154,8 +156,8 @@ def read(dir: str | os.PathLike, *, semantics: str = "att", attributes: str = "a
     validation_names = ()
     if "val_loc" not in variables and (path / VALIDATION_FILE).is_file():
         files[VALIDATION_FILE] = matfile.sha256(path / VALIDATION_FILE)
-        lines = (path / VALIDATION_FILE).read_text(errors="replace").splitlines()
-        validation_names = tuple(line.strip() for line in lines if line.strip())
+        validation_names, error = _names(path / VALIDATION_FILE)
+        problems += [error] if error else []
     return Folder(pathlib.Path(os.path.abspath(path)).name, sound, files, validation_names, (*problems, *found))
 
 
@@ -195,31 +197,32 @@ def benchmark(variables: checks.Variables) -> str | None:
     return next((name for name, (published, _, _) in PROPOSED_SPLITS.items() if published == counts), None)
 
 
-def fill_missing(original_att: np.ndarray, missing: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
-    """Replaces missing values by the attribute's mean over the seen classes that know it, 0 where none does.
-
-    Args:
-      original_att: `[A, C]`.
-      missing: `[A, C]` bool.
-      is_seen: `[C]` bool.
-
-    >>> import numpy as np
-    >>> fill_missing(np.array([[-1.0, 4.0, 8.0, 90.0]]), np.array([[True, False, False, False]]), np.arange(4) < 3)
-    array([[ 6.,  4.,  8., 90.]])
-    """
-    known = is_seen & ~missing
-    mean = np.sum(original_att, axis=1, where=known) / np.maximum(1, np.sum(known, axis=1))
-    return np.where(missing, mean[:, None], original_att)
-
-
-def _read(path: pathlib.Path) -> tuple[checks.Variables, str | None, str | None]:
-    """The variables of a file, its sha256, and what is wrong with it."""
+def _read(path: pathlib.Path) -> tuple[matfile.Contents, str | None, str | None]:
+    """What a file holds, names in one Unicode form; its sha256, and what is wrong with it."""
     if not path.is_file():
-        return {}, None, f"{path.name} is missing; it is {SOURCE}"
+        return matfile.Contents({}, {}), None, f"{path.name} is missing; it is {SOURCE}"
     try:
-        return matfile.read(path), matfile.sha256(path), None
+        held = matfile.read(path)
+        if "allclasses_names" in held.variables and isinstance(held.variables["allclasses_names"], list):
+            held.variables["allclasses_names"] = list(map(tables.name, held.variables["allclasses_names"]))
+        return held, matfile.sha256(path), None
     except errors.UserError as error:
-        return {}, None, str(error).replace(str(path), path.name)
+        return matfile.Contents({}, {}), None, str(error).replace(str(path), path.name)
+
+
+def _absence(variable: str, held: matfile.Contents) -> str:
+    if variable in held.left_out:
+        return f"{variable} is {held.left_out[variable]}"
+    return f"no variable {variable!r} among {', '.join(sorted(held.variables))}"
+
+
+def _names(path: pathlib.Path) -> tuple[tuple[str, ...], str | None]:
+    """The names in a file, one a line, and what is wrong with it."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        return (), f"{path.name}: {'not UTF-8; save it so' if isinstance(error, ValueError) else error.strerror}"
+    return tuple(tables.name(line.strip()) for line in lines if line.strip()), None
 
 
 def _disagreements(described: checks.Variables, splits: checks.Variables) -> list[str]:

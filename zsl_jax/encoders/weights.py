@@ -21,9 +21,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import errors
+from zsl_jax.data import arrays
 from zsl_jax.encoders import batch_norm, positions
 
 # Belongs to a checkpoint, but not to an encoder: classifiers, and counters of torch's batch normalisation.
@@ -59,7 +61,9 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         raise errors.UserError(f"no weights file {str(path)!r}")
     try:
         return readers[path.suffix](path)
-    except Exception as error:  # the readers raise what they like on a damaged file
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # the readers raise what they like on a damaged file, that of Rust no Exception
         raise errors.UserError(f"weights {str(path)!r} cannot be read: {' '.join(str(error).split())}") from error
 
 
@@ -80,6 +84,9 @@ def assign(tensors: Mapping[str, np.ndarray], variables: Any, source: str) -> An
     if missing or left_over or shapes:
         listed = "; ".join(f"{len(lines)} {what}: {_some(lines)}" for what, lines in wrong if lines)
         raise errors.UserError(f"weights {source} are of another encoder: {listed}")
+    for name in table:
+        if fault := _fault(tensors[name]):
+            raise errors.UserError(f"weights {source}: {name} {fault}")
     leaves, tree = jax.tree.flatten_with_path(variables)
     by_path = {path: convert(tensors[name]) for name, (path, _, convert) in table.items()}
     return jax.tree.unflatten(tree, [by_path[_keys(path)].astype(leaf.dtype) for path, leaf in leaves])
@@ -162,6 +169,14 @@ def _keys(path: Sequence[Any]) -> tuple[str, ...]:
     return tuple(entry.key for entry in path)
 
 
+def _fault(tensor: np.ndarray) -> str | None:
+    if not jnp.issubdtype(tensor.dtype, jnp.floating):
+        return f"is {tensor.dtype}, not floating-point numbers"
+    return (
+        None if np.isfinite(tensor.astype(np.float32)).all() else "holds a value that is not finite, or beyond float32"
+    )
+
+
 def _some(lines: Sequence[str], shown: int = 4) -> str:
     return ", ".join(lines[:shown]) + (f" and {len(lines) - shown} more" if len(lines) > shown else "")
 
@@ -173,5 +188,4 @@ def _read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    return arrays.read(path).arrays

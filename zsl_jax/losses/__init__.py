@@ -1,31 +1,134 @@
-"""Losses of the field as pure functions: arrays in, one value an example out, never reduced, never silently normalised.
+"""Losses of the field as pure functions: arrays in, one value per example out, never reduced, never normalised.
 
-Every family is a file; its public names are its `__all__` and are re-exported here. `docs/losses.md` is generated from
-the docstrings, which therefore hold, beside the sections of any other:
+`attributes` compares predicted attribute values or their presence with labels, `attribute_space` constrains the weights
+and embeddings that attributes live in, and `semantic` compares classes through the similarity of their descriptions.
+
+Labels are whole numbers of any dtype. A label outside `[0, C)` is no class: the loss of its example is 0 and has no
+gradient (`zsl_jax.arguments.class_labels` holds the rule). NaN in an example that counts gives a loss of NaN. A class
+whose score is -inf is left out, as if `where` were False, unless it is the class of the example.
+
+Each family is one file, helper modules begin with an underscore. `docs/losses.md` is generated from the docstrings,
+which therefore hold, beside the usual sections:
 
     the formula          as the first code of the docstring: a paragraph in backticks, or a block after `::`
     Use when: ...        a paragraph of one or two lines: which problem calls for this loss and not for its neighbour
-    Reference: ...       authors, "title", venue year; left out where the loss has no one source
+    Reference: ...       authors, "title", venue year; left out if the loss has no single source
 """
 
-from zsl_jax.losses.attribute_space import *  # noqa: F403
-from zsl_jax.losses.attributes import *  # noqa: F403
-from zsl_jax.losses.conditional import *  # noqa: F403
-from zsl_jax.losses.contrastive import *  # noqa: F403
-from zsl_jax.losses.divergences import *  # noqa: F403
-from zsl_jax.losses.entailment import *  # noqa: F403
-from zsl_jax.losses.evidential import *  # noqa: F403
-from zsl_jax.losses.margin_softmax import *  # noqa: F403
-from zsl_jax.losses.multilabel import *  # noqa: F403
-from zsl_jax.losses.mutual_information import *  # noqa: F403
-from zsl_jax.losses.negatives import *  # noqa: F403
-from zsl_jax.losses.pair_weighting import *  # noqa: F403
-from zsl_jax.losses.prefixes import *  # noqa: F403
-from zsl_jax.losses.ranking import *  # noqa: F403
-from zsl_jax.losses.redundancy import *  # noqa: F403
-from zsl_jax.losses.retrieval import *  # noqa: F403
-from zsl_jax.losses.self_contrastive import *  # noqa: F403
-from zsl_jax.losses.semantic import *  # noqa: F403
-from zsl_jax.losses.sgd import *  # noqa: F403
-from zsl_jax.losses.triplet import *  # noqa: F403
-from zsl_jax.losses.wasserstein import *  # noqa: F403
+from zsl_jax.losses.attribute_space import (
+    attribute_decorrelation,
+    attribute_decorrelation_published,
+    consistency_hinge,
+    mahalanobis_band_penalty,
+    matrix_subspace_projection,
+)
+from zsl_jax.losses.attributes import attribute_regression, federated_bce, multilabel_bce
+from zsl_jax.losses.conditional import conditional_hard_negatives, conditional_positives, decoupled_uniformity
+from zsl_jax.losses.contrastive import clip_softmax, info_nce, multi_positive_clip, sigmoid_contrastive
+from zsl_jax.losses.divergences import sharma_mittal, standard_normal_kl
+from zsl_jax.losses.entailment import entailment
+from zsl_jax.losses.evidential import (
+    dempster_fusion,
+    evidential_digamma,
+    evidential_kl,
+    evidential_log,
+    evidential_uncertainty,
+)
+from zsl_jax.losses.margin_softmax import arcface, cosface, softmax_cross_entropy
+from zsl_jax.losses.multilabel import lsep, multilabel_hinge
+from zsl_jax.losses.mutual_information import multiscale_info_nce, nce_bound, nwj_bound, wasserstein_dependency
+from zsl_jax.losses.negatives import curl_block, debiased_contrastive, hard_negative_clip, hardness_weighted_contrastive
+from zsl_jax.losses.pair_weighting import circle, class_circle, multi_similarity
+from zsl_jax.losses.prefixes import LayerLoss, matryoshka, matryoshka_2d
+from zsl_jax.losses.ranking import rank_hinge, sampled_rank_hinge, sampled_warp, structured_hinge, warp
+from zsl_jax.losses.redundancy import alignment, barlow_twins, uniformity, vicreg
+from zsl_jax.losses.retrieval import adaptive_relevance_margin, bidirectional_hinge, n_pair
+from zsl_jax.losses.self_contrastive import gated_contrastive, nt_xent, supervised_contrastive
+from zsl_jax.losses.semantic import (
+    batch_self_calibration,
+    self_calibration,
+    semantic_regularized_similarity,
+    semantic_regularized_similarity_published,
+    semantic_relation,
+)
+from zsl_jax.losses.triplet import (
+    batch_all_triplet,
+    batch_hard_triplet,
+    semi_hard_triplet,
+    triplet_margin,
+    triplet_ratio,
+)
+from zsl_jax.losses.wasserstein import gradient_penalty, squared_departure, two_layer_gradient_penalty
+
+__all__ = [
+    "LayerLoss",
+    "adaptive_relevance_margin",
+    "alignment",
+    "arcface",
+    "attribute_decorrelation",
+    "attribute_decorrelation_published",
+    "attribute_regression",
+    "barlow_twins",
+    "batch_all_triplet",
+    "batch_hard_triplet",
+    "batch_self_calibration",
+    "bidirectional_hinge",
+    "circle",
+    "class_circle",
+    "clip_softmax",
+    "conditional_hard_negatives",
+    "conditional_positives",
+    "consistency_hinge",
+    "cosface",
+    "curl_block",
+    "debiased_contrastive",
+    "decoupled_uniformity",
+    "dempster_fusion",
+    "entailment",
+    "evidential_digamma",
+    "evidential_kl",
+    "evidential_log",
+    "evidential_uncertainty",
+    "federated_bce",
+    "gated_contrastive",
+    "gradient_penalty",
+    "hard_negative_clip",
+    "hardness_weighted_contrastive",
+    "info_nce",
+    "lsep",
+    "mahalanobis_band_penalty",
+    "matrix_subspace_projection",
+    "matryoshka",
+    "matryoshka_2d",
+    "multi_positive_clip",
+    "multi_similarity",
+    "multilabel_bce",
+    "multilabel_hinge",
+    "multiscale_info_nce",
+    "n_pair",
+    "nce_bound",
+    "nt_xent",
+    "nwj_bound",
+    "rank_hinge",
+    "sampled_rank_hinge",
+    "sampled_warp",
+    "self_calibration",
+    "semantic_regularized_similarity",
+    "semantic_regularized_similarity_published",
+    "semantic_relation",
+    "semi_hard_triplet",
+    "sharma_mittal",
+    "sigmoid_contrastive",
+    "softmax_cross_entropy",
+    "squared_departure",
+    "standard_normal_kl",
+    "structured_hinge",
+    "supervised_contrastive",
+    "triplet_margin",
+    "triplet_ratio",
+    "two_layer_gradient_penalty",
+    "uniformity",
+    "vicreg",
+    "warp",
+    "wasserstein_dependency",
+]

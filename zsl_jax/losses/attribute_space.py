@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
+from zsl_jax.similarity import _scaling, euclidean
 
 __all__: Sequence[str] = (
     "attribute_decorrelation",
@@ -42,15 +44,15 @@ def attribute_decorrelation(weights: ArrayLike, groups: ArrayLike, *, num_groups
 
     Reference: Xu et al., "Attribute Prototype Network for Zero-Shot Learning", NeurIPS 2020 (APN).
     """
-    return jnp.sum(_safe_sqrt(_group_squares(weights, groups, num_groups)), axis=0)
+    return jnp.sum(euclidean.safe_sqrt(_group_squares(weights, groups, num_groups)), axis=0)
 
 
 def attribute_decorrelation_published(weights: ArrayLike, groups: ArrayLike, *, num_groups: int) -> jax.Array:
-    """One Frobenius norm a group: what the released code of APN computes in place of its group lasso.
+    """One Frobenius norm per group: computed by the released code of APN in place of its group lasso.
 
     `loss_g = ||W[:, attributes of g]||_F`
 
-    Use when: the published APN runs are to be reproduced; it makes no feature exclusive to a group.
+    Use when: the published APN runs should be reproduced; it makes no feature exclusive to a group.
 
     Args:
       weights: `[F, A]`, the detector of an attribute in every column.
@@ -70,7 +72,7 @@ def attribute_decorrelation_published(weights: ArrayLike, groups: ArrayLike, *, 
 
     Reference: Xu et al., "Attribute Prototype Network for Zero-Shot Learning", NeurIPS 2020 (APN), released code.
     """
-    return _safe_sqrt(jnp.sum(_group_squares(weights, groups, num_groups), axis=0))
+    return euclidean.safe_sqrt(jnp.sum(_group_squares(weights, groups, num_groups), axis=0))
 
 
 def consistency_hinge(
@@ -112,7 +114,7 @@ def consistency_hinge(
     """
     arguments.check_same_shape(jnp.ndim(squared_distances), squared_distances=squared_distances, is_match=is_match)
     inside = arguments.as_float(threshold) - arguments.as_float(squared_distances)
-    violation = arguments.as_float(margin) - jnp.where(jnp.asarray(is_match, bool), inside, -inside)
+    violation = arguments.as_float(margin) - jnp.where(arguments.as_bool(is_match=is_match), inside, -inside)
     return jnp.maximum(jnp.where(arguments.mask_like(where, violation.shape), violation, 0.0), 0.0)
 
 
@@ -171,7 +173,7 @@ def mahalanobis_band_penalty(
 
     `loss = |mean_k (w_k - mu)^T P (w_k - mu) - target| / target^power`, w_k the directions divided by their lengths
 
-    Use when: a dictionary of free vectors is learned that shall later be replaced by the nearest real attributes.
+    Use when: a dictionary of free vectors is learned that will later be replaced by the nearest real attributes.
 
     The lengths are constants to the gradient, as in the released code.
 
@@ -203,24 +205,20 @@ def mahalanobis_band_penalty(
         )
     mask = arguments.mask_like(where, shapes[0][:1])
     w = jnp.where(mask[:, None], arguments.as_float(directions), 0.0)
-    length = jax.lax.stop_gradient(jnp.sqrt(jnp.sum(w**2, axis=1, keepdims=True)))
-    offset = w / jnp.where(length > 0, length, 1.0) - arguments.as_float(mean)[None, :]
+    length = jax.lax.stop_gradient(_scaling.length(w))
+    offset = w / jnp.where(length == 0, 1.0, length) - arguments.as_float(mean)[None, :]
     forms = jnp.sum(offset @ arguments.as_float(precision) * offset, axis=1)
     number = jnp.sum(mask)
     target = arguments.as_float(target)
-    gap = jnp.sum(jnp.where(mask, forms, 0.0)) / jnp.maximum(number, 1) - target
+    gap = jnp.sum(jnp.where(mask, forms, 0.0)) / arguments.count(mask) - target
     return jnp.where(number > 0, jnp.abs(gap) / target ** arguments.as_float(power), 0.0)
 
 
 def _group_squares(weights: ArrayLike, groups: ArrayLike, num_groups: int) -> jax.Array:
     """`[F, G]` sums of squares over the attributes of a group."""
-    if jnp.ndim(weights) != 2 or jnp.shape(groups) != jnp.shape(weights)[1:]:
-        raise ValueError(f"weights must be [F, A] and groups [A], not {jnp.shape(weights)} and {jnp.shape(groups)}")
-    member = jnp.asarray(groups)[:, None] == jnp.arange(num_groups)[None, :]
+    if jnp.ndim(weights) != 2 or np.shape(groups) != jnp.shape(weights)[1:]:
+        raise ValueError(f"weights must be [F, A] and groups [A], not {jnp.shape(weights)} and {np.shape(groups)}")
+    groups = arguments.class_labels(groups, num_groups, name="groups")
+    member = groups[:, None] == jnp.arange(num_groups)[None, :]
     squares = arguments.as_float(weights) ** 2
     return squares @ member.astype(squares.dtype)
-
-
-def _safe_sqrt(x: jax.Array) -> jax.Array:
-    """Square root with gradient 0 at 0."""
-    return jnp.where(x > 0, jnp.sqrt(jnp.where(x > 0, x, 1.0)), 0.0)

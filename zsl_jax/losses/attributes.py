@@ -85,7 +85,7 @@ def federated_bce(
 
     Use when: data sets with different vocabularies are joined, so that each image has labels for few attributes.
 
-    A sum and not a mean: every known label weighs the same wherever it occurs, whether its image has few or many.
+    A sum and not a mean: every known label has the same weight, whether its image has few or many.
     Divide the sum over the batch by the number of known labels in it.
 
     Args:

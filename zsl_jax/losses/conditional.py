@@ -1,8 +1,8 @@
-"""Contrastive losses that know how alike the examples' descriptions are, by a kernel between them.
+"""Contrastive losses that know how similar the examples' descriptions are, by a kernel between them.
 
     weights = (K + ridge * I)^{-1} K,      K_ij = k(attributes_i, attributes_j)
 
-Column `i` of the weights says how much each example of the batch tells about an example described like `i` (kernel
+Column `i` of the weights says how much each example of the batch tells about an example described as `i` is (kernel
 ridge regression). The caller makes the kernel, for instance from cosines of class attributes; no gradient reaches it.
 """
 
@@ -14,7 +14,7 @@ import jax.scipy as jsp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import in_batch, pairwise, redundancy
+from zsl_jax.losses import _in_batch, _pairwise, redundancy
 
 __all__: Sequence[str] = (
     "conditional_hard_negatives",
@@ -84,8 +84,8 @@ def conditional_hard_negatives(
     scores, log_weights, mask = _scores_and_log_weights(scores, kernel, ridge, where)
     negatives = jnp.concatenate([scores + log_weights, scores.T + log_weights], axis=1)
     count = jnp.sum(mask, dtype=scores.dtype)
-    log_sum = pairwise.log_sum(negatives) + jnp.log(jnp.maximum(count - 1.0, 1.0))
-    return in_batch.loss_against(log_sum, jnp.diagonal(scores))
+    log_sum = _pairwise.log_sum(negatives) + jnp.log(jnp.maximum(count - 1.0, 1.0))
+    return _in_batch.loss_against(log_sum, jnp.diagonal(scores))
 
 
 def conditional_positives(
@@ -119,10 +119,10 @@ def conditional_positives(
     ICLR 2022.
     """
     scores, log_weights, mask = _scores_and_log_weights(scores, kernel, ridge, where)
-    log_positive = pairwise.log_sum(scores + log_weights)
-    log_all = pairwise.log_sum(jnp.where(mask[None, :], scores, -jnp.inf))
-    loss = in_batch.loss_against(log_all, log_positive)
-    return jnp.where(log_positive > pairwise.EMPTY, loss, 0.0)
+    log_positive = _pairwise.log_sum(scores + log_weights)
+    log_all = _pairwise.log_sum(jnp.where(mask[None, :], scores, -jnp.inf))
+    loss = _in_batch.loss_against(log_all, log_positive)
+    return jnp.where(log_positive == _pairwise.EMPTY, 0.0, loss)
 
 
 def decoupled_uniformity(
@@ -135,7 +135,7 @@ def decoupled_uniformity(
     axis_name: str | None = None,
     chunk: int | None = None,
 ) -> jax.Array:
-    """`uniformity` of the examples' centroids, each smoothed over examples that a prior calls alike.
+    """`uniformity` of the examples' centroids, each smoothed over examples that a prior calls similar.
 
     With `mu_i` the mean of the views of example `i` (not normalised again), and with a kernel `mu <- W mu`, `W` the
     weights of this module::
@@ -144,7 +144,7 @@ def decoupled_uniformity(
 
     Views of one example draw together because a centroid is longer where they agree.
 
-    Use when: several views an example and a prior on which examples are alike (attributes, generative features).
+    Use when: several views per example and a prior on which examples are similar (attributes, generative features).
 
     Args:
       views: `[B, V, D]`, unit vectors, `V` views of each example.
@@ -181,7 +181,7 @@ def decoupled_uniformity(
 
 def _smoothed(means: jax.Array, mask: jax.Array, kernel: jax.Array, ridge: ArrayLike, axis_name: str | None):
     num_rows = means.shape[0]
-    means, mask = pairwise.gather((means, mask), axis_name)
+    means, mask = _pairwise.gather((means, mask), axis_name)
     if kernel.shape != 2 * mask.shape:
         raise ValueError(f"kernel must be [B, B] for a batch of {mask.shape[0]}, not {kernel.shape}")
     smoothed = kernel_ridge_weights(_alike_to_itself(kernel, mask), ridge=ridge) @ means
@@ -191,7 +191,7 @@ def _smoothed(means: jax.Array, mask: jax.Array, kernel: jax.Array, ridge: Array
 
 
 def _alike_to_itself(kernel: jax.Array, mask: jax.Array) -> jax.Array:
-    """An example left out is made alike to none but itself: the matrix stays regular and the others as they are."""
+    """An example left out is made similar only to itself: the matrix stays regular and the others do not change."""
     return jnp.where(mask[:, None] & mask[None, :], kernel, jnp.eye(mask.shape[0], dtype=kernel.dtype))
 
 
@@ -204,7 +204,7 @@ def _scores_and_log_weights(
     mask = arguments.mask_like(where, scores.shape[:1])
     scores = jnp.where(mask[:, None] & mask[None, :], scores, 0.0)
     weights = kernel_ridge_weights(_alike_to_itself(arguments.as_float(kernel), mask), ridge=ridge).T
-    counts = (weights >= 1e-6) & ~jnp.eye(scores.shape[0], dtype=bool)
+    counts = ~(weights < 1e-6) & ~jnp.eye(scores.shape[0], dtype=bool)
     return scores, jnp.where(counts, jnp.log(jnp.where(counts, weights, 1.0)), -jnp.inf), mask
 
 

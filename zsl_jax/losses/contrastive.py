@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import in_batch, pairwise, pairwise_softplus
+from zsl_jax.losses import _in_batch, _pairwise, _pairwise_softplus
 
 __all__: Sequence[str] = (
     "clip_softmax",
@@ -71,22 +71,22 @@ def info_nce(
 
     Reference: van den Oord, Li, Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018.
     """
-    columns = in_batch.side(candidates, where, axis_name)
+    columns = _in_batch.side(candidates, where, axis_name)
     if positives is None:
         arguments.check_same_shape(2, anchors=anchors, candidates=candidates)
-        rows = in_batch.side(anchors, where, axis_name)
-        own, has_positive = columns.embeddings, in_batch.is_example(columns)
+        rows = _in_batch.side(anchors, where, axis_name)
+        own, has_positive = columns.embeddings, _in_batch.is_example(columns)
     else:
         arguments.check_embeddings(anchors, candidates, "anchors", "candidates")
-        positives = in_batch.checked_labels(anchors=anchors, positives=positives)
-        rows = in_batch.side(anchors, None, axis_name)._replace(ids=positives)
-        everything = pairwise.gather(columns, axis_name)
-        own, has_positive = everything.embeddings[positives], in_batch.is_example(everything)[positives]
-        has_positive &= (positives >= 0) & (positives < everything.bias.shape[0])
-    scale = 1.0 / in_batch.checked_scalar(temperature=temperature)
-    others = pairwise.row_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
+        everything = _pairwise.gather(columns, axis_name)
+        positives = _in_batch.checked_labels(everything.bias.shape[0], anchors=anchors, positives=positives)
+        rows = _in_batch.side(anchors, None, axis_name)._replace(ids=positives)
+        own, has_positive = everything.embeddings[positives], _in_batch.is_example(everything)[positives]
+        has_positive &= positives >= 0
+    scale = 1.0 / arguments.as_scalar(temperature=temperature)
+    others = _pairwise.row_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
     positive = scale * jnp.sum(rows.embeddings * own, axis=1)
-    return jnp.where(has_positive, in_batch.loss_against(others.log_sum, positive), 0.0)
+    return jnp.where(has_positive, _in_batch.loss_against(others.log_sum, positive), 0.0)
 
 
 def clip_softmax(
@@ -133,18 +133,18 @@ def clip_softmax(
     Reference: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021;
     Jia et al., "Scaling Up Visual and Vision-Language Representation Learning With Noisy Text Supervision", ICML 2021.
     """
-    rows, columns = in_batch.paired_sides(
+    rows, columns = _in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    scale = in_batch.checked_scalar(scale=scale)
-    of_rows, of_columns = pairwise.both_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
-    own = scale * in_batch.dots(rows, columns)
-    mean_rows, mean_columns = (in_batch.mean_embedding(side, axis_name) for side in (rows, columns))
+    scale = arguments.as_scalar(scale=scale)
+    of_rows, of_columns = _pairwise.both_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
+    own = scale * _in_batch.dots(rows, columns)
+    mean_rows, mean_columns = (_in_batch.mean_embedding(side, axis_name) for side in (rows, columns))
     mean_logit = 0.5 * scale * (rows.embeddings @ mean_columns + columns.embeddings @ mean_rows)
     loss = 0.5 * (
-        in_batch.loss_against(of_rows.log_sum, own) + in_batch.loss_against(of_columns.log_sum, own)
+        _in_batch.loss_against(of_rows.log_sum, own) + _in_batch.loss_against(of_columns.log_sum, own)
     ) + label_smoothing * (own - mean_logit)
-    return jnp.where(in_batch.is_example(rows), loss, 0.0)
+    return jnp.where(_in_batch.is_example(rows), loss, 0.0)
 
 
 def sigmoid_contrastive(
@@ -177,7 +177,7 @@ def sigmoid_contrastive(
       chunk: rows at a time; None: chosen by size.
 
     Returns:
-      `[B]` losses, float32. Value and gradient take one pass where the losses are weighted alike, as in their mean.
+      `[B]` losses, float32. Value and gradient take one pass if the losses have equal weights, as in their mean.
 
     Raises:
       ValueError: shapes that differ.
@@ -188,15 +188,15 @@ def sigmoid_contrastive(
 
     Reference: Zhai, Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023 (SigLIP).
     """
-    rows, columns = in_batch.paired_sides(
+    rows, columns = _in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    scale, bias = in_batch.checked_scalar(scale=scale), in_batch.checked_scalar(bias=bias)
-    others = pairwise_softplus.row_softplus_sums(
+    scale, bias = arguments.as_scalar(scale=scale), arguments.as_scalar(bias=bias)
+    others = _pairwise_softplus.row_softplus_sums(
         rows._replace(bias=rows.bias + bias), columns, scale, axis_name=axis_name, chunk=chunk
     )
-    own = scale * in_batch.dots(rows, columns) + bias
-    return jnp.where(in_batch.is_example(rows), jax.nn.softplus(-own) + others, 0.0)
+    own = scale * _in_batch.dots(rows, columns) + bias
+    return jnp.where(_in_batch.is_example(rows), jax.nn.softplus(-own) + others, 0.0)
 
 
 def multi_positive_clip(
@@ -238,11 +238,11 @@ def multi_positive_clip(
 
     Reference: Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, between two sets of embeddings.
     """
-    rows, columns = in_batch.paired_sides(
+    rows, columns = _in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    labels = in_batch.checked_labels(image_embeddings=image_embeddings, labels=labels)
+    labels = _in_batch.checked_labels(image_embeddings=image_embeddings, labels=labels)
     rows, columns = (side._replace(ids=None, labels=labels) for side in (rows, columns))
-    scale = in_batch.checked_scalar(scale=scale)
-    both = pairwise.both_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
-    return jnp.where(in_batch.is_example(rows), 0.5 * sum(in_batch.mean_positive_loss(sums) for sums in both), 0.0)
+    scale = arguments.as_scalar(scale=scale)
+    both = _pairwise.both_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
+    return jnp.where(_in_batch.is_example(rows), 0.5 * sum(_in_batch.mean_positive_loss(sums) for sums in both), 0.0)

@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 
 from zsl_jax import arguments
 
-__all__: Sequence[str] = ("sharma_mittal",)
+__all__: Sequence[str] = ("sharma_mittal", "standard_normal_kl")
 
 
 def sharma_mittal(
@@ -71,7 +71,7 @@ def sharma_mittal(
     renyi_near = inner * _log1p_over(near * inner)
 
     far = jnp.where(is_near, 1.0, order)
-    counts = p > 0
+    counts = ~(p <= 0)
     idle = ~jnp.any(counts, axis=1, keepdims=True)
     exponent = jnp.log(jnp.where(counts, p, 1.0)) + far * log_ratio
     log_sum = jax.nn.logsumexp(jnp.where(counts | idle, exponent, -jnp.inf), axis=1)
@@ -79,6 +79,36 @@ def sharma_mittal(
 
     renyi = jnp.where(is_near, renyi_near, renyi_far)
     return renyi * _expm1_over((arguments.as_float(beta) - 1) * renyi)
+
+
+def standard_normal_kl(means: ArrayLike, log_variances: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
+    """Kullback-Leibler divergence of diagonal Gaussians from the standard normal distribution.
+
+    `loss_b = sum_d (mu_bd^2 + exp(v_bd) - 1 - v_bd) / 2`, v the logarithms of the variances
+
+    Use when: the latents of a variational autoencoder should follow a standard normal distribution.
+
+    Args:
+      means: `[B, D]` mu.
+      log_variances: `[B, D]` v.
+      where: `[B]` bool, the examples that count.
+
+    Returns:
+      `[B]` losses, float32; 0 where masked.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(standard_normal_kl(jnp.array([[3.0, 1.0], [0.0, 0.0]]), jnp.zeros((2, 2))))
+    [5. 0.]
+
+    Reference: Kingma, Welling, "Auto-Encoding Variational Bayes", ICLR 2014.
+    """
+    arguments.check_same_shape(2, means=means, log_variances=log_variances)
+    mask = arguments.mask_like(where, jnp.shape(means)[:1])[:, None]
+    mean, log_variance = (jnp.where(mask, arguments.as_float(x), 0.0) for x in (means, log_variances))
+    return jnp.sum(mean**2 + jnp.exp(log_variance) - 1 - log_variance, axis=1) / 2
 
 
 def _expm1_over(x: jax.Array) -> jax.Array:

@@ -51,4 +51,4 @@ def entailment(
     parents, children = (jnp.where(is_pair[:, None], arguments.as_float(x), 0.0) for x in (parents, children))
     angle = similarity.lorentz_exterior_angle(parents, children, curvature=curvature)
     outside = angle - similarity.lorentz_half_aperture(parents, curvature=curvature, min_radius=min_radius)
-    return jnp.where(is_pair & (outside > 0), outside, 0.0)
+    return jnp.where(is_pair & ~(outside <= 0), outside, 0.0)

@@ -162,7 +162,7 @@ def dempster_fusion(evidence_a: ArrayLike, evidence_b: ArrayLike, *, where: Arra
     arguments.check_same_shape(2, evidence_a=evidence_a, evidence_b=evidence_b)
     mask = arguments.mask_like(where, jnp.shape(evidence_a))
     a, b = (jnp.where(mask, arguments.as_float(x), 0.0) for x in (evidence_a, evidence_b))
-    return a + b + a * b / jnp.maximum(jnp.sum(mask, axis=1, keepdims=True), 1)
+    return a + b + a * b / arguments.count(mask, 1, keepdims=True)
 
 
 def evidential_uncertainty(evidence: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
@@ -170,7 +170,7 @@ def evidential_uncertainty(evidence: ArrayLike, *, where: ArrayLike | None = Non
 
     `uncertainty = C / (C + sum_c evidence_c)`
 
-    Use when: an image of an unknown class is to be told from one of a known class.
+    Use when: an image of an unknown class must be distinguished from one of a known class.
 
     Args:
       evidence: `[B, C]`, at least 0.
@@ -190,7 +190,7 @@ def evidential_uncertainty(evidence: ArrayLike, *, where: ArrayLike | None = Non
     """
     arguments.check_same_shape(2, evidence=evidence)
     mask = arguments.mask_like(where, jnp.shape(evidence))
-    number = jnp.maximum(jnp.sum(mask, axis=1), 1)
+    number = arguments.count(mask, 1)
     return number / (number + jnp.sum(jnp.where(mask, arguments.as_float(evidence), 0.0), axis=1))
 
 
@@ -198,9 +198,8 @@ def _dirichlet(
     evidence: ArrayLike, labels: ArrayLike, where: ArrayLike | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """`[B, C]` alpha (1 where masked), the class of each example, the candidate classes."""
-    if jnp.ndim(evidence) != 2 or jnp.shape(labels) != jnp.shape(evidence)[:1]:
-        raise ValueError(f"evidence must be [B, C] and labels [B], not {jnp.shape(evidence)} and {jnp.shape(labels)}")
+    labels = arguments.score_labels(evidence, labels, "evidence")
     evidence = arguments.as_float(evidence)
     is_candidate = arguments.mask_like(where, evidence.shape)
-    is_label = (jnp.asarray(labels)[:, None] == jnp.arange(evidence.shape[1])[None, :]) & is_candidate
+    is_label = (labels[:, None] == jnp.arange(evidence.shape[1])[None, :]) & is_candidate
     return jnp.where(is_candidate, evidence, 0.0) + 1, is_label, is_candidate

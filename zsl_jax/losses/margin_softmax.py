@@ -1,4 +1,4 @@
-"""Softmax cross-entropy over classes, as it is or with a margin taken from the score of the true class.
+"""Softmax cross-entropy over classes, as it is or with a margin subtracted from the score of the true class.
 
     loss = -log( exp(scale * f(s_y)) / (exp(scale * f(s_y)) + sum_{c != y} exp(scale * s_c)) )
 
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import class_scores
+from zsl_jax.losses import _class_scores
 
 __all__: Sequence[str] = ("arcface", "cosface", "softmax_cross_entropy")
 
@@ -29,7 +29,7 @@ def softmax_cross_entropy(
 
     `loss = log sum_c exp(scale * s_c) - scale * s_y`
 
-    Use when: class scores are to be probabilities; the baseline that the ranking losses have to beat.
+    Use when: class scores should be probabilities; the baseline that ranking losses must beat.
 
     Args:
       scores: `[B, C]` similarity of each example to each class.
@@ -48,7 +48,7 @@ def softmax_cross_entropy(
     >>> print(softmax_cross_entropy(jnp.zeros((1, 4)), jnp.array([2])))
     [1.3862944]
     """
-    return _cross_entropy(*class_scores.candidates(scores, labels, where), scale)
+    return _cross_entropy(*_class_scores.candidates(scores, labels, where), scale)
 
 
 def cosface(
@@ -86,7 +86,7 @@ def cosface(
     Reference: Wang, Wang, Zhou, Ji, Gong, Zhou, Li, Liu, "CosFace: Large Margin Cosine Loss for Deep Face Recognition",
     CVPR 2018.
     """
-    cosines, is_label, is_candidate = class_scores.candidates(cosines, labels, where)
+    cosines, is_label, is_candidate = _class_scores.candidates(cosines, labels, where)
     return _cross_entropy(
         cosines - jnp.where(is_label, arguments.as_scalar(margin=margin), 0.0), is_label, is_candidate, scale
     )
@@ -109,7 +109,7 @@ def arcface(
     Where angle and margin together pass pi, the cosine would rise again; there `f(s) = s - margin * sin(margin)`. The
     slope of f at `s_y = 1` and -1 is infinite; cosines closer to them than about 1e-7 get its finite part.
 
-    Use when: as `cosface`; the margin is the same angle wherever the embedding is.
+    Use when: as `cosface`; the margin is the same angle everywhere on the sphere.
 
     Args:
       cosines: `[B, C]` in [-1, 1], of each image embedding with each class embedding.
@@ -131,7 +131,7 @@ def arcface(
 
     Reference: Deng, Guo, Xue, Zafeiriou, "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019.
     """
-    cosines, is_label, is_candidate = class_scores.candidates(cosines, labels, where)
+    cosines, is_label, is_candidate = _class_scores.candidates(cosines, labels, where)
     margin = arguments.as_scalar(margin=margin)
     own = jnp.where(is_label, cosines, 0.0)
     squared_sine = 1.0 - own * own

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import sorted_pairs
+from zsl_jax.losses import _sorted_pairs
 
 __all__: Sequence[str] = ("lsep", "multilabel_hinge")
 
@@ -44,7 +44,7 @@ def multilabel_hinge(
     """
     scores, is_there, is_absent = _labels(scores, targets, where)
     # A hinge is max(0, high - low) with low = score of the label that is there.
-    return jax.vmap(sorted_pairs.hinge_sum)(scores + arguments.as_scalar(margin=margin), scores, is_absent, is_there)
+    return jax.vmap(_sorted_pairs.hinge_sum)(scores + arguments.as_scalar(margin=margin), scores, is_absent, is_there)
 
 
 def lsep(scores: ArrayLike, targets: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
@@ -84,6 +84,9 @@ def lsep(scores: ArrayLike, targets: ArrayLike, *, where: ArrayLike | None = Non
 def _labels(scores: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Scores in float32 (0 where unknown), and which labels are there and which are known not to be, `[B, C]` each."""
     arguments.check_same_shape(2, scores=scores, targets=targets)
-    is_known = arguments.mask_like(where, jnp.shape(scores))
-    is_there = jnp.asarray(targets) > 0
-    return jnp.where(is_known, arguments.as_float(scores), 0.0), is_known & is_there, is_known & ~is_there
+    scores, targets = arguments.as_float(scores), arguments.as_float(targets)
+    # A target of NaN is on both sides, with a score of NaN: it reaches the loss.
+    is_there, is_absent = ~(targets <= 0), ~(targets > 0)
+    is_known = arguments.mask_like(where, scores.shape) & (is_there | (scores != -jnp.inf))
+    scores = jnp.where(jnp.isnan(targets), jnp.nan, scores)
+    return jnp.where(is_known, scores, 0.0), is_known & is_there, is_known & is_absent

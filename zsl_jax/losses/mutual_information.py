@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import in_batch, pairwise
+from zsl_jax.losses import _in_batch, _pairwise
+from zsl_jax.similarity import euclidean
 
 __all__: Sequence[str] = ("multiscale_info_nce", "nce_bound", "nwj_bound", "wasserstein_dependency")
 
@@ -39,7 +40,7 @@ def nce_bound(scores: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array
     scores, mask = _square(scores, where)
     own, others = _own_and_others(scores, mask)
     count = jnp.maximum(jnp.sum(mask, dtype=scores.dtype), 1.0)
-    return jnp.where(mask, jnp.log(count) - in_batch.loss_against(others, own), 0.0)
+    return jnp.where(mask, jnp.log(count) - _in_batch.loss_against(others, own), 0.0)
 
 
 def nwj_bound(scores: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
@@ -127,16 +128,16 @@ def wasserstein_dependency(
         raise ValueError(f"x and y must be batches of the same size, not {x.shape} and {y.shape}")
     mask = arguments.mask_like(where, x.shape[:1])
     x, y = (jnp.where(mask.reshape(-1, *[1] * (z.ndim - 1)), z, 0.0) for z in (x, y))
-    candidates, is_candidate = pairwise.gather((y, mask), axis_name)
+    candidates, is_candidate = _pairwise.gather((y, mask), axis_name)
 
     def others(x_one: jax.Array) -> jax.Array:
         return jax.vmap(lambda y_one: arguments.as_float(critic(x_one, y_one)))(candidates)
 
     num_rows = x.shape[0]
-    scores = jax.vmap(others)(x) if chunk is None else pairwise.map_rows(others, x, row_bytes=1, chunk=chunk)
+    scores = jax.vmap(others)(x) if chunk is None else _pairwise.map_rows(others, x, row_bytes=1, chunk=chunk)
     first = 0 if axis_name is None else num_rows * jax.lax.axis_index(axis_name)
     own, log_sum = _own_and_others(scores, is_candidate, first)
-    loss = in_batch.loss_against(log_sum, own) + penalty * _slope_penalty(key, critic, x, y, mask)
+    loss = _in_batch.loss_against(log_sum, own) + penalty * _slope_penalty(key, critic, x, y, mask)
     return jnp.where(mask, loss, 0.0)
 
 
@@ -182,21 +183,21 @@ def multiscale_info_nce(
     NeurIPS 2019.
     """
     arguments.check_same_shape(2, anchors=anchors)
-    rows = in_batch.side(anchors, where, axis_name)
+    rows = _in_batch.side(anchors, where, axis_name)
     clip = arguments.as_float(clip)
-    is_example = pairwise.gather(in_batch.is_example(rows), axis_name)
+    is_example = _pairwise.gather(_in_batch.is_example(rows), axis_name)
     loss = jnp.zeros_like(rows.bias)
     for local in jax.tree.leaves(maps):
         shape = jnp.shape(local)
         if len(shape) < 2 or (shape[0], shape[-1]) != rows.embeddings.shape:
             raise ValueError(f"maps must be [B, ..., D] for anchors [B, D], not {shape} for {rows.embeddings.shape}")
         flat = arguments.as_float(local).reshape(shape[0], -1, shape[-1])
-        flat = jnp.where(in_batch.is_example(rows)[:, None, None], flat, 0.0)
-        loss += _one_scale(rows, pairwise.gather(flat, axis_name), is_example, clip, penalty, chunk)
-    return jnp.where(in_batch.is_example(rows), loss, 0.0)
+        flat = jnp.where(_in_batch.is_example(rows)[:, None, None], flat, 0.0)
+        loss += _one_scale(rows, _pairwise.gather(flat, axis_name), is_example, clip, penalty, chunk)
+    return jnp.where(_in_batch.is_example(rows), loss, 0.0)
 
 
-def _one_scale(rows: pairwise.Side, flat: jax.Array, is_example: jax.Array, clip, penalty, chunk: int | None):
+def _one_scale(rows: _pairwise.Side, flat: jax.Array, is_example: jax.Array, clip, penalty, chunk: int | None):
     places = flat.shape[1]
     count = jnp.maximum(jnp.sum(is_example, dtype=flat.dtype), 1.0)
 
@@ -209,13 +210,13 @@ def _one_scale(rows: pairwise.Side, flat: jax.Array, is_example: jax.Array, clip
         log_sum = jnp.where(
             jnp.any(is_negative),
             jax.nn.logsumexp(jnp.where(jnp.any(is_negative), negatives, 0.0)),
-            pairwise.EMPTY,
+            _pairwise.EMPTY,
         )
         squares = jnp.sum(jnp.where(is_example[:, None], scores**2, 0.0)) / (count * places)
-        return jnp.mean(in_batch.loss_against(log_sum, clipped[index])) + penalty * squares
+        return jnp.mean(_in_batch.loss_against(log_sum, clipped[index])) + penalty * squares
 
     row_bytes = flat.shape[0] * places * flat.dtype.itemsize
-    return pairwise.map_rows(one, (rows.embeddings, rows.ids), row_bytes=row_bytes, chunk=chunk)
+    return _pairwise.map_rows(one, (rows.embeddings, rows.ids), row_bytes=row_bytes, chunk=chunk)
 
 
 def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array, mask: jax.Array) -> jax.Array:
@@ -230,8 +231,7 @@ def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array,
         x, mix * y + (1 - mix) * other
     )
     squared = sum(jnp.sum(jnp.square(g).reshape(num_rows, -1), axis=1) for g in (to_x, to_y))
-    norm = jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1.0)), 0.0)
-    return (norm - 1.0) ** 2
+    return (euclidean.safe_sqrt(squared) - 1.0) ** 2
 
 
 def _own_and_others(scores: jax.Array, is_column: jax.Array, first: ArrayLike = 0) -> tuple[jax.Array, jax.Array]:
@@ -239,7 +239,7 @@ def _own_and_others(scores: jax.Array, is_column: jax.Array, first: ArrayLike = 
     columns = first + jnp.arange(scores.shape[0])
     own = jnp.take_along_axis(scores, columns[:, None], axis=1)[:, 0]
     is_other = is_column[None, :] & (jnp.arange(scores.shape[1])[None, :] != columns[:, None])
-    return own, pairwise.log_sum(jnp.where(is_other, scores, -jnp.inf))
+    return own, _pairwise.log_sum(jnp.where(is_other, scores, -jnp.inf))
 
 
 def _square(scores: ArrayLike, where: ArrayLike | None) -> tuple[jax.Array, jax.Array]:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments, errors
-from zsl_jax.losses import in_batch, pairwise
+from zsl_jax.losses import _in_batch, _pairwise
 
 __all__: Sequence[str] = (
     "curl_block",
@@ -63,14 +63,14 @@ def debiased_contrastive(
 
     Reference: Chuang, Robinson, Lin, Torralba, Jegelka, "Debiased Contrastive Learning", NeurIPS 2020.
     """
-    a, b = in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
-    scale = 1.0 / in_batch.checked_scalar(temperature=temperature)
-    tau_plus = in_batch.checked_scalar(tau_plus=tau_plus)
-    others_a, others_b = in_batch.two_view_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
-    own = scale * in_batch.dots(a, b)
-    count = 2.0 * jnp.maximum(in_batch.count(a, axis_name) - 1.0, 0.0)
+    a, b = _in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    scale = 1.0 / arguments.as_scalar(temperature=temperature)
+    tau_plus = arguments.as_scalar(tau_plus=tau_plus)
+    others_a, others_b = _in_batch.two_view_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
+    own = scale * _in_batch.dots(a, b)
+    count = 2.0 * jnp.maximum(_in_batch.count(a, axis_name) - 1.0, 0.0)
     losses = (_debiased(others, own, scale, tau_plus, count) for others in (others_a, others_b))
-    return jnp.concatenate([jnp.where(in_batch.is_example(a), loss, 0.0) for loss in losses])
+    return jnp.concatenate([jnp.where(_in_batch.is_example(a), loss, 0.0) for loss in losses])
 
 
 def hardness_weighted_contrastive(
@@ -114,17 +114,17 @@ def hardness_weighted_contrastive(
     Reference: Lan et al., "LLaVE: Large Language and Vision Embedding Models with Hardness-Weighted Contrastive
     Learning", 2025.
     """
-    sides = in_batch.paired_sides(
+    sides = _in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    scale, alpha = in_batch.checked_scalar(scale=scale), in_batch.checked_scalar(alpha=alpha)
+    scale, alpha = arguments.as_scalar(scale=scale), arguments.as_scalar(alpha=alpha)
     # The logits have the slope of `scale` but the value of `scale + alpha`: each factor passes on only its share.
     share = scale / (scale + alpha)
     rows, columns = (side._replace(embeddings=_scale_gradient(side.embeddings, share)) for side in sides)
-    of_rows, of_columns = pairwise.both_sums(rows, columns, scale + alpha, axis_name=axis_name, chunk=chunk)
-    own = scale * in_batch.dots(*sides)
-    loss = 0.5 * sum(in_batch.loss_against(sums.log_sum, own) for sums in (of_rows, of_columns))
-    return jnp.where(in_batch.is_example(rows), loss, 0.0)
+    of_rows, of_columns = _pairwise.both_sums(rows, columns, scale + alpha, axis_name=axis_name, chunk=chunk)
+    own = scale * _in_batch.dots(*sides)
+    loss = 0.5 * sum(_in_batch.loss_against(sums.log_sum, own) for sums in (of_rows, of_columns))
+    return jnp.where(_in_batch.is_example(rows), loss, 0.0)
 
 
 def hard_negative_clip(
@@ -170,18 +170,18 @@ def hard_negative_clip(
     Reference: Yuksekgonul, Bianchi, Kalluri, Jurafsky, Zou, "When and Why Vision-Language Models Behave like
     Bags-of-Words, and What to Do About It?", ICLR 2023.
     """
-    rows, columns = in_batch.paired_sides(
+    rows, columns = _in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
     arguments.check_embeddings(image_embeddings, negative_embeddings, "image_embeddings", "negative_embeddings")
-    negatives = in_batch.side(negative_embeddings, where_negatives, axis_name)._replace(ids=None)
-    scale = in_batch.checked_scalar(scale=scale)
+    negatives = _in_batch.side(negative_embeddings, where_negatives, axis_name)._replace(ids=None)
+    scale = arguments.as_scalar(scale=scale)
     parts = [("both", columns), ("rows", negatives)]
-    (of_rows, of_columns), (of_negatives, _) = pairwise.sums(rows, parts, scale, axis_name=axis_name, chunk=chunk)
-    own = scale * in_batch.dots(rows, columns)
-    to_captions = in_batch.loss_against(jnp.logaddexp(of_rows.log_sum, of_negatives.log_sum), own)
-    to_images = in_batch.loss_against(of_columns.log_sum, own)
-    return jnp.where(in_batch.is_example(rows), 0.5 * (to_captions + to_images), 0.0)
+    (of_rows, of_columns), (of_negatives, _) = _pairwise.sums(rows, parts, scale, axis_name=axis_name, chunk=chunk)
+    own = scale * _in_batch.dots(rows, columns)
+    to_captions = _in_batch.loss_against(jnp.logaddexp(of_rows.log_sum, of_negatives.log_sum), own)
+    to_images = _in_batch.loss_against(of_columns.log_sum, own)
+    return jnp.where(_in_batch.is_example(rows), 0.5 * (to_captions + to_images), 0.0)
 
 
 def curl_block(
@@ -246,11 +246,11 @@ def _debiased(others: jax.Array, own: jax.Array, scale: jax.Array, tau_plus: jax
     """`log(1 + g / pos)` from the logarithms of the sum over the negatives and of `pos`."""
     # Past 40 the ratio below is above 1 and the floor holds, so the cap changes nothing but an overflow.
     removed = tau_plus * count * jnp.exp(jnp.minimum(own - others, 40.0))
-    is_left = removed < 1.0
+    is_left = ~(removed >= 1.0)
     log_g = others + jnp.log1p(-jnp.where(is_left, removed, 0.0)) - jnp.log1p(-tau_plus)
     floor = jnp.log(jnp.maximum(count, 1.0)) - scale
     log_g = jnp.where(is_left, jnp.maximum(log_g, floor), floor)
-    return in_batch.loss_against(jnp.where(count > 0, log_g, pairwise.EMPTY), own)
+    return _in_batch.loss_against(jnp.where(count > 0, log_g, _pairwise.EMPTY), own)
 
 
 @jax.custom_vjp

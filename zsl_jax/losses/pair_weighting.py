@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import class_scores
+from zsl_jax.losses import _class_scores
 
 __all__: Sequence[str] = ("circle", "class_circle", "multi_similarity")
 
@@ -38,7 +38,7 @@ def circle(
 
     Args:
       similarities: `[B, M]` in [-1, 1], of each anchor to M others.
-      is_positive: `[B, M]` bool, which of them should be alike; the rest are negatives.
+      is_positive: `[B, M]` bool, which of them should be similar; the rest are negatives.
       margin: scalar in [0, 1], m.
       scale: scalar > 0 (256 for faces, 128 for re-identification, 80 for fine-grained retrieval in the paper).
       where: bool, broadcastable to `[B, M]`: the pairs that count.
@@ -98,7 +98,7 @@ def class_circle(
     Reference: Sun, Cheng, Zhang, Zhang, Zheng, Wang, Wei, "Circle Loss: A Unified Perspective of Pair Similarity
     Optimization", CVPR 2020.
     """
-    scores, is_label, is_candidate = class_scores.candidates(scores, labels, where)
+    scores, is_label, is_candidate = _class_scores.candidates(scores, labels, where)
     return _circle(scores, is_label, is_candidate & ~is_label, margin, scale)
 
 
@@ -124,7 +124,7 @@ def multi_similarity(
 
     Args:
       similarities: `[B, M]` in [-1, 1], of each anchor to M others.
-      is_positive: `[B, M]` bool, which of them should be alike; the rest are negatives.
+      is_positive: `[B, M]` bool, which of them should be similar; the rest are negatives.
       positive_scale: scalar > 0, a.
       negative_scale: scalar > 0, b.
       base: scalar, the similarity around which both turn.
@@ -150,8 +150,8 @@ def multi_similarity(
     weakest = jnp.min(jnp.where(positive, similarities, jnp.inf), axis=1, keepdims=True)
     strongest = jnp.max(jnp.where(negative, similarities, -jnp.inf), axis=1, keepdims=True)
     epsilon, base = arguments.as_scalar(epsilon=epsilon), arguments.as_scalar(base=base)
-    positive &= has_both & (similarities < strongest + epsilon)
-    negative &= has_both & (similarities > weakest - epsilon)
+    positive &= has_both & ~(similarities >= strongest + epsilon)
+    negative &= has_both & ~(similarities <= weakest - epsilon)
 
     def soft_count(pairs, scale):
         return _softplus(_logsumexp(scale * (similarities - base), pairs)) / jnp.abs(scale)
@@ -166,10 +166,9 @@ def _pairs(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Similarities in float32 (0 where masked), and which are of a positive and which of a negative, `[B, M]` each."""
     arguments.check_same_shape(2, similarities=similarities, is_positive=is_positive)
-    is_pair = arguments.mask_like(where, jnp.shape(similarities))
-    is_positive = jnp.asarray(is_positive).astype(bool)
-    similarities = jnp.where(is_pair, arguments.as_float(similarities), 0.0)
-    return similarities, is_pair & is_positive, is_pair & ~is_positive
+    similarities, is_positive = arguments.as_float(similarities), arguments.as_bool(is_positive=is_positive)
+    is_pair = arguments.mask_like(where, similarities.shape) & (is_positive | (similarities != -jnp.inf))
+    return jnp.where(is_pair, similarities, 0.0), is_pair & is_positive, is_pair & ~is_positive
 
 
 def _circle(
@@ -191,5 +190,5 @@ def _logsumexp(logits: jax.Array, where: jax.Array) -> jax.Array:
 
 def _softplus(x: jax.Array) -> jax.Array:
     """`log(1 + exp(x))`; 0, with gradient 0, at -inf."""
-    is_finite = x > -jnp.inf
+    is_finite = x != -jnp.inf
     return jnp.where(is_finite, jax.nn.softplus(jnp.where(is_finite, x, 0.0)), 0.0)

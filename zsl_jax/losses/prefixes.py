@@ -39,7 +39,7 @@ def matryoshka(
 
     `loss = sum_m c_m loss(x[:, :m], y[:, :m], ...)`
 
-    Use when: the same embeddings shall be used at several lengths, short for speed and long for accuracy.
+    Use when: the same embeddings are used at several lengths, short for speed and long for accuracy.
 
     Args:
       loss: takes the prefixes of the embeddings and returns an array of a shape that does not depend on their width.
@@ -84,7 +84,7 @@ def matryoshka_2d(
 
     `loss = base(z_L) + base(z_l) / (1 + l)`, base(z) = loss(z) + loss(z[:, :m]), l and m drawn uniformly
 
-    Use when: the encoder shall be cut in depth as well as the embedding in width.
+    Use when: the encoder is cut in depth as well as the embedding in width.
 
     The second part of the result, the divergence `KL(softmax(z_L / T) || softmax(z_l / T))` over the embedding's
     entries, pulls the earlier layer towards the last, which is a constant to it. Add the two means.
@@ -126,7 +126,7 @@ def matryoshka_2d(
         return full + jax.lax.switch(choice, branches, *embeddings)
 
     last, earlier = [x[-1] for x in layers], [x[layer] for x in layers]
-    total = base(last) + base(earlier) / (1 + layer)
+    total = base(last) + base(earlier) / (1 + layer).astype(jnp.float32)
     return LayerLoss(total, sum(_divergence(*pair, temperature) for pair in zip(earlier, last)))
 
 

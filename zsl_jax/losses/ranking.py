@@ -3,7 +3,7 @@
     violation[b, c] = margin + scores[b, c] - scores[b, labels[b]]      for c != labels[b]
 
 `rank_hinge` sums the positive violations, `structured_hinge` takes the largest, `warp` weighs their mean by the rank,
-and the sampled forms look at one violating class an example.
+and the sampled forms look at one violating class per example.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import class_scores
+from zsl_jax.losses import _class_scores
 
 __all__: Sequence[str] = ("rank_hinge", "sampled_rank_hinge", "sampled_warp", "structured_hinge", "warp")
 
@@ -52,9 +52,9 @@ def warp(scores: ArrayLike, labels: ArrayLike, *, margin: ArrayLike = 1.0, where
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016 (ALE);
     Weston, Bengio, Usunier, "WSABIE: Scaling Up To Large Vocabulary Image Annotation", IJCAI 2011.
     """
-    violation, is_violated, _ = class_scores.violations(scores, labels, margin, where)
+    violation, is_violated, _ = _class_scores.violations(scores, labels, margin, where)
     rank = jnp.sum(is_violated, axis=1)
-    weight = _harmonic(rank, scores) / jnp.maximum(rank, 1)
+    weight = _harmonic(rank, scores) / jnp.maximum(rank, 1).astype(jnp.float32)
     return jax.lax.stop_gradient(weight) * jnp.sum(jnp.where(is_violated, violation, 0.0), axis=1)
 
 
@@ -87,7 +87,7 @@ def rank_hinge(
     Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
     NeurIPS 2013.
     """
-    violation, is_violated, _ = class_scores.violations(scores, labels, margin, where)
+    violation, is_violated, _ = _class_scores.violations(scores, labels, margin, where)
     return jnp.sum(jnp.where(is_violated, violation, 0.0), axis=1)
 
 
@@ -120,7 +120,7 @@ def structured_hinge(
     Reference: Akata, Reed, Walter, Lee, Schiele, "Evaluation of Output Embeddings for Fine-Grained Image
     Classification", CVPR 2015 (SJE).
     """
-    violation, is_violated, _ = class_scores.violations(scores, labels, margin, where)
+    violation, is_violated, _ = _class_scores.violations(scores, labels, margin, where)
     return jnp.max(jnp.where(is_violated, violation, 0.0), axis=1, initial=0.0)
 
 
@@ -168,7 +168,7 @@ def sampled_rank_hinge(
 
     `loss = margin + s_c - s_y` for one class c drawn from those that violate the margin, 0 where none does.
 
-    Use when: DeViSE is to be trained as published, which stops at the first violation; `rank_hinge` sums all of them.
+    Use when: DeViSE should be trained as published, which stops at the first violation; `rank_hinge` sums all of them.
 
     Args:
       key: PRNG key.
@@ -198,11 +198,12 @@ def _first_violation(
     key: jax.Array, scores: ArrayLike, labels: ArrayLike, margin: ArrayLike, where: ArrayLike | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """`[B]`: the violation met first in a random order of the other classes, its place from 1, and their number."""
-    violation, is_violated, is_other = class_scores.violations(scores, labels, margin, where)
+    violation, is_violated, is_other = _class_scores.violations(scores, labels, margin, where)
     draw = jax.random.uniform(key, violation.shape)
     first = jnp.argmin(jnp.where(is_violated, draw, jnp.inf), axis=1, keepdims=True)
     is_before = is_other & (draw <= jnp.take_along_axis(draw, first, axis=1))
     found = jnp.where(jnp.any(is_violated, axis=1), jnp.take_along_axis(violation, first, axis=1)[:, 0], 0.0)
+    found = jnp.where(jnp.any(is_other & jnp.isnan(violation), axis=1), jnp.nan, found)
     return found, jnp.maximum(jnp.sum(is_before, axis=1), 1), jnp.sum(is_other, axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Losses on the shape of a batch of embeddings: no two dimensions alike, pairs close, examples spread out.
+"""Losses on the shape of a batch of embeddings: no two dimensions equal, pairs close, examples spread out.
 
 Those that are statistics of the batch as a whole return a scalar. What `where` and `axis_name` mean is said in
 `contrastive.py`: with `axis_name` the statistics are those of all devices, and every device returns the same scalar.
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import in_batch, pairwise
+from zsl_jax.losses import _in_batch, _pairwise
 
 __all__: Sequence[str] = ("alignment", "barlow_twins", "uniformity", "vicreg")
 
@@ -55,8 +55,8 @@ def barlow_twins(
     Reference: Zbontar, Jing, Misra, LeCun, Deny, "Barlow Twins: Self-Supervised Learning via Redundancy Reduction",
     ICML 2021.
     """
-    sides = in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
-    count = jnp.maximum(in_batch.count(sides[0], axis_name), 1.0)
+    sides = _in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    count = jnp.maximum(_in_batch.count(sides[0], axis_name), 1.0)
     a, b = (_centred(side, axis_name) for side in sides)
     a, b = (z * jax.lax.rsqrt(_total(z * z, axis_name) / count + epsilon)[None, :] for z in (a, b))
     diagonal = _total(a * b, axis_name) / count
@@ -75,7 +75,7 @@ def vicreg(
     where: ArrayLike | None = None,
     axis_name: str | None = None,
 ) -> jax.Array:
-    """Views alike, every dimension with a spread of at least 1, and no two dimensions that vary together.
+    """Views close, every dimension with a spread of at least 1, and no two dimensions that vary together.
 
     With `var_j` and `Cov` those of a view over the batch (divided by `B - 1`)::
 
@@ -83,7 +83,7 @@ def vicreg(
              + variance   * sum over both views of mean_j max(0, 1 - sqrt(var_j + epsilon))
              + covariance * sum over both views of sum_{i != j} Cov_ij^2 / D
 
-    Use when: two views without labels and no negatives, and the two encoders differ or are not normalised alike.
+    Use when: two views without labels and no negatives, and the two encoders differ or only one normalises.
 
     Args:
       embeddings_a: `[B, D]`, not normalised.
@@ -110,8 +110,8 @@ def vicreg(
     Reference: Bardes, Ponce, LeCun, "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
     Learning", ICLR 2022.
     """
-    sides = in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
-    count, width = jnp.maximum(in_batch.count(sides[0], axis_name), 1.0), sides[0].embeddings.shape[1]
+    sides = _in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    count, width = jnp.maximum(_in_batch.count(sides[0], axis_name), 1.0), sides[0].embeddings.shape[1]
     differences = sides[0].embeddings - sides[1].embeddings
     loss = invariance * jnp.sum(_total(differences**2, axis_name)) / (count * width)
     for side in sides:
@@ -150,9 +150,9 @@ def alignment(
     Reference: Wang, Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
     Hypersphere", ICML 2020.
     """
-    a, b = in_batch.paired_sides(where, None, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    a, b = _in_batch.paired_sides(where, None, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
     squared = jnp.sum((a.embeddings - b.embeddings) ** 2, axis=1)
-    is_apart = squared > 0
+    is_apart = ~(squared <= 0)
     distance = jnp.where(is_apart, squared, 1.0) ** (arguments.as_float(power) / 2)
     return jnp.where(is_apart, distance, 0.0)
 
@@ -194,15 +194,15 @@ def uniformity(
     Hypersphere", ICML 2020.
     """
     arguments.check_same_shape(2, embeddings=embeddings)
-    rows = in_batch.side(embeddings, where, axis_name)
-    scale = in_batch.checked_scalar(scale=scale)
+    rows = _in_batch.side(embeddings, where, axis_name)
+    scale = arguments.as_scalar(scale=scale)
     norms = jnp.sum(rows.embeddings**2, axis=1)
-    sums = pairwise.symmetric_sums(
+    sums = _pairwise.symmetric_sums(
         rows._replace(bias=rows.bias - scale * norms), 2.0 * scale, axis_name=axis_name, chunk=chunk
     )
-    count = in_batch.count(rows, axis_name)
+    count = _in_batch.count(rows, axis_name)
     has_pairs = count > 1.0
-    total = jax.nn.logsumexp(pairwise.gather(sums.log_sum, axis_name))
+    total = jax.nn.logsumexp(_pairwise.gather(sums.log_sum, axis_name))
     return jnp.where(has_pairs, total - jnp.log(jnp.where(has_pairs, count * (count - 1.0), 1.0)), 0.0)
 
 
@@ -212,9 +212,9 @@ def _total(x: jax.Array, axis_name: str | None) -> jax.Array:
     return total if axis_name is None else jax.lax.psum(total, axis_name)
 
 
-def _centred(rows: pairwise.Side, axis_name: str | None) -> jax.Array:
-    centred = rows.embeddings - in_batch.mean_embedding(rows, axis_name)[None, :]
-    return jnp.where(in_batch.is_example(rows)[:, None], centred, 0.0)
+def _centred(rows: _pairwise.Side, axis_name: str | None) -> jax.Array:
+    centred = rows.embeddings - _in_batch.mean_embedding(rows, axis_name)[None, :]
+    return jnp.where(_in_batch.is_example(rows)[:, None], centred, 0.0)
 
 
 def _off_diagonal(a: jax.Array, b: jax.Array, axis_name: str | None) -> jax.Array:
@@ -230,6 +230,6 @@ def _off_diagonal(a: jax.Array, b: jax.Array, axis_name: str | None) -> jax.Arra
     return jnp.sum(jnp.fill_diagonal(product, 0.0, inplace=False) ** 2)
 
 
-def _everywhere(loss: jax.Array, rows: pairwise.Side) -> jax.Array:
+def _everywhere(loss: jax.Array, rows: _pairwise.Side) -> jax.Array:
     """A loss that is the same on all devices as one that each holds for itself, which the convention asks for."""
-    return pairwise.vary_alike((loss, rows.bias))[0]
+    return _pairwise.vary_alike((loss, rows.bias))[0]

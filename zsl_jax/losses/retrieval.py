@@ -92,7 +92,7 @@ def bidirectional_hinge(
 
     def one_way(scores, is_pair):
         negative = is_pair & ~is_match & matched[:, None]
-        hinge = jnp.where(negative & (violation + scores > 0), violation + scores, 0.0)
+        hinge = jnp.where(negative & ~(violation + scores <= 0), violation + scores, 0.0)
         return jnp.max(hinge, axis=1, initial=0.0) if hardest else jnp.sum(hinge, axis=1)
 
     return one_way(scores, is_pair) + one_way(scores.T, is_pair.T)
@@ -101,7 +101,7 @@ def bidirectional_hinge(
 def adaptive_relevance_margin(
     queries: ArrayLike, positives: ArrayLike, negatives: ArrayLike, *, where: ArrayLike | None = None
 ) -> jax.Array:
-    """Squared error of the margin between a positive and a negative, against a target from how alike those two are.
+    """Squared error of the margin between a positive and a negative, against a target from how similar those two are.
 
     `loss = (q . p - q . n - (p . n + 1) / 2)^2`
 

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from zsl_jax import arguments
-from zsl_jax.losses import in_batch, pairwise
+from zsl_jax import arguments, similarity
+from zsl_jax.losses import _in_batch, _pairwise
 
 __all__: Sequence[str] = ("gated_contrastive", "nt_xent", "supervised_contrastive")
 
@@ -54,12 +54,12 @@ def nt_xent(
     Reference: Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of Visual
     Representations", ICML 2020.
     """
-    a, b = in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
-    scale = 1.0 / in_batch.checked_scalar(temperature=temperature)
-    others_a, others_b = in_batch.two_view_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
-    own = scale * in_batch.dots(a, b)
-    losses = in_batch.loss_against(others_a, own), in_batch.loss_against(others_b, own)
-    return jnp.concatenate([jnp.where(in_batch.is_example(a), loss, 0.0) for loss in losses])
+    a, b = _in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    scale = 1.0 / arguments.as_scalar(temperature=temperature)
+    others_a, others_b = _in_batch.two_view_sums(a, b, scale, axis_name=axis_name, chunk=chunk)
+    own = scale * _in_batch.dots(a, b)
+    losses = _in_batch.loss_against(others_a, own), _in_batch.loss_against(others_b, own)
+    return jnp.concatenate([jnp.where(_in_batch.is_example(a), loss, 0.0) for loss in losses])
 
 
 def supervised_contrastive(
@@ -100,11 +100,11 @@ def supervised_contrastive(
 
     Reference: Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020.
     """
-    labels = in_batch.checked_labels(embeddings=embeddings, labels=labels)
-    rows = in_batch.side(embeddings, where, axis_name)._replace(labels=labels)
-    scale = 1.0 / in_batch.checked_scalar(temperature=temperature)
-    sums = pairwise.symmetric_sums(rows, scale, axis_name=axis_name, chunk=chunk)
-    return jnp.where(sums.positive_count > 0, in_batch.mean_positive_loss(sums), 0.0)
+    labels = _in_batch.checked_labels(embeddings=embeddings, labels=labels)
+    rows = _in_batch.side(embeddings, where, axis_name)._replace(labels=labels)
+    scale = 1.0 / arguments.as_scalar(temperature=temperature)
+    sums = _pairwise.symmetric_sums(rows, scale, axis_name=axis_name, chunk=chunk)
+    return jnp.where(sums.positive_count > 0, _in_batch.mean_positive_loss(sums), 0.0)
 
 
 def gated_contrastive(
@@ -123,7 +123,7 @@ def gated_contrastive(
 
         loss_i = log sum_{k != i} exp(z_i . z_k / t) - z_i . z_p(i) / t
 
-    Use when: two classes should be alike in some dimensions only; a gate a pair of classes, for instance from the
+    Use when: two classes should be similar in some dimensions only; one gate per pair of classes, for instance from the
     attributes that they share. `jax.vmap` runs over many pairs of classes.
 
     Args:
@@ -154,10 +154,8 @@ def gated_contrastive(
         raise ValueError(f"gate must be [D] for embeddings [B, D], not {jnp.shape(gate)} for {jnp.shape(embeddings_a)}")
     gate = arguments.as_float(gate)[None, :]
     mask = arguments.mask_like(where, jnp.shape(embeddings_a)[:1])[:, None]
-    a, b = (_unit(gate * jnp.where(mask, arguments.as_float(x), 0.0)) for x in (embeddings_a, embeddings_b))
+    a, b = (
+        similarity.l2_normalize(gate * jnp.where(mask, arguments.as_float(x), 0.0))
+        for x in (embeddings_a, embeddings_b)
+    )
     return nt_xent(a, b, temperature=temperature, where=where, axis_name=axis_name, chunk=chunk)
-
-
-def _unit(x: jax.Array) -> jax.Array:
-    square = jnp.sum(x * x, axis=1, keepdims=True)
-    return x * jax.lax.rsqrt(jnp.where(square > 0, square, 1.0))

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments, similarity
-from zsl_jax.losses import pairwise
+from zsl_jax.losses import _pairwise
 
 __all__: Sequence[str] = (
     "batch_self_calibration",
@@ -89,7 +90,7 @@ def semantic_regularized_similarity(
       labels: `[B]` int, rows of `similarities`; a label not in `[0, C)` counts nowhere.
       centroids: `[S, F]` means of the real features of the seen classes.
       similarities: `[C, S]` delta, of the descriptions of every class to those of the seen ones.
-      neighbors: `[C, K]` int, the seen classes most similar to each class, rows of `centroids`.
+      neighbors: `[C, K]` int, the seen classes most similar to each class, rows of `centroids`; -1 for none.
       lower: scalar >= 0, width of the band below delta.
       upper: scalar >= 0, width of the band above delta.
       where: `[B]` bool, the features that count.
@@ -115,20 +116,24 @@ def semantic_regularized_similarity(
     _check_relations(features, labels, centroids, similarities, neighbors)
     features, similarities = arguments.as_float(features), arguments.as_float(similarities)
     num_classes = len(similarities)
-    mask = arguments.mask_like(where, features.shape[:1])
-    member = (jnp.asarray(labels)[None, :] == jnp.arange(num_classes)[:, None]) & mask[None, :]
+    neighbors = arguments.class_labels(neighbors, jnp.shape(centroids)[0], name="neighbors")
+    labels = arguments.class_labels(labels, num_classes)
+    mask = arguments.mask_like(where, labels.shape) & (labels >= 0)
+    member = (labels[None, :] == jnp.arange(num_classes)[:, None]) & mask[None, :]
     count = jnp.sum(member, axis=1)
     # A mean and a sum have the same cosine; the sum of masked features is exactly zero.
     sums = member.astype(features.dtype) @ jnp.where(mask[:, None], features, 0.0)
     if axis_name is not None:
         count, sums = jax.lax.psum((count, sums), axis_name)
     cosines = similarity.cosine(sums, centroids)
-    m, delta = (jnp.take_along_axis(x, jnp.asarray(neighbors), axis=1) for x in (cosines, similarities))
+    m, delta = (jnp.take_along_axis(x, jnp.maximum(neighbors, 0), axis=1) for x in (cosines, similarities))
     above = jnp.maximum(m - (delta + arguments.as_float(upper)), 0.0)
     below = jnp.maximum((delta - arguments.as_float(lower)) - m, 0.0)
-    loss = jnp.where(count > 0, jnp.mean(above**2 + below**2, axis=1), 0.0)
+    squares = jnp.where(neighbors >= 0, above**2 + below**2, 0.0)
+    loss = jnp.mean(squares, axis=1) * (neighbors.shape[1] / arguments.count(neighbors >= 0, 1))
+    loss = jnp.where(count > 0, loss, 0.0)
     # The same on all devices, but each holds it for itself, as with every loss over a divided batch.
-    return loss if axis_name is None else pairwise.vary_alike((loss, features))[0]
+    return loss if axis_name is None else _pairwise.vary_alike((loss, features))[0]
 
 
 def semantic_regularized_similarity_published(
@@ -147,7 +152,7 @@ def semantic_regularized_similarity_published(
 
     `loss_c = stop_gradient(semantic_regularized_similarity_c)`
 
-    Use when: the published LsrGAN runs are to be reproduced; a generator learns nothing from it.
+    Use when: the published LsrGAN runs should be reproduced; a generator learns nothing from it.
 
     Args:
       features: `[B, F]` generated features.
@@ -204,7 +209,7 @@ def self_calibration(
     Args:
       scores: `[B, C]` logits over seen and unseen classes.
       is_seen: `[C]` bool.
-      bias: scalar, added to the unseen and taken from the seen logits.
+      bias: scalar, added to the unseen and subtracted from the seen logits.
       where: bool, broadcastable to `[B, C]`: the candidate classes. An image without an unseen candidate gives 0.
 
     Returns:
@@ -242,7 +247,7 @@ def batch_self_calibration(
     Args:
       scores: `[B, C]` logits over seen and unseen classes.
       is_seen: `[C]` bool.
-      bias: scalar, added to the unseen and taken from the seen logits.
+      bias: scalar, added to the unseen and subtracted from the seen logits.
       where: bool, broadcastable to `[B, C]`: the candidate classes. An image without an unseen candidate is left out.
       axis_name: mapped axis over which the batch is divided.
 
@@ -259,7 +264,7 @@ def batch_self_calibration(
     Reference: Chen et al., "TransZero", AAAI 2022; Chen, Huang, Chen, Geng, Zhang, Fang, Pan, Chen, "DUET", AAAI 2023,
     released codes.
     """
-    log_unseen, counts = pairwise.gather(_log_unseen(scores, is_seen, bias, where), axis_name)
+    log_unseen, counts = _pairwise.gather(_log_unseen(scores, is_seen, bias, where), axis_name)
     number = jnp.sum(counts)
     # With no image left the log-sum would be over nothing; all of them stand in for it and the result is dropped.
     total = jax.nn.logsumexp(jnp.where(counts | (number == 0), log_unseen, -jnp.inf))
@@ -290,8 +295,8 @@ def _check_relations(
 ) -> None:
     batch, seen = jnp.shape(features)[0], jnp.shape(centroids)[0]
     table, near = jnp.shape(similarities), jnp.shape(neighbors)
-    if jnp.shape(labels) != (batch,):
-        raise ValueError(f"labels must be [B] for features {jnp.shape(features)}, not {jnp.shape(labels)}")
+    if np.shape(labels) != (batch,):
+        raise ValueError(f"labels must be [B] for features {jnp.shape(features)}, not {np.shape(labels)}")
     if len(table) != 2 or table[1] != seen or len(near) != 2 or near[0] != table[0]:
         raise ValueError(
             "similarities must be [C, S] and neighbors [C, K] with centroids [S, F], "

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import in_batch, pairwise, sorted_pairs
+from zsl_jax.losses import _in_batch, _pairwise, _sorted_pairs
 from zsl_jax.similarity import euclidean
 
 __all__: Sequence[str] = (
@@ -65,7 +65,7 @@ def triplet_margin(
     """
     difference, is_triplet = _distance_difference(anchors, positives, negatives, where)
     violation = arguments.as_scalar(margin=margin) + difference
-    return jnp.where(is_triplet & (violation > 0), violation, 0.0)
+    return jnp.where(is_triplet & ~(violation <= 0), violation, 0.0)
 
 
 def triplet_ratio(
@@ -75,7 +75,7 @@ def triplet_ratio(
 
     `loss = (exp(d_p) / (exp(d_p) + exp(d_n)))^2` with `d_p = ||a - p||` and `d_n = ||a - n||`
 
-    Use when: the triplets are given and no margin is to be chosen; those that are right already still count a little.
+    Use when: the triplets are given and no margin has to be chosen; those that are already right still count a little.
 
     Args:
       anchors: `[B, D]`.
@@ -112,7 +112,7 @@ def batch_hard_triplet(
 
     `loss_i = max(0, margin + max_{p: y_p = y_i, p != i} d_ip - min_{n: y_n != y_i} d_in)`
 
-    Where several tie, one of them gets the gradient.
+    If several tie, one of them gets the gradient.
 
     Use when: a batch holds several examples of each of its classes and most triplets are already right.
 
@@ -145,10 +145,10 @@ def batch_hard_triplet(
         places, is_triplet = triplet
         anchor, positive, negative = columns.embeddings[places]
         violation = margin + _distance(anchor, positive) - _distance(anchor, negative)
-        return jnp.where(is_triplet & (violation > 0), violation, 0.0)
+        return jnp.where(is_triplet & ~(violation <= 0), violation, 0.0)
 
     triplets = jnp.stack([rows.ids, positive, negative], axis=1), has_both
-    return pairwise.map_rows(one, triplets, row_bytes=12 * columns.embeddings[0].nbytes, chunk=chunk)
+    return _pairwise.map_rows(one, triplets, row_bytes=12 * columns.embeddings[0].nbytes, chunk=chunk)
 
 
 def batch_all_triplet(
@@ -191,9 +191,9 @@ def batch_all_triplet(
     """
 
     def mean_hinge(distances, is_positive, is_negative, margin):
-        pairs = jnp.sum(is_positive) * jnp.sum(is_negative)
-        total = sorted_pairs.hinge_sum(distances + margin, distances, is_positive, is_negative)
-        return total / jnp.maximum(pairs, 1)
+        pairs = arguments.count(is_positive) * arguments.count(is_negative)
+        total = _sorted_pairs.hinge_sum(distances + margin, distances, is_positive, is_negative)
+        return total / pairs
 
     return _mined(mean_hinge, embeddings, labels, margin, where, axis_name, chunk)
 
@@ -240,8 +240,8 @@ def semi_hard_triplet(
     """
 
     def mean_hinge(distances, is_positive, is_negative, margin):
-        total = sorted_pairs.semi_hard_hinge_sum(distances, is_positive, is_negative, margin)
-        return total / jnp.maximum(jnp.sum(is_positive), 1)
+        total = _sorted_pairs.semi_hard_hinge_sum(distances, is_positive, is_negative, margin)
+        return total / arguments.count(is_positive)
 
     return _mined(mean_hinge, embeddings, labels, margin, where, axis_name, chunk)
 
@@ -264,24 +264,32 @@ def _distance(x: jax.Array, y: jax.Array) -> jax.Array:
 
 def _sides(
     embeddings: ArrayLike, labels: ArrayLike, where: ArrayLike | None, axis_name: str | None
-) -> tuple[pairwise.Side, pairwise.Side]:
+) -> tuple[_pairwise.Side, _pairwise.Side]:
     """The anchors of this device, and the examples of all devices."""
-    labels = in_batch.checked_labels(embeddings=embeddings, labels=labels)
-    rows = in_batch.side(embeddings, where, axis_name)._replace(labels=labels)
-    return rows, pairwise.gather(rows, axis_name)
+    labels = _in_batch.checked_labels(embeddings=embeddings, labels=labels)
+    rows = _in_batch.side(embeddings, where, axis_name)._replace(labels=labels)
+    return rows, _pairwise.gather(rows, axis_name)
 
 
-def _pairs(row: pairwise.Side, columns: pairwise.Side) -> tuple[jax.Array, jax.Array]:
+def _pairs(row: _pairwise.Side, columns: _pairwise.Side) -> tuple[jax.Array, jax.Array]:
     """Which columns are a positive and which a negative of one row, `[B]` each."""
-    is_pair = in_batch.is_example(columns) & in_batch.is_example(row)
+    is_pair = _in_batch.is_example(columns) & _in_batch.is_example(row)
     is_same = row.labels == columns.labels
     return is_pair & is_same & (row.ids != columns.ids), is_pair & ~is_same
 
 
 @functools.partial(jax.jit, static_argnames="chunk")
-def _hardest(rows: pairwise.Side, columns: pairwise.Side, chunk: int | None) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Column of the farthest positive and of the nearest negative of each row, and whether it has both, `[B]` each."""
+def _hardest(
+    rows: _pairwise.Side, columns: _pairwise.Side, chunk: int | None
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Column of the farthest positive and of the nearest negative of each row, and whether it has both, `[B]` each.
+
+    Distances do not change when all points move; measured from their mean, the squares lose fewer digits.
+    """
     rows, columns = jax.lax.stop_gradient((rows, columns))
+    # Without what is not finite, which would hide where it is.
+    middle = jnp.mean(jnp.where(jnp.isfinite(columns.embeddings), columns.embeddings, 0.0), axis=0)[None, :]
+    rows, columns = (side._replace(embeddings=side.embeddings - middle) for side in (rows, columns))
     half_norms = 0.5 * jnp.sum(columns.embeddings**2, axis=1)
     places = jnp.arange(half_norms.shape[0])
 
@@ -289,13 +297,15 @@ def _hardest(rows: pairwise.Side, columns: pairwise.Side, chunk: int | None) -> 
         nearness = columns.embeddings @ row.embeddings - half_norms  # falls with the distance
         is_positive, is_negative = _pairs(row, columns)
         # The place of an extreme by comparison with its value: an argmax takes several times as long on a CPU.
+        # NaN is farthest and nearest, so that it reaches the loss.
         farthest = jnp.min(jnp.where(is_positive, nearness, jnp.inf))
         nearest = jnp.max(jnp.where(is_negative, nearness, -jnp.inf))
-        positive = jnp.max(jnp.where(is_positive & (nearness == farthest), places, -1))
-        return positive, jnp.max(jnp.where(is_negative & (nearness == nearest), places, -1))
+        is_nan = jnp.isnan(nearness)
+        positive = jnp.max(jnp.where(is_positive & ((nearness == farthest) | is_nan), places, -1))
+        return positive, jnp.max(jnp.where(is_negative & ((nearness == nearest) | is_nan), places, -1))
 
     num_rows = rows.ids.shape[0]
-    size = pairwise.block_rows(num_rows, half_norms.nbytes, chunk)
+    size = _pairwise.block_rows(num_rows, half_norms.nbytes, chunk)
     positive, negative = jax.lax.map(one, rows, batch_size=size)
     return jnp.maximum(positive, 0), jnp.maximum(negative, 0), (positive >= 0) & (negative >= 0)
 
@@ -312,7 +322,6 @@ def _mined(
     """`loss(distances, is_positive, is_negative, margin)` of each anchor; 0 where one of the two is missing."""
     rows, columns = _sides(embeddings, labels, where, axis_name)
     margin = arguments.as_scalar(margin=margin)
-    # Distances do not change when all points move; from the middle their squares lose fewer digits.
     middle = jax.lax.stop_gradient(jnp.mean(columns.embeddings, axis=0))
     points = columns.embeddings - middle[None, :]
     squares = jnp.sum(points**2, axis=1)
@@ -324,4 +333,4 @@ def _mined(
         has_both = jnp.any(is_positive) & jnp.any(is_negative)
         return jnp.where(has_both, loss(distances, is_positive, is_negative, margin), 0.0)
 
-    return pairwise.map_rows(one, rows, row_bytes=8 * squares.nbytes, chunk=chunk)
+    return _pairwise.map_rows(one, rows, row_bytes=8 * squares.nbytes, chunk=chunk)

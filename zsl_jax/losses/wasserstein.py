@@ -82,7 +82,7 @@ def two_layer_gradient_penalty(
             f"hidden must be [B, H], hidden_weights [F, H] and output_weights [H], "
             f"not {hidden.shape}, {hidden_weights.shape} and {output_weights.shape}"
         )
-    slope = jnp.where(hidden > 0, 1.0, negative_slope) * output_weights[None, :]
+    slope = jnp.where(hidden > 0, 1.0, jnp.where(jnp.isnan(hidden), jnp.nan, negative_slope)) * output_weights[None, :]
     return squared_departure(slope @ hidden_weights.T)
 
 

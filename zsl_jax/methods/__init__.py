@@ -54,5 +54,5 @@ __all__ = [
     "trains_encoder",
     "vector",
     "viewed",
-    *METHODS,
 ]
+__all__.extend(METHODS)

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from zsl_jax import losses, similarity
-from zsl_jax.methods import base, registry
+from zsl_jax.methods import _warp_sgd, base, registry
 
 
 @registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE)
@@ -12,8 +12,8 @@ def ale_sgd(*, margin: float = 1.0, learning_rate: float = 0.01) -> base.Method:
 
         W <- W - eta * gradient of l(x_n, y_n) in W, one n after the other; l as in `ale`
 
-    The steps of a batch are taken together by `losses.warp_sgd`, which ends at the weights of the loop. The size of the
-    batch changes the speed alone, and so does the number of devices.
+    The steps of a batch are taken together by `_warp_sgd.warp_sgd`, which ends at the weights of the loop. The size of
+    the batch changes the speed alone, and so does the number of devices.
 
     Args:
       margin: m > 0, in units of the score; only learning_rate / margin matters.
@@ -33,7 +33,7 @@ def ale_sgd(*, margin: float = 1.0, learning_rate: float = 0.01) -> base.Method:
         # A label that is no class has loss 0: rows that only fill up the batch take no step.
         labels = jnp.where(batch.where, batch.labels, -1)
         loss = losses.warp(similarity.bilinear(batch.inputs, classes.embedding, weights), labels, margin=margin)
-        stepped = losses.warp_sgd(
+        stepped = _warp_sgd.warp_sgd(
             weights, batch.inputs, labels, classes.embedding, learning_rate=learning_rate, margin=margin
         )
         return {"weights": stepped}, {"loss": jnp.sum(loss) / jnp.maximum(jnp.sum(batch.where), 1)}

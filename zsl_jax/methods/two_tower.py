@@ -81,7 +81,7 @@ def two_tower(
             "classes": variables["params"],
             "of_images": mlp.dense(keys[1], image_width, width),
             "of_classes": mlp.dense(keys[2], described.shape[-1], width),
-            "log_scale": jnp.log(1.0 / temperature),
+            "log_scale": jnp.log(jnp.asarray(1.0 / temperature, jnp.float32)),
             "bias": jnp.float32(0.0),
         }
 

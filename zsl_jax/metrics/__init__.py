@@ -1,14 +1,113 @@
 """What is reported: pure functions of scores and labels, exact under padding, masks and sharding.
 
-Every family is a file; its public names are its `__all__` and are re-exported here.
+Labels are whole numbers of any dtype. An example whose label is outside `[0, C)` counts nowhere: neither as right nor
+in the number of examples (`zsl_jax.arguments.class_labels` holds the rule). NaN never looks like success: an example
+whose scores are NaN is counted as wrong, and a metric of real values is NaN. Each family is one file.
 """
 
-from zsl_jax.metrics.accuracy import *  # noqa: F403
-from zsl_jax.metrics.attributes import *  # noqa: F403
-from zsl_jax.metrics.compositional import *  # noqa: F403
-from zsl_jax.metrics.confidence import *  # noqa: F403
-from zsl_jax.metrics.curve import *  # noqa: F403
-from zsl_jax.metrics.geometry import *  # noqa: F403
-from zsl_jax.metrics.ranking import *  # noqa: F403
-from zsl_jax.metrics.rows import *  # noqa: F403
-from zsl_jax.metrics.uncertainty import *  # noqa: F403
+from zsl_jax.metrics.accuracy import (
+    best_class,
+    harmonic_mean,
+    harmonic_of_means,
+    mean_of_harmonics,
+    mean_per_class,
+    micro_accuracy,
+    per_class_accuracy,
+    per_class_counts,
+    per_class_top_k_accuracy,
+    top_k_accuracy,
+)
+from zsl_jax.metrics.attributes import (
+    BinaryCounts,
+    average_precision,
+    balanced_accuracy,
+    binary_counts,
+    f1,
+    mean_average_precision,
+    recall,
+    recall_at_k,
+)
+from zsl_jax.metrics.compositional import (
+    CurveSummary,
+    binned_compositional_curve,
+    compositional_curve,
+    curve_summary,
+    pair_feasibility,
+)
+from zsl_jax.metrics.confidence import fitted_temperature
+from zsl_jax.metrics.curve import ausuc, calibrated_stacking, curve_of_rows, seen_unseen_curve
+from zsl_jax.metrics.geometry import (
+    alignment,
+    effective_rank,
+    hubness,
+    k_occurrence,
+    matrix_entropy,
+    representativeness,
+    uniformity,
+)
+from zsl_jax.metrics.ranking import hierarchical_precision, hits_at_k, label_rank, top_k
+from zsl_jax.metrics.rows import Rows, fold, join, predicted_class
+from zsl_jax.metrics.uncertainty import (
+    mean_and_deviation,
+    paired_p_value,
+    percentile_interval,
+    resampled_accuracy,
+    resampled_counts,
+    resampled_gzsl,
+    resampled_pair,
+    unpaired_p_value,
+)
+
+__all__ = [
+    "BinaryCounts",
+    "CurveSummary",
+    "Rows",
+    "alignment",
+    "ausuc",
+    "average_precision",
+    "balanced_accuracy",
+    "best_class",
+    "binary_counts",
+    "binned_compositional_curve",
+    "calibrated_stacking",
+    "compositional_curve",
+    "curve_of_rows",
+    "curve_summary",
+    "effective_rank",
+    "f1",
+    "fitted_temperature",
+    "fold",
+    "harmonic_mean",
+    "harmonic_of_means",
+    "hierarchical_precision",
+    "hits_at_k",
+    "hubness",
+    "join",
+    "k_occurrence",
+    "label_rank",
+    "matrix_entropy",
+    "mean_and_deviation",
+    "mean_average_precision",
+    "mean_of_harmonics",
+    "mean_per_class",
+    "micro_accuracy",
+    "pair_feasibility",
+    "paired_p_value",
+    "per_class_accuracy",
+    "per_class_counts",
+    "per_class_top_k_accuracy",
+    "percentile_interval",
+    "predicted_class",
+    "recall",
+    "recall_at_k",
+    "representativeness",
+    "resampled_accuracy",
+    "resampled_counts",
+    "resampled_gzsl",
+    "resampled_pair",
+    "seen_unseen_curve",
+    "top_k",
+    "top_k_accuracy",
+    "uniformity",
+    "unpaired_p_value",
+]

@@ -33,10 +33,10 @@ def best_class(scores: ArrayLike) -> jax.Array:
     """Class of the highest score, the lowest of equal ones: `argmax` in two passes that suit vector units.
 
     Args:
-      scores: `[N, C]`, without NaN.
+      scores: `[N, C]`.
 
     Returns:
-      `[N]` int32 in [0, C).
+      `[N]` int32 in [0, C); -1, which is never right, for a row that holds NaN.
 
     Raises:
       ValueError: shapes that do not fit.
@@ -50,7 +50,8 @@ def best_class(scores: ArrayLike) -> jax.Array:
         raise ValueError(f"scores must be [N, C] with at least one class, not {scores.shape}")
     highest = jnp.max(scores, axis=1, keepdims=True)
     classes = jnp.arange(scores.shape[1], dtype=jnp.int32)
-    return jnp.min(jnp.where(scores == highest, classes[None, :], scores.shape[1] - 1), axis=1)
+    best = jnp.min(jnp.where(scores == highest, classes[None, :], scores.shape[1] - 1), axis=1)
+    return jnp.where(jnp.isnan(highest[:, 0]), -1, best)
 
 
 def per_class_accuracy(
@@ -60,7 +61,7 @@ def per_class_accuracy(
 
         (1 / |P|) sum_{c in P} #{i: y_i = c, yhat_i = c} / #{i: y_i = c},   P the classes with an example
 
-    The metric of zero-shot learning. It differs from `micro_accuracy` wherever classes have different sizes.
+    The metric of zero-shot learning. It differs from `micro_accuracy` if classes have different sizes.
 
     Args:
       predictions: `[N]` int, the predicted class.
@@ -114,8 +115,8 @@ def mean_per_class(correct: ArrayLike, total: ArrayLike) -> jax.Array:
     """Mean over the classes present of `correct / total`: `per_class_accuracy` from counts.
 
     Args:
-      correct: `[C]`, right predictions a class.
-      total: `[C]`, examples a class; a class of 0 examples is left out.
+      correct: `[C]`, right predictions per class.
+      total: `[C]`, examples per class; a class of 0 examples is left out.
 
     Returns:
       A float32 scalar in [0, 1]; 0 if every class is empty.
@@ -128,10 +129,11 @@ def mean_per_class(correct: ArrayLike, total: ArrayLike) -> jax.Array:
     0.75
     """
     arguments.check_same_shape(1, correct=correct, total=total)
-    correct, total = jnp.asarray(correct), jnp.asarray(total)
+    correct, total = arguments.as_float(correct), jnp.asarray(total)
     # A mean over the present classes of exact ratios is exactly 1 where all of them are.
-    accuracy = jnp.where(total > 0, correct / jnp.maximum(total, 1).astype(jnp.float32), 0.0)
-    return jnp.sum(accuracy) / jnp.maximum(jnp.sum(total > 0), 1)
+    is_present = ~(total <= 0)
+    accuracy = jnp.where(is_present, correct / arguments.as_float(jnp.maximum(total, 1)), 0.0)
+    return jnp.sum(accuracy) / arguments.count(is_present)
 
 
 def micro_accuracy(predictions: ArrayLike, labels: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
@@ -139,7 +141,7 @@ def micro_accuracy(predictions: ArrayLike, labels: ArrayLike, *, where: ArrayLik
 
     Args:
       predictions: `[N]` int, the predicted class.
-      labels: `[N]` int, the true class.
+      labels: `[N]` int, the true class; a negative label counts nowhere.
       where: `[N]` bool, the examples that count; None for all.
 
     Returns:
@@ -152,7 +154,8 @@ def micro_accuracy(predictions: ArrayLike, labels: ArrayLike, *, where: ArrayLik
     >>> print(micro_accuracy(jnp.array([0, 0, 0, 0]), jnp.array([0, 0, 0, 1])))
     0.75
     """
-    return _share(_hits(predictions, labels), where)
+    labels = arguments.class_labels(labels)
+    return _share(_hits(predictions, labels), labels >= 0, where)
 
 
 def top_k_accuracy(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike, where: ArrayLike | None = None) -> jax.Array:
@@ -160,7 +163,7 @@ def top_k_accuracy(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike, where:
 
     Args:
       scores: `[N, C]`.
-      labels: `[N]` int.
+      labels: `[N]` int; a label outside `[0, C)` counts nowhere.
       k: at least 1; may be traced.
       where: `[N]` bool, the examples that count; None for all.
 
@@ -174,7 +177,8 @@ def top_k_accuracy(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike, where:
     >>> print(top_k_accuracy(jnp.array([[.1, .7, .2], [.5, .3, .2]]), jnp.array([2, 2]), k=2))
     0.5
     """
-    return _share(ranking.hits_at_k(scores, labels, k=k), where)
+    labels = arguments.score_labels(scores, labels)
+    return _share(ranking.hits_at_k(scores, labels, k=k), labels >= 0, where)
 
 
 def per_class_top_k_accuracy(
@@ -184,7 +188,7 @@ def per_class_top_k_accuracy(
 
     Args:
       scores: `[N, C]`.
-      labels: `[N]` int.
+      labels: `[N]` int; a label outside `[0, num_classes)` counts nowhere.
       k: at least 1; may be traced.
       num_classes: length of the class table, static.
       where: `[N]` bool, the examples that count; None for all.
@@ -273,21 +277,22 @@ def mean_of_harmonics(a: ArrayLike, b: ArrayLike) -> jax.Array:
 
 
 def _hits(predictions: ArrayLike, labels: ArrayLike) -> jax.Array:
+    predictions, labels = arguments.class_labels(predictions, name="predictions"), arguments.class_labels(labels)
     arguments.check_same_shape(1, predictions=predictions, labels=labels)
-    return jnp.asarray(predictions) == jnp.asarray(labels)
+    return predictions == labels
 
 
 def _class_counts(
     hits: jax.Array, labels: ArrayLike, num_classes: int, where: ArrayLike | None
 ) -> tuple[jax.Array, jax.Array]:
-    labels = jnp.asarray(labels)
+    labels = arguments.class_labels(labels, num_classes)
     counts = arguments.mask_like(where, labels.shape) & (labels >= 0)
     # A negative index would wrap around; an index past the end is dropped.
     rows = jnp.where(counts, labels, num_classes)
     empty = jnp.zeros(num_classes, jnp.int32)
-    return empty.at[rows].add(hits, mode="drop"), empty.at[rows].add(1, mode="drop")
+    return empty.at[rows].add(hits.astype(jnp.int32), mode="drop"), empty.at[rows].add(1, mode="drop")
 
 
-def _share(hits: jax.Array, where: ArrayLike | None) -> jax.Array:
-    counts = arguments.mask_like(where, hits.shape)
-    return jnp.sum(hits & counts) / jnp.maximum(jnp.sum(counts), 1).astype(jnp.float32)
+def _share(hits: jax.Array, has_class: jax.Array, where: ArrayLike | None) -> jax.Array:
+    counts = arguments.mask_like(where, hits.shape) & has_class
+    return jnp.sum(hits & counts).astype(jnp.float32) / arguments.count(counts)

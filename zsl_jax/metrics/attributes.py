@@ -48,7 +48,7 @@ def average_precision(scores: ArrayLike, labels: ArrayLike, *, known: ArrayLike 
       known: bool, broadcastable to `[N, A]`: the labels that count.
 
     Returns:
-      `[A]` float32; 0 for an attribute without a known positive.
+      `[A]` float32; 0 for an attribute without a known positive, NaN where a score of a known label is NaN.
 
     Raises:
       ValueError: shapes that do not fit.
@@ -70,8 +70,9 @@ def average_precision(scores: ArrayLike, labels: ArrayLike, *, known: ArrayLike 
     last = jax.lax.cummin(jnp.where(is_last, places, key.shape[1] - 1), axis=1, reverse=True)
     above = jnp.take_along_axis(jnp.cumsum(label > 0, axis=1), last, axis=1)
     right = jnp.take_along_axis(jnp.cumsum(label == 2, axis=1), last, axis=1)
-    precision = jnp.where(label == 2, right / jnp.maximum(above, 1).astype(jnp.float32), 0.0)
-    return jnp.sum(precision, axis=1) / jnp.maximum(jnp.sum(positive, axis=0), 1)
+    precision = jnp.where(label == 2, right.astype(jnp.float32) / jnp.maximum(above, 1).astype(jnp.float32), 0.0)
+    average = jnp.sum(precision, axis=1) / arguments.count(positive, 0)
+    return jnp.where(jnp.any(known & jnp.isnan(scores), axis=0), jnp.nan, average)
 
 
 def mean_average_precision(scores: ArrayLike, labels: ArrayLike, *, known: ArrayLike | None = None) -> jax.Array:
@@ -95,7 +96,7 @@ def mean_average_precision(scores: ArrayLike, labels: ArrayLike, *, known: Array
     _, positive, _ = _binary(scores, labels, known)
     present = jnp.any(positive, axis=0)
     precision = average_precision(scores, labels, known=known)
-    return jnp.sum(jnp.where(present, precision, 0.0)) / jnp.maximum(jnp.sum(present), 1)
+    return jnp.sum(jnp.where(present | jnp.isnan(precision), precision, 0.0)) / arguments.count(present)
 
 
 def binary_counts(predictions: ArrayLike, labels: ArrayLike, *, known: ArrayLike | None = None) -> BinaryCounts:
@@ -118,7 +119,7 @@ def binary_counts(predictions: ArrayLike, labels: ArrayLike, *, known: ArrayLike
     [1] [1] [1] [0]
     """
     arguments.check_same_shape(2, predictions=predictions, labels=labels)
-    predicted, positive = jnp.asarray(predictions).astype(bool), jnp.asarray(labels).astype(bool)
+    predicted, positive = arguments.as_bool(predictions=predictions), arguments.as_bool(labels=labels)
     known = arguments.mask_like(known, positive.shape)
     outcomes = (predicted & positive, predicted & ~positive, ~predicted & positive, ~predicted & ~positive)
     return BinaryCounts(*(jnp.sum(outcome & known, axis=0) for outcome in outcomes))
@@ -141,7 +142,7 @@ def recall(counts: BinaryCounts) -> jax.Array:
 
 
 def f1(counts: BinaryCounts) -> jax.Array:
-    """Harmonic mean of precision and recall: `2 TP / (2 TP + FP + FN)`, 0 where nothing is to be found and nothing is.
+    """Harmonic mean of precision and recall: `2 TP / (2 TP + FP + FN)`, 0 without positives and predictions.
 
     Args:
       counts: of `binary_counts`.
@@ -206,8 +207,8 @@ def _binary(scores: ArrayLike, labels: ArrayLike, known: ArrayLike | None) -> tu
     """Float scores, known positives, known labels; `[N, A]` each."""
     arguments.check_same_shape(2, scores=scores, labels=labels)
     known = arguments.mask_like(known, jnp.shape(scores))
-    return arguments.as_float(scores), jnp.asarray(labels).astype(bool) & known, known
+    return arguments.as_float(scores), arguments.as_bool(labels=labels) & known, known
 
 
 def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:
-    return part / jnp.maximum(whole, 1).astype(jnp.float32)
+    return arguments.as_float(part) / arguments.as_float(jnp.maximum(whole, 1))

@@ -5,7 +5,7 @@
     closed world   candidates: the pairs of training and of the phase that is scored
     open world     candidates: all pairs, or the feasible ones (`pair_feasibility`)
 
-A bias `b` given to the unseen pairs is the same as `gamma = b` taken from the seen ones (`calibrated_stacking`).
+A bias `b` given to the unseen pairs is the same as `gamma = b` subtracted from the seen ones (`calibrated_stacking`).
 Accuracies here are per image, as the field reports them, not per class.
 """
 
@@ -52,7 +52,7 @@ def compositional_curve(
     The exact form of the sweep: all breakpoints, no bins; see `seen_unseen_curve` for how they are found.
 
     Args:
-      scores: `[N, P]`, one column a pair.
+      scores: `[N, P]`, one column per pair.
       labels: `[N]` int, the pair of each image; a label not in `[0, P)` counts nowhere.
       is_seen: `[P]` bool, the pairs with training images.
       candidates: `[P]` bool, the pairs that may be predicted (the world); None for all. An image whose own pair is not
@@ -96,7 +96,7 @@ def binned_compositional_curve(
     the last point; here it is infinite, which does not round the scores.
 
     Args:
-      scores: `[N, P]`, one column a pair.
+      scores: `[N, P]`, one column per pair.
       labels: `[N]` int, the pair of each image; a label not in `[0, P)` counts nowhere.
       is_seen: `[P]` bool, the pairs with training images.
       candidates: `[P]` bool, the pairs that may be predicted (the world); None for all.
@@ -211,17 +211,17 @@ def pair_feasibility(
 def _images(
     scores: ArrayLike, labels: ArrayLike, is_seen: ArrayLike, candidates: ArrayLike | None, where: ArrayLike | None
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Scores (`-inf` outside the world), labels, `is_seen`, and a weight of 1 / (images of the same group) an image."""
+    """Scores (`-inf` outside the world), labels, `is_seen`, and each image's weight 1 / (images of the same group)."""
     curve.check_classes(scores, is_seen)
-    arguments.check_labels(scores, labels)
-    scores, labels, is_seen = arguments.as_float(scores), jnp.asarray(labels), jnp.asarray(is_seen, bool)
-    counts = arguments.mask_like(where, labels.shape) & (labels >= 0) & (labels < scores.shape[1])
+    labels = arguments.score_labels(scores, labels)
+    scores, is_seen = arguments.as_float(scores), jnp.asarray(is_seen, bool)
+    counts = arguments.mask_like(where, labels.shape) & (labels >= 0)
     labels = jnp.where(counts, labels, 0)
     of_seen = is_seen[labels]
     images = jnp.where(of_seen, jnp.sum(counts & of_seen), jnp.sum(counts & ~of_seen))
     world = arguments.mask_like(candidates, is_seen.shape)
     scores = jnp.where(world[None, :], scores, -jnp.inf)
-    return scores, labels, is_seen, counts / jnp.maximum(images, 1).astype(jnp.float32)
+    return scores, labels, is_seen, counts.astype(jnp.float32) / jnp.maximum(images, 1).astype(jnp.float32)
 
 
 def _nearest_other(similarities: jax.Array, is_seen: jax.Array) -> jax.Array:

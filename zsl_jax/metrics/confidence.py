@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
+from zsl_jax.similarity import _scaling
 
 __all__: Sequence[str] = ("fitted_temperature",)
 
@@ -27,12 +28,12 @@ def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike
     classes: a temperature fitted to training images is too sure of itself.
 
     Args:
-      scores: `[B, C]`, with what is taken from seen classes already taken.
-      labels: `[B]` int, columns of `scores`.
+      scores: `[B, C]`, after calibration if there is any (`calibrated_stacking`); -inf leaves a class out.
+      labels: `[B]` int, columns of `scores`; an example whose label is none of them counts nowhere.
       where: `[B]` bool, the examples that count; None for all.
 
     Returns:
-      A float32 scalar > 0, in units of the scores.
+      A float32 scalar > 0, in units of the scores; NaN if a score of an example that counts is NaN.
 
     Raises:
       ValueError: shapes that do not fit.
@@ -44,15 +45,18 @@ def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike
 
     Reference: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
     """
-    arguments.check_labels(scores, labels)
+    labels = arguments.score_labels(scores, labels)
     scores = arguments.as_float(scores)
-    where = arguments.mask_like(where, scores.shape[:1])
-    own = jnp.take_along_axis(scores, jnp.asarray(labels)[:, None], axis=1)[:, 0]
+    where = arguments.mask_like(where, scores.shape[:1]) & (labels >= 0)
+    is_candidate = scores != -jnp.inf
+    unit = _scaling.power_of_two(jnp.where(where[:, None] & is_candidate, scores, 0.0), axis=None)
+    scores = scores * unit
+    own = jnp.take_along_axis(scores, jnp.maximum(labels, 0)[:, None], axis=1)[:, 0]
     scale = jnp.sqrt(_variance(scores, where))
 
     def is_too_cold(log_temperature):
         inverse = jnp.exp(-log_temperature)
-        expected = jnp.sum(jax.nn.softmax(scores * inverse) * scores, axis=1)
+        expected = jnp.sum(jnp.where(is_candidate, jax.nn.softmax(scores * inverse) * scores, 0.0), axis=1)
         return jnp.sum(expected - own, where=where) > 0
 
     def halve(_, interval):
@@ -63,10 +67,11 @@ def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike
 
     centre, reach = jnp.log(scale), jnp.log(_RANGE)
     low, high = jax.lax.fori_loop(0, _STEPS, halve, (centre - reach, centre + reach))
-    return jnp.exp((low + high) / 2)
+    has_nan = jnp.any(jnp.isnan(scores) & where[:, None])
+    return jnp.where(has_nan, jnp.nan, jnp.exp((low + high) / 2) / unit[0, 0])
 
 
 def _variance(scores: jax.Array, where: jax.Array) -> jax.Array:
-    """The mean variance of a row; 1 where all scores of every row are alike."""
-    variance = jnp.sum(jnp.var(scores, axis=1), where=where) / jnp.maximum(jnp.sum(where), 1)
-    return jnp.where(variance > 0, variance, 1.0)
+    """The mean variance of a row; 1 where all scores of every row are equal, or a class is left out by -inf."""
+    variance = jnp.sum(jnp.var(scores, axis=1), where=where) / arguments.count(where)
+    return jnp.where((variance > 0) & (variance < jnp.inf), variance, 1.0)

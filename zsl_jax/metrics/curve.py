@@ -22,7 +22,7 @@ __all__: Sequence[str] = ("ausuc", "calibrated_stacking", "curve_of_rows", "seen
 
 
 def calibrated_stacking(scores: ArrayLike, is_seen: ArrayLike, gamma: ArrayLike) -> jax.Array:
-    """Scores with the constant `gamma` taken from those of the seen classes.
+    """Scores with the constant `gamma` subtracted from those of the seen classes.
 
     `s_c - gamma [c seen]`
 
@@ -67,7 +67,7 @@ def seen_unseen_curve(
 
     Args:
       scores: `[N, C]`; `-inf` keeps a class from being predicted.
-      labels: `[N]` int, of seen and unseen classes alike; a label not in `[0, C)` counts nowhere.
+      labels: `[N]` int, of seen and unseen classes; a label not in `[0, C)` counts nowhere.
       is_seen: `[C]` bool.
       where: `[N]` bool, the examples that count.
 
@@ -88,8 +88,8 @@ def seen_unseen_curve(
     Object Recognition in the Wild", ECCV 2016.
     """
     check_classes(scores, is_seen)
-    arguments.check_labels(scores, labels)
-    scores, labels, is_seen = arguments.as_float(scores), jnp.asarray(labels), jnp.asarray(is_seen, bool)
+    labels = arguments.score_labels(scores, labels)
+    scores, is_seen = arguments.as_float(scores), jnp.asarray(is_seen, bool)
     weight, labels = _weights(labels, where, is_seen)
     return sweep(winners(scores, is_seen), labels, is_seen, weight)
 
@@ -117,7 +117,7 @@ def curve_of_rows(
     is_seen = jnp.asarray(is_seen, bool)
     best, of = jnp.asarray(rows.best)[..., 0], jnp.asarray(rows.of)[..., 0]
     of = jnp.where(of < 0, len(is_seen), of)
-    weight, labels = _weights(jnp.asarray(rows.label), None, is_seen)
+    weight, labels = _weights(arguments.class_labels(rows.label, len(is_seen)), None, is_seen)
     if per_image:
         of_side = jnp.where(is_seen[labels], jnp.sum(is_seen[labels]), jnp.sum(~is_seen[labels]))
         weight = (weight > 0) / jnp.maximum(of_side, 1).astype(jnp.float32)
@@ -127,11 +127,11 @@ def curve_of_rows(
 def _weights(labels: jax.Array, where: ArrayLike | None, is_seen: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns what each example adds to its side's mean over classes, and the labels with 0 for those that add none."""
     num_classes = len(is_seen)
-    counts = arguments.mask_like(where, labels.shape) & (labels >= 0) & (labels < num_classes)
+    counts = arguments.mask_like(where, labels.shape) & (labels >= 0)
     labels = jnp.where(counts, labels, 0)
-    total = jnp.zeros(num_classes, jnp.int32).at[labels].add(counts)
+    total = jnp.zeros(num_classes, jnp.int32).at[labels].add(counts.astype(jnp.int32))
     classes_of_group = jnp.where(is_seen, jnp.sum((total > 0) & is_seen), jnp.sum((total > 0) & ~is_seen))
-    return counts / jnp.maximum(total * classes_of_group, 1)[labels].astype(jnp.float32), labels
+    return counts.astype(jnp.float32) / jnp.maximum(total * classes_of_group, 1)[labels].astype(jnp.float32), labels
 
 
 def ausuc(unseen: ArrayLike, seen: ArrayLike) -> jax.Array:
@@ -169,7 +169,10 @@ def check_classes(scores: ArrayLike, is_seen: ArrayLike) -> None:
 
 
 class Winners(NamedTuple):
-    """An example's best score and class within either group, `[N]` each; `-inf` and C where the group is empty."""
+    """An example's best score and class within either group, `[N]` each.
+
+    `-inf` and C where the group is empty; both classes are -1, which is never right, where a score is NaN.
+    """
 
     seen: jax.Array
     unseen: jax.Array
@@ -186,7 +189,8 @@ def winners(scores: jax.Array, is_seen: jax.Array) -> Winners:
         return score, jnp.where(score > -jnp.inf, accuracy.best_class(within), scores.shape[1])
 
     (seen, seen_class), (unseen, unseen_class) = best(is_seen), best(~is_seen)
-    return Winners(seen, unseen, seen_class, unseen_class)
+    is_nan = jnp.isnan(seen) | jnp.isnan(unseen)
+    return Winners(seen, unseen, *(jnp.where(is_nan, -1, best) for best in (seen_class, unseen_class)))
 
 
 def is_taken_as_seen(best: Winners, gamma: jax.Array) -> jax.Array:

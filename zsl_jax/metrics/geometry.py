@@ -45,7 +45,7 @@ def alignment(a: ArrayLike, b: ArrayLike, *, power: ArrayLike = 2.0, where: Arra
     Hypersphere", ICML 2020.
     """
     distances = redundancy.alignment(a, b, power=power, where=where)
-    return jnp.sum(distances) / jnp.maximum(jnp.sum(arguments.mask_like(where, distances.shape)), 1)
+    return jnp.sum(distances) / arguments.count(arguments.mask_like(where, distances.shape))
 
 
 def uniformity(embeddings: ArrayLike, *, scale: ArrayLike = 2.0, where: ArrayLike | None = None) -> jax.Array:
@@ -188,7 +188,7 @@ def hubness(occurrences: ArrayLike, *, where: ArrayLike | None = None) -> jax.Ar
     arguments.check_same_shape(1, occurrences=occurrences)
     counts = arguments.as_float(occurrences)
     mask = arguments.mask_like(where, counts.shape)
-    number = jnp.maximum(jnp.sum(mask), 1)
+    number = arguments.count(mask)
     centred = jnp.where(mask, counts - jnp.sum(jnp.where(mask, counts, 0.0)) / number, 0.0)
     variance = jnp.sum(centred**2) / number
     # Equal counts leave rounding of the mean behind, not a spread.
@@ -197,39 +197,41 @@ def hubness(occurrences: ArrayLike, *, where: ArrayLike | None = None) -> jax.Ar
 
 
 def representativeness(
-    probabilities: ArrayLike, *, prior: ArrayLike | None = None, where: ArrayLike | None = None
+    matrix: ArrayLike, *, prior: ArrayLike | None = None, floor: ArrayLike = 1e-3, where: ArrayLike | None = None
 ) -> jax.Array:
     """How much an attribute speaks for a class against all others, in nats.
 
-    `R(c, a) = log(P(a | c) / sum_{c' != c} P(a | c') P(c'))`
+    `R[c, a] = log( P(a | c) / sum_{d != c} P(a | d) P(d | not c) )`, both at least `floor`
 
     Args:
-      probabilities: `[C, A]`, P(a | c), in [0, 1]; class-attribute strengths scaled to it will do. Values below 1e-6
-        count as 1e-6.
-      prior: `[C]`, P(c'); None for 1 / (number of classes that count).
+      matrix: `[C, A]` in [0, 1], P(attribute present | class); class-attribute strengths scaled to it will do.
+      prior: `[C]`, P(d) up to a factor; None for a uniform one.
+      floor: > 0, below which a probability is not distinguished from 0.
       where: `[C]` bool, the classes that count.
 
     Returns:
-      `[C, A]` float32; 0 for a class that does not count, or that is alone.
+      `[C, A]` float32; positive where the attribute is more likely for the class than for the others; 0 for a class
+      that does not count, or that is alone.
 
     Raises:
       ValueError: shapes that do not fit.
 
     >>> import jax.numpy as jnp
-    >>> print(representativeness(jnp.array([[0.8, 0.1], [0.2, 0.1]])))
-    [[ 2.0794415   0.6931472 ]
-     [-0.69314724  0.6931472 ]]
+    >>> print(jnp.exp(representativeness(jnp.array([[1.0, 0.5], [0.25, 0.5]]))).round(3))
+    [[4.   1.  ]
+     [0.25 1.  ]]
 
-    Reference: Shi et al., ICML 2023; after Tenenbaum and Griffiths.
+    Reference: Shi et al., ICML 2023, after Tenenbaum and Griffiths; the form is as we remember it.
     """
-    arguments.check_same_shape(2, probabilities=probabilities)
-    p = jnp.maximum(arguments.as_float(probabilities), 1e-6)
-    mask = arguments.mask_like(where, p.shape[:1])
-    if prior is not None and jnp.shape(prior) != p.shape[:1]:
-        raise ValueError(f"prior must be [C] for probabilities {p.shape}, not {jnp.shape(prior)}")
-    prior = 1.0 / jnp.maximum(jnp.sum(mask), 1) if prior is None else arguments.as_float(prior)
-    weight = jnp.where(mask, prior, 0.0)
-    # A product with 1 - I, not the total less one's own: the difference would cancel where one class holds nearly all.
-    others = (1.0 - jnp.eye(len(p))) * weight[None, :] @ p
-    usable = mask[:, None] & (others > 0)
-    return jnp.where(usable, jnp.log(p) - jnp.log(jnp.where(usable, others, 1.0)), 0.0)
+    arguments.check_same_shape(2, matrix=matrix)
+    matrix = arguments.as_float(matrix)
+    mask = arguments.mask_like(where, matrix.shape[:1])
+    prior = jnp.ones(len(matrix)) if prior is None else arguments.as_float(prior)
+    if prior.shape != mask.shape:
+        raise ValueError(f"matrix must be [C, A] and prior [C], not {matrix.shape} and {prior.shape}")
+    others = jnp.where(mask[None, :] & ~jnp.eye(len(matrix), dtype=bool), prior[None, :], 0.0)
+    total = jnp.sum(others, axis=1, keepdims=True)
+    usable = mask[:, None] & ~(total <= 0)
+    others = others / jnp.where(usable, total, 1.0)
+    mixture = others @ jnp.where(mask[:, None], matrix, 0.0)
+    return jnp.where(usable, jnp.log(jnp.maximum(matrix, floor)) - jnp.log(jnp.maximum(mixture, floor)), 0.0)

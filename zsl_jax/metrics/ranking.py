@@ -19,12 +19,14 @@ def label_rank(scores: ArrayLike, labels: ArrayLike) -> jax.Array:
 
     `rank_i = 1 + #{c: s_ic > s_iy} + #{c < y: s_ic = s_iy}`
 
+    A score of NaN ranks above every other, so that a model that diverged is never right.
+
     Args:
       scores: `[N, C]`.
-      labels: `[N]` int in `[0, C)`.
+      labels: `[N]` int.
 
     Returns:
-      `[N]` int32 in [1, C].
+      `[N]` int32 in [1, C]; C + 1 where the score of the true class is NaN or the label is outside `[0, C)`.
 
     Raises:
       ValueError: shapes that do not fit.
@@ -33,11 +35,12 @@ def label_rank(scores: ArrayLike, labels: ArrayLike) -> jax.Array:
     >>> print(label_rank(jnp.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]]), jnp.array([2, 0])))
     [2 1]
     """
-    arguments.check_labels(scores, labels)
-    scores, labels = arguments.as_float(scores), jnp.asarray(labels)[:, None]
-    own = jnp.take_along_axis(scores, labels, axis=1)
-    earlier = jnp.arange(scores.shape[1])[None, :] < labels
-    return 1 + jnp.sum((scores > own) | ((scores == own) & earlier), axis=1)
+    labels = arguments.score_labels(scores, labels)[:, None]
+    scores, num_classes = arguments.as_float(scores), jnp.shape(scores)[1]
+    own = jnp.take_along_axis(scores, jnp.maximum(labels, 0), axis=1)
+    earlier = jnp.arange(num_classes)[None, :] < labels
+    rank = 1 + jnp.sum(~(scores <= own) | ((scores == own) & earlier), axis=1)
+    return jnp.where(labels[:, 0] >= 0, rank, num_classes + 1)
 
 
 def hits_at_k(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike) -> jax.Array:
@@ -45,8 +48,8 @@ def hits_at_k(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike) -> jax.Arra
 
     Args:
       scores: `[N, C]`.
-      labels: `[N]` int in `[0, C)`.
-      k: at least 1; may be traced.
+      labels: `[N]` int; a label outside `[0, C)` is never among them.
+      k: at least 1; may be traced. One beyond C is C.
 
     Returns:
       `[N]` bool. `top_k_accuracy` and `per_class_top_k_accuracy` average it.
@@ -58,7 +61,7 @@ def hits_at_k(scores: ArrayLike, labels: ArrayLike, *, k: ArrayLike) -> jax.Arra
     >>> print(hits_at_k(jnp.array([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]]), jnp.array([2, 2]), k=2))
     [ True False]
     """
-    return label_rank(scores, labels) <= k
+    return label_rank(scores, labels) <= jnp.minimum(k, jnp.shape(scores)[1])
 
 
 def top_k(scores: ArrayLike, *, k: ArrayLike) -> jax.Array:
@@ -66,10 +69,10 @@ def top_k(scores: ArrayLike, *, k: ArrayLike) -> jax.Array:
 
     Args:
       scores: `[N, A]`.
-      k: in [0, A]; may be traced, but an int is faster.
+      k: at least 0; may be traced, but an int is faster. One beyond A is A.
 
     Returns:
-      `[N, A]` bool, k True a row.
+      `[N, A]` bool, k True per row. A score of NaN takes one of the k places and is False.
 
     Raises:
       ValueError: not a matrix.
@@ -80,14 +83,18 @@ def top_k(scores: ArrayLike, *, k: ArrayLike) -> jax.Array:
     """
     arguments.check_same_shape(2, scores=scores)
     scores = arguments.as_float(scores)
+    is_nan = jnp.isnan(scores)
+    scores = jnp.where(is_nan, jnp.inf, scores)
     if isinstance(k, int):
+        k = min(k, scores.shape[1])
         # The minimum and not the last column: XLA would merge that slice with top_k's own and sort whole rows.
         worst = jnp.min(jax.lax.top_k(scores, max(k, 1))[0], axis=1, keepdims=True)
     else:
+        k = jnp.minimum(k, scores.shape[1])
         worst = jnp.take(jnp.sort(scores, axis=1, descending=True), jnp.maximum(k, 1) - 1, axis=1)[:, None]
     is_above, is_equal = scores > worst, scores == worst
     places_left = k - jnp.sum(is_above, axis=1, keepdims=True)
-    return is_above | (is_equal & (jnp.cumsum(is_equal, axis=1) <= places_left))
+    return (is_above | (is_equal & (jnp.cumsum(is_equal, axis=1) <= places_left))) & ~is_nan
 
 
 def hierarchical_precision(scores: ArrayLike, labels: ArrayLike, distances: ArrayLike, *, k: ArrayLike) -> jax.Array:
@@ -97,12 +104,12 @@ def hierarchical_precision(scores: ArrayLike, labels: ArrayLike, distances: Arra
 
     Args:
       scores: `[N, C]`.
-      labels: `[N]` int in `[0, C)`.
+      labels: `[N]` int.
       distances: `[C, C]` between classes, such as path lengths in the hierarchy; 0 from a class to itself.
-      k: in [1, C]; may be traced.
+      k: at least 1; may be traced. One beyond C is C.
 
     Returns:
-      `[N]` float32.
+      `[N]` float32; 0 for a label outside `[0, C)`.
 
     Raises:
       ValueError: shapes that do not fit.
@@ -115,10 +122,12 @@ def hierarchical_precision(scores: ArrayLike, labels: ArrayLike, distances: Arra
     Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
     NeurIPS 2013.
     """
-    arguments.check_labels(scores, labels)
+    labels = arguments.score_labels(scores, labels)
     num_classes = jnp.shape(scores)[1]
     if jnp.shape(distances) != (num_classes, num_classes):
         raise ValueError(f"distances must be [C, C] for scores {jnp.shape(scores)}, not {jnp.shape(distances)}")
-    own = arguments.as_float(distances)[jnp.asarray(labels)]
+    k = min(k, num_classes) if isinstance(k, int) else jnp.minimum(k, num_classes)
+    own = arguments.as_float(distances)[jnp.maximum(labels, 0)]
     radius = jnp.take(jnp.sort(own, axis=1), jnp.asarray(k) - 1, axis=1)[:, None]
-    return jnp.sum(top_k(scores, k=k) & (own <= radius), axis=1) / jnp.asarray(k, jnp.float32)
+    is_near = top_k(scores, k=k) & (own <= radius) & (labels >= 0)[:, None]
+    return jnp.sum(is_near, axis=1).astype(jnp.float32) / jnp.asarray(k, jnp.float32)

@@ -77,7 +77,7 @@ def fold(
     >>> print(rows.best[0, :, 0], rows.of[0, :, 0], rows.own)
     [3. 1.] [0 1] [1.]
     """
-    scores, groups, labels = arguments.as_float(scores), jnp.asarray(groups), jnp.asarray(labels)
+    scores, groups, labels = arguments.as_float(scores), jnp.asarray(groups), arguments.class_labels(labels)
     if scores.ndim != 2 or groups.shape != scores.shape[1:] or labels.shape != scores.shape[:1]:
         raise ValueError(
             f"scores must be [N, c], groups [c] and labels [N], not {scores.shape}, {groups.shape}, {labels.shape}"

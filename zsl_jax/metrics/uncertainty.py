@@ -36,7 +36,7 @@ def mean_and_deviation(values: ArrayLike) -> tuple[jax.Array, jax.Array]:
     `mean = sum_s v_s / S`, `deviation = sqrt(sum_s (v_s - mean)^2 / (S - 1))`
 
     Args:
-      values: `[S, ...]`, a row a seed.
+      values: `[S, ...]`, one row per seed.
 
     Returns:
       `(mean [...], deviation [...])`; the deviation is nan for one seed, which says nothing about spread.
@@ -134,7 +134,7 @@ def resampled_counts(key: jax.Array, correct: ArrayLike, total: ArrayLike, *, nu
     Args:
       key: of the draws.
       correct: `[C]` in [0, total].
-      total: `[C]`, test images a class; 0 for a class without.
+      total: `[C]`, test images per class; 0 for a class without any.
       num_samples: R, static.
 
     Returns:
@@ -177,7 +177,7 @@ def resampled_pair(
       correct_a: `[C]`, images on which one method is right.
       correct_b: `[C]`, those on which the other is.
       correct_both: `[C]`, those on which both are.
-      total: `[C]`, test images a class; 0 for a class without.
+      total: `[C]`, test images per class; 0 for a class without any.
       num_samples: R, static.
 
     Returns:
@@ -303,14 +303,14 @@ def _binomial(key: jax.Array, total: jax.Array, share: jax.Array, shape: tuple[i
     def count_below(k, carry):
         log_mass, mass, counts = carry
         mass = mass + jnp.exp(log_mass)
-        return log_mass_after(k, log_mass), mass, counts + ((uniform >= mass) & (k < n))
+        return log_mass_after(k, log_mass), mass, counts + ((uniform >= mass) & (k < n)).astype(counts.dtype)
 
     none = jnp.zeros_like(log_none)
     # The sum is 1 but for rounding; scaled by it, the largest outcome is neither cut short nor overshot.
     _, whole = jax.lax.fori_loop(0, outcomes + 1, add_up, (log_none, none))
     uniform = jax.random.uniform(key, shape) * jnp.broadcast_to(whole, shape)
     _, _, counts = jax.lax.fori_loop(0, outcomes, count_below, (log_none, none, jnp.zeros(shape)))
-    return jnp.where(varies, counts, jnp.where(share >= 1, total, 0.0))
+    return jnp.where(varies, counts, total * share)
 
 
 def _several(values: jax.Array, name: str) -> tuple[jax.Array, jax.Array]:
@@ -321,11 +321,12 @@ def _several(values: jax.Array, name: str) -> tuple[jax.Array, jax.Array]:
 
 def _two_sided(difference: jax.Array, variance: jax.Array, freedom: ArrayLike) -> jax.Array:
     """P(|T| >= |t|), from P(|T| >= |t|) = I_{f / (f + t^2)}(f / 2, 1 / 2), without dividing by a variance of 0."""
-    varies = variance > 0
+    varies = ~(variance <= 0)  # so that NaN stays NaN
     squared = jnp.square(difference) / jnp.where(varies, variance, 1.0)
     p = jax.scipy.special.betainc(freedom / 2, 0.5, freedom / (freedom + squared))
     return jnp.where(varies, p, jnp.where(difference == 0, 1.0, 0.0))
 
 
 def _ratio(part: jax.Array, whole: jax.Array) -> jax.Array:
-    return jnp.where(whole > 0, jnp.clip(part / jnp.where(whole > 0, whole, 1.0), 0.0, 1.0), 0.0)
+    is_any = ~(whole <= 0)  # so that NaN stays NaN
+    return jnp.where(is_any, jnp.clip(part / jnp.where(is_any, whole, 1.0), 0.0, 1.0), 0.0)

@@ -1,11 +1,57 @@
-"""Similarities between image and class embeddings: `[B, D] x [C, D] -> [B, C]`, larger is more alike.
+"""Similarities between image and class embeddings: `[B, D] x [C, D] -> [B, C]`, larger is more similar.
 
-Embeddings are used as given: whoever wants unit vectors calls `l2_normalize`. A distance enters with a minus sign. The
-learned parts (a matrix, a curvature) are arguments like any other.
+Embeddings are used as given: call `l2_normalize` for unit vectors. A distance enters with a minus sign. Learned parts
+(a matrix, a curvature) are arguments like any other. NaN in an embedding gives NaN scores.
 """
 
-from zsl_jax.similarity.euclidean import *  # noqa: F403
-from zsl_jax.similarity.gaussian import *  # noqa: F403
-from zsl_jax.similarity.hyperbolic import *  # noqa: F403
-from zsl_jax.similarity.products import *  # noqa: F403
-from zsl_jax.similarity.sets import *  # noqa: F403
+from zsl_jax.similarity.euclidean import mahalanobis, negative_euclidean, negative_squared_euclidean
+from zsl_jax.similarity.gaussian import gaussian_document, gaussian_negative_kl, gaussian_query
+from zsl_jax.similarity.hyperbolic import (
+    lorentz,
+    lorentz_exp0,
+    lorentz_exterior_angle,
+    lorentz_half_aperture,
+    lorentz_log0,
+    poincare,
+    poincare_exp0,
+    poincare_log0,
+    poincare_project,
+)
+from zsl_jax.similarity.products import (
+    bilinear,
+    cosine,
+    distmult,
+    dot,
+    l2_normalize,
+    latent_bilinear,
+    low_rank_bilinear,
+)
+from zsl_jax.similarity.sets import late_interaction, optimal_transport, sinkhorn
+
+__all__ = [
+    "bilinear",
+    "cosine",
+    "distmult",
+    "dot",
+    "gaussian_document",
+    "gaussian_negative_kl",
+    "gaussian_query",
+    "l2_normalize",
+    "late_interaction",
+    "latent_bilinear",
+    "lorentz",
+    "lorentz_exp0",
+    "lorentz_exterior_angle",
+    "lorentz_half_aperture",
+    "lorentz_log0",
+    "low_rank_bilinear",
+    "mahalanobis",
+    "negative_euclidean",
+    "negative_squared_euclidean",
+    "optimal_transport",
+    "poincare",
+    "poincare_exp0",
+    "poincare_log0",
+    "poincare_project",
+    "sinkhorn",
+]

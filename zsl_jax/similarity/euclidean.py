@@ -104,5 +104,5 @@ def centered(x: ArrayLike, y: ArrayLike) -> tuple[jax.Array, jax.Array]:
 
 def safe_sqrt(squared: jax.Array) -> jax.Array:
     """Square root with derivative 0 at 0, and 0 below, where rounding can lead."""
-    is_positive = squared > 0
+    is_positive = ~(squared <= 0)  # so that NaN stays NaN
     return jnp.where(is_positive, jnp.sqrt(jnp.where(is_positive, squared, 1.0)), 0.0)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.similarity import euclidean
+from zsl_jax.similarity import _scaling, euclidean
 
 __all__: Sequence[str] = (
     "lorentz",
@@ -90,7 +90,7 @@ def poincare_project(points: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Ar
     Reference: Nickel, Kiela, "Poincare Embeddings for Learning Hierarchical Representations", NeurIPS 2017.
     """
     points, curvature = arguments.as_float(points), arguments.as_scalar(curvature=curvature)
-    norm = jnp.sqrt(curvature) * _norm(points)
+    norm = jnp.sqrt(curvature) * _scaling.length(points)
     is_outside = norm > 1.0 - EDGE
     return points * jnp.where(is_outside, (1.0 - EDGE) / jnp.where(is_outside, norm, 1.0), 1.0)
 
@@ -115,7 +115,7 @@ def poincare_exp0(vectors: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Arra
     Reference: Ganea, Becigneul, Hofmann, "Hyperbolic Neural Networks", NeurIPS 2018.
     """
     vectors, curvature = arguments.as_float(vectors), arguments.as_scalar(curvature=curvature)
-    scaled = _over_argument(jnp.tanh, -1.0 / 3.0, curvature * _squared(vectors))
+    scaled = _over_argument(jnp.tanh, -1.0 / 3.0, vectors, curvature)
     return poincare_project(vectors * scaled, curvature=curvature)
 
 
@@ -139,7 +139,7 @@ def poincare_log0(points: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Array
     """
     curvature = arguments.as_scalar(curvature=curvature)
     points = poincare_project(points, curvature=curvature)
-    return points * _over_argument(jnp.arctanh, 1.0 / 3.0, curvature * _squared(points))
+    return points * _over_argument(jnp.arctanh, 1.0 / 3.0, points, curvature)
 
 
 def lorentz(image_embeddings: ArrayLike, class_embeddings: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Array:
@@ -193,8 +193,7 @@ def lorentz_exp0(vectors: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Array
     Reference: Desai, Nickel, Rajpurohit, Johnson, Vedantam, "Hyperbolic Image-Text Representations", ICML 2023 (MERU).
     """
     vectors, curvature = arguments.as_float(vectors), arguments.as_scalar(curvature=curvature)
-    squared = curvature * _squared(vectors)
-    return vectors * _over_argument(lambda r: jnp.sinh(jnp.minimum(r, LONGEST)), 1.0 / 6.0, squared)
+    return vectors * _over_argument(lambda r: jnp.sinh(jnp.minimum(r, LONGEST)), 1.0 / 6.0, vectors, curvature)
 
 
 def lorentz_log0(points: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Array:
@@ -216,7 +215,7 @@ def lorentz_log0(points: ArrayLike, *, curvature: ArrayLike = 1.0) -> jax.Array:
     Reference: Desai, Nickel, Rajpurohit, Johnson, Vedantam, "Hyperbolic Image-Text Representations", ICML 2023 (MERU).
     """
     points, curvature = arguments.as_float(points), arguments.as_scalar(curvature=curvature)
-    return points * _over_argument(jnp.arcsinh, -1.0 / 6.0, curvature * _squared(points))
+    return points * _over_argument(jnp.arcsinh, -1.0 / 6.0, points, curvature)
 
 
 def lorentz_half_aperture(points: ArrayLike, *, curvature: ArrayLike = 1.0, min_radius: ArrayLike = 0.1) -> jax.Array:
@@ -239,9 +238,9 @@ def lorentz_half_aperture(points: ArrayLike, *, curvature: ArrayLike = 1.0, min_
     Reference: Desai, Nickel, Rajpurohit, Johnson, Vedantam, "Hyperbolic Image-Text Representations", ICML 2023 (MERU).
     """
     points, curvature = arguments.as_float(points), arguments.as_scalar(curvature=curvature)
-    norm = jnp.sqrt(curvature) * _norm(points)[..., 0]
+    norm = jnp.sqrt(curvature) * _scaling.length(points)[..., 0]
     reach = 2.0 * arguments.as_scalar(min_radius=min_radius)
-    has_cone = norm > reach
+    has_cone = ~(norm <= reach)
     return jnp.where(has_cone, jnp.arcsin(reach / jnp.where(has_cone, norm, 2.0 * reach)), jnp.pi / 2.0)
 
 
@@ -277,10 +276,10 @@ def lorentz_exterior_angle(parents: ArrayLike, children: ArrayLike, *, curvature
     rise_x, rise_y = _rise(x, curvature), _rise(y, curvature)
     products, squares_x, squares_y = jnp.sum(x * y, axis=-1), _squared(x)[:, 0], _squared(y)[:, 0]
     excess = _excess(rise_x, rise_y, products, curvature)
-    has_angle = (squares_x > 0) & (excess > 1e-6 * curvature * (squares_x + squares_y))
+    has_angle = ~((squares_x <= 0) | (excess <= 1e-6 * curvature * (squares_x + squares_y)))
     # The sine rule gives the sine over the same denominator, so that no arccos is taken near 1.
     aside = y - (products / jnp.where(has_angle, squares_x, 1.0))[:, None] * x
-    sine = jnp.sqrt(curvature) * euclidean.safe_sqrt(squares_x) * _norm(aside)[:, 0]
+    sine = jnp.sqrt(curvature) * euclidean.safe_sqrt(squares_x) * _scaling.length(aside)[:, 0]
     # t_y + t_x c <x, y> with the times written as 1 / sqrt(c) + rise, and c <x, y> as -(1 + excess).
     cosine = rise_y - rise_x - (1.0 / jnp.sqrt(curvature) + rise_x) * excess
     return jnp.where(has_angle, jnp.arctan2(sine, jnp.where(has_angle, cosine, 1.0)), 0.0)
@@ -290,19 +289,19 @@ def _squared(x: jax.Array) -> jax.Array:
     return jnp.sum(x * x, axis=-1, keepdims=True)
 
 
-def _norm(x: jax.Array) -> jax.Array:
-    return euclidean.safe_sqrt(_squared(x))
-
-
 def _room(x: jax.Array, curvature: jax.Array) -> jax.Array:
     """`1 - c ||x||^2`, at least that of the points that `poincare_project` leaves, `[N]`."""
     return jnp.maximum(1.0 - curvature * _squared(x)[:, 0], 2.0 * EDGE)
 
 
-def _over_argument(fn: Callable[[jax.Array], jax.Array], second_order: float, squared: jax.Array) -> jax.Array:
-    """`fn(r) / r` of `r = sqrt(squared)`; for small r, where that is 0 / 0, the series `1 + second_order * r^2`."""
-    is_small = squared < 1e-6
-    r = jnp.sqrt(jnp.where(is_small, 1e-6, squared))
+def _over_argument(
+    fn: Callable[[jax.Array], jax.Array], second_order: float, x: jax.Array, curvature: jax.Array
+) -> jax.Array:
+    """`fn(r) / r` of `r = sqrt(c) ||x||`; for small r, where that is 0 / 0, the series `1 + second_order * r^2`."""
+    squared = curvature * _squared(x)
+    is_small, is_large = squared < 1e-6, squared > 1e30
+    r = jnp.sqrt(jnp.where(is_small | is_large, 1e-6, squared))
+    r = jnp.where(is_large, jnp.sqrt(curvature) * _scaling.length(x), r)
     return jnp.where(is_small, 1.0 + second_order * squared, fn(r) / r)
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
+from zsl_jax.similarity import _scaling
 
 __all__: Sequence[str] = (
     "bilinear",
@@ -24,6 +25,8 @@ def l2_normalize(x: ArrayLike, *, axis: int = -1) -> jax.Array:
 
     `x / ||x||_2`
 
+    Vectors whose squares would overflow or underflow are scaled by a power of two first.
+
     Args:
       x: array of any shape.
       axis: the axis that holds the vectors.
@@ -37,6 +40,7 @@ def l2_normalize(x: ArrayLike, *, axis: int = -1) -> jax.Array:
      [0.  0. ]]
     """
     x = arguments.as_float(x)
+    x = x * _scaling.power_of_two(x, axis)
     squared = jnp.sum(x * x, axis=axis, keepdims=True)
     is_zero = squared == 0
     return x * jnp.where(is_zero, 0.0, jax.lax.rsqrt(jnp.where(is_zero, 1.0, squared)))

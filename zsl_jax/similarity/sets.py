@@ -1,8 +1,8 @@
 """Similarities of sets: an image as a set of regions or patches, a class as a set of parts, prompts or words.
 
 `image_sets [B, M, D]` and `class_sets [C, N, D]` with masks for the elements that only fill up the arrays. A set
-without elements scores 0 with everything. The arrays over all pairs of elements, `B * M * C * N`, are made for a few
-images at a time where they are large, and made again for the gradient.
+without elements scores -inf with everything, so that it is never the best. The arrays over all pairs of elements,
+`B * M * C * N`, are made for a few images at a time if they are large, and made again for the gradient.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,7 +62,8 @@ def late_interaction(
         best = jnp.max(jnp.where(class_where[None], similarities, -jnp.inf), axis=2)
         return jnp.sum(jnp.where(is_element, best, 0.0), axis=0)
 
-    return _map_images(one, (image_sets, is_element), _pair_bytes(image_sets, class_sets))
+    scores = _map_images(one, (image_sets, is_element), _pair_bytes(image_sets, class_sets))
+    return _never_best_without_elements(scores, image_where, class_where)
 
 
 def optimal_transport(
@@ -105,13 +106,14 @@ def optimal_transport(
 
     def one_pair(elements, is_element, others, is_other):
         costs = -euclidean.negative_squared_euclidean(elements, others)
-        shares = (mask / jnp.maximum(jnp.sum(mask), 1) for mask in (is_element, is_other))
+        shares = (mask.astype(jnp.float32) / arguments.count(mask) for mask in (is_element, is_other))
         return -jnp.sum(sinkhorn(costs, *shares, epsilon=epsilon, iterations=iterations) * costs)
 
     def one(image):
         return jax.vmap(one_pair, in_axes=(None, None, 0, 0))(*image, *classes)
 
-    return _map_images(one, images, _pair_bytes(image_sets, class_sets) * (2 + iterations))
+    scores = _map_images(one, images, _pair_bytes(image_sets, class_sets) * (2 + iterations))
+    return _never_best_without_elements(scores, images[1], classes[1])
 
 
 def sinkhorn(
@@ -161,9 +163,9 @@ def sinkhorn(
             f"row_shares must be [M] and column_shares [N] for costs {costs.shape}, "
             f"not {shares[0].shape} and {shares[1].shape}"
         )
-    in_row, in_column = (share > 0 for share in shares)
+    in_row, in_column = (~(share <= 0) for share in shares)
     is_pair = in_row[:, None] & in_column[None, :]
-    log_row, log_column = (jnp.log(jnp.where(share > 0, share, 1.0)) for share in shares)
+    log_row, log_column = (jnp.log(jnp.where(share <= 0, 1.0, share)) for share in shares)
     # Pairs without a share get a cost so large that they drop out of every sum, yet finite: no gradient turns NaN.
     log_kernel = jnp.where(is_pair, -costs / arguments.as_scalar(epsilon=epsilon), -1e30)
 
@@ -189,6 +191,11 @@ def _masked(
         )
     masks = [arguments.mask_like(where, shape[:2]) for where, shape in zip((image_where, class_where), shapes)]
     return [(jnp.where(mask[:, :, None], sets, 0), mask) for mask, sets in zip(masks, (image_sets, class_sets))]
+
+
+def _never_best_without_elements(scores: jax.Array, image_where: jax.Array, class_where: jax.Array) -> jax.Array:
+    has_elements = jnp.any(image_where, axis=1)[:, None] & jnp.any(class_where, axis=1)[None, :]
+    return jnp.where(has_elements, scores, -jnp.inf)
 
 
 def _pair_bytes(image_sets: ArrayLike, class_sets: ArrayLike) -> int:

@@ -22,8 +22,11 @@ class JsonLines:
         self._path = path
 
     def append(self, entry: dict) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise errors.UserError(f"cannot write {self._path}: {error.strerror or error}") from error
 
 
 class TensorBoard:

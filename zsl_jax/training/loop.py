@@ -123,6 +123,13 @@ def fit(
     )
     with bar, contextlib.closing(feeder):
         for epoch in range(first_epoch, epochs):
+            order = _order(
+                key_data,
+                parallel.replicate(np.int32(epoch), mesh),
+                num_examples=len(training.examples.labels),
+                batch_size=training.batch_size,
+                mesh=mesh,
+            )
             if not done and (epoch == 0 or (method.refresh and epoch % method.refresh == 0)):
                 moving = base.split(_prepared(training, base.joined(moving, frozen), epoch, feeder))[0]
             while (begin := _length(done)) < num_steps:
@@ -135,7 +142,7 @@ def fit(
                     count = trace.before(epoch * num_steps + begin, count)
                 position = parallel.replicate(np.array([epoch, begin, count, feed.first], np.int32), mesh)
                 with jax.transfer_guard("disallow"):
-                    moving, metrics = steps(moving, feed.examples, frozen, classes, key_data, position)
+                    moving, metrics = steps(moving, feed.examples, frozen, classes, key_data, order, position)
                 metrics = {name: values[begin : begin + count] for name, values in jax.device_get(metrics).items()}
                 _check_finite(metrics, epoch * num_steps + begin)
                 done = {name: np.concatenate([done.get(name, values[:0]), values]) for name, values in metrics.items()}
@@ -190,6 +197,7 @@ def stretch(
     begin,
     count,
     first=0,
+    order=None,
     *,
     method: base.Method,
     batch_size: int,
@@ -205,6 +213,7 @@ def stretch(
       key: PRNG key of the run.
       epoch, begin, count: scalar ints that may be traced: the epoch, the first step in it, and how many.
       first: the step of the epoch that a window of examples begins with, where `layout` is streamed.
+      order: what `epoch_rows` gives for the epoch; None makes it.
       method, batch_size, nonfinite: as in `fit`.
       num_examples: N, where `layout` has filled up the examples.
       layout: how it runs on several devices; None: on whatever the arrays are on.
@@ -224,9 +233,11 @@ def stretch(
             following = parallel.keep_state(following, layout.mesh)
         return following, metrics
 
-    order_key, step_key = jax.random.fold_in(key, 1), jax.random.fold_in(key, 2)
-    num_examples = len(train.labels) if num_examples is None else num_examples
-    rows, where = epoch_rows(order_key, epoch, num_examples=num_examples, batch_size=batch_size)
+    step_key = jax.random.fold_in(key, 2)
+    if order is None:
+        num_examples = len(train.labels) if num_examples is None else num_examples
+        order = epoch_rows(jax.random.fold_in(key, 1), epoch, num_examples=num_examples, batch_size=batch_size)
+    rows, where = order
 
     def arguments(i):
         taken = i - first if layout is not None and layout.streamed else rows[i]
@@ -255,10 +266,10 @@ def _batch(method: base.Method, train, rows, where, layout: parallel.Layout | No
 def _compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str, num_examples: int, batch_size: int):
     """Returns `stretch` compiled once for a method and the shapes, whatever the number of steps.
 
-    `(moving, train, frozen, classes, key_data, [epoch, begin, count, first]) -> (moving, metrics)`
+    `(moving, train, frozen, classes, key_data, order, [epoch, begin, count, first]) -> (moving, metrics)`
     """
 
-    def steps(moving, train, frozen, classes, key_data, position):
+    def steps(moving, train, frozen, classes, key_data, order, position):
         return stretch(
             moving,
             frozen,
@@ -266,6 +277,7 @@ def _compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str
             classes,
             jax.random.wrap_key_data(key_data),
             *position,
+            order,
             method=method,
             batch_size=batch_size,
             num_examples=num_examples,
@@ -274,6 +286,13 @@ def _compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str
         )
 
     return parallel.compiled(steps, layout)
+
+
+@functools.partial(jax.jit, static_argnames=("num_examples", "batch_size", "mesh"))
+def _order(key_data, epoch, *, num_examples: int, batch_size: int, mesh):
+    """The order of an epoch, made once for all of its stretches."""
+    key = jax.random.fold_in(jax.random.wrap_key_data(key_data), 1)
+    return parallel.keep_whole(epoch_rows(key, epoch, num_examples=num_examples, batch_size=batch_size), mesh)
 
 
 def _with_examples(training: states.Training, function: Callable, state, train, *numbers: int):

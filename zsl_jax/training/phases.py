@@ -142,6 +142,8 @@ def epochs(
             for sink in sinks:
                 sink.append(entry)
             notes["steps"] = per_epoch
+            if "loss" in entry:
+                notes["losses"] = _losses(notes.get("losses"), entry["loss"])
             yield epoch, state, notes, functools.partial(save, epoch * per_epoch, state)
             if epoch % config.train.checkpoint_every == 0 or epoch == num_epochs:
                 save(epoch * per_epoch, state)
@@ -153,6 +155,28 @@ def epochs(
         raise save(stop.epoch * per_epoch + steps_within, stop.state) from stop
     except errors.Diverged as error:
         raise errors.Diverged(f"{phase}: {error}; the last good checkpoint in {directory} is kept") from error
+
+
+# How many times its start and its best a loss must be for a training to count as diverged. Losses whose terms grow
+# over the epochs, as those of variational autoencoders, rise by less.
+_DIVERGED = 5.0
+
+
+def _losses(before: dict[str, float] | None, loss: float) -> dict[str, float]:
+    """The mean loss of the first, the best and the last epoch."""
+    before = before or {"first": loss, "best": loss}
+    return {"first": before["first"], "best": min(before["best"], loss), "last": loss}
+
+
+def has_diverged(losses: dict[str, float] | None) -> bool:
+    """Whether a training that stayed finite ended far above where it began; only losses >= 0 can tell.
+
+    >>> [has_diverged({"first": 10.0, "best": 1.0, "last": last}) for last in (98.0, 2.0)]
+    [True, False]
+    """
+    if not losses or losses["best"] < 0:
+        return False
+    return losses["last"] > _DIVERGED * max(losses["first"], losses["best"])
 
 
 def _order(phase: str) -> tuple[int, int]:

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, errors, explain, methods, metrics
-from zsl_jax.data import images, input_files, preprocessing
+from zsl_jax.data import images, input_files, soundness
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.encoders import preprocessing
 from zsl_jax.methods import normalization
 from zsl_jax.training import problems, trained
 
@@ -75,7 +76,7 @@ def predict(
       num_reasons: how many attributes to name; 0 for no reasons.
 
     Raises:
-      UserError: inputs of another shape, or reasons asked of a method that has none.
+      UserError: inputs of another shape or without any number but 0, or reasons asked of a method that has none.
     """
     gamma = model.gamma if gamma is None else gamma
     top = min(top, len(classes))
@@ -103,6 +104,9 @@ def _parts(model: trained.Trained, inputs: Iterable[input_files.Block]) -> Itera
     """Names, and inputs filled up to a shape of few: one shape, one program."""
     for names, rows in inputs:
         rows = as_inputs(model, rows, names[0])
+        is_matrix = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind == "f"
+        if is_matrix and len(empty := soundness.empty_rows(rows)):
+            raise errors.UserError(f"{names[empty[0]]}: all its numbers are 0, so that it has no direction to score by")
         for first in range(0, len(names), BLOCK):
             part = inputs_lib.take(rows, slice(first, first + BLOCK))
             padding = _padding(inputs_lib.count(part))
@@ -135,6 +139,8 @@ def blocks(
     paths: Sequence[pathlib.Path],
     *,
     skip: Callable[[errors.UserError], None] | None = None,
+    header: str = "auto",
+    say: Callable[[str], None] | None = None,
 ) -> Iterator[input_files.Block]:
     """Yields what files hold in their order, a block at a time; inputs are made of image files.
 
@@ -142,6 +148,7 @@ def blocks(
       model: from `trained.load`.
       paths: of the files.
       skip: called with what is wrong with an image that cannot be read, which is left out; it is raised if None.
+      header, say: of CSV files, as `input_files.blocks` takes them.
 
     Raises:
       UserError: a file that cannot be read, or images where the model does not know how to make inputs of them.
@@ -149,7 +156,7 @@ def blocks(
     for is_image, group in itertools.groupby(paths, lambda path: path.suffix.lower() in images.SUFFIXES):
         if not is_image:
             for path in group:
-                yield from input_files.blocks(path, size=BLOCK)
+                yield from input_files.blocks(path, size=BLOCK, header=header, say=say)
             continue
         files = list(group)
         made = zip(files, preprocessing.make(model.preprocessing).of_files(files, skip=skip))
@@ -160,8 +167,10 @@ def blocks(
 
 def as_inputs(model: trained.Trained, inputs: np.ndarray, name: str) -> np.ndarray:
     """Returns inputs of the shape that the model takes, made of images where these are images."""
-    if model.input_shape is None:
-        raise errors.UserError(f"this run was trained on {model.kind} of several arrays, which predict does not read")
+    if model.input_shape is None or isinstance(inputs, dict):
+        if not isinstance(inputs, dict) or inputs_lib.spec(inputs) != model.inputs:
+            raise errors.UserError(f"{name} and what follows are not {model.kind} as the run has: {model.inputs}")
+        return inputs
     if inputs.shape[1:] == model.input_shape:
         return np.asarray(inputs, model.inputs["dtype"])
     if inputs.ndim == 4 and inputs.shape[-1] == 3 and inputs.dtype == np.uint8:

@@ -132,6 +132,17 @@ def data_sha256(dataset: data.Dataset) -> str:
     )
 
 
+def table_sha256(classes: data.ClassTable) -> str:
+    """Returns a hash over a class table as a run writes it: in float32, with its names."""
+    arrays = jax.tree.map(_as_written, (classes.embedding, classes.is_seen, classes.parts, classes.shared))
+    return tree_sha256({"arrays": arrays, "names": list(classes.names)})
+
+
+def _as_written(x) -> np.ndarray:
+    array = np.asarray(x)
+    return array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
+
+
 def tree_sha256(tree: Any) -> str:
     """Returns a hash over structure, shapes, dtypes and values of a pytree of arrays, texts and numbers."""
     digest = hashlib.sha256()

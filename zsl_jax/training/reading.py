@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,16 @@ class Record:
     content: dict
 
 
-def load(folders: Sequence[str | os.PathLike]) -> list[Record]:
+def load(folders: Sequence[str | os.PathLike], *, warn: Callable[[str], None] | None = None) -> list[Record]:
     """Reads every `record.json` in the folders and below them, each file once.
 
+    Args:
+      folders: where to look.
+      warn: called with what is wrong with a record, which is then left out; None raises it.
+
     Raises:
-      UserError: a folder is missing or holds no record, or a record is damaged, incomplete or of another version.
+      UserError: a folder is missing or holds no record, or a record is damaged, incomplete or of another version; with
+        `warn` only where none is left.
     """
     found = {}
     for folder in map(pathlib.Path, folders):
@@ -47,10 +52,22 @@ def load(folders: Sequence[str | os.PathLike]) -> list[Record]:
         for path in paths:
             inside = path.parent.relative_to(folder)
             found.setdefault(path.resolve(), (path, (inside if inside.parts else folder.absolute()).as_posix()))
-    return [
-        Record(path, name if not name.startswith("/") else pathlib.PurePosixPath(name).name, read(path))
-        for path, name in found.values()
-    ]
+    records = []
+    for path, name in found.values():
+        try:
+            content = read(path)
+            if content.get("diverged"):
+                raise errors.UserError(f"{path} is of a run whose training diverged: it counts as no seed")
+        except errors.UserError as error:
+            if warn is None:
+                raise
+            warn(str(error))
+            continue
+        short = pathlib.PurePosixPath(name).name if name.startswith("/") else name
+        records.append(Record(path, short, content))
+    if not records:
+        raise errors.UserError(f"no whole record.json in {', '.join(map(str, folders))}")
+    return records
 
 
 def read(path: pathlib.Path) -> dict:

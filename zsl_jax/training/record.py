@@ -12,11 +12,11 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import checkpoints, evaluation, parallel, problems
+from zsl_jax.training import checkpoints, evaluation, parallel, phases, problems
 
 VERSION = 1
 _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "described_by")
-_PLACES = ("dir", "file")
+_PLACES = (("data", "dir"), ("data", "file"), ("encoder", "weights"))
 _SHARED = ("version", "method", "setting", "sees", "protocol", "dataset", "made_of", "config", "versions", "device")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
@@ -30,6 +30,7 @@ def make(
     state: Any,
     timing: dict,
     made_of: dict[str, str],
+    losses: dict[str, float] | None = None,
 ) -> dict:
     """Returns the record as a JSON-able dict; see the design's field list.
 
@@ -42,6 +43,7 @@ def make(
       state: the finished state.
       timing: seconds and rates.
       made_of: hashes of data and weights.
+      losses: mean losses of the first, the best and the last epoch of the final training.
     """
     source, task, protocol = problem.dataset, training.task, problem.protocol
     per_class = _per_class(evaluated.counts, task)
@@ -59,11 +61,13 @@ def make(
         "seeds": [config.seed],
         "per_class": per_class,
         "state_sha256": checkpoints.state_sha256(state),
+        "classes_sha256": problems.table_sha256(task.classes),
         "made_of": made_of,
-        "config": json.loads(config.to_json()),
+        "config": _without_folders(json.loads(config.to_json())),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "device": parallel.describe(problem.mesh),
         "timing": timing,
+        **({"losses": losses, "diverged": phases.has_diverged(losses)} if losses else {}),
     }
 
 
@@ -85,10 +89,8 @@ def merged(records: Sequence[dict]) -> dict:
     selection = {name: first["selection"][name] for name in ("on", "metric", "classes")}
     chosen = ("epochs", *first["selection"].get("knobs", ("gamma",)), "temperature")
     selection |= {name: [record["selection"].get(name) for record in records] for name in chosen}
-    places = {name: pathlib.PurePath(first["config"]["data"].get(name, "")).name for name in _PLACES}
-    data = first["config"]["data"] | {name: place for name, place in places.items() if place}
     return {name: first[name] for name in fields} | {
-        "config": first["config"] | {"data": data},
+        "config": _without_folders(first["config"]),
         "metrics": _zipped([record["metrics"] for record in records], list),
         "selection": selection,
         "seeds": [seed for record in records for seed in record["seeds"]],
@@ -98,6 +100,18 @@ def merged(records: Sequence[dict]) -> dict:
         },
         "timing": _zipped([record["timing"] for record in records], statistics.median),
     }
+
+
+def _without_folders(config: dict) -> dict:
+    """The config with the last name of each path and no more: a record says nothing of its machine's folders."""
+    result = dict(config)
+    for section, name in _PLACES:
+        place = config.get(section, {}).get(name) if isinstance(config.get(section, {}), dict) else None
+        if place:
+            result[section] = result[section] | {name: pathlib.PurePath(place).name}
+    if config.get("compilation_cache", "auto") not in ("auto", "none"):
+        result["compilation_cache"] = pathlib.PurePath(config["compilation_cache"]).name
+    return result
 
 
 def _describe(source: dataset.Dataset, task: dataset.Task) -> dict:

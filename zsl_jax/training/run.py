@@ -107,15 +107,21 @@ def _run(run: phases.Run, problem: problems.Problem, choosing: tuple[data.Task, 
     chosen = selection.choose(run, problem, choosing)
     method = problem.method_for(final, run.config, **chosen.get("late", {}))
     training = run.training(method, final, "train", problem.mesh)
-    state, steps_per_s = _train(run, training, chosen["epochs"])
+    state, trained_notes = _train(run, training, chosen["epochs"])
     trained = time.perf_counter()
     evaluated = _evaluate(run, problem, training, state, chosen)
     timing = {
         "train_s": trained - started,
         "evaluate_s": time.perf_counter() - trained,
-        "steps_per_s": steps_per_s,
+        "steps_per_s": trained_notes["steps_per_s"],
     }
-    result = record.make(run.config, problem, training, evaluated, chosen, state, timing, run.made_of)
+    losses = trained_notes.get("losses")
+    if phases.has_diverged(losses):
+        run.say(
+            f"DIVERGED: the loss went from {losses['first']:.3g} to {losses['last']:.3g}; the record says so, and "
+            "report leaves it out: choose a smaller step size"
+        )
+    result = record.make(run.config, problem, training, evaluated, chosen, state, timing, run.made_of, losses)
     if processes.is_first():
         class_tables.write(run.workdir, final.classes, class_tables.columns(problem.dataset))
     processes.from_first(lambda: files.write_json(run.workdir / "record.json", result))
@@ -135,19 +141,21 @@ def _evaluate(run: phases.Run, problem, training: states.Training, state, chosen
     return evaluate(state, {name: chosen[name] for name in chosen.get("knobs", ("gamma",))})
 
 
-def _train(run: phases.Run, training: states.Training, epochs: int) -> tuple[Any, float]:
-    """Returns the finished state, trained for the final task or read back, and the steps per second of this call."""
+def _train(run: phases.Run, training: states.Training, epochs: int) -> tuple[Any, dict[str, Any]]:
+    """Returns the finished state, trained for the final task or read back, with its steps per second and its losses."""
     restored = run.restore("finished", states.abstract_finished(training))
     if restored is not None:
-        return states.with_frozen(training, restored.state), restored.notes["steps_per_s"]
+        return states.with_frozen(training, restored.state), restored.notes
     started, steps = time.perf_counter(), 0
     num_epochs = epochs if training.method.update is not None else 1
     for _, last, notes, _ in phases.epochs(run, training, "train", num_epochs):
         state, steps = last, steps + notes["steps"]
-    steps_per_s = steps / (time.perf_counter() - started)
+    kept = {"steps_per_s": steps / (time.perf_counter() - started)}
+    if "losses" in notes:
+        kept["losses"] = notes["losses"]
     finished = loop.finish(training, state)
-    run.save("finished", epochs, finished, {"steps_per_s": steps_per_s})
-    return finished, steps_per_s
+    run.save("finished", epochs, finished, kept)
+    return finished, kept
 
 
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:
@@ -157,7 +165,15 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: C
     run = phases.Run(config, workdir, say=say, made_of=problems.made_of(problem))
     evaluated = _evaluate(run, problem, training, state, saved["selection"])
     result = record.make(
-        config, problem, training, evaluated, saved["selection"], state, saved["timing"], saved.get(MADE_OF, {})
+        config,
+        problem,
+        training,
+        evaluated,
+        saved["selection"],
+        state,
+        saved["timing"],
+        saved.get(MADE_OF, {}),
+        saved.get("losses"),
     )
     return _result(run, problem, training.task, evaluated, result)
 

@@ -100,7 +100,7 @@ def make_program(
       seeds: Q; only `most` depends on it.
       batch_size: examples a step.
     """
-    start, _, epoch, score = _lane(factory, evaluate, batch_size=batch_size)
+    start, epoch, score = _lane(factory, evaluate, batch_size=batch_size)
     axes = _axes(factory, knobs, tasks, weights, batch_size)
     state_axes = jax.tree.map(lambda axis: None if axis is None else 2, axes, is_leaf=lambda axis: axis is None)
     started = _over_lanes(start, (0, None, None, None), (None, None, 0, None), (None, 0, None, None), axes)
@@ -196,7 +196,7 @@ def reached_by_knobs(
 
 
 def _lane(factory, evaluate, *, batch_size: int):
-    """Returns the functions of a lane: `start`, `finish`, `epoch` and `score`, of the moving part of a state."""
+    """Returns the functions of a lane: `start`, `epoch` and `score`, of the moving part of a state."""
 
     def start(knobs, task, key, weights):
         method = factory(**knobs)
@@ -232,7 +232,7 @@ def _lane(factory, evaluate, *, batch_size: int):
         sets = {name: x._replace(inputs=_transposed(x.inputs)) for name, x in task.sets.items()}
         return evaluate(factory(**knobs), finish(moving, frozen, knobs, task, key), sets, task.classes)
 
-    return start, finish, epoch, score
+    return start, epoch, score
 
 
 def _frozen(factory, batch_size, knobs, tasks, keys, weights):

@@ -66,7 +66,7 @@ class Trained:
 
     @property
     def preprocessing(self) -> str | dict | None:
-        """What made inputs of images, for `data.preprocessing.make`; None where it is unknown."""
+        """What made inputs of images, for `encoders.preprocessing.make`; None where it is unknown."""
         return self.record["dataset"]["inputs"]["preprocessing"]
 
     def named(self, names: Sequence[str]) -> data.ClassTable:
@@ -91,6 +91,25 @@ class Trained:
             parts=None,
             trained=None,
         )
+
+    def read_table(self, path: pathlib.Path) -> data.ClassTable:
+        """Reads the table of candidates that a user gives: a CSV file of attributes, or an `.npz` file of any kind.
+
+        Raises:
+          UserError: the file is no table that this run can use.
+        """
+        if path.suffix == ".npz":
+            found = class_tables.read_npz(path)
+            wanted, given = (jax.tree.map(np.shape, table.embedding) for table in (self.classes, found))
+            if jax.tree.structure(wanted) != jax.tree.structure(given):
+                raise errors.UserError(f"{path} describes classes by other arrays than this run")
+            return dataclasses.replace(found, shared=self.classes.shared if found.shared is None else found.shared)
+        if not self.attributes:
+            raise errors.UserError(
+                f"{path}: this run does not describe classes by a matrix of attributes: give --names, or an .npz file "
+                "in the form of its classes.npz"
+            )
+        return self.table(class_files.read(path, self.attributes))
 
     def table(self, described: class_files.Described) -> data.ClassTable:
         """The table of a file; where it does not say which classes are seen, those are that the run has seen."""
@@ -151,6 +170,11 @@ def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Traine
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
     if checkpoints.state_sha256(restored.state) != record.get("state_sha256"):
         raise errors.UserError(f"the finished state in {workdir} is not the one of its record.json: train it again")
+    there = problems.table_sha256(found.classes)
+    if record.get("classes_sha256", there) != there:
+        raise errors.UserError(
+            f"the class table in {workdir} was changed since the run ended: keep it, and give yours as --classes=FILE"
+        )
     # What the checkpoint holds is whole on every device; scoring asks for one.
     state = jax.tree.map(jnp.asarray, parallel.to_host(states.with_frozen(training, restored.state)))
     return Trained(method, state, classes, found.attributes, record, config)

@@ -10,7 +10,8 @@ from absl import flags
 
 from zsl_jax import errors
 from zsl_jax.training import files
-from zsl_jax.verbs import bound_rates, bound_record, bound_report, bound_runs, bound_tables
+from zsl_jax.verbs.bounding import detectors, report, tables
+from zsl_jax.verbs.bounding import record as record_lib
 
 USAGE = """\
 usage: python -m zsl_jax bound FOLDER|FILE.csv|WORKDIR [--classes=unseen|seen|all|NAME,NAME,...]
@@ -46,12 +47,12 @@ def main(argv: Sequence[str]) -> int:
         print(USAGE)
         return 0
     values, path = _flags(argv)
-    wish = _wish(values, path)
+    request = _request(values, path)
     progress = _Progress()
-    record, alike = bound_record.bound(wish, pathlib.Path(path).resolve().name, progress.show)
-    bound_record.select(wish, record, progress.show)
+    record, alike = record_lib.bound(request, pathlib.Path(path).resolve().name, progress.show)
+    record_lib.select(request, record, progress.show)
     progress.show("")
-    for line in bound_report.lines(record):
+    for line in report.lines(record):
         print(line)
     if values.out:
         for written in _save(pathlib.Path(values.out), record, alike):
@@ -85,7 +86,7 @@ def _flags(argv: Sequence[str]) -> tuple[flags.FlagValues, str]:
     return values, paths[0]
 
 
-def _wish(values: flags.FlagValues, path: str) -> bound_record.Wish:
+def _request(values: flags.FlagValues, path: str) -> record_lib.Request:
     if not values.time_limit > 0:
         raise errors.UserError(f"--time_limit={values.time_limit:g}: seconds above 0 are wanted")
     if values.select < 0:
@@ -94,28 +95,28 @@ def _wish(values: flags.FlagValues, path: str) -> bound_record.Wish:
         raise errors.UserError(f"--out={values.out}: this is a file; a folder is wanted")
     if values.error_rate and values.detections:
         raise errors.UserError("--error_rate or --detections says how often detectors err, not both")
-    run = bound_runs.read(path) if bound_runs.is_workdir(path) else None
+    run = detectors.read_run(path) if detectors.is_workdir(path) else None
     if run is not None:
         if values.classes:
             raise errors.UserError(f"{path} is a run: its unseen classes are the candidates; leave --classes out")
         whole = run.unseen
     else:
-        whole = bound_tables.read(path, values.classes)
-    places = bound_tables.attribute_places(whole, values.attributes)
-    table = bound_tables.columns(whole, places)
+        whole = tables.read(path, values.classes)
+    places = tables.attribute_places(whole, values.attributes)
+    table = tables.columns(whole, places)
     rates, source = None, None
     if values.error_rate is not None:
-        rates, source = bound_rates.read_error_rates(values.error_rate, table), f"--error_rate={values.error_rate}"
+        rates, source = detectors.read_error_rates(values.error_rate, table), f"--error_rate={values.error_rate}"
     elif values.detections:
-        everyone = run.everyone if run is not None else bound_tables.read(path, "all")
-        if bound_runs.is_workdir(values.detections):
-            detections = bound_runs.detections(values.detections, everyone, whole.classes)
+        everyone = run.everyone if run is not None else tables.read(path, "all")
+        if detectors.is_workdir(values.detections):
+            detections = detectors.detections_of_run(values.detections, everyone, whole.classes)
         else:
-            detections = bound_rates.read_detections(values.detections, everyone, whole.classes)
-        rates, source = bound_rates.measured(detections, everyone)[places], values.detections
+            detections = detectors.read_detections(values.detections, everyone, whole.classes)
+        rates, source = detectors.measured(detections, everyone)[places], values.detections
     elif run is not None and run.observed.validation is not None:
-        detections = bound_rates.Detections(*run.observed.validation)
-        rates = bound_rates.measured(detections, run.everyone)[places]
+        detections = detectors.Detections(*run.observed.validation)
+        rates = detectors.measured(detections, run.everyone)[places]
         source = f"{len(set(detections.classes))} validation classes of the run"
     if table.unknown.any():  # an unknown value is one that may be anything
         if rates is not None and rates.ndim == 1:
@@ -123,7 +124,7 @@ def _wish(values: flags.FlagValues, path: str) -> bound_record.Wish:
         else:
             rates = np.where(table.unknown, 1.0, 0.0 if rates is None else rates)
     pair = _pair(values.pair, table.classes)
-    return bound_record.Wish(
+    return record_lib.Request(
         whole, places, rates, source, pair, values.select, values.time_limit, run and run.observed, run and run.method
     )
 
@@ -148,11 +149,11 @@ def _save(folder: pathlib.Path, record: dict, alike: np.ndarray) -> list[pathlib
         raise errors.UserError(f"cannot write to --out={folder}: {error.strerror}") from error
     try:
         from zsl_jax import plots
-        from zsl_jax.verbs import bound_pictures
+        from zsl_jax.verbs.bounding import figure
     except ImportError:
-        print("no picture without matplotlib: pip install 'zsl-jax[viz]'", file=sys.stderr)
+        print("no figure without matplotlib: pip install 'zsl-jax[viz]'", file=sys.stderr)
         return [folder / "bound.json"]
-    plots.save(bound_pictures.story(record, alike), folder / "bound.png")
+    plots.save(figure.story(record, alike), folder / "bound.png")
     return [folder / "bound.json", folder / "bound.png"]
 
 

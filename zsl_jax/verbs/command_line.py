@@ -5,11 +5,15 @@ the process and answers a misspelt key with a traceback, so that recipes are loa
 """
 
 import ast
+import contextlib
+import difflib
 import importlib.util
+import math
 import pathlib
 import re
+import traceback
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import ml_collections
@@ -17,6 +21,7 @@ from absl import flags
 
 from zsl_jax import config as config_lib
 from zsl_jax import errors
+from zsl_jax.recipes import finding
 
 _TYPES = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a tuple"}
 _OVERRIDE = re.compile(r"--?config\.(?P<key>[\w.]+)(=(?P<text>.*))?", re.DOTALL)
@@ -56,20 +61,21 @@ def parse(
 
 
 def split_overrides(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Returns the arguments without `--config.KEY=VALUE`, and those as a dict of texts.
+    """Returns the arguments without `--config.KEY=VALUE` or `--config.KEY VALUE`, and those as a dict of texts.
 
-    >>> split_overrides(["--workdir=x", "--config.train.epochs=3"])
-    (['--workdir=x'], {'train.epochs': '3'})
+    >>> split_overrides(["--workdir=x", "--config.train.epochs=3", "--config.seed", "1"])
+    (['--workdir=x'], {'train.epochs': '3', 'seed': '1'})
     """
-    rest, overrides = [], {}
-    for argument in argv:
+    rest, overrides, left = [], {}, iter(argv)
+    for argument in left:
         match = _OVERRIDE.fullmatch(argument)
         if match is None:
             rest.append(argument)
-        elif match["text"] is None:
+            continue
+        text = next(left, None) if match["text"] is None else match["text"]
+        if text is None or (match["text"] is None and text.startswith("--")):
             raise errors.UserError(f"{argument} has no value: write {argument}=VALUE")
-        else:
-            overrides[match["key"]] = match["text"]
+        overrides[match["key"]] = text
     return rest, overrides
 
 
@@ -78,7 +84,7 @@ def define_string(values: flags.FlagValues, name: str, says: str) -> None:
 
 
 def define_config(values: flags.FlagValues) -> None:
-    define_string(values, "config", "recipe: FILE[:ARGUMENT]")
+    define_string(values, "config", "recipe: NAME[:ARGUMENT]")
 
 
 def define_workdir(values: flags.FlagValues) -> None:
@@ -88,19 +94,26 @@ def define_workdir(values: flags.FlagValues) -> None:
 def required_config(values: flags.FlagValues, overrides: dict[str, str], verb: str) -> ml_collections.ConfigDict:
     """Returns the recipe of `--config` with its overrides, checked and locked."""
     if not values.config:
-        raise errors.UserError(f"{verb} needs --config=FILE, e.g. --config=configs/ale.py (recipes are in configs/)")
+        raise errors.UserError(f"{verb} needs --config=NAME, e.g. --config=ale (recipes are in {finding.folder()})")
     return recipe(values.config, overrides)
 
 
 def required_workdir(values: flags.FlagValues, verb: str) -> pathlib.Path:
     if not values.workdir:
         raise errors.UserError(f"{verb} needs --workdir=DIR, the folder of the run, e.g. --workdir=runs/ale")
-    return pathlib.Path(values.workdir)
+    workdir = pathlib.Path(values.workdir)
+    try:
+        workdir.exists()
+    except OSError as error:
+        raise errors.UserError(f"--workdir={_short(values.workdir)}: {error.strerror}") from error
+    return workdir
 
 
 def recipe(text: str, overrides: dict[str, str]) -> ml_collections.ConfigDict:
-    """Returns the recipe `FILE[:ARGUMENT]` with its overrides, checked and locked."""
+    """Returns the recipe `NAME[:ARGUMENT]` with its overrides, checked and locked."""
     config = load_recipe(text)
+    if "method" not in config:
+        raise errors.UserError(f"{text} is a recipe for extract: it trains no method")
     # The name of an encoder decides which other keys there are.
     for key in ("encoder.name", "class_encoder.name"):
         section = key.partition(".")[0]
@@ -114,31 +127,49 @@ def recipe(text: str, overrides: dict[str, str]) -> ml_collections.ConfigDict:
 
 
 def load_recipe(text: str) -> ml_collections.ConfigDict:
-    """Returns `get_config(ARGUMENT)` of the file in `FILE[:ARGUMENT]`."""
+    """Returns `get_config(ARGUMENT)` of the recipe in `NAME[:ARGUMENT]`."""
     name, _, argument = text.partition(":")
     module = load_module(text)
     if not hasattr(module, "get_config"):
         raise errors.UserError(f"{name} is no recipe: it has no get_config(argument)")
-    return module.get_config(argument or None)
+    with _faults_of(name, module.__file__):
+        config = module.get_config(argument or None)
+    if not isinstance(config, ml_collections.ConfigDict):
+        raise errors.UserError(f"{name} is no recipe: get_config(argument) returns {type(config).__name__}, no config")
+    return config
 
 
 def load_module(text: str) -> types.ModuleType:
-    """Returns the file in `FILE[:ARGUMENT]` as a module."""
+    """Returns the file of the recipe in `NAME[:ARGUMENT]` as a module."""
     name = text.partition(":")[0]
-    path = pathlib.Path(name)
-    if not path.is_file():
-        raise errors.unknown("recipe", name, [str(recipe) for recipe in path.parent.glob("*.py")])
+    path = finding.find(name)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with _faults_of(name, str(path)):
+        spec.loader.exec_module(module)
     return module
+
+
+@contextlib.contextmanager
+def _faults_of(name: str, file: str) -> Iterator[None]:
+    """Turns what goes wrong in the code of a recipe into one line that says where."""
+    try:
+        yield
+    except errors.UserError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == file]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        where = name if line is None else f"{name}, line {line}"
+        raise errors.UserError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}") from error
 
 
 def override(config: ml_collections.ConfigDict, key: str, text: str) -> None:
     """Sets a key to the value that a text says; raises a UserError for an unknown key or another type."""
     leaves = config_lib.leaves(config)
     if key not in leaves:
-        raise errors.unknown("config key", key, leaves)
+        raise unknown_key(key, leaves)
     if key == "encoder.name" and "method" not in config:
         raise errors.UserError(f"config.{key} is chosen by the recipe: take another one than that of {leaves[key]}")
     if key in ("method.name", "data.name"):
@@ -152,16 +183,32 @@ def override(config: ml_collections.ConfigDict, key: str, text: str) -> None:
     config[last] = _convert(key, text, leaves[key])
 
 
+def unknown_key(key: str, leaves: Iterable[str], kind: str = "config key") -> errors.UserError:
+    """An error for a key that a config lacks: the nearest of its keys, and those of the section that is meant."""
+    section, _, rest = key.partition(".")
+    inside = [leaf.removeprefix(f"{section}.") for leaf in leaves if leaf.startswith(f"{section}.")]
+    if inside:
+        near = [f"{section}.{found}" for found in difflib.get_close_matches(rest, inside, n=1)]
+        return errors.unlisted(kind, key, near, f"keys of config.{section}: {', '.join(inside)}")
+    near = difflib.get_close_matches(key, leaves, n=1) or [leaf for leaf in leaves if leaf.endswith(f".{key}")][:1]
+    sections = dict.fromkeys(leaf.partition(".")[0] for leaf in leaves)
+    return errors.unlisted(kind, key, near, f"keys begin with {', '.join(sections)}")
+
+
 def _convert(key: str, text: str, current: Any) -> Any:
     """Reads a value of the type that the key has."""
     if isinstance(current, str):
         return text
     try:
         value = ast.literal_eval({"true": "True", "false": "False"}.get(text.lower(), text))
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # the last two: nested without end
         value = {"nan": float("nan"), "inf": float("inf")}.get(text.lower(), text)
     if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 2**1000 else math.inf
     if type(value) is not type(current):
-        raise errors.UserError(f"config.{key}={text} is not {_TYPES[type(current)]}, as {current!r} is")
+        raise errors.UserError(f"config.{key}={_short(text)} is not {_TYPES[type(current)]}, as {current!r} is")
     return value
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -11,7 +11,7 @@ from absl import flags
 from absl import logging as absl_logging
 
 from zsl_jax import bounds, errors
-from zsl_jax.data import checks, notes, published, xlsa17
+from zsl_jax.data import checks, missing, notes, published, xlsa17
 from zsl_jax.verbs import data_import
 
 USAGE = """\
@@ -132,7 +132,7 @@ def _numbers(variables: checks.Variables) -> list[tuple[str, str]]:
     values = variables.get(name)
     if values is None or "allclasses_names" not in variables or values.shape[1] < 2:
         return []
-    values = np.where(notes.missing(values), 0, values)
+    values = np.where(missing.marked(values), 0, values)
     if name == "original_att" and values.max() > 1:
         values = values / 100
     redundancy = np.asarray(bounds.redundancy(values.T))

@@ -37,13 +37,10 @@ def main(argv: Sequence[str]) -> int:
     if not values.out:
         raise errors.UserError("export needs --out=FILE, e.g. --out=ale.zip")
 
-    from zsl_jax.data import class_files
     from zsl_jax.training import exporting, trained
 
     model = trained.load(workdir)
-    classes = model.classes
-    if values.classes:
-        classes = model.table(class_files.read(pathlib.Path(values.classes), model.attributes))
+    classes = model.read_table(pathlib.Path(values.classes)) if values.classes else model.classes
     try:
         about = exporting.export(model, classes, pathlib.Path(values.out))
     except OSError as error:

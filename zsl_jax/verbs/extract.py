@@ -10,9 +10,11 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
-from zsl_jax import errors, extraction_config
+from zsl_jax import errors
 from zsl_jax.data import checks, features, image_folder, matfile
 from zsl_jax.encoders import extraction
+from zsl_jax.recipes import extraction as extraction_recipes
+from zsl_jax.recipes import finding
 from zsl_jax.verbs import command_line
 
 USAGE = f"""\
@@ -28,7 +30,7 @@ usage: python -m zsl_jax extract --config=configs/extract/NAME.py --config.data.
 --skip_unreadable  leaves damaged pictures out and names them; otherwise the first one is an error
 
 Keys of every extraction, with their defaults (config.encoder.* are the arguments of the encoder too):
-{extraction_config.describe()}"""
+{extraction_recipes.describe()}"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,18 +44,20 @@ def main(argv: Sequence[str]) -> int:
         raise errors.UserError("extract needs --out=FEATURES, the folder to write, e.g. --out=features/photos")
     config = command_line.load_recipe(values.config)
     if "images" not in config:
-        raise errors.UserError(f"{values.config} trains a method: recipes for extract are in configs/extract/")
+        known = ", ".join(name for name in finding.names() if name.startswith("extract/"))
+        raise errors.UserError(f"{values.config} trains a method: extract takes {known}")
     for key, text in overrides.items():
         command_line.override(config, key, text)
-    extraction_config.check(config)
+    extraction_recipes.check(config)
     imported = image_folder.read(config.data.dir)
 
-    extractor = extraction.load(extraction_config.make_extraction(config))
+    extractor = extraction.load(extraction_recipes.make_extraction(config))
     made = extractor.extraction
     out = pathlib.Path(values.out)
     dataset_sha256 = matfile.sha256(pathlib.Path(config.data.dir).expanduser() / image_folder.FILE)
     features.begin(out, made.to_json() | {"dataset": dataset_sha256, "skip_unreadable": values.skip_unreadable})
     if features.written(out):
+        features.check_pictures(out, imported.images_dir)
         print(f"{out} is finished; to extract anew, choose another --out or delete this one")
         return 0
     print(f"{made.encoder}: {extractor.size}, {extractor.width} features")
@@ -61,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         print("no weights: features of a random network, only to try the way")
     found, kept = _collect(out, imported, extractor, values.skip_unreadable)
     imported = imported if kept.all() else imported.keep(kept)
-    files = {image_folder.FILE: dataset_sha256, "images": features.sha256(imported.paths())}
+    files = {image_folder.FILE: dataset_sha256, "images": features.collected_sha256(out)}
     if made.weights:
         files[pathlib.Path(made.weights).name] = made.weights_sha256
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns of every configuration that its class does not list

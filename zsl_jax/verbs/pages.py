@@ -3,6 +3,7 @@
 import base64
 import html
 import pathlib
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -71,6 +72,7 @@ def as_text(blocks: Iterable[Block], *, width: int = 100) -> str:
     for block in blocks:
         match block:
             case Heading(level, text):
+                text = _line(text)
                 parts.append(f"{text}\n{('=' if level < 3 else '-') * len(text)}")
             case Paragraph(text):
                 parts.append(textwrap.fill(text, width))
@@ -78,8 +80,23 @@ def as_text(blocks: Iterable[Block], *, width: int = 100) -> str:
                 lines = [textwrap.fill(item, width, initial_indent="- ", subsequent_indent="  ") for item in items]
                 parts.append("\n".join(lines))
             case Table(header, rows, best, left):
-                parts.append(_text_table(header, rows, best, left))
+                parts.append(_text_table(header, [list(map(_line, row)) for row in rows], best, left))
     return "\n\n".join(parts)
+
+
+# What begins a tag, and what would end a line or a cell.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def _line(text: str) -> str:
+    """The text on one line, without control characters: names come from files and may hold anything."""
+    return _CONTROL.sub(" ", text)
+
+
+def _markdown(text: str) -> str:
+    """The text as Markdown that begins no tag."""
+    return _TAG.sub("&lt;", _line(text))
 
 
 def as_markdown(blocks: Iterable[Block]) -> str:
@@ -96,13 +113,13 @@ def as_markdown(blocks: Iterable[Block]) -> str:
     for block in blocks:
         match block:
             case Heading(level, text):
-                parts.append(f"{'#' * level} {text}")
+                parts.append(f"{'#' * level} {_markdown(text)}")
             case Paragraph(text):
-                parts.append(text)
+                parts.append(_markdown(text))
             case Bullets(items):
-                parts.append("\n".join(f"- {item}" for item in items))
+                parts.append("\n".join(f"- {_markdown(item)}" for item in items))
             case Table(header, rows, best, left):
-                cells = [[c.replace("|", "\\|") for c in row] for row in rows]
+                cells = [[_markdown(c).replace("|", "\\|") for c in row] for row in rows]
                 cells = [
                     [f"**{c}**" if (i, j) in best else c for j, c in enumerate(row)] for i, row in enumerate(cells)
                 ]

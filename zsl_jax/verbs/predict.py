@@ -13,27 +13,34 @@ import tqdm
 from absl import flags
 
 from zsl_jax import errors
+from zsl_jax.data import input_files
 from zsl_jax.verbs import command_line
 
 USAGE = """\
 Names the class of new inputs with a finished run, among the classes of a table: also classes nobody has trained on.
 
-usage: python -m zsl_jax predict --workdir=DIR [--classes=TABLE.csv] [--top=K] [--probabilities] [--abstain_below=P]
-       [--explain] [--gamma=G] [--format=csv|jsonl] [--out=FILE] [--skip_unreadable] INPUTS...
+usage: zsl-jax predict --workdir=DIR [--classes=TABLE.csv | --names NAME NAME ...] [--top=K] [--probabilities]
+       [--abstain_below=P] [--explain] [--gamma=G] [--header=auto|yes|no] [--format=csv|jsonl] [--out=FILE]
+       [--skip_unreadable] INPUTS...
 
   python -m zsl_jax predict --workdir=runs/ale --classes=classes.csv features.npy
   python -m zsl_jax predict --workdir=runs/ale --explain --format=jsonl images.npy
 
-INPUTS          .npy, .npz or .csv files of what the run was trained on, a row an input, read a block at a time, so of
-                any length; where the run knows how to make features of images, also arrays of them [N, H, W, 3] uint8,
-                and pictures (.jpg, .png, ...)
---classes       a class a line, `class` and the run's attributes in the header (default: DIR/classes.csv, all its
+INPUTS          .npy, .npz or .csv files of what the run was trained on, one row per input, read a block at a time, so
+                of any length; where the run knows how to make features of images, also arrays of them, uint8
+                [N, H, W, 3],
+                and image files (.jpg, .png, ...)
+--classes       one class per line, `class` and the run's attributes in the header (default: DIR/classes.csv, all its
                 classes); a class is seen if the run has seen one of that name, or as a column `seen` says
---top           candidates an input, best first (default 1)
+                (.npz, in the form of DIR/classes.npz, where they are not described by a matrix)
+--names         candidates by their names alone, where the run makes its descriptions of names; words after it that are
+                no files, or --names=FILE.txt with a name per line
+--top           candidates per input, best first (default 1)
 --probabilities also the probability of each candidate; its temperature was fitted on validation classes
 --abstain_below no answer where the best probability is lower, in [0, 1]
 --explain       which attributes speak for the best class and against the next: their contributions to the margin
---gamma         what is taken from the scores of seen classes (default: as chosen on validation classes)
+--gamma         what is subtracted from the scores of seen classes (default: as chosen on validation classes)
+--header        whether .csv inputs begin with a header; auto: only where the first line is clearly one, said on stderr
 --skip_unreadable  leave images out that cannot be read, and name them
 --out           a file (default: standard output)"""
 
@@ -42,6 +49,7 @@ _REASONS = 5
 
 
 def main(argv: Sequence[str]) -> int:
+    argv, names = _split_names(argv)
     inputs = [pathlib.Path(word) for word in argv if not word.startswith("-")]
     values = command_line.parse("predict", [word for word in argv if word.startswith("-")], _define, USAGE)
     if values is None:
@@ -51,17 +59,20 @@ def main(argv: Sequence[str]) -> int:
         raise errors.UserError("predict needs files of inputs, e.g. features.npy")
     _check(values)
 
-    from zsl_jax.data import class_files
     from zsl_jax.training import predicting, trained
 
     model = trained.load(workdir, say=lambda line: print(line, file=sys.stderr))
-    classes = model.classes
-    if values.classes:
-        classes = model.table(class_files.read(pathlib.Path(values.classes), model.attributes))
+    if values.classes and names:
+        raise errors.UserError("--classes and --names both say which candidates there are: give one of them")
+    classes = model.read_table(pathlib.Path(values.classes)) if values.classes else model.classes
+    if names:
+        classes = model.named(names)
     found = predicting.predict(
         model,
         classes,
-        predicting.blocks(model, inputs, skip=_left_out if values.skip_unreadable else None),
+        predicting.blocks(
+            model, inputs, skip=_left_out if values.skip_unreadable else None, header=values.header, say=_say
+        ),
         top=values.top,
         gamma=values.gamma,
         num_reasons=_REASONS if values.explain else 0,
@@ -70,14 +81,44 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _split_names(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns the arguments without `--names`, and the names: the words after it that are no files, or a file's lines.
+
+    >>> _split_names(["--top=2", "--names", "red star", "blue dot"])
+    (['--top=2'], ['red star', 'blue dot'])
+    """
+    rest, names, in_names = [], [], False
+    for word in argv:
+        if word.startswith("--names="):
+            path = pathlib.Path(word.partition("=")[2])
+            if not path.is_file():
+                raise errors.UserError(f"--names={path}: no such file; a text file with a name per line is wanted")
+            names += [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        elif word == "--names":
+            in_names = True
+        elif in_names and not word.startswith("-") and not pathlib.Path(word).exists():
+            names.append(word)
+        else:
+            rest.append(word)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise errors.UserError(f"--names has {twice[0]!r} twice")
+    return rest, names
+
+
 def _left_out(error: errors.UserError) -> None:
     tqdm.tqdm.write(f"left out: {error}", file=sys.stderr)
+
+
+def _say(line: str) -> None:
+    tqdm.tqdm.write(line, file=sys.stderr)
 
 
 def _define(values: flags.FlagValues) -> None:
     command_line.define_workdir(values)
     command_line.define_string(values, "classes", "table of the candidate classes")
     command_line.define_string(values, "out", "file to write")
+    flags.DEFINE_string("header", "auto", "auto, yes or no", flag_values=values)
     flags.DEFINE_string("format", "csv", "csv or jsonl", flag_values=values)
     flags.DEFINE_integer("top", 1, "candidates an input", flag_values=values)
     flags.DEFINE_boolean("probabilities", False, "also probabilities", flag_values=values)
@@ -90,6 +131,8 @@ def _define(values: flags.FlagValues) -> None:
 def _check(values: flags.FlagValues) -> None:
     if values.format not in _FORMATS:
         raise errors.unknown("format", values.format, _FORMATS)
+    if values.header not in input_files.HEADERS:
+        raise errors.unknown("header", values.header, input_files.HEADERS)
     if values.top < 1:
         raise errors.UserError(f"--top={values.top} is not a whole number >= 1")
     if values.abstain_below is not None and not 0 <= values.abstain_below <= 1:

@@ -1,6 +1,7 @@
 """Build the table of results from the records of runs: on the terminal, as Markdown, CSV and a page."""
 
 import pathlib
+import sys
 from collections.abc import Sequence
 
 from absl import flags
@@ -32,7 +33,10 @@ def main(argv: Sequence[str]) -> int:
     from zsl_jax.training import files, reading, reports  # jax loads only once the command line is right
     from zsl_jax.verbs import pages, results, results_csv
 
-    report = reports.collect(reading.load(folders))
+    left_out: list[str] = []
+    report = reports.collect(reading.load(folders, warn=left_out.append))
+    for line in left_out:
+        print(f"left out: {line}", file=sys.stderr)
     blocks = results.blocks(report)
     written = {
         "results.md": pages.as_markdown(blocks),

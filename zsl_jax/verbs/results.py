@@ -89,9 +89,10 @@ def _column(column: reports.Column) -> list[pages.Block]:
 def _facts(column: reports.Column) -> list[str]:
     dataset, counts = column.dataset, column.dataset["counts"]
     sets = [f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if not name.endswith("_classes")]
+    chance, kind = 100 / max(counts["unseen_classes"], 1), dataset.get("inputs", {}).get("kind", "images")
     lines = [
         f"{counts['seen_classes']} seen and {counts['unseen_classes']} unseen classes (chance among the unseen: "
-        f"{100 / max(counts['unseen_classes'], 1):.1f} %); {dataset.get('inputs', {}).get('kind', 'images')}: {', '.join(sets)}",
+        f"{chance:.1f} %); {kind}: {', '.join(sets)}",
         f"split {dataset['split']}, classes described by {dataset['semantics']}"
         + (f" (variable {dataset['attributes']})" if isinstance(dataset.get("attributes"), str) else ""),
         "files, by the start of their sha256: "

@@ -48,6 +48,7 @@ def _line(column: reports.Column, row: reports.Row) -> dict[str, str]:
         "seeds": " ".join(map(str, row.seeds)),
         "runs": " ".join(record.name for record in row.records),
     }
+    line = {name: _cell(text) for name, text in line.items()}
     for metric, values in row.values.items():
         line[f"{metric}_mean"] = f"{values.mean():.6f}"
         line[f"{metric}_deviation"] = f"{values.std(ddof=1):.6f}" if len(values) > 1 else ""
@@ -55,3 +56,9 @@ def _line(column: reports.Column, row: reports.Row) -> dict[str, str]:
         low, high = reports.interval(row, metric)
         line |= {f"{metric}_low": f"{low:.4f}", f"{metric}_high": f"{high:.4f}"}
     return line
+
+
+def _cell(text: str) -> str:
+    """A text on one line that no spreadsheet takes for a formula."""
+    text = " ".join(text.split())
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -14,7 +14,7 @@ USAGE = """\
 Trains the settings that the recipe's sweep() names, side by side, and scores them on validation classes. The winner is
 trained on all seen classes with several seeds and each is scored once. Run the same line again to go on.
 
-usage: python -m zsl_jax sweep --config=configs/NAME.py[:DATASET[,smoke]] --workdir=DIR [--config.KEY=VALUE ...]
+usage: python -m zsl_jax sweep --config=NAME[:DATASET[,WORD...]] --workdir=DIR [--config.KEY=VALUE ...]
 
   python -m zsl_jax sweep --config=configs/ale.py --workdir=runs/ale_sweep
   python -m zsl_jax sweep --config=configs/ale.py:digits --workdir=runs/digits_sweep --config.sweep.seeds=5
@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     leaves = config_lib.leaves(config)
     for key in space:
         if key not in leaves:
-            raise errors.unknown("config key in sweep()", key, leaves)
+            raise command_line.unknown_key(key, leaves, "config key in sweep()")
         if key == "seed" or key.startswith(_NO_CHOICE):
             raise errors.UserError(
                 f"sweep() cannot choose {key}: settings must be scored alike; --config.select.seeds averages over seeds"

@@ -14,11 +14,14 @@ USAGE = f"""\
 Trains a method, evaluates it on classes it never saw, and leaves record.json in the workdir.
 The same line again resumes a run that was stopped, or prints the table of one that is finished.
 
-usage: python -m zsl_jax train --config=configs/NAME.py[:DATASET[,smoke]] --workdir=DIR [--config.KEY=VALUE ...]
+usage: python -m zsl_jax train --config=NAME[:DATASET[,WORD...]] --workdir=DIR [--config.KEY=VALUE ...]
 
   python -m zsl_jax train --config=configs/ale.py --workdir=runs/ale
   python -m zsl_jax train --config=configs/ale.py:digits --workdir=runs/digits
   python -m zsl_jax train --config=configs/ale.py:xlsa17 --config.data.dir=FOLDER --workdir=runs/cub
+
+NAME is a recipe (ale) or a Python file (configs/ale.py). Words: smoke, a run of seconds to see that all works; sent,
+classes described by sentence embeddings instead of attributes, where a folder in the xlsa17 layout has them.
 
 Keys of every config, with their defaults (config.method.* and config.data.* are the arguments of the method and of the
 dataset):

@@ -8,7 +8,7 @@ import optax
 
 from zsl_jax import rules
 from zsl_jax.methods import base, mlp, registry
-from zsl_jax.methods.generative import adversarial, imagined, scaling
+from zsl_jax.methods.generative import adversarial, gaussians, imagined, scaling
 
 # Widths of the hidden layers: encoder and decoder of features, encoder and decoder of descriptions.
 _WIDTHS = {"features": (1560, 1660), "descriptions": (1450, 665)}
@@ -72,9 +72,11 @@ def cada_vae(
     """
     optimizer = optax.amsgrad(learning_rate)
     ending = imagined.make_ending(
-        synthesize=lambda params, key, descriptions: drawn(key, *encoded(params, "descriptions", descriptions)),
-        embed=lambda params, features: encoded(params, "features", features)[0],
-        represent=lambda params, key, features: drawn(key, *encoded(params, "features", features)),
+        synthesize=lambda params, key, descriptions: gaussians.drawn(
+            key, encoded(params, "descriptions", descriptions)
+        ),
+        embed=lambda params, x: encoded(params, "features", x).mean,
+        represent=lambda params, key, x: gaussians.drawn(key, encoded(params, "features", x)),
         num_synthetic=num_synthetic,
         num_real=num_real,
         classifier_epochs=classifier_epochs,
@@ -137,42 +139,23 @@ def cada_vae(
 def aligned(params, key: jax.Array, features: jax.Array, descriptions: jax.Array) -> dict[str, jax.Array]:
     """Returns the terms of the loss, each `[B]`, without their weights."""
     given = {"features": features, "descriptions": descriptions}
-    gaussians = {name: encoded(params, name, x) for name, x in given.items()}
-    latents = {name: drawn(k, *gaussians[name]) for name, k in zip(given, jax.random.split(key))}
+    found = {name: encoded(params, name, x) for name, x in given.items()}
+    latents = {name: gaussians.drawn(k, found[name]) for name, k in zip(given, jax.random.split(key))}
 
     def error(name, latent):
         return jnp.sum(jnp.abs(given[name] - mlp.apply_layers(params[name]["decoder"], latent, jax.nn.relu)), axis=1)
 
     return {
         "reconstruction": error("features", latents["features"]) + error("descriptions", latents["descriptions"]),
-        "divergence": sum(kl_to_standard(*gaussian) for gaussian in gaussians.values()),
+        "divergence": sum(map(gaussians.kl_to_standard, found.values())),
         "cross_reconstruction": error("features", latents["descriptions"]) + error("descriptions", latents["features"]),
-        "distance": wasserstein_distance(*gaussians["features"], *gaussians["descriptions"]),
+        "distance": gaussians.wasserstein_distance(found["features"], found["descriptions"]),
     }
 
 
-def kl_to_standard(mean: jax.Array, deviation: jax.Array) -> jax.Array:
-    """Returns `[B]` the Kullback-Leibler divergence of N(mean, diag deviation^2) from N(0, I)."""
-    return jnp.sum(mean**2 + deviation**2 - 1 - 2 * jnp.log(deviation), axis=1) / 2
-
-
-def wasserstein_distance(
-    mean: jax.Array, deviation: jax.Array, other_mean: jax.Array, other_deviation: jax.Array
-) -> jax.Array:
-    """Returns `[B]` the 2-Wasserstein distance of two Gaussians with diagonal covariances; its gradient at 0 is 0."""
-    squares = jnp.sum((mean - other_mean) ** 2 + (deviation - other_deviation) ** 2, axis=1)
-    return jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1.0)), 0.0)
-
-
-def encoded(params, name: str, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns mean and standard deviation `[B, latent]` of the latents of features or descriptions."""
-    output = mlp.apply_layers(params[name]["encoder"], x, jax.nn.relu)
-    mean, log_variance = jnp.split(output, 2, axis=1)
-    return mean, jnp.exp(log_variance / 2)
-
-
-def drawn(key: jax.Array, mean: jax.Array, deviation: jax.Array) -> jax.Array:
-    return mean + deviation * jax.random.normal(key, mean.shape)
+def encoded(params, name: str, x: jax.Array) -> gaussians.Gaussian:
+    """Returns the latents `[B, latent]` of features or descriptions."""
+    return gaussians.encoded(mlp.apply_layers(params[name]["encoder"], x, jax.nn.relu))
 
 
 def _grown(epoch: jax.Array, first: int, last: int) -> jax.Array:

@@ -1,5 +1,7 @@
 """LsrGAN: a generator whose classes stand to the seen ones as their descriptions do, asked of unseen classes too."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -66,12 +68,9 @@ def lsrgan(
         critic, generator = plain.init(key, num_attributes, num_hidden, num_features, num_classes)
         return {"critic": critic, "classifier": classifier.init(num_features, num_classes)}, generator
 
-    def unseen_labels(nets, key, count, classes):
-        return jax.random.randint(key, (count,), len(nets.known.centroids), len(classes))
-
     def fakes(nets, key, labels, classes):
         seen_key, label_key, unseen_key = jax.random.split(key, 3)
-        unseen = unseen_labels(nets, label_key, len(labels), classes)
+        unseen = _unseen_labels(label_key, len(labels), classes)
         return {
             "seen": plain.fakes(nets, seen_key, labels, classes),
             "unseen": plain.fakes(nets, unseen_key, unseen, classes),
@@ -87,24 +86,7 @@ def lsrgan(
         imagined = classifier.cross_entropy(nets.critic["classifier"], fakes["unseen"], fakes["unseen_labels"])
         return own + real + imagined, metrics
 
-    def relation_losses(nets, features, labels, classes, where):
-        """Mean of R over the classes in the batch, for every row."""
-        embedding = jnp.asarray(classes.embedding, jnp.float32)
-        similarities = similarity.cosine(embedding, embedding[: len(nets.known.centroids)])
-        count = min(num_neighbors, similarities.shape[1])
-        per_class = regularizer(
-            features,
-            labels,
-            nets.known.centroids,
-            similarities,
-            jax.lax.top_k(similarities, count)[1],
-            lower=band,
-            upper=band,
-            where=where,
-        )
-        present = jax.ops.segment_max(where.astype(jnp.float32), labels, len(embedding)) > 0
-        mean = jnp.sum(per_class) / jnp.maximum(jnp.sum(present), 1)
-        return jnp.broadcast_to(mean, labels.shape)
+    relation = functools.partial(_relation_losses, regularizer=regularizer, band=band, num_neighbors=num_neighbors)
 
     def generator_loss(nets, key, batch, descriptions, classes):
         seen_key, label_key, unseen_key = jax.random.split(key, 3)
@@ -112,14 +94,30 @@ def lsrgan(
         own, metrics = clswgan.generator_losses(
             nets.critic["critic"], nets.known, fake, batch.labels, descriptions, class_weight=class_weight
         )
-        unseen = unseen_labels(nets, label_key, len(batch.labels), classes)
+        unseen = _unseen_labels(label_key, len(batch.labels), classes)
         imagined = plain.fakes(nets, unseen_key, unseen, classes)
         unseen_class_loss = classifier.cross_entropy(nets.critic["classifier"], imagined, unseen)
-        relation = relation_losses(nets, fake, batch.labels, classes, batch.where)
-        unseen_relation = relation_losses(nets, imagined, unseen, classes, jnp.ones_like(batch.where))
-        total = own + relation_weight * (relation + unseen_relation) + unseen_class_weight * unseen_class_loss
-        return total, metrics | {"relation_loss": relation + unseen_relation, "unseen_class_loss": unseen_class_loss}
+        relations = relation(nets.known.centroids, fake, batch.labels, classes, where=batch.where)
+        relations += relation(nets.known.centroids, imagined, unseen, classes, where=jnp.ones_like(batch.where))
+        total = own + relation_weight * relations + unseen_class_weight * unseen_class_loss
+        return total, metrics | {"relation_loss": relations, "unseen_class_loss": unseen_class_loss}
 
     return plain._replace(
         init=init, fakes=fakes, critic_loss=critic_loss, generator_loss=generator_loss, trains_on_unseen=True
     )
+
+
+def _unseen_labels(key, count: int, classes) -> jax.Array:
+    """`[count]` rows of the classes without examples, drawn evenly."""
+    return jax.random.randint(key, (count,), classes.num_trained, len(classes))
+
+
+def _relation_losses(centroids, features, labels, classes, *, where, regularizer, band, num_neighbors) -> jax.Array:
+    """`[B]`, for every row the mean of R over the classes in the batch."""
+    embedding = jnp.asarray(classes.embedding, jnp.float32)
+    similarities = similarity.cosine(embedding, embedding[: len(centroids)])
+    _, neighbors = jax.lax.top_k(similarities, min(num_neighbors, len(centroids)))
+    per_class = regularizer(features, labels, centroids, similarities, neighbors, lower=band, upper=band, where=where)
+    present = jax.ops.segment_max(where.astype(jnp.float32), labels, len(embedding)) > 0
+    mean = jnp.sum(per_class) / jnp.maximum(jnp.sum(present), 1)
+    return jnp.broadcast_to(mean, labels.shape)

@@ -6,7 +6,7 @@ import optax
 
 from zsl_jax import rules
 from zsl_jax.methods import registry
-from zsl_jax.methods.generative import adversarial, clswgan, networks
+from zsl_jax.methods.generative import adversarial, clswgan, gaussians, networks
 
 
 @registry.method(
@@ -42,56 +42,25 @@ def tf_vaegan(
     Classification", ECCV 2020.
     """
 
-    def init(key, num_attributes, num_hidden, num_features, num_classes):
-        del num_classes
-        keys = jax.random.split(key, 5)
-        critic = {
-            "critic": networks.init_critic(keys[0], num_attributes, num_hidden, num_features),
-            "decoder": networks.init_layers(keys[1], (num_features, num_hidden, num_attributes)),
-        }
-        generator = {
-            "encoder": networks.init_layers(keys[2], (num_features + num_attributes, num_hidden, 2 * num_attributes)),
-            "generator": networks.init_generator(keys[3], num_attributes, num_hidden, num_features),
-            "feedback": networks.init_layers(keys[4], (num_hidden, num_hidden, num_hidden)),
-        }
-        return critic, generator
-
-    def decoded(nets, z, descriptions):
-        """Features before the sigmoid, after the feedback."""
-        inner, outer = nets.generator["generator"]
-        hidden = networks.leaky(networks.apply_layers([inner], jnp.concatenate([z, descriptions], axis=1)))
-        first = jax.nn.sigmoid(networks.apply_layers([outer], hidden))
-        correction = networks.apply_layers(nets.generator["feedback"], read_hidden(nets, first))
-        return networks.apply_layers([outer], hidden + feedback * correction)
-
     def synthesize(nets, key, descriptions):
-        return jax.nn.sigmoid(decoded(nets, jax.random.normal(key, descriptions.shape), descriptions))
-
-    def read_hidden(nets, features):
-        return networks.leaky(networks.apply_layers(nets.critic["decoder"][:1], features))
-
-    def reading_loss(nets, features, descriptions):
-        difference = networks.apply_layers(nets.critic["decoder"], features) - descriptions
-        squares = jax.lax.stop_gradient(difference**2)
-        length = jnp.sqrt(jnp.maximum(jnp.sum(squares, axis=1, keepdims=True), 1e-12))
-        return jnp.sum(squares / length * jnp.abs(difference), axis=1)
+        noise = jax.random.normal(key, descriptions.shape)
+        return jax.nn.sigmoid(_decoded(nets, noise, descriptions, feedback=feedback))
 
     def critic_loss(nets, key, batch, descriptions, fakes, classes):
         del classes
         own, metrics = clswgan.critic_losses(nets.critic["critic"], key, batch, descriptions, fakes, penalty=penalty)
-        return own + attribute_weight * reading_loss(nets, batch.inputs, descriptions), metrics
+        return own + attribute_weight * _reading_loss(nets, batch.inputs, descriptions), metrics
 
     def generator_loss(nets, key, batch, descriptions, classes):
         del classes
         code_key, fake_key = jax.random.split(key)
         pair = jnp.concatenate([batch.inputs, descriptions], axis=1)
-        mean, log_variance = jnp.split(networks.apply_layers(nets.generator["encoder"], pair), 2, axis=1)
-        z = mean + jnp.exp(log_variance / 2) * jax.random.normal(code_key, mean.shape)
-        logits = decoded(nets, z, descriptions)
+        code = gaussians.encoded(networks.apply_layers(nets.generator["encoder"], pair))
+        logits = _decoded(nets, gaussians.drawn(code_key, code), descriptions, feedback=feedback)
         reconstruction = jnp.sum(optax.losses.sigmoid_binary_cross_entropy(logits, batch.inputs), axis=1)
-        divergence = jnp.sum(mean**2 + jnp.exp(log_variance) - 1 - log_variance, axis=1) / 2
+        divergence = gaussians.kl_to_standard(code)
         fake = synthesize(nets, fake_key, descriptions)
-        reading = reading_loss(nets, fake, descriptions) + reading_loss(nets, jax.nn.sigmoid(logits), descriptions)
+        reading = _reading_loss(nets, fake, descriptions) + _reading_loss(nets, jax.nn.sigmoid(logits), descriptions)
         total = (
             reconstruction
             + divergence
@@ -100,16 +69,54 @@ def tf_vaegan(
         )
         return total, {"reconstruction": reconstruction, "divergence": divergence}
 
-    def embed(nets, features):
-        hidden = read_hidden(nets, features)
-        read = networks.apply_layers(nets.critic["decoder"][1:], hidden)
-        return jnp.concatenate([features, hidden, read], axis=1)
-
     return adversarial.Game(
-        init=init,
+        init=_init,
         fakes=lambda nets, key, labels, classes: synthesize(nets, key, clswgan.described(classes, labels)),
         critic_loss=critic_loss,
         generator_loss=generator_loss,
         synthesize=synthesize,
-        embed=embed,
+        embed=_embed,
     )
+
+
+def _init(key, num_attributes: int, num_hidden: int, num_features: int, num_classes: int):
+    del num_classes
+    keys = jax.random.split(key, 5)
+    critic = {
+        "critic": networks.init_critic(keys[0], num_attributes, num_hidden, num_features),
+        "decoder": networks.init_layers(keys[1], (num_features, num_hidden, num_attributes)),
+    }
+    generator = {
+        "encoder": networks.init_layers(keys[2], (num_features + num_attributes, num_hidden, 2 * num_attributes)),
+        "generator": networks.init_generator(keys[3], num_attributes, num_hidden, num_features),
+        "feedback": networks.init_layers(keys[4], (num_hidden, num_hidden, num_hidden)),
+    }
+    return critic, generator
+
+
+def _decoded(nets, z, descriptions, *, feedback) -> jax.Array:
+    """Features before the sigmoid, after the feedback."""
+    inner, outer = nets.generator["generator"]
+    hidden = networks.leaky(networks.apply_layers([inner], jnp.concatenate([z, descriptions], axis=1)))
+    first = jax.nn.sigmoid(networks.apply_layers([outer], hidden))
+    correction = networks.apply_layers(nets.generator["feedback"], _read_hidden(nets, first))
+    return networks.apply_layers([outer], hidden + feedback * correction)
+
+
+def _read_hidden(nets, features) -> jax.Array:
+    """The hidden layer of the decoder of attributes."""
+    return networks.leaky(networks.apply_layers(nets.critic["decoder"][:1], features))
+
+
+def _reading_loss(nets, features, descriptions) -> jax.Array:
+    """`[B]`, how far the attributes that are read off the features are from the descriptions."""
+    difference = networks.apply_layers(nets.critic["decoder"], features) - descriptions
+    squares = jax.lax.stop_gradient(difference**2)
+    length = jnp.sqrt(jnp.maximum(jnp.sum(squares, axis=1, keepdims=True), 1e-12))
+    return jnp.sum(squares / length * jnp.abs(difference), axis=1)
+
+
+def _embed(nets, features) -> jax.Array:
+    hidden = _read_hidden(nets, features)
+    read = networks.apply_layers(nets.critic["decoder"][1:], hidden)
+    return jnp.concatenate([features, hidden, read], axis=1)

@@ -1,0 +1,1 @@
+"""What the verb `bound` reads (`tables`, `detectors`), finds out (`record`), prints (`report`) and draws (`figure`)."""
