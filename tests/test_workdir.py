@@ -240,17 +240,18 @@ def test_a_late_knob_is_chosen_without_training_again(with_tilted, tmp_path):
 
 
 LATE = {
-    "a step": ("ale", "learning_rate", (0.1, 1.0), "training depends on method.learning_rate"),
-    "finish": ("eszsl", "feature_ridge", (0.1, 1.0), "training depends on method.feature_ridge"),
-    "no knob": ("ale", "margins", (0.1, 1.0), "unknown late knob 'margins': did you mean 'margin'"),
+    "a step": ("ale", "learning_rate", 1, "training depends on method.learning_rate"),
+    "finish": ("eszsl", "feature_ridge", 1, "training depends on method.feature_ridge"),
+    "no knob": ("ale", "margins", 1, "unknown late knob 'margins': did you mean 'margin'"),
+    "draws": ("ale", "margin", 3, "select.folds must be 1, not 3"),
 }
 
 
 @pytest.mark.parametrize("case", LATE)
 def test_a_knob_that_reaches_the_state_is_not_late_and_nothing_is_written(case, tmp_path):
-    name, knob, values, words = LATE[case]
-    made = toy_runs.recipe(name)
-    made.late = {knob: values}
+    name, knob, folds, words = LATE[case]
+    made = toy_runs.recipe(name, **{"select.folds": folds})
+    made.late = {knob: (0.1, 1.0)}
     with pytest.raises(errors.UserError, match=words):
         toy_runs.train(tmp_path / "run", made)
     assert not (tmp_path / "run").exists()
