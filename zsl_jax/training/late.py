@@ -69,9 +69,10 @@ def check(config, problem, training: states.Training) -> None:
 
     Also where several draws are made: each would choose its own.
     """
-    if config.late and config.select.folds > 1:
+    folds = config.select.folds
+    if config.late and folds > 1:
         raise errors.UserError(
-            f"config.late is chosen on one draw of validation classes: select.folds must be 1, not {config.select.folds}"
+            f"config.late is chosen on one draw of validation classes: select.folds must be 1, not {folds}"
         )
     for name in config.late:
         if name not in config.method:
