@@ -150,6 +150,7 @@ def test_a_state_of_another_run_is_not_used(made, finished, tmp_path):
     assert trained.load(folder / "finished").classes.names
 
 
+@pytest.mark.long
 def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
     made = toy_runs.recipe("ale", **{"select.folds": 3})
     source = toy.dataset(num_seen=12)
@@ -220,13 +221,13 @@ def test_a_late_knob_is_chosen_without_training_again(with_tilted, tmp_path):
     given = {"normalize.classes": "none", "train.epochs": 1, "select.metric": "zsl"}
     alone = {
         tilt: toy_runs.train(tmp_path / str(tilt), toy_runs.recipe("tilted", **given, **{"method.tilt": tilt})).record
-        for tilt in (0.0, 0.2, 50.0)
+        for tilt in (0.0, 50.0)
     }
     scores = {tilt: record["selection"]["history"][0]["zsl"] for tilt, record in alone.items()}
     best = max(scores, key=scores.get)
     assert len(set(scores.values())) > 1, scores
     made = toy_runs.recipe("tilted", **given, **{"method.tilt": 50.0})
-    made.late = {"tilt": (50.0, 0.2, 0.0)}
+    made.late = {"tilt": (50.0, 0.0)}
     record = toy_runs.train(tmp_path / "late", made).record
     found = record["selection"]["late"]["tilt"]
     assert scores[found] == scores[best]
