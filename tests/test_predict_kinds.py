@@ -5,6 +5,7 @@ that nobody has trained on.
 """
 
 import dataclasses
+import inspect
 import json
 import zipfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 import toy
 import toy_runs
 
-from zsl_jax import class_encoders, data, errors, methods
+from zsl_jax import class_encoders, data, encoders, errors, methods
 from zsl_jax.data import class_tables, input_files
 from zsl_jax.training import exporting, predicting, trained
 
@@ -77,8 +78,6 @@ def run_of(request, tmp_path_factory):
     made = toy_runs.recipe(kind.method, **kind.changes)
     if kind.method == "two_tower":
         made = toy_runs.recipe(kind.method, class_encoder="bag", **kind.changes)
-    if kind.method == "label_embedding":
-        made.encoder = {"name": "convnet", "widths": (4, 8), "merges": (2, 2), "weights": ""}
     source = kind.source()
     toy_runs.train(folder / "run", made, source)
     return kind, source, trained.load(folder / "run")
@@ -122,6 +121,26 @@ def test_an_exported_file_scores_any_number_of_inputs(run_of, tmp_path):
         expected = calibrated(model, classes, inputs)
         for count in (1, 4, 9):
             np.testing.assert_allclose(score.call(inputs[:count]), expected[:count], rtol=2e-3, atol=2e-3)
+
+
+KNOBS = {"vit_tiny": {"depth": 1}, "transformer": {"depth": 1}}
+
+
+@pytest.mark.parametrize("name", ["convnet", "mlp", "mobilenet_v2", "resnet18", *KNOBS, "bag", "text_cnn"])
+@pytest.mark.parametrize("local", [False, True])
+def test_an_encoder_takes_a_number_of_inputs_that_is_a_symbol(name, local):
+    """As `export` hands it; nothing is compiled."""
+    encoder = encoders.factory(name)(**KNOBS.get(name, {}))
+    if local and "local" not in inspect.signature(encoder.__call__).parameters:
+        pytest.skip("one embedding an input")
+    kind = ((6,), np.int32) if name in ("transformer", "bag", "text_cnn") else ((32, 32, 3), np.uint8)
+    one = jax.ShapeDtypeStruct((1, *kind[0]), kind[1])
+    variables = jax.eval_shape(lambda x: encoder.init(jax.random.key(0), x, train=False), one)
+    options = {"train": False, **({"local": True} if local else {})}
+    (count,) = jax.export.symbolic_shape("b")
+    many = jax.ShapeDtypeStruct((count, *kind[0]), kind[1])
+    found = jax.eval_shape(lambda v, x: encoder.apply(v, x, **options), variables, many)
+    assert all(leaf.shape[0] == count for leaf in jax.tree.leaves(found))
 
 
 def test_a_class_is_named_where_names_say_what_it_is(run_of):

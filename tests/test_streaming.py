@@ -261,9 +261,11 @@ def test_what_an_encoder_cannot_take_is_said_before_anything_is_written(folder, 
 
 def test_what_looks_at_all_pictures_at_once_needs_them_in_memory(folder, streamed):
     wanting = config(folder, "stream")
-    wanting.normalize.inputs = "l2"
+    wanting.optimizer.decay_epochs = 0
+    problem = problems.make_problem(wanting)
+    greedy = problem.method._replace(finish=lambda state, train, classes, key: jax.numpy.mean(train.inputs))
     with pytest.raises(errors.UserError, match=r"needs all \d+ images in memory.*data\.cache=memory"):
-        problems.make_problem(wanting)
+        problems.check(problem._replace(method=greedy), wanting)
     with pytest.raises(errors.UserError, match=r"a sweep .*data\.cache=memory"):
         sweeps.selection_tasks(config(folder, "stream"))
     shots = few_shot.few_shot(streamed, 1)

@@ -15,7 +15,7 @@ from zsl_jax.encoders import convolution, pixels
 POOLS = {
     "mean": lambda x: jnp.mean(x, axis=(1, 2)),
     "max": lambda x: jnp.max(x, axis=(1, 2)),
-    "flatten": lambda x: x.reshape(len(x), -1),
+    "flatten": lambda x: x.reshape(x.shape[0], -1),
 }
 
 
@@ -73,7 +73,7 @@ class ConvNet(nn.Module):
             x = stage(self, x, width, side)
         x = nn.relu(nn.LayerNorm()(x))
         embeddings = POOLS[self.pool](x)
-        return (embeddings, x.reshape(len(x), -1, x.shape[-1])) if local else embeddings
+        return (embeddings, x.reshape(x.shape[0], -1, x.shape[-1])) if local else embeddings
 
 
 def merge(x: jax.Array, side: int) -> jax.Array:

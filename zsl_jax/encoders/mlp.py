@@ -31,7 +31,7 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
-        x = pixels.as_float(jnp.reshape(inputs, (len(inputs), -1)))
+        x = pixels.as_float(jnp.reshape(inputs, (inputs.shape[0], -1)))
 
         def layer(module, x, number):
             if number:

@@ -66,7 +66,7 @@ class MobileNetV2(nn.Module):
                 )(x)
         x = Pointwise(self.num_features, dtype=self.dtype, name=f"features_{index + 1}_0")(x)
         x = nn.relu6(batch_norm(train, name=f"features_{index + 1}_1")(x))
-        places = x.reshape(len(x), -1, self.num_features)
+        places = x.reshape(x.shape[0], -1, self.num_features)
         embeddings = jnp.mean(places, axis=1)
         return (embeddings, places) if local else embeddings
 

@@ -60,7 +60,7 @@ class ResNet(nn.Module):
                     dtype=self.dtype,
                     name=f"layer{stage + 1}_{i}",
                 )(x)
-        places = x.reshape(len(x), -1, x.shape[-1])
+        places = x.reshape(x.shape[0], -1, x.shape[-1])
         embeddings = jnp.mean(places, axis=1)
         return (embeddings, places) if local else embeddings
 

@@ -36,6 +36,7 @@ class Parts(NamedTuple):
       pretrain_temperature: of that loss.
       weights: `() -> tensors` by name, of a checkpoint that the encoder starts from, such as `encoders.weights.read` of
         a file; None for random ones.
+      source: what messages call these.
     """
 
     encoder: nn.Module
@@ -46,6 +47,7 @@ class Parts(NamedTuple):
     pretrain_steps: int = 0
     pretrain_temperature: float = 0.2
     weights: Callable[[], dict[str, Any]] | None = None
+    source: str = "given"
 
 
 class EncodedState(NamedTuple):
@@ -105,7 +107,8 @@ def by_encoder(
         def random():
             return parts.encoder.init(key, inputs, train=False)
 
-        variables = dict(weights_lib.assign(tensors, jax.eval_shape(random), "given") if parts.weights else random())
+        given = parts.weights and weights_lib.assign(tensors, jax.eval_shape(random), parts.source)
+        variables = dict(given or random())
         if not parts.freeze:
             return {"encoder": variables.pop("params")}, variables
         return {}, base.Frozen(variables) if parts.weights else variables

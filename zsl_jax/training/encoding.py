@@ -1,6 +1,7 @@
 """Encoder, optimiser and augmentation of a config, for the methods that train an encoder."""
 
 import functools
+import pathlib
 from typing import Any
 
 import jax
@@ -34,6 +35,7 @@ def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -
         pretrain_steps=config.pretrain.steps,
         pretrain_temperature=config.pretrain.temperature,
         weights=functools.partial(encoders.weights.read, weights) if weights else None,
+        source=pathlib.PurePath(weights).name,
     )
     if "class_encoder" not in config:
         return {"parts": parts}

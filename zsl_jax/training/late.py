@@ -65,7 +65,15 @@ class Chooser:
 
 
 def check(config, problem, training: states.Training) -> None:
-    """Raises a UserError for a late knob that the method does not have, or that an array of its state depends on."""
+    """Raises a UserError for a late knob that the method does not have, or that an array of its state depends on.
+
+    Also where several draws are made: each would choose its own.
+    """
+    folds = config.select.folds
+    if config.late and folds > 1:
+        raise errors.UserError(
+            f"config.late is chosen on one draw of validation classes: select.folds must be 1, not {folds}"
+        )
     for name in config.late:
         if name not in config.method:
             raise errors.unknown("late knob", name, [knob for knob in config.method if knob != "name"])
