@@ -155,7 +155,7 @@ def load(
         found = list(images.load(paths, preprocessing, skip=skip))
         kept = np.array([picture is not None for picture in found])
         pictures = np.stack([picture for picture in found if picture is not None])
-    digest = {} if isinstance(pictures, streaming.Pictures) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
+    digest = {} if isinstance(pictures, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
     loaded = (imported if kept.all() else imported.keep(kept)).dataset(
         pictures, preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)}, **digest
     )
