@@ -80,8 +80,10 @@ def save(
 
     _on_first(begin, folder)
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(folder / "state", state)
+        # A method that trains nothing may keep nothing: orbax refuses an empty tree.
+        if jax.tree.leaves(state):
+            with ocp.StandardCheckpointer() as checkpointer:
+                checkpointer.save(folder / "state", state)
     except Exception as error:
         # A full disk comes as an OSError, or as whatever the storage library beneath orbax raises.
         raise _cannot_save(folder, error) from error
@@ -116,8 +118,10 @@ def restore_latest(
         )
         if fault is None:
             try:
-                with ocp.StandardCheckpointer() as checkpointer:
-                    state = checkpointer.restore(folder / "state", abstract_state)
+                state = abstract_state
+                if jax.tree.leaves(abstract_state):
+                    with ocp.StandardCheckpointer() as checkpointer:
+                        state = checkpointer.restore(folder / "state", abstract_state)
                 return Restored(step, state, notes)
             except (ValueError, KeyError, OSError) as error:
                 fault = str(error).partition("\n")[0]

@@ -178,6 +178,10 @@ def _score_by_look(method, state, task, looks, mesh, each, temperatures, width):
             parts = [(decided, len(labels))]
         rows = _stacked(parts)
         rows = rows._replace(of=np.where(rows.of >= 0, candidates[rows.of], -1))
+        if rows.scores is not None:
+            scores = np.full((len(rows.own), len(task.classes)), -np.inf, np.float32)
+            scores[:, candidates] = rows.scores
+            rows = rows._replace(scores=scores)
         found[name] = _identified(rows, task, look)
     return found
 

@@ -34,8 +34,9 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
     record, scored, task = result.record, result.evaluated, result.task
     names, is_seen = task.classes.names, np.asarray(task.classes.is_seen)
     curves = {}
-    if (workdir / "metrics.jsonl").exists():
-        curves["curves.png"] = plots.training_curves(_entries(workdir / "metrics.jsonl"), record["selection"])
+    entries = [entry for entry in _entries(workdir / "metrics.jsonl") if "loss" in entry]
+    if entries:
+        curves["curves.png"] = plots.training_curves(entries, record["selection"])
     if record["protocol"] != "gzsl":
         return curves
     rows = scored.rows["gzsl"]
@@ -118,4 +119,4 @@ def _unit(rows):
 
 
 def _entries(path: pathlib.Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
