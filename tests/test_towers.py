@@ -1,0 +1,174 @@
+"""A frozen sentence encoder: its arithmetic, its files, and topics told by their names alone."""
+
+import json
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from zsl_jax import __main__, data, errors
+from zsl_jax.encoders import bert, stages, towers
+
+SIZE = bert.Size(40, 12, 2, 3, 20, 16, 2, 1e-12)
+
+
+def by_hand(variables, ids):
+    """The sentence vector of one text, by plain NumPy."""
+
+    def norm(x, layer):
+        centred = x - x.mean(-1, keepdims=True)
+        deviation = np.sqrt((centred**2).mean(-1, keepdims=True) + SIZE.layer_norm_eps)
+        return centred / deviation * layer["scale"] + layer["bias"]
+
+    def dense(x, layer):
+        return x @ layer["kernel"] + layer["bias"]
+
+    words = variables["params"]["embeddings"]
+    x = words["word_embeddings"]["weight"][ids] + words["position_embeddings"]["weight"][: len(ids)]
+    x = norm(x + words["token_type_embeddings"]["weight"][0], words["LayerNorm"])
+    for number in range(SIZE.num_hidden_layers):
+        layer = variables["params"]["encoder"][f"layer_{number}"]
+        parts = [
+            dense(x, layer["attention"]["self"][name]).reshape(len(ids), SIZE.num_attention_heads, -1).swapaxes(0, 1)
+            for name in ("query", "key", "value")
+        ]
+        logits = parts[0] @ parts[1].swapaxes(1, 2) / math.sqrt(parts[0].shape[-1])
+        share = np.exp(logits - logits.max(-1, keepdims=True))
+        attended = (share / share.sum(-1, keepdims=True) @ parts[2]).swapaxes(0, 1).reshape(len(ids), -1)
+        output = layer["attention"]["output"]
+        x = norm(dense(attended, output["dense"]) + x, output["LayerNorm"])
+        hidden = dense(x, layer["intermediate"]["dense"])
+        hidden = hidden * 0.5 * (1 + erf(hidden / math.sqrt(2)))
+        x = norm(dense(hidden, layer["output"]["dense"]) + x, layer["output"]["LayerNorm"])
+    mean = x.mean(axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+def test_bert_is_the_arithmetic_of_the_paper_whatever_fills_up_a_text():
+    module = bert.Bert(SIZE)
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(0, SIZE.vocab_size, length) for length in (1, 5, 8)]
+    ids, mask = np.zeros((3, 8), np.int32), np.zeros((3, 8), bool)
+    for row, text in enumerate(texts):
+        ids[row, : len(text)], mask[row, : len(text)] = text, True
+    variables = module.init(jax.random.key(0), jnp.asarray(ids), jnp.asarray(mask))
+    variables = jax.tree.map(lambda x: 0.5 * rng.standard_normal(x.shape).astype(np.float32), variables)
+    found = jax.jit(module.apply)(variables, ids, mask)
+    wanted = [by_hand(variables, text) for text in texts]
+    np.testing.assert_allclose(found, wanted, atol=2e-5)
+
+
+def test_the_real_encoder_gives_the_similarities_of_its_card(shared_data):
+    """The card's .695, .943, .257 are of float32 weights; the file holds bytes (cosine to them above .9992)."""
+    tower = towers.load_text_tower(shared_data / "minilm")
+    found = tower.encode(
+        ["That is a happy person", "That is a happy dog", "That is a very happy person", "Today is a sunny day"]
+    )
+    np.testing.assert_allclose(found[0] @ found[1:].T, [0.695, 0.943, 0.257], atol=5e-3)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    # Alone or among others, a text has the same vector.
+    np.testing.assert_allclose(tower.encode(["Today is a sunny day"])[0], found[3], atol=1e-5)
+    with pytest.raises(errors.UserError, match="text 1 of 2 is empty"):
+        tower.encode(["a", "  "])
+
+
+def test_a_stage_is_applied_once_to_the_same_rows(tmp_path):
+    calls = []
+
+    def double(rows):
+        calls.append(len(rows))
+        return np.array([[2.0 * len(row)] for row in rows])
+
+    first, other = (stages.Stage(double, name, {}) for name in ("a", "b"))
+    for stage, rows in ((first, ["x", "yy"]), (first, ["x", "yy"]), (first, ["x"]), (other, ["x", "yy"])):
+        made = stages.applied(stage, rows, folder=tmp_path)
+        assert made.ravel().tolist() == [2.0 * len(row) for row in rows]
+    assert calls == [2, 1, 2]
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"damaged")
+    assert stages.applied(first, ["x"], folder=tmp_path).item() == 2.0
+
+
+FOLDERS = {
+    "nothing": ({}, "config.json is missing"),
+    "no tokenizer": ({"config.json": "{}"}, "tokenizer.json is missing"),
+    "another model": ({"config.json": '{"model_type": "gpt2"}', "tokenizer.json": "{}"}, "is of no BERT-like"),
+    "damaged": ({"config.json": "{", "tokenizer.json": "{}"}, "config.json is damaged"),
+    "no weights": (
+        {"config.json": json.dumps({"model_type": "bert", **SIZE._asdict()}), "tokenizer.json": "{}"},
+        "needs one .safetensors or .npz file with the weights of a text tower: none",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_a_folder_that_is_no_tower_is_one_line(case, tmp_path):
+    files, words = FOLDERS[case]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(errors.UserError, match=words) as raised:
+        towers.load_text_tower(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+TABLES = {
+    "no file": (None, "no file of texts"),
+    "no label": ("text,number\na,1\n", "a header with text and one of category"),
+    "one class": ("text,category\na,x\nb,x\n", "1 classes among 2 texts"),
+    "an empty text": ("text,category\na,x\n ,y\n", "row 2 has no text"),
+    "cells": ("text,category\na,x\nb,c,y\n", "line 3: 3 cells, the header has 2"),
+    "an open quote": ('text,category\n"a,x\n', "line 2"),
+    "latin-1": ("text,category\nd\xe9,x\nb,y\n".encode("latin-1"), "not in UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_file_that_is_no_table_of_texts_is_one_line(case, tmp_path):
+    content, words = TABLES[case]
+    path = tmp_path / "texts.csv"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(errors.UserError, match=words):
+        data.load("texts", file=str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text,category\nplay it,play_music\nrain?,weather\n"),
+        ("a.tsv", "intent\ttext\nplay_music\tplay it\nweather\train?\n"),
+        ("a.jsonl", '{"text": "play it", "label": "play_music"}\n{"text": "rain?", "label": "weather"}\n'),
+        ("a.txt", "play_music\tplay it\nweather\train?\n"),
+    ],
+)
+def test_every_form_of_table_says_the_same(name, content, tmp_path):
+    (tmp_path / name).write_text(content)
+    found = data.load("texts", file=str(tmp_path / name))
+    assert (found.inputs.tolist(), found.classes.names) == (["play it", "rain?"], ("play music", "weather"))
+    assert (found.kind, found.labels.tolist(), found.splits["test"].tolist()) == ("texts", [0, 1], [0, 1])
+
+
+@pytest.mark.long
+def test_intents_are_told_by_their_names_and_trained_methods_take_them_too(shared_data, tmp_path, capsys):
+    """The verbs as a user calls them, on a hundred requests."""
+    lines = (shared_data / "text" / "snips" / "dev.txt").read_text().splitlines()
+    chosen = np.random.default_rng(0).permutation(len(lines))[:150]
+    (tmp_path / "requests.txt").write_text("".join(f"{lines[row]}\n" for row in chosen))
+    given = [f"--config.data.file={tmp_path / 'requests.txt'}", f"--config.towers.text={shared_data / 'minilm'}"]
+    workdir = tmp_path / "run"
+    assert __main__.main(["train", "--config=label_similarity:texts", *given, f"--workdir={workdir}"]) == 0
+    record = json.loads((workdir / "record.json").read_text())
+    assert (record["protocol"], record["setting"], record["sees"]) == ("transfer", "pretrained", ["other data"])
+    assert record["metrics"]["transfer"]["top1"] > 0.5
+    assert set(record["metrics"]["transfer"]) == {"top1", "top1_micro", "macro_f1"}
+    assert str(shared_data) not in (workdir / "record.json").read_text()
+    (tmp_path / "new.txt").write_text("play some jazz\nis it going to rain\n")
+    capsys.readouterr()
+    line = ["predict", f"--workdir={workdir}", "--names", "play music", "weather", str(tmp_path / "new.txt")]
+    assert __main__.main(line) == 0
+    answers = [line.split(",")[1] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert answers == ["play music", "weather"]
+    assert __main__.main(["evaluate", f"--workdir={workdir}"]) == 0
