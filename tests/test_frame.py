@@ -84,6 +84,7 @@ def test_it_is_solved_under_its_protocol(name, toy, finished):
         assert record["selection"]["late"]["pull"] in toy.late["pull"]
 
 
+@pytest.mark.long
 def test_what_is_chosen_does_not_know_the_test(name, toy, finished, tmp_path):
     dataset = data.load()
     labels = dataset.labels.copy()
@@ -98,6 +99,7 @@ def test_what_is_chosen_does_not_know_the_test(name, toy, finished, tmp_path):
         assert record["metrics"] != finished[1].record["metrics"]
 
 
+@pytest.mark.long
 def test_a_stopped_run_ends_in_the_same_bits(name, toy, finished, tmp_path):
     asked = iter(range(1000))
     config, stops = make_config(name, toy), 0
@@ -114,6 +116,7 @@ def test_a_stopped_run_ends_in_the_same_bits(name, toy, finished, tmp_path):
         assert result.record[field] == finished[1].record[field], field
 
 
+@pytest.mark.long
 def test_its_settings_are_swept_side_by_side(name, toy, tmp_path):
     points = [{"method.learning_rate": rate} for rate in (0.01, 0.05)]
     if toy.protocol == "transfer":
