@@ -70,7 +70,10 @@ KINDS = {
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=pytest.mark.long if name == "made-up features" else ()) for name in KINDS],
+    params=[
+        pytest.param(name, marks=pytest.mark.long if name in ("made-up features", "all candidates") else ())
+        for name in KINDS
+    ],
 )
 def run_of(request, tmp_path_factory):
     """The kind, its dataset and its finished run, read back."""
