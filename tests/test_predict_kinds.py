@@ -68,9 +68,12 @@ KINDS = {
 }
 
 
+# What fits on the candidates takes its time.
+SLOW = ("made-up features", "all candidates")
+
+
 @pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=pytest.mark.long if name == "made-up features" else ()) for name in KINDS],
+    scope="module", params=[pytest.param(name, marks=pytest.mark.long if name in SLOW else ()) for name in KINDS]
 )
 def run_of(request, tmp_path_factory):
     """The kind, its dataset and its finished run, read back."""
