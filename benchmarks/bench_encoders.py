@@ -1,6 +1,6 @@
-"""Pictures a second: decoding, MobileNetV2 at several batch sizes, and files to features as `extract` does it.
+"""Images a second: decoding, MobileNetV2 at several batch sizes, and files to features as `extract` does it.
 
-    python benchmarks/bench_encoders.py [FOLDER]     FOLDER of pictures; without it, noise of 227 x 227 as JPEG
+    python benchmarks/bench_encoders.py [FOLDER]     FOLDER of images; without it, noise of 227 x 227 as JPEG
 
 MobileNetV2 runs with random weights. Its depthwise convolutions, nine shifted products (`mobilenet.Depthwise`), are set
 beside XLA's grouped convolution. Medians of repeated passes, alternating; other work on the processors shows in
@@ -54,7 +54,7 @@ def main(folder: str | None = None) -> None:
         paths = noise(pathlib.Path(temporary)) if folder is None else some(pathlib.Path(folder))
         size = extraction_recipes.make_extraction(extraction_recipes.base("mobilenet_v2")).images
         decode = [rate(lambda: list(images.load(paths, size)), len(paths)) for _ in range(PASSES)]
-        print(f"decode and fit {len(paths)} pictures      {statistics.median(decode):7.1f} a second")
+        print(f"decode and fit {len(paths)} images      {statistics.median(decode):7.1f} a second")
         extractors = {("shifted", batch): extractor(batch) for batch in (1, 4, 8, 16, 32)}
         shifted, mobilenet.Depthwise = mobilenet.Depthwise, Grouped
         try:

@@ -1,7 +1,7 @@
 """Pixels: augmentation inside a compiled loop, decoding of JPEGs, and training of the small ConvNet.
 
     python benchmarks/bench_pixels.py
-    python benchmarks/bench_pixels.py FOLDER        also decodes the pictures in FOLDER, and trains on some of them
+    python benchmarks/bench_pixels.py FOLDER        also decodes the images in FOLDER, and trains on some of them
 
 Prints images a second; the best of some repeats, and the load of the machine, which should be idle. A wait is what a
 training step takes on batches from memory or from a stream more than on one fixed batch.
@@ -75,14 +75,14 @@ def step_rate() -> float:
 
 
 def decode_rate(folder: str, most: int = 400) -> float:
-    """Pictures a second and core, decoded and brought to 224 x 224, in one thread."""
+    """Images a second and core, decoded and brought to 224 x 224, in one thread."""
     paths = [pathlib.Path(folder) / name for name in images.find(folder)[:most]]
     preprocessing = images.Preprocessing(size=224, fit="crop", crop_fraction=0.875, filter="bilinear")
     return len(paths) / best(lambda: [images.fit(images.decode(path), preprocessing) for path in paths], repeats=2)
 
 
 def stream_of(folder: str, workers: int) -> streaming.ImageStream:
-    """Pictures of the folder in a random order, to be brought to `STREAM_SIZE`."""
+    """Images of the folder in a random order, to be brought to `STREAM_SIZE`."""
     paths = tuple(str(pathlib.Path(folder) / name) for name in images.find(folder))
     preprocessing = images.Preprocessing(size=STREAM_SIZE, fit="crop", crop_fraction=1.0, filter="bilinear")
     order = np.random.default_rng(0).permutation(len(paths))[:NUM_STREAMED]
@@ -90,13 +90,13 @@ def stream_of(folder: str, workers: int) -> streaming.ImageStream:
 
 
 def one_thread_rate(folder: str) -> float:
-    """Pictures a second, decoded and brought to `STREAM_SIZE`, in one thread without a pipeline."""
+    """Images a second, decoded and brought to `STREAM_SIZE`, in one thread without a pipeline."""
     pictures = stream_of(folder, 0)[:400]
     return len(pictures) / best(lambda: [pictures[i] for i in range(len(pictures))], repeats=2)
 
 
 def stream_rate(folder: str, workers: int) -> tuple[float, float]:
-    """Pictures a second out of a stream, and the seconds until its first batch is there."""
+    """Images a second out of a stream, and the seconds until its first batch is there."""
     started = time.perf_counter()
     with streaming.Reader(stream_of(folder, workers)) as reader:
         reader.take(BATCH)

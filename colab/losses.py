@@ -11,9 +11,9 @@
 # ---
 
 # %% [markdown]
-# # Losses: a picture of the families
+# # Losses: a figure of the families
 #
-# `from zsl_jax import losses`: arrays in, one value an example out, nothing reduced. Each picture shows how a loss
+# `from zsl_jax import losses`: arrays in, one value an example out, nothing reduced. Each figure shows how a loss
 # changes while one score or one angle moves.
 
 # %%

@@ -32,7 +32,8 @@ import numpy as np
 from zsl_jax import config, plots
 from zsl_jax.data import input_files
 from zsl_jax.training import predicting, run, trained
-from zsl_jax.verbs import pictures, table
+from zsl_jax.verbs import figures as run_figures
+from zsl_jax.verbs import table
 
 # %matplotlib inline
 
@@ -54,11 +55,11 @@ print(table.render(result.record))
 # %% [markdown]
 # ## Look
 #
-# Blue is seen, orange is unseen, in every picture. The curve shows what is gained on unseen classes, and lost on seen
+# Blue is seen, orange is unseen, in every figure. The curve shows what is gained on unseen classes, and lost on seen
 # ones, as a constant is taken from the scores of the seen classes.
 
 # %%
-figures = pictures.figures(result, workdir)
+figures = run_figures.figures(result, workdir)
 figures["story.png"]
 
 # %% [markdown]
@@ -104,4 +105,4 @@ figures["embeddings.png"]
 figures["retrieval.png"]
 
 # %%
-plots.SEEN, plots.UNSEEN  # the two colours of every picture
+plots.SEEN, plots.UNSEEN  # the two colours of every figure

@@ -73,7 +73,7 @@ class_files.write(folder / "ours.csv", ours, attributes)
 print((folder / "ours.csv").read_text())
 
 # %% [markdown]
-# ## Pictures of them
+# ## Images of them
 #
 # None of these was among the training images, and neither was any other of their kind.
 
@@ -82,12 +82,12 @@ shapes = data.load(**settings.data)
 kinds = ["small red solid circle", "large cyan dotted star", "large orange checked heart", "small blue solid moon"]
 rows = np.concatenate([np.flatnonzero(shapes.labels == shapes.classes.names.index(kind))[:3] for kind in kinds])
 assert not set(rows) & set(shapes.splits["train"])
-np.save(folder / "pictures.npy", shapes.images[rows])
+np.save(folder / "images.npy", shapes.images[rows])
 
 # %% [markdown]
 # ## Ask
 #
-# The same line as in a terminal: `python -m zsl_jax predict --workdir=... --classes=ours.csv pictures.npy`
+# The same line as in a terminal: `python -m zsl_jax predict --workdir=... --classes=ours.csv images.npy`
 
 # %%
 status = __main__.main(
@@ -98,7 +98,7 @@ status = __main__.main(
         "--probabilities",
         "--explain",
         f"--out={folder / 'answers.csv'}",
-        str(folder / "pictures.npy"),
+        str(folder / "images.npy"),
     ]
 )
 answers = [line.split(",") for line in (folder / "answers.csv").read_text().splitlines()[1:]]

@@ -339,7 +339,7 @@ def _weights(folder: pathlib.Path, *, suffix: str) -> Door:
 
 
 def _pictures(folder: pathlib.Path) -> Door:
-    """The check and the reader agree, and what is read is a picture; its pixels have no checksum."""
+    """The check and the reader agree, and what is read is an image; its pixels have no checksum."""
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 255, 40 * 30 * 3).reshape(40, 30, 3)
     pixels = np.clip(ramp + rng.normal(scale=9, size=ramp.shape), 0, 255).astype(np.uint8)
@@ -404,5 +404,5 @@ TITLES = {
     "parts": "parts of a stopped `extract`",
     "safetensors": "weights: `.safetensors`",
     "weights_npz": "weights: `.npz`",
-    "pictures": "pictures: JPEG, PNG, WebP, BMP, GIF, TIFF",
+    "pictures": "images: JPEG, PNG, WebP, BMP, GIF, TIFF",
 }

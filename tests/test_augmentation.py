@@ -1,4 +1,4 @@
-"""Augmentation: every picture is a shift, a mirror image or another light of what it was, by its key alone."""
+"""Augmentation: every image is a shift, a mirror image or another light of what it was, by its key alone."""
 
 import jax
 import numpy as np

@@ -142,7 +142,7 @@ def test_a_row_depends_on_its_picture_alone():
 
 @pytest.mark.parametrize("side", [(8, 8), (24, 40), (64, 64)])
 def test_other_sizes(side):
-    """A flat picture and a ramp have the same rows at every size."""
+    """A flat image and a ramp have the same rows at every size."""
     plain = np.full((1, *side, 3), 90, np.uint8)
     reference = np.full((1, 32, 32, 3), 90, np.uint8)
     np.testing.assert_allclose(descriptors.describe(plain), descriptors.describe(reference), atol=1e-3)

@@ -153,7 +153,7 @@ def test_tensors_that_are_no_weights(change, says):
 
 @pytest.mark.long
 def test_mobilenet_reproduces_the_features_of_real_pictures(shared_data):
-    """The first 1280 columns of the features are this network's, of the same pictures, each of length 1."""
+    """The first 1280 columns of the features are this network's, of the same images, each of length 1."""
     held = xlsa17.read(shared_data / "xlsa17" / "CUB127").variables
     rows = np.arange(0, len(held["image_files"]), 470)
     paths = [shared_data / "cub127_images" / held["image_files"][row] for row in rows]

@@ -1,4 +1,4 @@
-"""`extract` makes a dataset of features, goes on after a stop, and records what would make the same of new pictures."""
+"""`extract` makes a dataset of features, goes on after a stop, and records what would make the same of new images."""
 
 import json
 import pathlib
@@ -90,7 +90,7 @@ def test_features_are_the_encoders_and_a_stopped_run_goes_on(photos, tmp_path, c
     content = picture.read_bytes()
     picture.write_bytes((photos / "photos" / "blue" / "2.png").read_bytes())
     try:
-        with pytest.raises(errors.UserError, match=r"is finished, but pictures in .* have changed since"):
+        with pytest.raises(errors.UserError, match=r"is finished, but images in .* have changed since"):
             extract.main(command(photos, tmp_path / "stopped"))
     finally:
         picture.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Pictures of every kind come upright and as RGB, of one size, in their order; what is no picture is named."""
+"""Images of every kind come upright and as RGB, of one size, in their order; what is no image is named."""
 
 import io
 
@@ -109,7 +109,7 @@ def test_unreadable_files_are_named(tmp_path, left_red):
     content = (tmp_path / "whole.jpg").read_bytes()
     for name, held, says in [
         ("empty.jpg", b"", "an empty file"),
-        ("text.jpg", b"no picture", "not a readable image"),
+        ("text.jpg", b"no image", "not a readable image"),
         ("half.jpg", content[: len(content) // 2], "not a readable image"),
     ]:
         (tmp_path / name).write_bytes(held)

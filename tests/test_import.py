@@ -1,4 +1,4 @@
-"""`data import` joins pictures and attributes by the names of the classes, and lists all that does not match."""
+"""`data import` joins images and attributes by the names of the classes, and lists all that does not match."""
 
 import collections
 import json
@@ -82,7 +82,7 @@ def test_everything_that_does_not_match_is_listed(tmp_path, capsys):
         path.unlink()
     PIL.Image.new("RGB", (4, 4)).save(photos / "loose.png")
     (photos / "red" / "0.png").write_bytes(b"")
-    (photos / "red" / "1.png").write_bytes(b"no picture")
+    (photos / "red" / "1.png").write_bytes(b"no image")
     command = (photos, f"--attributes={folder / 'classes.csv'}", f"--out={tmp_path / 'out'}")
     code, lines = run(capsys, *command)
     assert code == 2

@@ -19,7 +19,7 @@ KEY = jax.random.key(0)
 
 
 def blocks(*, per_class=24, seed=0) -> data.Dataset:
-    """Pictures of 4x4: one of three colours above, one below; a class is a pair, two of the nine pairs are unseen."""
+    """Images of 4x4: one of three colours above, one below; a class is a pair, two of the nine pairs are unseen."""
     rng = np.random.default_rng(seed)
     pairs = [(i, j) for i in range(3) for j in range(3)]
     labels = np.repeat(np.arange(9, dtype=np.int32), per_class)
@@ -310,7 +310,7 @@ def test_the_size_of_each_encoder_of_a_config_is_a_line(task):
     recipe = config.base("two_tower", "shapes", encoder="mlp")
     found = encoding.sizes(recipe, blocks())
     assert [line.split(":")[0] for line in found] == ["encoder mlp", "class encoder mlp"]
-    assert re.fullmatch(r".*: \d+\.\d\d k parameters, \d+\.\d\d kFLOP a picture of 4 x 4", found[0])
+    assert re.fullmatch(r".*: \d+\.\d\d k parameters, \d+\.\d\d kFLOP an image of 4 x 4", found[0])
     assert found[1].endswith("an input of 6")
     assert encoding.sizes(config.base("ale", "shapes"), blocks()) == []
 

@@ -1,4 +1,4 @@
-"""A folder of pictures and a table to predictions for new classes, by the commands of docs/own_data.md."""
+"""A folder of images and a table to predictions for new classes, by the commands of docs/own_data.md."""
 
 import csv
 import pathlib
@@ -58,7 +58,7 @@ def test_four_commands(tmp_path, monkeypatch, capsys):
     assert len(pictures) == 10
     assert __main__.main([*options, "--out=from_pictures.csv", "--top=3", *pictures]) == 0
 
-    # The same from the features that were extracted before: new pictures go the way of the old ones.
+    # The same from the features that were extracted before: new images go the way of the old ones.
     features = data.load("features", dir="features/photos")
     by_name = dict(zip(features.info["image_files"], features.inputs))
     names = [re.sub(r"new/(\D+)(\d)", r"\1/\2", path) for path in pictures]

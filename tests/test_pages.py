@@ -90,7 +90,7 @@ def test_the_interval_of_a_difference_is_that_of_students_paired_test():
 
 def test_the_three_shapes_are_images_of_unseen_classes():
     shapes = data.load("shapes", num_per_class=2)
-    maker = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
+    maker = runpy.run_path(str(ROOT / "docs" / "make_figures.py"))
     images = np.load(ROOT / "docs" / "three_shapes.npy")
     assert shapes.classes.is_seen[shapes.classes.names.index(next(iter(maker["POINTS"])))]
     for image, name in zip(images, maker["CLASSES"]):

@@ -1,4 +1,4 @@
-"""The pictures that `train` leaves, drawn from a real run: axes, series and labels, not pixels."""
+"""The figures that `train` leaves, drawn from a real run: axes, series and labels, not pixels."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zsl_jax import errors, plots
-from zsl_jax.verbs import pictures
+from zsl_jax.verbs import captions, figures
 
 RNG = np.random.default_rng(0)
 NAMES = ("001.Red_fox", "wolf", "okapi", "zebra")
@@ -17,12 +17,12 @@ IS_SEEN = np.array([True, True, False, False])
 def drawn(digits_run, tmp_path_factory):
     """The names and the figures of the digits run."""
     workdir, result, _ = digits_run
-    kept, folder = {}, tmp_path_factory.mktemp("pictures")
+    kept, folder = {}, tmp_path_factory.mktemp("figures")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plots, "save", lambda figure, path: kept.update({path.name: figure}))
         for name in ("config.json", "record.json", "classes.csv", "metrics.jsonl", "checkpoints"):
             (folder / name).symlink_to(workdir / name)
-        names = pictures.draw(result, folder)
+        names = figures.draw(result, folder)
     return names, kept, result, workdir
 
 
@@ -30,9 +30,9 @@ def texts(labels):
     return [label.get_text() for label in labels]
 
 
-def test_a_run_with_images_leaves_these_pictures(drawn):
+def test_a_run_with_images_leaves_these_figures(drawn):
     names, figures, _, _ = drawn
-    assert names == [name for name in pictures.CAPTIONS if name != "pairs.png"]
+    assert names == [name for name in captions.CAPTIONS if name != "pairs.png"]
     assert set(names) == set(figures)
     for figure in figures.values():
         figure.draw_without_rendering()

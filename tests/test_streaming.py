@@ -1,4 +1,4 @@
-"""Pictures decoded when they are needed: the same steps, scores and bits as from memory, at any point of a resume."""
+"""Images decoded when they are needed: the same steps, scores and bits as from memory, at any point of a resume."""
 
 import io
 import json
@@ -26,7 +26,7 @@ from zsl_jax.verbs import command_line
 
 
 class Numbers:
-    """Pictures of one pixel that show their number."""
+    """Images of one pixel that show their number."""
 
     def __getitem__(self, row):
         return np.full((1, 1, 3), row, np.uint8)
@@ -57,7 +57,7 @@ def test_worker_processes_change_nothing_and_say_what_is_wrong(tmp_path):
     for workers in (1, 2):
         with streaming.Reader(numbers(range(200), workers)) as reader:
             assert reader.take(200)[:, 0, 0, 0].tolist() == list(range(200))
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
     files = image_folder.Files((str(tmp_path / "bad.jpg"),), images.Preprocessing(4, "stretch", 1.0, "bilinear"))
     broken = streaming.ImageStream(files, np.zeros(1, int), 4, 1)
     with pytest.raises(errors.UserError, match=r"bad\.jpg: not a readable image"), streaming.Reader(broken) as reader:
@@ -118,7 +118,7 @@ def method():
 
 
 def fit(method, task, epochs=3, mode="jit", **options):
-    """The epochs' states and metrics, of 4 steps of 4 pictures, on 4 devices."""
+    """The epochs' states and metrics, of 4 steps of 4 images, on 4 devices."""
     mesh = parallel.make_mesh(devices=4, mode=mode)
     training = states.Training(method, task, key=jax.random.key(0), batch_size=4, mesh=mesh, mode=mode)
     fitted = loop.fit(training, epochs=epochs, **options)
@@ -203,12 +203,12 @@ def test_a_run_may_go_on_from_memory_where_it_stopped_in_a_stream(folder, tmp_pa
 
 @pytest.mark.long
 def test_a_streamed_run_is_drawn_as_one_from_memory(folder, tmp_path):
-    from zsl_jax.verbs import pictures
+    from zsl_jax.verbs import figures
 
     drawn = []
     for cache in ("memory", "stream"):
         result = run.run(config(folder, cache), tmp_path / cache, say=lambda line: None)
-        drawn.append(pictures.draw(result, tmp_path / cache))
+        drawn.append(figures.draw(result, tmp_path / cache))
     assert drawn[0] == drawn[1]
     assert {"story.png", "retrieval.png", "embeddings.png"} <= set(drawn[1])
 

@@ -1,4 +1,4 @@
-"""A folder of tiny pictures, six classes of five, each of its own colour, and the table that describes the colours."""
+"""A folder of tiny images, six classes of five, each of its own colour, and the table that describes the colours."""
 
 import pathlib
 

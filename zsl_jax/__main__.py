@@ -17,8 +17,8 @@ VERBS = {
     "export": "write a trained method as one file that scores without this package",
     "report": "build the table of results from the records of runs, as text, Markdown, CSV and a page",
     "sweep": "search hyper-parameters on validation classes, side by side, and train the winner",
-    "data": "check or prepare a folder of benchmark files, or import a folder of pictures of your own",
-    "extract": "turn imported pictures into features, by any encoder and its weights",
+    "data": "check or prepare a folder of benchmark files, or import a folder of images of your own",
+    "extract": "turn imported images into features, by any encoder and its weights",
     "bound": "what any method can reach with a class-attribute matrix, before anything is trained",
 }
 

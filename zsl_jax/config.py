@@ -88,7 +88,7 @@ KEYS = {
         Rule(lambda x: isinstance(x, str) and x != "", "auto, none or a folder"),
     ),
     "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),
-    "plots": Key("story", "pictures that a run leaves in its workdir", one_of(("story", "none"))),
+    "plots": Key("story", "images that a run leaves in its workdir", one_of(("story", "none"))),
 }
 
 ENCODER = {
@@ -129,8 +129,8 @@ SECTIONS = {
         "average": ("decay of the moving average of the weights that scores; 0 for none", number(0, 1, ends="[)")),
     },
     "augmentation": {
-        "crop": ("pixels by which a picture is shifted at most", whole(0)),
-        "flip": ("whether half of the pictures are mirrored", one_of((False, True))),
+        "crop": ("pixels by which an image is shifted at most", whole(0)),
+        "flip": ("whether half of the images are mirrored", one_of((False, True))),
         "brightness": ("added light at most, where white is 1", number(0, 1, ends="[]")),
         "contrast": ("relative change of contrast at most", number(0, 1, ends="[]")),
         "saturation": ("relative change of saturation at most", number(0, 1, ends="[]")),
@@ -155,8 +155,8 @@ OPTIONS = {
     "hold_out": ("classes without training examples; 0 where no class has any", whole(0)),
     "num_per_class": ("images rendered a class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
-    "fit": ("how a picture becomes a square", one_of(("crop", "stretch"))),
-    "cache": ("whether pictures are decoded once or when they are needed", one_of(streaming.CACHES)),
+    "fit": ("how an image becomes a square", one_of(("crop", "stretch"))),
+    "cache": ("whether images are decoded once or when they are needed", one_of(streaming.CACHES)),
     "workers": ("processes that decode a stream; 0 for threads", whole(0)),
 }
 

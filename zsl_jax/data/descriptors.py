@@ -1,4 +1,4 @@
-"""Fixed image descriptors: nothing is learned, and the row of a picture depends on that picture alone.
+"""Fixed image descriptors: nothing is learned, and the row of an image depends on that image alone.
 
     describe(images) = [edges at 32, 16, 8 pixels | textures at 32, 16 pixels | colours] / norm
 
@@ -15,17 +15,17 @@ import numpy as np
 
 NUM_FEATURES = 3 * 8 * 16 + 2 * 27 * 5 + 64
 
-_SIDE = 32  # every picture is brought to 32x32 first, so that one size's rows can be compared with another's
-_CHUNK = 32  # pictures at a time: the working set stays in the processor's cache
+_SIDE = 32  # every image is brought to 32x32 first, so that one size's rows can be compared with another's
+_CHUNK = 32  # images at a time: the working set stays in the processor's cache
 _ANGLES = 8
 _SMALL = np.float32(1e-6)
 
 
 def describe(images: np.ndarray) -> np.ndarray:
-    """Rows of unit length that hold a picture's edges, textures and colours.
+    """Rows of unit length that hold an image's edges, textures and colours.
 
-    Three invariances follow from how the blocks are made (for pictures of 32x32, up to rounding). The colour block does
-    not change when pixels change places. The whole-picture part of the texture blocks does not change when the picture
+    Three invariances follow from how the blocks are made (for images of 32x32, up to rounding). The colour block does
+    not change when pixels change places. The whole-image part of the texture blocks does not change when the image
     is mirrored or turned by 90 degrees. The edge blocks do not change when the same amount is added to every pixel.
 
     Args:
@@ -116,7 +116,7 @@ def _textures(gradients: _Gradients) -> np.ndarray:
 
 
 def _colours(planes: np.ndarray) -> np.ndarray:
-    """A joint histogram of red, green and blue, 4x4x4 bins, of the whole picture."""
+    """A joint histogram of red, green and blue, 4x4x4 bins, of the whole image."""
     n = len(planes)
     red, green, blue = (np.stack(_bins(planes[:, i].reshape(n, -1), 4), axis=1) for i in range(3))
     red_green = (red[:, :, None] * green[:, None]).reshape(n, 16, -1)
@@ -143,7 +143,7 @@ def _blur(maps: np.ndarray) -> np.ndarray:
 def _cells(maps: np.ndarray, *, grids: tuple[int, ...]) -> np.ndarray:
     """Averages of `[n, K, H, H]` maps over the cells of each grid, cells overlapping as tents: `[n, K * cells]`."""
     n, k, side, _ = maps.shape
-    # One small product a picture: a single large one would wake the BLAS threads, ten times slower on a busy machine.
+    # One small product an image: a single large one would wake the BLAS threads, ten times slower on a busy machine.
     return (maps.reshape(n, k, side * side) @ _cell_weights(side, grids)).reshape(n, -1)
 
 

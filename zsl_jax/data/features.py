@@ -1,4 +1,4 @@
-"""Features of pictures of one's own, as `extract` wrote them: a TFDS dataset with the preprocessing in its metadata.
+"""Features of images of one's own, as `extract` wrote them: a TFDS dataset with the preprocessing in its metadata.
 
 FEATURES/extraction.json                     what makes them, written first: another extraction is refused
 FEATURES/parts/00000.npz, ...                while it runs; a run that was stopped goes on after them
@@ -18,7 +18,7 @@ import numpy as np
 from zsl_jax import errors
 from zsl_jax.data import arrays, dataset, image_folder, json_files, matfile
 
-_PART = 256  # pictures
+_PART = 256  # images
 
 
 def load(dir: str | os.PathLike = "") -> dataset.Dataset:
@@ -28,7 +28,7 @@ def load(dir: str | os.PathLike = "") -> dataset.Dataset:
       dir: the folder that `extract` wrote.
 
     Returns:
-      A `Dataset` with `inputs [N, F]` float32; `info["preprocessing"]` says what made them of pictures.
+      A `Dataset` with `inputs [N, F]` float32; `info["preprocessing"]` says what made them of images.
 
     Raises:
       UserError: no features, or an extraction that has not ended.
@@ -54,7 +54,7 @@ def written(dir: str | os.PathLike) -> pathlib.Path | None:
 
 
 def check_pictures(dir: str | os.PathLike, images_dir: str | os.PathLike) -> None:
-    """Compares the pictures with those that the features in `dir` were made of.
+    """Compares the images with those that the features in `dir` were made of.
 
     Raises:
       UserError: one has changed or is gone.
@@ -63,7 +63,7 @@ def check_pictures(dir: str | os.PathLike, images_dir: str | os.PathLike) -> Non
     paths = [pathlib.Path(images_dir, name) for name in info.get("image_files", ())]
     if _of_digests(map(_digest, paths)) != info.get("files", {}).get("images"):
         raise errors.UserError(
-            f"{dir} is finished, but pictures in {images_dir} have changed since: choose another --out"
+            f"{dir} is finished, but images in {images_dir} have changed since: choose another --out"
         )
 
 
@@ -99,21 +99,21 @@ def collect(
     extract: Callable[[list[pathlib.Path]], list[np.ndarray | None]],
     progress: Callable[[int], None],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features of all pictures, a part at a time; what a run that was stopped left is read back.
+    """Features of all images, a part at a time; what a run that was stopped left is read back.
 
-    A part is kept with the hash of each of its pictures, and made again where one of them has changed since.
+    A part is kept with the hash of each of its images, and made again where one of them has changed since.
 
     Args:
       dir: as for `begin`.
-      paths: of the pictures.
-      extract: features `[F]` of some pictures, None for one that is left out.
-      progress: called with the number of pictures after each part.
+      paths: of the images.
+      extract: features `[F]` of some images, None for one that is left out.
+      progress: called with the number of images after each part.
 
     Returns:
-      Features `[n, F]` of the pictures that were not left out, and `kept [N]`, which those are.
+      Features `[n, F]` of the images that were not left out, and `kept [N]`, which those are.
 
     Raises:
-      UserError: a picture changes while it is read, or the parts cannot be written.
+      UserError: an image changes while it is read, or the parts cannot be written.
     """
     folder = pathlib.Path(dir) / "parts"
     features, kept = [], []
@@ -126,7 +126,7 @@ def collect(
             found = extract(some)
             if list(map(_digest, some)) != digests:
                 raise errors.UserError(
-                    f"a picture of {some[0].parent} changed while it was read: run the same line again"
+                    f"an image of {some[0].parent} changed while it was read: run the same line again"
                 )
             sound = [row for row in found if row is not None]
             part = (
@@ -141,7 +141,7 @@ def collect(
 
 
 def collected_sha256(dir: str | os.PathLike) -> str:
-    """What `sha256` says of the pictures that were not left out, as they were when their features were made."""
+    """What `sha256` says of the images that were not left out, as they were when their features were made."""
     digests = []
     for path in sorted((pathlib.Path(dir) / "parts").glob("*.npz")):
         part = arrays.read(path).arrays
@@ -176,7 +176,7 @@ def _digest(path: pathlib.Path) -> str:
 
 
 def _read_part(path: pathlib.Path, digests: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
-    """The part that is there, unless it is damaged or of other pictures."""
+    """The part that is there, unless it is damaged or of other images."""
     if not path.exists():
         return None
     try:

@@ -1,6 +1,6 @@
-"""Pictures of one's own, as `data import` wrote them down: which there are, of which classes, described how.
+"""Images of one's own, as `data import` wrote them down: which there are, of which classes, described how.
 
-DATASET/dataset.json     paths, labels, the class table and the splits; the pictures stay where they are
+DATASET/dataset.json     paths, labels, the class table and the splits; the images stay where they are
 """
 
 import dataclasses
@@ -24,16 +24,16 @@ class Imported:
     """What `dataset.json` holds.
 
     Args:
-      name: of the folder of pictures.
+      name: of the folder of images.
       images_dir: that folder, an absolute path.
-      images: paths of the pictures, relative to it.
+      images: paths of the images, relative to it.
       labels: a row of the class table for each.
       class_names: C names.
       attributes: A names.
       embedding: `[C][A]` numbers.
       is_seen: C flags.
       validation_classes: rows of the seen classes that are held out for validation, or None.
-      splits: rows of pictures by name: `train`, `test_seen`, `test_unseen`.
+      splits: rows of images by name: `train`, `test_seen`, `test_unseen`.
       split_by: who chose the unseen classes, e.g. `the table`.
       files: sha256 by name, of what it was made of.
     """
@@ -55,11 +55,11 @@ class Imported:
         return [pathlib.Path(self.images_dir, path) for path in self.images]
 
     def dataset(self, inputs: np.ndarray, *, preprocessing: Mapping[str, Any], **info) -> dataset.Dataset:
-        """The dataset with these inputs `[N, ...]`, a row a picture.
+        """The dataset with these inputs `[N, ...]`, a row an image.
 
         Args:
           inputs: `[N, ...]`.
-          preprocessing: what made them of the pictures, for `preprocessing.make`.
+          preprocessing: what made them of the images, for `preprocessing.make`.
           **info: more that identifies it.
         """
         validation = self.validation_classes
@@ -82,10 +82,10 @@ class Imported:
         )
 
     def keep(self, kept: np.ndarray) -> "Imported":
-        """Only the pictures where `kept [N]` is True.
+        """Only the images where `kept [N]` is True.
 
         Raises:
-          UserError: a class or a split is left without a picture.
+          UserError: a class or a split is left without an image.
         """
         new_row = np.cumsum(kept) - 1
         splits = {name: tuple(int(new_row[r]) for r in rows if kept[r]) for name, rows in self.splits.items()}
@@ -101,7 +101,7 @@ class Imported:
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """The pictures of files by number, each decoded when it is asked for."""
+    """The images of files by number, each decoded when it is asked for."""
 
     paths: tuple[str, ...]
     preprocessing: images.Preprocessing
@@ -119,13 +119,13 @@ def load(
     cache: str = "auto",
     workers: int = 0,
 ):
-    """Pictures of one's own, for encoders that are trained from pixels.
+    """Images of one's own, for encoders that are trained from pixels.
 
     Args:
       dir: the folder that `data import` wrote.
       size: S, height and width that they are brought to, pixels, at least 16.
       fit: `crop` the middle square or `stretch` to it.
-      skip_unreadable: leave damaged pictures out, where they are an error otherwise.
+      skip_unreadable: leave damaged images out, where they are an error otherwise.
       cache: `memory` decodes all of them now, `stream` each time that they are needed; `auto` streams where they would
         take more than `streaming.MOST_BYTES`. The results are the same.
       workers: processes that decode a stream; 0 for threads of this one.
@@ -134,7 +134,7 @@ def load(
       A `Dataset` with `inputs [N, S, S, 3]` uint8, or `streaming.ImageStream` of them.
 
     Raises:
-      UserError: no imported dataset, or a picture that cannot be read (of a stream, by its first bytes; the rest shows
+      UserError: no imported dataset, or an image that cannot be read (of a stream, by its first bytes; the rest shows
         when it is decoded).
     """
     if not os.fspath(dir):
@@ -155,7 +155,9 @@ def load(
         found = list(images.load(paths, preprocessing, skip=skip))
         kept = np.array([picture is not None for picture in found])
         pictures = np.stack([picture for picture in found if picture is not None])
-    digest = {} if isinstance(pictures, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
+    digest = (
+        {} if isinstance(pictures, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
+    )
     loaded = (imported if kept.all() else imported.keep(kept)).dataset(
         pictures, preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)}, **digest
     )
@@ -163,7 +165,7 @@ def load(
 
 
 def _readable(paths: list[pathlib.Path], preprocessing: images.Preprocessing, skip: bool) -> np.ndarray:
-    """Which pictures can be decoded, `[N]` bool; what is to be left out has to be known before a stream begins."""
+    """Which images can be decoded, `[N]` bool; what is to be left out has to be known before a stream begins."""
     if skip:
         return np.array([x is not None for x in images.load(paths, preprocessing, skip=lambda error: None)])
     for path in paths:
@@ -185,7 +187,7 @@ def write(folder: str | os.PathLike, imported: Imported) -> None:
 
 
 def read(folder: str | os.PathLike) -> Imported:
-    """Reads what `write` wrote; `images_dir` alone may be edited, where the pictures have moved.
+    """Reads what `write` wrote; `images_dir` alone may be edited, where the images have moved.
 
     Raises:
       UserError: there is none, or it is damaged, edited or of another version.
@@ -209,7 +211,7 @@ def read(folder: str | os.PathLike) -> Imported:
 
 
 def _sha256(values: Mapping[str, Any]) -> str:
-    """Of all but the place of the pictures."""
+    """Of all but the place of the images."""
     return json_files.sha256({name: value for name, value in values.items() if name != "images_dir"})
 
 

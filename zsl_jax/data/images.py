@@ -1,4 +1,4 @@
-"""Pictures from files: decoded upright as RGB and brought to one size.
+"""Images from files: decoded upright as RGB and brought to one size.
 
 decode(path)                       [H, W, 3] uint8    EXIF rotation, greyscale, palettes, transparency, CMYK
 fit(image, preprocessing)          [S, S, 3] uint8
@@ -28,16 +28,16 @@ FILTERS = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resam
 
 
 class UnreadableImage(errors.UserError):
-    """A file that is no picture, an empty one, or a damaged one."""
+    """A file that is no image, an empty one, or a damaged one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """What happens to a picture between the file and the encoder.
+    """What happens to an image between the file and the encoder.
 
     Args:
       size: S, height and width that the encoder sees, pixels.
-      fit: `stretch` to the square, or `crop` the middle out of a picture whose shorter side is `size / crop_fraction`.
+      fit: `stretch` to the square, or `crop` the middle out of an image whose shorter side is `size / crop_fraction`.
       crop_fraction: (0, 1], without meaning for `stretch`.
       filter: of the resizing, `bilinear` or `bicubic`, over all pixels that an output pixel covers.
     """
@@ -55,10 +55,10 @@ class Preprocessing:
 
 
 def decode(path: str | os.PathLike) -> np.ndarray:
-    """Returns a picture as `[H, W, 3]` uint8: turned as its EXIF tag says, transparent places on white.
+    """Returns an image as `[H, W, 3]` uint8: turned as its EXIF tag says, transparent places on white.
 
     Raises:
-      UnreadableImage: the file is missing, empty, damaged, no picture or of a kind that is not read; the message names
+      UnreadableImage: the file is missing, empty, damaged, no image or of a kind that is not read; the message names
         it.
     """
     with _named(path), _opened(path) as opened:
@@ -72,7 +72,7 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
     """Returns an array as `[H, W, 3]` uint8: of grey `[H, W, 1]`, colours, or colours with transparency `[H, W, 4]`.
 
     Args:
-      picture: uint8, or uint16 where it is grey.
+      image: uint8, or uint16 where it is grey.
     """
     picture = np.asarray(picture)
     return np.array(_rgb(PIL.Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)))
@@ -88,7 +88,7 @@ def fault(path: str | os.PathLike) -> str | None:
 
 
 def fit(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """Returns the picture `[H, W, 3]` as `[S, S, 3]` uint8."""
+    """Returns the image `[H, W, 3]` as `[S, S, 3]` uint8."""
     size, resample = preprocessing.size, FILTERS[preprocessing.filter]
     height, width = image.shape[:2]
     box = (0.0, 0.0, float(width), float(height))
@@ -106,13 +106,13 @@ def load(
     skip: Callable[[UnreadableImage], None] | None = None,
     ahead: int = 64,
 ) -> Iterator[np.ndarray | None]:
-    """Yields the pictures of `paths` in their order, `[S, S, 3]` uint8, decoded ahead in threads.
+    """Yields the images of `paths` in their order, `[S, S, 3]` uint8, decoded ahead in threads.
 
     Args:
-      paths: of the pictures.
+      paths: of the images.
       preprocessing: size and fit.
-      skip: called with what is wrong with an unreadable picture, for which None is yielded; it is raised if None.
-      ahead: pictures decoded before they are asked for, at most.
+      skip: called with what is wrong with an unreadable image, for which None is yielded; it is raised if None.
+      ahead: images decoded before they are asked for, at most.
     """
 
     def load_one(path: str | os.PathLike) -> np.ndarray:
@@ -140,7 +140,7 @@ def load(
 
 
 def find(folder: str | os.PathLike) -> list[pathlib.PurePosixPath]:
-    """Returns the pictures in a folder and below it, by suffix, relative to it and sorted; hidden ones are left out.
+    """Returns the images in a folder and below it, by suffix, relative to it and sorted; hidden ones are left out.
 
     Folders that are symbolic links are followed, unless they lead back to where they are found.
     """
@@ -177,7 +177,7 @@ def _named(path: str | os.PathLike) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[PIL.Image.Image]:
-    """A picture whose header is read: of a format and kind that is read, and of a size that can be one."""
+    """An image whose header is read: of a format and kind that is read, and of a size that can be one."""
     if not os.path.getsize(path):
         raise UnreadableImage(f"{path}: an empty file, not an image")
     with _quiet():

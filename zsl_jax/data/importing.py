@@ -1,6 +1,6 @@
-"""A folder of pictures and a table of attributes as one dataset: who belongs to what, and what does not match.
+"""A folder of images and a table of attributes as one dataset: who belongs to what, and what does not match.
 
-IMAGES_DIR/CLASS/.../NAME.jpg     a folder a class, with pictures in it or below it
+IMAGES_DIR/CLASS/.../NAME.jpg     a folder a class, with images in it or below it
 classes.csv                       a class a line, by the name of its folder (see `class_files`)
 """
 
@@ -17,7 +17,7 @@ from zsl_jax import errors
 from zsl_jax.data import class_files, image_folder, images, missing, tables
 
 _SMALLEST = 3  # seen classes: two to train on, and one to hold out for validation
-_TEST_SHARE = 0.2  # of each seen class's pictures
+_TEST_SHARE = 0.2  # of each seen class's images
 
 
 class Survey(NamedTuple):
@@ -25,9 +25,9 @@ class Survey(NamedTuple):
 
     Args:
       described: the class table.
-      files: the pictures of each class, relative to the folder, for the classes that are in both.
+      files: the images of each class, relative to the folder, for the classes that are in both.
       problems: what does not match, one line each: names of folders, then of classes, then files.
-      unreadable: what is wrong with files that are no pictures, by their path relative to the folder.
+      unreadable: what is wrong with files that are no images, by their path relative to the folder.
     """
 
     described: class_files.Described
@@ -37,12 +37,12 @@ class Survey(NamedTuple):
 
 
 def survey(images_dir: str | os.PathLike, table: str | os.PathLike) -> Survey:
-    """Looks for the pictures of every class; no picture is decoded, but its header is read.
+    """Looks for the images of every class; no image is decoded, but its header is read.
 
     Names of folders and of classes are compared in the composed Unicode form: macOS writes the other one.
 
     Raises:
-      UserError: no such folder or table, a folder without pictures, or a table that is not sound.
+      UserError: no such folder or table, a folder without images, or a table that is not sound.
     """
     folder = pathlib.Path(images_dir).expanduser()
     if not folder.is_dir():
@@ -87,7 +87,7 @@ def make(
     """Returns the dataset of the classes that are in both, with its splits.
 
     Where the table does not say which classes are unseen, they are drawn by the seed. A fifth of each seen class's
-    pictures, drawn by the seed too, are its part of the seen test images.
+    images, drawn by the seed too, are its part of the seen test images.
 
     Args:
       images_dir: the folder.

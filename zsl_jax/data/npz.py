@@ -6,7 +6,7 @@
     attributes [C, A]       semantics=attributes                            at least one of these four:
     coarse [N] or [C]       semantics=hierarchy: the group of a class       ancestors in a tree of two levels
     descriptions [C]        semantics=descriptions: a text a class          TF-IDF, by the words of the seen classes
-    iconic_features [C, F]  semantics=iconic: features of a model picture   as they are
+    iconic_features [C, F]  semantics=iconic: features of a model image   as they are
 
 Which classes are unseen is drawn by a seed. Images of split 0 and 1 train; those of split 2 are the seen test images.
 Without `split`, a fifth of the images of each seen class is drawn. All images of unseen classes are unseen test images.

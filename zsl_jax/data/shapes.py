@@ -33,17 +33,17 @@ _INPUTS = {"features": descriptors.describe, "pixels": lambda images: images}
 def load(
     *, seed: int = 0, num_per_class: int = 100, size: int = 32, inputs: str = "features", semantics: str = "att"
 ) -> dataset.Dataset:
-    """Paints the dataset; the same arguments give the same pictures on every machine.
+    """Paints the dataset; the same arguments give the same images on every machine.
 
-    Picture i of a class depends on `seed` and i alone, so that more pictures a class add to the ones before. The last
-    fifth of a seen class's pictures is its part of `test_seen`.
+    Image i of a class depends on `seed` and i alone, so that more images a class add to the ones before. The last
+    fifth of a seen class's images is its part of `test_seen`.
 
     Args:
-      seed: of the pictures, [0, 2^32). The classes and which of them are unseen are fixed.
-      num_per_class: pictures a class, 2 or more.
+      seed: of the images, [0, 2^32). The classes and which of them are unseen are fixed.
+      num_per_class: images a class, 2 or more.
       size: height and width in pixels, [16, 512].
       inputs: `features` for the rows of `descriptors.describe`, `[N, 718]` float32 of unit length; `pixels` for the
-        pictures themselves, `[N, size, size, 3]` uint8.
+        images themselves, `[N, size, size, 3]` uint8.
       semantics: what describes a class: `att` for the attributes, `[64, 22]` of 0 and 1; `names` for the words of its
         name as `class_encoders.tokens`, `[64, 4]`.
 
@@ -51,7 +51,7 @@ def load(
       A `Dataset` with the descriptions in its class table. `info` holds the names of the
       attributes; their groups (shape, colour, texture, size: one attribute of each group is 1); `pairs`, the
       (attribute, object) of each class as the compositional benchmarks call colour and shape; and the sha256 of the
-      pictures.
+      images.
 
     Raises:
       UserError: an option out of its range.

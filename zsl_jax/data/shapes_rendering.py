@@ -1,13 +1,13 @@
-"""Pictures of the `shapes` dataset: one textured object among scattered scraps, the same bits on every machine.
+"""Images of the `shapes` dataset: one textured object among scattered scraps, the same bits on every machine.
 
-    picture = grain + light * (background <- scraps <- shadow <- object <- scraps),    a <- b: b painted over a
+    image = grain + light * (background <- scraps <- shadow <- object <- scraps),    a <- b: b painted over a
 
 Everything is computed from uniform random numbers by + - * / sqrt floor abs min max and comparisons, one numpy call
 each, and IEEE 754 rounds each of them in only one way. No sine, no power, no sum over an axis and no matrix product
 takes part, so neither the width of the processor's vectors nor the version of a library can flip a pixel. Angles come
 from t = tan(angle / 2).
 
-Lengths are in halves of the picture's width: x and y run from -1 to 1, y downwards. A shape or a scrap is a signed
+Lengths are in halves of the image's width: x and y run from -1 to 1, y downwards. A shape or a scrap is a signed
 distance, negative inside, and its edge is softened over one pixel.
 """
 
@@ -30,24 +30,24 @@ COLOURS = {
 # The range of the object's radius.
 SIZES = {"small": (0.40, 0.50), "large": (0.66, 0.80)}
 
-_NUM_SCALARS = 128  # random numbers set aside for a picture's layout (it uses 126); one a pixel follows for the grain
+_NUM_SCALARS = 128  # random numbers set aside for an image's layout (it uses 126); one a pixel follows for the grain
 _NUM_KNOTS = 5  # along a side, of the clouds in the background
 _SCRAPS_BEHIND, _SCRAPS_BEFORE = 5, 2
-_CHUNK_PIXELS = 2**15  # of the pictures painted together: their arrays stay in the processor's cache
+_CHUNK_PIXELS = 2**15  # of the images painted together: their arrays stay in the processor's cache
 
 
 def render(
     seed: int, class_index: int, count: int, *, shape: str, colour: str, texture: str, size: str, pixels: int
 ) -> np.ndarray:
-    """The first `count` pictures of a class.
+    """The first `count` images of a class.
 
-    Picture i depends on `(seed, class_index, i)` alone: a larger count adds pictures, and more pixels show the same
+    Image i depends on `(seed, class_index, i)` alone: a larger count adds images, and more pixels show the same
     scene in finer detail (under another grain).
 
     Args:
       seed: of the whole dataset, [0, 2^32).
       class_index: [0, 2^32).
-      count: how many pictures.
+      count: how many images.
       shape: a key of `SHAPES`.
       colour: a key of `COLOURS`.
       texture: a key of `TEXTURES`.
@@ -77,7 +77,7 @@ def _uniforms(seed: int, class_index: int, index: int, count: int) -> np.ndarray
 
 
 class _Draws:
-    """Hands out the random numbers of n pictures one after another, each as `[n, 1, 1]`."""
+    """Hands out the random numbers of n images one after another, each as `[n, 1, 1]`."""
 
     def __init__(self, uniforms: np.ndarray):
         self._columns = iter(np.ascontiguousarray(uniforms.T)[:, :, None, None])
@@ -130,7 +130,7 @@ def _with_scrap(picture, draws: _Draws, x, y) -> np.ndarray:
 
 def _with_object(picture, draws: _Draws, x, y, shape, rgb, texture, radii) -> np.ndarray:
     radius = draws.number(*radii)
-    reach = 0.98 - radius  # the object stays within the picture
+    reach = 0.98 - radius  # the object stays within the image
     cx, cy, tilt = reach * draws.number(-1, 1), reach * draws.number(-1, 1), draws.direction(0.27)
 
     sx, sy = _local(x, y, cx + 0.06, cy + 0.10, tilt)

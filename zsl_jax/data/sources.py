@@ -18,7 +18,7 @@ def load(name: str, **options) -> dataset.Dataset:
     Args:
       name: `digits` (handwritten digits, described by strokes), `shapes` (rendered from a seed, described by shape,
         colour, texture and size), `xlsa17` (a folder in the layout of the standard benchmark; option `dir`), `npz`
-        (features of one's own in a NumPy archive; option `file`), `image_folder` (pictures of one's own that
+        (features of one's own in a NumPy archive; option `file`), `image_folder` (images of one's own that
         `data import` wrote down; option `dir`), `features` (what `extract` made of them; option `dir`), `texts` (a file
         of texts with a label each; option `file`) or `tfds_images`
         (images of TFDS with a table of classes; options `builder` and `attributes`).

@@ -3,7 +3,7 @@
     tfds builder   image, label, names of the labels        prepared on disk, `tfds build --file_format=array_record`
     table          class,seen,attribute,...                 a CSV file, see `class_files`
 
-The pictures are brought to one size and kept as bytes, so that they fit on the device and are augmented there, or are
+The images are brought to one size and kept as bytes, so that they fit on the device and are augmented there, or are
 decoded each time that they are needed. TensorFlow is not needed.
 """
 
@@ -25,7 +25,7 @@ from zsl_jax.data import class_files, dataset, images, splits, streaming, tables
 
 @dataclasses.dataclass(frozen=True)
 class Records:
-    """The pictures of a data source of TFDS by number, each decoded when it is asked for."""
+    """The images of a data source of TFDS by number, each decoded when it is asked for."""
 
     source: Any
     preprocessing: images.Preprocessing
@@ -34,7 +34,7 @@ class Records:
         return self.example(row)[0]
 
     def example(self, row) -> tuple[np.ndarray, int]:
-        """The picture `[S, S, 3]` and its label."""
+        """The image `[S, S, 3]` and its label."""
         try:
             example = self.source[int(row)]
             return images.fit(images.as_rgb(example["image"]), self.preprocessing), int(example["label"])
@@ -65,7 +65,7 @@ def load(
         compared without regard to case, signs between words and a number before (`001.`).
       dir: folder of TFDS; empty for its usual one.
       split: of the builder, `train+test` for both.
-      size: height and width, pixels, [4, 512]; pictures are cropped to the middle square first.
+      size: height and width, pixels, [4, 512]; images are cropped to the middle square first.
       inputs: `pixels`, the only ones.
       seed: of the seen test images, 0 or more.
       cache: `memory` decodes all of them now, `stream` each time that they are needed; `auto` streams where they would
@@ -174,7 +174,7 @@ def _open(builder: str, directory: str, split: str, *, labels_only: bool = False
 
 
 def _read(records: Records, size: int, title: str) -> tuple[np.ndarray, np.ndarray]:
-    """All pictures, `[N, size, size, 3]` uint8, and their labels; decoded in threads, in the order of the source."""
+    """All images, `[N, size, size, 3]` uint8, and their labels; decoded in threads, in the order of the source."""
     pictures = np.empty((len(records.source), size, size, 3), np.uint8)
     labels = np.empty(len(pictures), np.int32)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

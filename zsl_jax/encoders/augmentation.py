@@ -1,10 +1,10 @@
-"""Random changes of pictures inside a training step: pure functions of a key and a batch `[B, H, W, C]`.
+"""Random changes of images inside a training step: pure functions of a key and a batch `[B, H, W, C]`.
 
-    crop      another place of the picture: a shift by whole pixels, borders repeated
-    flip      left and right swapped, in half of the pictures
-    jitter    x -> clip(m + c ((1 + s)(x - g) + g - m) + b),   g grey value of the pixel, m mean of the picture
+    crop      another place of the image: a shift by whole pixels, borders repeated
+    flip      left and right swapped, in half of the images
+    jitter    x -> clip(m + c ((1 + s)(x - g) + g - m) + b),   g grey value of the pixel, m mean of the image
 
-Each picture draws numbers of its own. A small dataset lies on the device as bytes, and this is all that feeds it.
+Each image draws numbers of its own. A small dataset lies on the device as bytes, and this is all that feeds it.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ def make_augment(
     """Returns `augment(key, images) -> images`; with every knob at its default, the identity on inputs of any kind.
 
     Args:
-      crop: pixels by which a picture is shifted at most, in each direction.
-      flip: whether half of the pictures are mirrored.
+      crop: pixels by which an image is shifted at most, in each direction.
+      flip: whether half of the images are mirrored.
       brightness, contrast, saturation: see `colour_jitter`.
 
     Raises:
@@ -58,7 +58,7 @@ def make_augment(
 
 
 def random_shift(key: jax.Array, images: jax.Array, most: int) -> jax.Array:
-    """Each picture shifted by -most to most pixels along rows and columns; what comes in repeats the border.
+    """Each image shifted by -most to most pixels along rows and columns; what comes in repeats the border.
 
     Args:
       key: PRNG key.
@@ -81,7 +81,7 @@ def random_shift(key: jax.Array, images: jax.Array, most: int) -> jax.Array:
 
 
 def random_flip(key: jax.Array, images: jax.Array) -> jax.Array:
-    """Half of the pictures, chosen at random, mirrored left to right.
+    """Half of the images, chosen at random, mirrored left to right.
 
     >>> import jax, jax.numpy as jnp
     >>> random_flip(jax.random.key(0), jnp.zeros((2, 4, 4, 1))).shape
@@ -95,13 +95,13 @@ def random_flip(key: jax.Array, images: jax.Array) -> jax.Array:
 def colour_jitter(
     key: jax.Array, images: jax.Array, *, brightness: float, contrast: float, saturation: float
 ) -> jax.Array:
-    """Pictures in another light: added brightness, scaled contrast and scaled saturation; the hue stays.
+    """Images in another light: added brightness, scaled contrast and scaled saturation; the hue stays.
 
     Args:
       key: PRNG key.
       images: `[B, H, W, C]`, uint8 or float in [0, 1].
       brightness: b is drawn from [-brightness, brightness], where white is 1.
-      contrast: the distance to the picture's mean is multiplied by up to 1 +- contrast.
+      contrast: the distance to the image's mean is multiplied by up to 1 +- contrast.
       saturation: the distance to the pixel's mean over channels, by up to 1 +- saturation.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A small convolutional network for small pictures, without batch statistics.
+"""A small convolutional network for small images, without batch statistics.
 
 stage    merge k x k pixels into one (Dense) -> x + Conv3x3(relu(LayerNorm(x)))
 stages   one a width, each of which halves height and width where k = 2
@@ -20,7 +20,7 @@ POOLS = {
 
 
 class ConvNet(nn.Module):
-    """Residual stages on merged pixels; 141 thousand parameters as it stands, on pictures of three channels.
+    """Residual stages on merged pixels; 141 thousand parameters as it stands, on images of three channels.
 
     Args:
       widths: channels of the stages.

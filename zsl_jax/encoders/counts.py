@@ -28,8 +28,8 @@ def flops(encoder: nn.Module, variables: Any, inputs: Any) -> int:
 
 
 def describe(encoder: nn.Module, variables: Any, inputs: Any) -> str:
-    """Both in a line, e.g. `2.22 M parameters, 0.61 GFLOP a picture of 224 x 224`."""
-    kind, shape = ("a picture", inputs.shape[1:3]) if len(inputs.shape) == 4 else ("an input", inputs.shape[1:])
+    """Both in a line, e.g. `2.22 M parameters, 0.61 GFLOP an image of 224 x 224`."""
+    kind, shape = ("an image", inputs.shape[1:3]) if len(inputs.shape) == 4 else ("an input", inputs.shape[1:])
     operations, unit = _scaled(flops(encoder, variables, inputs), ("GFLOP", "MFLOP", "kFLOP"))
     count, thousands = _scaled(parameters(variables) * 1000, ("M", "k", ""))
     return (

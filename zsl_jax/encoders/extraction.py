@@ -1,8 +1,8 @@
-"""From pictures to features, by an encoder with its weights and the preprocessing that belongs to them.
+"""From images to features, by an encoder with its weights and the preprocessing that belongs to them.
 
 extraction = Extraction(encoder="resnet50", knobs={}, weights="resnet50.safetensors", images=Preprocessing(...))
 extractor = load(extraction)
-features = extractor(pictures)                                  [n, S, S, 3] uint8 -> [n, D] float32
+features = extractor(images)                                  [n, S, S, 3] uint8 -> [n, D] float32
 Extraction.from_json(extractor.extraction.to_json())            what a dataset and a record keep of it
 """
 
@@ -24,7 +24,7 @@ from zsl_jax.encoders import counts, weights
 
 @dataclasses.dataclass(frozen=True)
 class Extraction:
-    """What makes features of pictures.
+    """What makes features of images.
 
     Args:
       encoder: a name in `encoders.ENCODERS`.
@@ -32,7 +32,7 @@ class Extraction:
       weights: file of its weights; empty for random ones, always the same.
       images: the preprocessing.
       weights_sha256: of the file; None before it has been read.
-      batch_size: pictures at a time; the features do not depend on it but for rounding.
+      batch_size: images at a time; the features do not depend on it but for rounding.
     """
 
     encoder: str
@@ -55,13 +55,13 @@ class Extraction:
 
 @dataclasses.dataclass(frozen=True)
 class Extractor:
-    """A function from pictures `[n, S, S, 3]` uint8 to features `[n, width]` float32.
+    """A function from images `[n, S, S, 3]` uint8 to features `[n, width]` float32.
 
     Args:
       extraction: what it is made of, with the sha256 of its weights.
       width: D.
       size: parameters and operations, in words.
-      embed: the compiled function, for `batch_size` pictures.
+      embed: the compiled function, for `batch_size` images.
     """
 
     extraction: Extraction
@@ -98,7 +98,7 @@ def load(extraction: Extraction) -> Extractor:
     """Builds the encoder and reads its weights.
 
     Raises:
-      UserError: an unknown encoder or knob, a size of picture that the encoder does not take, weights that are missing,
+      UserError: an unknown encoder or knob, a size of image that the encoder does not take, weights that are missing,
         damaged, of another encoder or not those that `weights_sha256` names.
     """
     size = extraction.images.size

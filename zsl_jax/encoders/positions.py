@@ -1,4 +1,4 @@
-"""Position embeddings of a vision transformer for pictures of another size than those that its weights come from."""
+"""Position embeddings of a vision transformer for images of another size than those that its weights come from."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The vision transformer: a picture as a sequence of patches.
+"""The vision transformer: an image as a sequence of patches.
 
     x = [class token, W patch_1, W patch_2, ...] + positions
     x <- x + attention(norm(x));   x <- x + mlp(norm(x))         depth times
@@ -23,7 +23,7 @@ POOLS = ("token", "mean")
 
 
 class ViT(nn.Module):
-    """A vision transformer without its classifier; the position embeddings fit one size of picture.
+    """A vision transformer without its classifier; the position embeddings fit one size of image.
 
     `zsl_jax.encoders.weights` interpolates those of a checkpoint to another size.
 

@@ -11,7 +11,7 @@ An encoder's modules carry these names, so that the table follows from its varia
     kernel [in, out]       -> weight [out, in]              bias  -> bias          var  -> running_var
 
 Folded layers (normalisation multiplied into the convolution before it) are given one that only adds their bias.
-Position embeddings of a ViT for pictures of another size are interpolated, see `positions`.
+Position embeddings of a ViT for images of another size are interpolated, see `positions`.
 """
 
 import os
@@ -130,7 +130,7 @@ def _with_positions(tensors: Mapping[str, np.ndarray], table: Mapping, source: s
     if fitting is None:
         raise errors.UserError(
             f"weights {source} have positions of {found.shape[1] - 1} patches, which cannot be brought to "
-            f"{length - 1}: both must be a square of patches, as of square pictures"
+            f"{length - 1}: both must be a square of patches, as of square images"
         )
     return {**tensors, "pos_embed": fitting}
 

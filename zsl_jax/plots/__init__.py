@@ -1,6 +1,6 @@
-"""Pictures, each a function from arrays or a record to a figure. Needs matplotlib (the extra `viz`).
+"""Figures, each a function from arrays or a record to a figure. Needs matplotlib (the extra `viz`).
 
-story.py        the picture of a run: trade-off, bars of the unseen classes, images with their answers
+story.py        the figure of a run: trade-off, bars of the unseen classes, images with their answers
 curves.py       losses and validation scores by epoch; the landscape of a sweep
 confusion.py    the confusion matrix in its seen | unseen blocks; the worst confusions and why
 attributes.py   class x attribute, described against predicted; why one class and not another

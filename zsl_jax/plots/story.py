@@ -1,4 +1,4 @@
-"""The picture of a run: the seen-unseen trade-off, the accuracy of each unseen class, and images with their answers."""
+"""The figure of a run: the seen-unseen trade-off, the accuracy of each unseen class, and images with their answers."""
 
 import textwrap
 
@@ -12,7 +12,7 @@ _MAX_BARS = 60
 
 
 def story(record: dict, evaluated, task, images=None) -> mpl_figure.Figure:
-    """Returns the picture of a run: the seen-unseen trade-off, the unseen classes' accuracies and, where the data has
+    """Returns the figure of a run: the seen-unseen trade-off, the unseen classes' accuracies and, where the data has
     images, some of unseen classes with what the model calls them.
 
     Args:

@@ -1,4 +1,4 @@
-"""What all pictures share: seen classes are blue and unseen ones orange, which the colour-blind tell apart."""
+"""What all figures share: seen classes are blue and unseen ones orange, which the colour-blind tell apart."""
 
 import pathlib
 import re
@@ -29,5 +29,5 @@ def readable(name: str) -> str:
 
 
 def save(figure: mpl_figure.Figure, path: pathlib.Path) -> None:
-    """Writes the picture as PNG, without a display."""
+    """Writes the figure as PNG, without a display."""
     figure.savefig(path, dpi=120)

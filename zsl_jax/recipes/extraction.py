@@ -17,10 +17,10 @@ KEYS = {
         "", "folder that `data import` wrote", Rule(lambda x: bool(x), "a folder: --config.data.dir=DATASET")
     ),
     "images.size": Key(224, "height and width that the encoder sees, pixels", whole(1)),
-    "images.fit": Key("crop", "how a picture becomes a square", one_of(images.FITS)),
+    "images.fit": Key("crop", "how an image becomes a square", one_of(images.FITS)),
     "images.crop_fraction": Key(0.875, "share of the shorter side that is kept by crop", number(0, 1, ends="(]")),
     "images.filter": Key("bilinear", "of the resizing", one_of(tuple(images.FILTERS))),
-    "batch_size": Key(8, "pictures at a time", whole(1)),
+    "batch_size": Key(8, "images at a time", whole(1)),
     "encoder.weights": Key("", "file of weights; random ones without it", Rule(lambda x: True, "a file")),
 }
 

@@ -35,7 +35,7 @@ def adversarial(method: str, argument: str | None = None) -> ml_collections.Conf
 
 
 def small_pixels(method: str, argument: str | None = None, **encoder_names: str) -> ml_collections.ConfigDict:
-    """Returns `config.base` with what the recipes on small pictures share.
+    """Returns `config.base` with what the recipes on small images share.
 
     Loss, pooling, batch size and step size come from some ten single runs on one validation split of the shapes, weight
     decay from three seeds there; the rest, and what differs for the digits, was set by judgement.

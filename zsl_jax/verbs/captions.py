@@ -1,4 +1,4 @@
-"""The pictures that a run leaves in its workdir, in the order of telling, and what each of them shows."""
+"""The figures that a run leaves in its workdir, in the order of telling, and what each of them shows."""
 
 CAPTIONS = {
     "story.png": "the run at a glance",

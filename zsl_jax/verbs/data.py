@@ -1,4 +1,4 @@
-"""Says what a benchmark folder holds and what is wrong with it, prepares it, or imports pictures of one's own."""
+"""Says what a benchmark folder holds and what is wrong with it, prepares it, or imports images of one's own."""
 
 import contextlib
 import io
@@ -23,17 +23,17 @@ usage: python -m zsl_jax data check FOLDER [--semantics=NAME]
 
 check    says what a folder in the xlsa17 layout holds and lists all that is wrong with it; exit code 2 if anything is
 prepare  writes the folder as a TFDS dataset (ArrayRecord) and prints where it is
-import   joins a folder of pictures (IMAGES_DIR/CLASS/NAME.jpg) with a table of attributes (`class` and the attributes
+import   joins a folder of images (IMAGES_DIR/CLASS/NAME.jpg) with a table of attributes (`class` and the attributes
          in the header, a class a line) by the names of the classes, and lists all that does not match
 
 --semantics=NAME  which description of the classes: that of NAME_splits.mat (default: att)
 --data_dir=DIR    where prepared datasets live (default: that of TFDS, $TFDS_DATA_DIR or ~/tensorflow_datasets)
 --attributes      the table; a second column `split` (train, validation, test) or `seen` (true, false) says which
                   classes are unseen, otherwise they are drawn
---out=DATASET     where dataset.json is written (default: datasets/NAME, after IMAGES_DIR); the pictures stay in place
+--out=DATASET     where dataset.json is written (default: datasets/NAME, after IMAGES_DIR); the images stay in place
 --unseen=SHARE    of the classes, where they are drawn (default 0.25)
 --seed=N          of what is drawn (default 0)
---skip_unmatched  go on with the classes that are in both; --skip_unreadable: without the files that are no pictures
+--skip_unmatched  go on with the classes that are in both; --skip_unreadable: without the files that are no images
 
 example: python -m zsl_jax data check xlsa17/data/CUB
          python -m zsl_jax data prepare xlsa17/data/CUB --data_dir=prepared

@@ -1,4 +1,4 @@
-"""`data import`: a folder of pictures and a table of attributes become a dataset, or a list of what does not match."""
+"""`data import`: a folder of images and a table of attributes become a dataset, or a list of what does not match."""
 
 import pathlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def main(argv: Sequence[str]) -> int:
     flags.DEFINE_float("unseen", 0.25, "share of the classes that are drawn as unseen ones", flag_values=values)
     flags.DEFINE_integer("seed", 0, "of what is drawn", flag_values=values)
     flags.DEFINE_boolean("skip_unmatched", False, "only classes that are in both", flag_values=values)
-    flags.DEFINE_boolean("skip_unreadable", False, "without files that are no pictures", flag_values=values)
+    flags.DEFINE_boolean("skip_unreadable", False, "without files that are no images", flag_values=values)
     try:
         _, *folders = values(["data", *argv])
     except flags.Error as error:

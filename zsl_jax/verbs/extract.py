@@ -1,4 +1,4 @@
-"""Turn imported pictures into features, by any encoder and its weights; run the same line again to go on."""
+"""Turn imported images into features, by any encoder and its weights; run the same line again to go on."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from zsl_jax.recipes import finding
 from zsl_jax.verbs import command_line
 
 USAGE = f"""\
-Turns imported pictures into features, by an encoder and its weights, for `train --config=configs/NAME.py:features`.
+Turns imported images into features, by an encoder and its weights, for `train --config=configs/NAME.py:features`.
 The same line again goes on where a run was stopped.
 
 usage: python -m zsl_jax extract --config=configs/extract/NAME.py --config.data.dir=DATASET --out=FEATURES
@@ -27,7 +27,7 @@ usage: python -m zsl_jax extract --config=configs/extract/NAME.py --config.data.
   python -m zsl_jax extract --config=configs/extract/mobilenet_v2.py --config.encoder.weights=mobilenet_v2.npz \\
       --config.data.dir=datasets/photos --out=features/photos
 
---skip_unreadable  leaves damaged pictures out and names them; otherwise the first one is an error
+--skip_unreadable  leaves damaged images out and names them; otherwise the first one is an error
 
 Keys of every extraction, with their defaults (config.encoder.* are the arguments of the encoder too):
 {extraction_recipes.describe()}"""
@@ -93,4 +93,4 @@ def _collect(out: pathlib.Path, imported: image_folder.Imported, extractor, skip
 def _define(values: flags.FlagValues) -> None:
     command_line.define_config(values)
     command_line.define_string(values, "out", "folder to write")
-    flags.DEFINE_boolean("skip_unreadable", False, "leave damaged pictures out", flag_values=values)
+    flags.DEFINE_boolean("skip_unreadable", False, "leave damaged images out", flag_values=values)

@@ -31,14 +31,14 @@ class Table(NamedTuple):
     left: frozenset[int] = frozenset({0})
 
 
-class Picture(NamedTuple):
+class Figure(NamedTuple):
     """A PNG file, shown in HTML only."""
 
     path: pathlib.Path
     caption: str
 
 
-Block = Heading | Paragraph | Bullets | Table | Picture
+Block = Heading | Paragraph | Bullets | Table | Figure
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 86rem; margin: 2rem auto;
@@ -134,7 +134,7 @@ def as_markdown(blocks: Iterable[Block]) -> str:
 
 
 def as_html(blocks: Sequence[Block], *, title: str) -> str:
-    """Returns one page with its style and its pictures inside; it loads nothing."""
+    """Returns one page with its style and its figures inside; it loads nothing."""
     body = "\n".join(map(_html, blocks))
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -156,7 +156,7 @@ def _html(block: Block) -> str:
             cells = [[f"<b>{c}</b>" if (i, j) in best else c for j, c in enumerate(row)] for i, row in enumerate(cells)]
             lines = [_html_row("th", map(html.escape, header), left), *(_html_row("td", row, left) for row in cells)]
             return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
-        case Picture(path, caption):
+        case Figure(path, caption):
             data, caption = base64.b64encode(path.read_bytes()).decode(), html.escape(caption)
             return (
                 f'<figure><img src="data:image/png;base64,{data}" alt="{caption}">'

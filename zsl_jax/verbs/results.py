@@ -83,7 +83,7 @@ def _column(column: reports.Column) -> list[pages.Block]:
             pages.Paragraph(_survival()),
             pages.Bullets(tuple(verdicts)),
         ]
-    return [*result, pages.Heading(3, "Runs"), _runs(rows), *_pictures(rows)]
+    return [*result, pages.Heading(3, "Runs"), _runs(rows), *_figures(rows)]
 
 
 def _facts(column: reports.Column) -> list[str]:
@@ -265,12 +265,12 @@ def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:
     return pages.Table(header, tuple(cells), left=frozenset({0, 1, 2, 3, 5, 6}))
 
 
-def _pictures(rows: tuple[reports.Row, ...]) -> list[pages.Block]:
-    """The pictures of each row's first seed, or of many rows one each."""
+def _figures(rows: tuple[reports.Row, ...]) -> list[pages.Block]:
+    """The figures of each row's first seed, or of many rows one each."""
     shown = list(captions.CAPTIONS)[: None if len(rows) <= _ROWS_IN_FULL else 1]
     found = [(row, name, row.records[0].path.with_name(name)) for row in rows for name in shown]
     return [
-        pages.Picture(path, f"{row.label}, seed {row.seeds[0]}: {captions.CAPTIONS[name]}")
+        pages.Figure(path, f"{row.label}, seed {row.seeds[0]}: {captions.CAPTIONS[name]}")
         for row, name, path in found
         if path.is_file()
     ]

@@ -159,7 +159,7 @@ def _draw(trials: list[dict], metric: str, where: str, workdir) -> None:
     try:
         from zsl_jax import plots
     except ImportError:
-        print("no picture: matplotlib is missing (pip install 'zsl-jax[viz]')")
+        print("no figure: matplotlib is missing (pip install 'zsl-jax[viz]')")
         return
     plots.save(plots.landscape(trials, metric, where), workdir / "sweep.png")
-    print(f"picture: {workdir / 'sweep.png'}")
+    print(f"figure: {workdir / 'sweep.png'}")

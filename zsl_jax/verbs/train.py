@@ -65,7 +65,7 @@ def _train(config, workdir: pathlib.Path) -> int:
     print(f"record: {done}")
     drawn = sorted(path.name for path in workdir.glob("*.png"))
     if drawn:
-        print(f"pictures: {workdir / 'story.png'}" + "".join(f", {name}" for name in drawn if name != "story.png"))
+        print(f"figures: {workdir / 'story.png'}" + "".join(f", {name}" for name in drawn if name != "story.png"))
     return 0
 
 
@@ -76,8 +76,8 @@ def _define(values: flags.FlagValues) -> None:
 
 def _draw(result, workdir: pathlib.Path) -> None:
     try:
-        from zsl_jax.verbs import pictures
+        from zsl_jax.verbs import figures
     except ImportError:
-        print("no pictures: matplotlib is missing (pip install 'zsl-jax[viz]')")
+        print("no figures: matplotlib is missing (pip install 'zsl-jax[viz]')")
         return
-    pictures.draw(result, workdir)
+    figures.draw(result, workdir)

@@ -1,6 +1,6 @@
 """Draws docs/concepts.png and writes docs/three_shapes.npy, three images of unseen classes to try `predict` on.
 
-python docs/make_pictures.py
+python docs/make_figures.py
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""The pictures that a run leaves in its workdir, and what each of them shows."""
+"""The figures that a run leaves in its workdir, and what each of them shows."""
 
 import json
 import pathlib
@@ -17,7 +17,7 @@ _BLOCK, _IMAGES = 256, 4000  # images explained at a time, and in all
 
 
 def draw(result: run.Result, workdir: pathlib.Path) -> list[str]:
-    """Writes the pictures of a run into its workdir; returns the names of the files."""
+    """Writes the figures of a run into its workdir; returns the names of the files."""
     drawn = figures(result, workdir)
     for name, figure in drawn.items():
         plots.save(figure, workdir / name)
@@ -25,7 +25,7 @@ def draw(result: run.Result, workdir: pathlib.Path) -> list[str]:
 
 
 def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.Figure]:
-    """Returns the pictures that a run has the data for, by the names in `CAPTIONS` and in their order.
+    """Returns the figures that a run has the data for, by the names in `CAPTIONS` and in their order.
 
     Args:
       result: of `run.run` or `run.evaluate`.
@@ -63,7 +63,7 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
 
 
 def _explained(workdir: pathlib.Path, task, labels, predictions) -> dict:
-    """The pictures in the space of attributes, for methods whose score is a sum over them; none for the others."""
+    """The figures in the space of attributes, for methods whose score is a sum over them; none for the others."""
     inputs = inputs_lib.joined(task.sets["test_unseen"].inputs, task.sets["test_seen"].inputs)
     pairs = plots.worst_pairs(labels, predictions, len(task.classes), _WORST)
     try:
