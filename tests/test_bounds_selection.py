@@ -160,8 +160,9 @@ def test_the_minimax_method_names_what_the_best_map_names():
     ]  # the last rows only fill up
     state = method.init(jax.random.key(0), batches[0], table[:2])
     update = jax.jit(method.update)
-    for batch in batches:
-        state, metrics = update(state, batch, table[:2], jax.random.key(0))
+    with jax.numpy_dtype_promotion("standard"):  # a method, not a pure function
+        for batch in batches:
+            state, metrics = update(state, batch, table[:2], jax.random.key(0))
     kept = [np.concatenate([b.inputs[:3990][b.labels[:3990] == c] for b in batches]) for c in range(2)]
     measured = np.mean([np.abs(x.mean(axis=0) - MATRIX[c]) for c, x in enumerate(kept)], axis=0)
     np.testing.assert_allclose(state.error_rates, measured, atol=1e-4)
