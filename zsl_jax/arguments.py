@@ -9,8 +9,13 @@ from jax.typing import ArrayLike
 def as_float(x: ArrayLike) -> jax.Array:
     """`x` as float32, or wider if it already is: losses and norms are never computed in half precision."""
     x = jnp.asarray(x)
-    is_wide = jnp.issubdtype(x.dtype, jnp.inexact) and x.dtype.itemsize >= 4
-    return x if is_wide else x.astype(jnp.float32)
+    return x.astype(float_dtype(x.dtype))
+
+
+def float_dtype(dtype) -> jnp.dtype:
+    """The dtype in which values of another are computed with: float32 at least."""
+    is_wide = jnp.issubdtype(dtype, jnp.inexact) and jnp.dtype(dtype).itemsize >= 4
+    return jnp.dtype(dtype if is_wide else jnp.float32)
 
 
 def as_scalar(**knob: ArrayLike) -> jax.Array:

@@ -85,7 +85,7 @@ def _project(weights, masses, guess):
     for _ in range(3):
         above = jnp.maximum(masses - found[:, None], 0)
         excess = found - weights - jnp.sum(above, axis=1)
-        found = jnp.maximum(found - excess / (1 + jnp.sum(above > 0, axis=1)), 0)
+        found = jnp.maximum(found - excess / (1 + jnp.sum(above > 0, axis=1, dtype=excess.dtype)), 0)
     return found, jnp.clip(masses, 0, found[:, None])
 
 
@@ -102,6 +102,6 @@ def _onto_ball(slope, radius):
     """Each column `[C]` onto the ball of absolute sum `radius [A]`."""
     size = jnp.abs(slope)
     ranked = -jnp.sort(-size, axis=0)
-    above = (jnp.cumsum(ranked, axis=0) - radius[None, :]) / jnp.arange(1, len(slope) + 1)[:, None]
+    above = (jnp.cumsum(ranked, axis=0) - radius[None, :]) / jnp.arange(1, len(slope) + 1, dtype=slope.dtype)[:, None]
     threshold = jnp.maximum(jnp.max(above, axis=0), 0)
     return jnp.sign(slope) * jnp.maximum(size - threshold[None, :], 0)

@@ -136,7 +136,7 @@ def clip_softmax(
     rows, columns = _in_batch.paired_sides(
         where, axis_name, image_embeddings=image_embeddings, class_embeddings=class_embeddings
     )
-    scale = arguments.as_scalar(scale=scale)
+    scale, label_smoothing = arguments.as_scalar(scale=scale), arguments.as_scalar(label_smoothing=label_smoothing)
     of_rows, of_columns = _pairwise.both_sums(rows, columns, scale, axis_name=axis_name, chunk=chunk)
     own = scale * _in_batch.dots(rows, columns)
     mean_rows, mean_columns = (_in_batch.mean_embedding(side, axis_name) for side in (rows, columns))

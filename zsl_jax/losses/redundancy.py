@@ -56,6 +56,7 @@ def barlow_twins(
     ICML 2021.
     """
     sides = _in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    redundancy, epsilon = arguments.as_scalar(redundancy=redundancy), arguments.as_scalar(epsilon=epsilon)
     count = jnp.maximum(_in_batch.count(sides[0], axis_name), 1.0)
     a, b = (_centred(side, axis_name) for side in sides)
     a, b = (z * jax.lax.rsqrt(_total(z * z, axis_name) / count + epsilon)[None, :] for z in (a, b))
@@ -111,6 +112,8 @@ def vicreg(
     Learning", ICLR 2022.
     """
     sides = _in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    invariance, variance = arguments.as_scalar(invariance=invariance), arguments.as_scalar(variance=variance)
+    covariance, epsilon = arguments.as_scalar(covariance=covariance), arguments.as_scalar(epsilon=epsilon)
     count, width = jnp.maximum(_in_batch.count(sides[0], axis_name), 1.0), sides[0].embeddings.shape[1]
     differences = sides[0].embeddings - sides[1].embeddings
     loss = invariance * jnp.sum(_total(differences**2, axis_name)) / (count * width)

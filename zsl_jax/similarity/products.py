@@ -219,5 +219,5 @@ def distmult(heads: ArrayLike, relations: ArrayLike, tails: ArrayLike) -> jax.Ar
 
 def einsum(formula: str, *arrays: ArrayLike) -> jax.Array:
     """einsum that accumulates in float32 at least; the order of the products is the one of least work."""
-    dtype = jnp.promote_types(jnp.result_type(*arrays), jnp.float32)
+    dtype = arguments.float_dtype(jnp.result_type(*arrays))
     return jnp.einsum(formula, *arrays, preferred_element_type=dtype)
