@@ -145,14 +145,14 @@ def problems_evaluator(problem, task):
     return evaluation.make_evaluate(problem.method, task, problem.mesh, protocol=problem.protocol)
 
 
-def test_a_class_that_is_new_is_predicted(name, toy, finished):
+def test_classes_that_are_new_are_predicted(name, toy, finished):
     model = trained.load(finished[0])
-    table, inputs = toy.new(data.load())
-    block = input_files.Block([f"input {i}" for i in range(len(jax.tree.leaves(inputs)[0]))], inputs)
-    found = list(predicting.predict(model, table, [block], top=3))
-    assert {candidate.name for candidate in found[0].candidates} == {"old", "older", "new"}
+    table, inputs, wanted = toy_frame.renamed(data.load())
+    found = list(predicting.predict(model, table, [input_files.Block(wanted, inputs)], top=3))
+    assert {candidate.name for candidate in found[0].candidates} <= set(table.names)
     if toy.protocol != "multilabel":
-        assert sum(prediction.candidates[0].name == "new" for prediction in found) > len(found) / 2
+        right = [prediction.candidates[0].name == own for prediction, own in zip(found, wanted, strict=True)]
+        assert np.mean(right) > 0.5
     if model.method.together is not None:
         from zsl_jax.training import exporting
 

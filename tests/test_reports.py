@@ -270,5 +270,5 @@ def test_one_damaged_record_is_named_and_left_out(tmp_path):
     lines = []
     assert len(reading.load([tmp_path], warn=lines.append)) == 1
     assert "broken/record.json is damaged" in lines[0]
-    with pytest.raises(errors.UserError, match="no whole record"):
+    with pytest.raises(errors.UserError, match="is damaged"):
         reading.load([tmp_path / "broken"], warn=lines.append)

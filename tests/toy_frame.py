@@ -25,7 +25,6 @@ class Toy(NamedTuple):
       factory: `(**knobs) -> Method`.
       protocol, metric: of the config.
       floor: what the protocol's first metric must exceed.
-      new: a class table with a class that nobody has trained on, and inputs of that class.
       late: knobs chosen after training.
     """
 
@@ -34,7 +33,6 @@ class Toy(NamedTuple):
     protocol: str
     metric: str
     floor: float
-    new: Callable[[data.Dataset], tuple[data.ClassTable, Any]]
     late: dict[str, tuple] = {}  # noqa: RUF012
 
 
@@ -335,27 +333,25 @@ def words(*, learning_rate: float = 0.05) -> base.Method:
     )
 
 
-def _last_class_alone(dataset: data.Dataset) -> tuple[data.ClassTable, Any]:
-    """Two classes and the last one under a new name, and inputs of that one."""
-    rows = [0, 1, len(dataset.classes) - 1]
-    names = ("old", "older", "new")
-    table = dataclasses.replace(dataset.classes[rows], names=names, is_seen=np.zeros(3, bool))
+def renamed(dataset: data.Dataset) -> tuple[data.ClassTable, Any, list[str]]:
+    """Three unseen classes under new names, inputs of theirs, and the right names."""
+    rows = np.flatnonzero(~dataset.classes.is_seen)[-3:]
+    table = dataclasses.replace(dataset.classes[rows], names=("first", "second", "third"))
     labels = dataset.labels if dataset.labels.ndim == 1 else np.argmax(dataset.labels, axis=1)
-    rows = np.flatnonzero(labels == len(dataset.classes) - 1)[:9]
-    return table, inputs_lib.take(dataset.inputs, rows)
+    chosen = np.flatnonzero(np.isin(labels, rows))
+    names = [table.names[int(np.flatnonzero(rows == label)[0])] for label in labels[chosen]]
+    return table, inputs_lib.take(dataset.inputs, chosen), names
 
 
 TOYS = {
-    "toy_pairs": Toy(pairs_dataset, two_heads, "pairs", "auc", 0.5, _last_class_alone),
-    "toy_graph": Toy(graph_dataset, graph, "gzsl", "harmonic", 0.6, _last_class_alone),
-    "toy_transductive": Toy(
-        attributes_dataset, transductive, "gzsl", "harmonic", 0.6, _last_class_alone, {"pull": (0.25, 0.75)}
-    ),
-    "toy_prompt": Toy(prompt_dataset, prompt, "gzsl", "harmonic", 0.6, _last_class_alone),
-    "toy_patches": Toy(patches_dataset, best_patch, "gzsl", "harmonic", 0.6, _last_class_alone),
-    "toy_texts": Toy(texts_dataset, label_similarity, "transfer", "top1", 0.5, _last_class_alone),
-    "toy_labels": Toy(labels_dataset, binary, "multilabel", "zsl", 0.5, _last_class_alone),
-    "toy_tokens": Toy(tokens_dataset, words, "gzsl", "harmonic", 0.6, _last_class_alone),
+    "toy_pairs": Toy(pairs_dataset, two_heads, "pairs", "auc", 0.5),
+    "toy_graph": Toy(graph_dataset, graph, "gzsl", "harmonic", 0.6),
+    "toy_transductive": Toy(attributes_dataset, transductive, "gzsl", "harmonic", 0.6, {"pull": (0.25, 0.75)}),
+    "toy_prompt": Toy(prompt_dataset, prompt, "gzsl", "harmonic", 0.6),
+    "toy_patches": Toy(patches_dataset, best_patch, "gzsl", "harmonic", 0.6),
+    "toy_texts": Toy(texts_dataset, label_similarity, "transfer", "top1", 0.5),
+    "toy_labels": Toy(labels_dataset, binary, "multilabel", "zsl", 0.5),
+    "toy_tokens": Toy(tokens_dataset, words, "gzsl", "harmonic", 0.6),
 }
 KNOBS = dict.fromkeys(TOYS, RATE) | {"toy_texts": {}}
 KNOBS["toy_transductive"] = RATE | {"pull": rules.Knob("share of the means", rules.number(0, 1, ends="[]"))}

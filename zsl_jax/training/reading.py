@@ -52,7 +52,7 @@ def load(folders: Sequence[str | os.PathLike], *, warn: Callable[[str], None] | 
         for path in paths:
             inside = path.parent.relative_to(folder)
             found.setdefault(path.resolve(), (path, (inside if inside.parts else folder.absolute()).as_posix()))
-    records = []
+    records, faults = [], []
     for path, name in found.values():
         try:
             content = read(path)
@@ -61,12 +61,14 @@ def load(folders: Sequence[str | os.PathLike], *, warn: Callable[[str], None] | 
         except errors.UserError as error:
             if warn is None:
                 raise
-            warn(str(error))
+            faults.append(error)
             continue
         short = pathlib.PurePosixPath(name).name if name.startswith("/") else name
         records.append(Record(path, short, content))
     if not records:
-        raise errors.UserError(f"no whole record.json in {', '.join(map(str, folders))}")
+        raise faults[0]
+    for fault in faults:
+        warn(str(fault))
     return records
 
 

@@ -75,9 +75,10 @@ def as_text(blocks: Iterable[Block], *, width: int = 100) -> str:
                 text = _line(text)
                 parts.append(f"{text}\n{('=' if level < 3 else '-') * len(text)}")
             case Paragraph(text):
-                parts.append(textwrap.fill(text, width))
+                parts.append(textwrap.fill(_line(text), width))
             case Bullets(items):
-                lines = [textwrap.fill(item, width, initial_indent="- ", subsequent_indent="  ") for item in items]
+                options = {"width": width, "initial_indent": "- ", "subsequent_indent": "  "}
+                lines = [textwrap.fill(_line(item), **options) for item in items]
                 parts.append("\n".join(lines))
             case Table(header, rows, best, left):
                 parts.append(_text_table(header, [list(map(_line, row)) for row in rows], best, left))
