@@ -1,6 +1,8 @@
 """A phase of a run, a choice or the final training: its log and checkpoints, and where to go on after a stop."""
 
 import functools
+import hashlib
+import json
 import pathlib
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,19 @@ from zsl_jax import errors
 from zsl_jax.training import checkpoints, logs, loop, processes, profiling, states, tracing
 
 PHASES = ("select", "train")
+# Where data lies, how it is read and what is drawn or logged do not make another run.
+SAME_RUN = (
+    "data.dir",
+    "data.file",
+    "data.cache",
+    "data.workers",
+    "towers.text",
+    "plots",
+    "tensorboard",
+    "parallel",
+    "profile",
+    "compilation_cache",
+)
 
 
 class Run:
@@ -57,7 +72,7 @@ class Run:
 
     def belongs(self, phase: str) -> dict[str, str]:
         """Returns what a checkpoint of a phase is bound to."""
-        return {"phase": phase, **self.made_of}
+        return {"phase": phase, "config": config_sha256(self.config), **self.made_of}
 
     def save(self, phase: str, step: int, state: Any, notes: dict) -> None:
         """Writes a checkpoint of a phase."""
@@ -68,6 +83,22 @@ class Run:
         return checkpoints.restore_latest(
             self.directory(phase), abstract_state, warn=self.say, belongs=self.belongs(phase)
         )
+
+
+def config_sha256(config: ml_collections.ConfigDict) -> str:
+    """Returns a hash over all keys of a config that make another run."""
+    kept = {name: value for name, value in _flat(json.loads(config.to_json())).items() if not _is_same_run(name)}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _is_same_run(name: str) -> bool:
+    return any(name == key or name.startswith(f"{key}.") for key in SAME_RUN)
+
+
+def _flat(tree: Any, name: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        return {name: tree}
+    return {k: v for key, value in tree.items() for k, v in _flat(value, f"{name}.{key}".lstrip(".")).items()}
 
 
 def draw_phase(draw: int) -> str:

@@ -36,19 +36,6 @@ from zsl_jax.training import (
 )
 
 MADE_OF = "made_of"  # the key of config.json beside those of the config
-# Where data lies, how it is read and what is drawn or logged do not make another run.
-SAME_RUN = (
-    "data.dir",
-    "data.file",
-    "data.cache",
-    "data.workers",
-    "towers.text",
-    "plots",
-    "tensorboard",
-    "parallel",
-    "profile",
-    "compilation_cache",
-)
 ORACLE = (
     "CHOSEN ON TEST LABELS (config.select.on=test): what comes out is the best that could have been picked, not what "
     "the method reaches; the record says test_oracle"
@@ -254,7 +241,7 @@ def _check_made_of(there: dict[str, str], here: dict[str, str], workdir: pathlib
 
 def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     """Lists the leaves that differ and make another run."""
-    if name in SAME_RUN:
+    if name in phases.SAME_RUN:
         return []
     if isinstance(found, dict) and isinstance(wanted, dict):
         keys = sorted(set(found) | set(wanted))
