@@ -148,7 +148,7 @@ def _cross_entropy(scores: jax.Array, is_label: jax.Array, is_candidate: jax.Arr
     is_other = is_candidate & ~is_label
     is_contested = jnp.any(is_label, axis=1) & jnp.any(is_other, axis=1)
     # The own class is kept out of the sum: a small loss is then not the difference of two large numbers. A row without
-    # a contest sums over everything, so that nothing in it is infinite, and is dropped below.
+    # another class sums over everything, so that nothing in it is infinite, and is dropped below.
     rivals = jnp.where(is_other | ~is_contested[:, None], logits, -jnp.inf)
     own = jnp.sum(jnp.where(is_label, logits, 0.0), axis=1)
     return jnp.where(is_contested, jax.nn.softplus(jax.nn.logsumexp(rivals, axis=1) - own), 0.0)
