@@ -246,6 +246,18 @@ def of_curve(fn):
     return Case(fn, arrays, ("scores",), ("labels",), never_nan=True)
 
 
+def of_rows(fn=lambda rows: rows, never_nan=False):
+    """A function of what is kept of scores."""
+    groups, labels = IS_SEEN.astype(np.int32), LABELS
+    return Case(
+        lambda scores: fn(metrics.fold(scores, groups, labels, num_groups=2)),
+        {"scores": normal(ROWS, CLASSES)},
+        ("scores",),
+        never_nan=never_nan,
+        has_where=False,
+    )
+
+
 def of_attributes(fn, never_nan=False, **keywords):
     arrays = {"scores": normal(ROWS, 3), "labels": IS_THERE[:, :3]}
     return Case(lambda **a: fn(**keywords, **a), arrays, ("scores",), never_nan=never_nan, has_where=False)
@@ -266,10 +278,12 @@ METRICS = {
         has_where=False,
     ),
     "compositional_curve": of_curve(metrics.compositional_curve),
+    "curve_of_rows": of_rows(lambda rows: metrics.curve_of_rows(rows, IS_SEEN), never_nan=True),
     "curve_summary": of(metrics.curve_summary, {"unseen": positive(ROWS), "seen": positive(ROWS)}, has_where=False),
     "effective_rank": of(metrics.effective_rank, batch("embeddings")),
     "f1": Case(lambda: metrics.f1(BINARY), {}),
     "fitted_temperature": of_scores(metrics.fitted_temperature),
+    "fold": of_rows(),
     "harmonic_mean": of(metrics.harmonic_mean, RATES, has_where=False),
     "harmonic_of_means": of(metrics.harmonic_of_means, RATES, has_where=False),
     "hierarchical_precision": Case(
@@ -282,6 +296,7 @@ METRICS = {
     ),
     "hits_at_k": of_scores(metrics.hits_at_k, k=2)._replace(never_nan=True, has_where=False),
     "hubness": of(metrics.hubness, {"occurrences": positive(ROWS)}),
+    "join": of_rows(lambda rows: metrics.join(rows, rows)),
     "k_occurrence": Case(
         lambda **a: metrics.k_occurrence(**a, k=2), {"scores": normal(ROWS, CLASSES)}, ("scores",), never_nan=True
     ),
@@ -317,6 +332,7 @@ METRICS = {
         never_nan=True
     ),
     "percentile_interval": of(metrics.percentile_interval, {"samples": positive(ROWS)}, has_where=False),
+    "predicted_class": of_rows(metrics.predicted_class, never_nan=True),
     "recall": Case(lambda: metrics.recall(BINARY), {}),
     "recall_at_k": of_attributes(metrics.recall_at_k, True, k=2),
     "representativeness": of(metrics.representativeness, {"matrix": positive(CLASSES, 3)}),

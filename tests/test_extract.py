@@ -12,6 +12,7 @@ from zsl_jax import __main__, data, errors
 from zsl_jax import config as config_lib
 from zsl_jax.data import features, image_folder, images
 from zsl_jax.encoders import extraction
+from zsl_jax.methods import base
 from zsl_jax.recipes import extraction as extraction_recipes
 from zsl_jax.training import parallel, problems, states
 from zsl_jax.verbs import command_line, extract
@@ -223,7 +224,7 @@ def test_a_method_on_pixels_starts_from_the_weights_of_a_file(photos):
     state = states.start_state(states.Training(method, task, jax.random.key(0), 8, parallel.make_mesh()))
     with np.load(photos / "tiny.npz") as held:
         np.testing.assert_array_equal(
-            state.fixed["params"]["blocks_0"]["mlp"]["fc1"]["kernel"], held["blocks.0.mlp.fc1.weight"].T
+            base.split(state)[1][0]["params"]["blocks_0"]["mlp"]["fc1"]["kernel"], held["blocks.0.mlp.fc1.weight"].T
         )
     assert "encoder" not in state.params
 

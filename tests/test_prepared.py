@@ -25,9 +25,11 @@ def assert_same_dataset(actual: dataset.Dataset, expected: dataset.Dataset) -> N
         assert (None if array is None else (array.dtype, array.shape, array.tobytes())) == (
             None if other is None else (other.dtype, other.shape, other.tobytes())
         ), name
-    assert (actual.name, actual.classes.names, actual.info) == (expected.name, expected.classes.names, expected.info)
+    assert (actual.name, actual.classes.names, actual.info, actual.kind) == (
+        *(expected.name, expected.classes.names, expected.info, expected.kind),
+    )
     assert {field.name for field in dataclasses.fields(dataset.Dataset)} == {
-        *("name", "inputs", "labels", "classes", "splits", "validation_classes", "images", "info")
+        *("name", "inputs", "labels", "classes", "splits", "validation_classes", "images", "info", "kind", "parts")
     }
 
 

@@ -210,7 +210,7 @@ def test_cub127_validates_on_seen_training_images_alone(shared_data):
     task = dataset.validation_task(dataset.training_part(data))
     assert len(task.unseen_classes) == 30
     assert len(task.seen_classes) == 64
-    used = np.concatenate([task.train.inputs, task.test_seen.inputs, task.test_unseen.inputs])
+    used = np.concatenate([task.train.inputs, *(examples.inputs for examples in task.sets.values())])
     training = {row.tobytes() for row in data.inputs[data.splits["train"]]}
     assert len(used) == len(training) == len(data.splits["train"])
     assert {row.tobytes() for row in used} == training

@@ -172,9 +172,9 @@ def _keys(path: Sequence[Any]) -> tuple[str, ...]:
 def _fault(tensor: np.ndarray) -> str | None:
     if not jnp.issubdtype(tensor.dtype, jnp.floating):
         return f"is {tensor.dtype}, not floating-point numbers"
-    return (
-        None if np.isfinite(tensor.astype(np.float32)).all() else "holds a value that is not finite, or beyond float32"
-    )
+    if isinstance(tensor, jax.core.Tracer) or np.isfinite(tensor.astype(np.float32)).all():
+        return None
+    return "holds a value that is not finite, or beyond float32"
 
 
 def _some(lines: Sequence[str], shown: int = 4) -> str:

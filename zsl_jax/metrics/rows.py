@@ -131,7 +131,7 @@ def join(a: Rows, b: Rows) -> Rows:
 
 
 def predicted_class(rows: Rows, offsets: ArrayLike | None = None) -> jax.Array:
-    """Returns `[N]` the class with the highest score over all groups, the lower of equal ones.
+    """Returns `[N]` the class with the highest score over all groups, the lower of equal ones; -1 where none has one.
 
     Args:
       rows: of all candidates.
@@ -146,7 +146,8 @@ def predicted_class(rows: Rows, offsets: ArrayLike | None = None) -> jax.Array:
     if offsets is not None:
         best = best + jnp.asarray(offsets, best.dtype)[None, :]
     is_best = (best == jnp.max(best, axis=-1, keepdims=True)) & (of >= 0)
-    return jnp.min(jnp.where(is_best, of, jnp.iinfo(of.dtype).max), axis=-1)
+    lowest = jnp.min(jnp.where(is_best, of, jnp.iinfo(of.dtype).max), axis=-1)
+    return jnp.where(jnp.any(is_best, axis=-1), lowest, -1)
 
 
 def _of_group(scores, is_member, classes, top: int, temperatures):
