@@ -38,6 +38,7 @@ def test_padding_changes_nothing_and_words_do(applied):
     assert not np.allclose(changed[1], embeddings[1])
 
 
+@pytest.mark.long
 def test_gradients_are_finite_for_a_text_without_a_word():
     encoder = encoders.TextTransformer(**SMALL["transformer"])
     variables = encoder.init(jax.random.key(0), TOKENS, train=False)

@@ -33,9 +33,13 @@ from zsl_jax.training import (
 )
 
 NAMES = sorted(toy_frame.TOYS)
+# One by gradient and one that trains nothing in the short part.
+SHORT = ("toy_pairs", "toy_transductive")
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in NAMES]
+)
 def name(request):
     return request.param
 

@@ -50,6 +50,7 @@ def test_gradient_penalty_is_that_of_numerical_slopes():
     np.testing.assert_allclose(losses.gradient_penalty(jax.random.key(5), value, real, fake), expected, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_closed_form_of_the_penalty_and_its_gradients_are_those_of_autodiff():
     critic, phi = random_critic(), drawn(1, 6, 3)
     real, fake = drawn(2, 6, 5), drawn(3, 6, 5)
@@ -249,6 +250,7 @@ def test_a_critic_with_penalty_teaches_a_generator_the_means_of_two_gaussians():
     np.testing.assert_allclose(found, means, atol=0.1)
 
 
+@pytest.mark.long
 def test_a_class_absent_from_the_batch_changes_nothing():
     """The relation loss of LsrGAN over the classes of a batch is that of a table with these classes alone."""
     features, centroids = drawn(0, 4, 5), drawn(1, 3, 5)

@@ -74,6 +74,7 @@ def test_eight_devices_compute_what_one_does(task):
     np.testing.assert_allclose(on_one.inner.params, on_eight.inner.params, atol=1e-5)
 
 
+@pytest.mark.long
 def test_rows_that_fill_up_a_batch_do_not_count(task):
     """54 examples in batches of 56: the same step as one batch of 54 by hand."""
     method = methods.normalized(methods.ale(learning_rate=0.5))

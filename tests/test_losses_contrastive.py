@@ -92,6 +92,7 @@ def test_blocks_equal_the_whole(name):
         contract.assert_close(losses_and_gradients(case, mask, case.arrays, KINDS, None), blocks, rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.long
 def test_no_mask_is_a_full_mask_under_jit_and_vmap():
     sizes = [len(case.arrays) for case in CASES]
 

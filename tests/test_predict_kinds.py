@@ -69,7 +69,7 @@ KINDS = {
 
 
 # What fits on the candidates takes its time.
-SLOW = ("made-up features", "all candidates")
+SLOW = ("made-up features", "all candidates", "names")
 
 
 @pytest.fixture(

@@ -81,6 +81,7 @@ def test_nan_in_one_place_never_passes_as_success(name, seed):
     assert not np.any(succeeded(jax.tree.map(np.asarray, everywhere)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", WITH_LABELS)
 def test_whole_numbers_of_any_dtype_are_labels(name):
     case = EVERY[name]
@@ -182,6 +183,7 @@ def test_a_score_of_minus_infinity_is_a_mask(name):
     np.testing.assert_allclose(np.asarray(slope_of_infinity)[keep], np.asarray(slope)[keep], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [1e-35, 1e-25, 1e-13, 1e13, 1e20, 1e34])
 def test_unit_vectors_do_not_depend_on_the_size_of_the_input(size):
     x = pure_function_cases.normal(4, 3) + np.float32(1)

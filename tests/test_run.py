@@ -132,6 +132,7 @@ def test_evaluate_says_when_the_record_is_not_what_the_checkpoint_gives(finished
     assert "differs from" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_chosen_on_test_is_said_loudly_and_is_the_best_epoch_there(problem, tmp_path):
     lines = []
     oracle = make_config(**{"select.on": "test", "train.epochs": 3, "select.metric": "zsl"})

@@ -149,6 +149,7 @@ def test_rows_are_the_datasets_whatever_the_blocks(block, source, task, inputs, 
     np.testing.assert_array_equal(found["gzsl"].scores, inputs @ task.classes.embedding.T)
 
 
+@pytest.mark.long
 def test_scores_in_one_go_are_those_in_blocks(task, inputs, monkeypatch):
     """`score_arrays` is what sweeps and late knobs score by."""
     asked = looks(task)

@@ -185,6 +185,7 @@ def test_a_killed_sweep_goes_on(real, toy_data, tmp_path, monkeypatch):
     assert trained == points()[1:], "two settings were left to train"
 
 
+@pytest.mark.long
 def test_a_setting_that_diverges_does_not_stop_the_others(toy_data, tmp_path):
     space = {"method.learning_rate": (0.01, 3e38), "normalize.inputs": ("none",)}
     trials = sweeps.run_trials(make_config(), sweeps.settings(space, samples=0, seed=0), tmp_path)

@@ -226,6 +226,7 @@ def with_tilted(monkeypatch):
     monkeypatch.setitem(methods.KNOBS, "tilted", {"tilt": any_number, "learning_rate": any_number})
 
 
+@pytest.mark.long
 def test_a_late_knob_is_chosen_without_training_again(with_tilted, tmp_path):
     given = {"normalize.classes": "none", "train.epochs": 1, "select.metric": "zsl"}
     alone = {
@@ -267,6 +268,7 @@ def test_a_knob_that_reaches_the_state_is_not_late_and_nothing_is_written(case, 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_few_shot_trains_on_the_classes_that_have_shots(tmp_path):
     """`trained` is more than the seen classes; the unseen ones stay unseen in every number."""
     made = toy_runs.recipe("ale", **{"few_shot.shots": 2})
