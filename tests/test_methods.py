@@ -120,6 +120,12 @@ def test_prepare_keeps_the_tree_and_a_step_is_compiled_once(name):
     ]
 
 
+def test_similarity_of_two_spaces_is_refused():
+    method, batch = methods.factory("label_similarity")(), first_batch()
+    with pytest.raises(errors.UserError, match=r"but an input is .* and a description .*: both must come from one enc"):
+        method.init(small_trainer.KEY, batch, problem().classes, method.weights())
+
+
 WHOLE_TABLE = [name for name in sorted(methods.METHODS) if "unseen descriptions" in small_trainer.make(name).sees]
 
 
