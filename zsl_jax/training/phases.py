@@ -39,7 +39,7 @@ class Run:
       workdir: its folder.
       say: called with lines for the user.
       should_stop: asked between steps and between blocks of scored inputs.
-      made_of: hashes of what the run is made of, `data` and `weights`; every checkpoint is bound to them.
+      made_of: hashes of what the run is made of, `data`, `labels` and `weights`; every checkpoint is bound to them.
     """
 
     def __init__(

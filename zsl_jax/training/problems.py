@@ -135,8 +135,13 @@ def make_method(
 
 
 def made_of(problem: Problem) -> dict[str, str]:
-    """Returns hashes of what a run is made of: `data`, and `weights` where the method has any from elsewhere."""
-    found = {"data": data_sha256(problem.dataset)}
+    """Returns hashes of what a run is made of.
+
+    `labels` with class table, splits and the hashes of the files; `data` with the inputs too, where they are in memory;
+    `weights` where the method has any from elsewhere.
+    """
+    found = {} if inputs_lib.is_stream(problem.dataset.inputs) else {"data": data_sha256(problem.dataset)}
+    found["labels"] = labels_sha256(problem.dataset)
     weights = problem.method.weights()
     if jax.tree.leaves(weights):
         found["weights"] = tree_sha256(weights)
@@ -144,18 +149,23 @@ def made_of(problem: Problem) -> dict[str, str]:
 
 
 def data_sha256(dataset: data.Dataset) -> str:
-    """Returns a hash over inputs, labels, class table and splits; a stream counts by the hashes of its files."""
-    inputs = dict(dataset.info.get("files", {})) if inputs_lib.is_stream(dataset.inputs) else dataset.inputs
+    """Returns a hash over inputs, labels, class table and splits."""
+    return tree_sha256({"inputs": dataset.inputs, **_without_inputs(dataset)})
+
+
+def labels_sha256(dataset: data.Dataset) -> str:
+    """Returns a hash over labels, class table, splits and the hashes of files, which a stream has too."""
+    return tree_sha256({"files": dict(dataset.info.get("files", {})), **_without_inputs(dataset)})
+
+
+def _without_inputs(dataset: data.Dataset) -> dict[str, Any]:
     table = dataset.classes
-    return tree_sha256(
-        {
-            "inputs": inputs,
-            "labels": dataset.labels,
-            "classes": (table.embedding, table.is_seen, table.parts, table.shared),
-            "names": list(table.names),
-            "splits": dict(dataset.splits),
-        }
-    )
+    return {
+        "labels": dataset.labels,
+        "classes": (table.embedding, table.is_seen, table.parts, table.shared),
+        "names": list(table.names),
+        "splits": dict(dataset.splits),
+    }
 
 
 def table_sha256(classes: data.ClassTable) -> str:

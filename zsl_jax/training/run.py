@@ -230,9 +230,13 @@ def read_config(path: pathlib.Path) -> dict:
 
 
 def _check_made_of(there: dict[str, str], here: dict[str, str], workdir: pathlib.Path) -> None:
-    """Raises where data or weights are not those that the workdir began with; an older workdir does not say."""
+    """Raises where data or weights are not those that the workdir began with; an older workdir does not say.
+
+    Inputs of a stream have no hash, so that a run may go on from memory, and the other way round.
+    """
     for name in there:
-        if here.get(name) != there[name]:
+        is_streamed = name == "data" and name not in here
+        if here.get(name) != there[name] and not is_streamed:
             raise errors.UserError(
                 f"{workdir} holds a run on other {name} (sha256 {there[name][:12]} there, "
                 f"{here.get(name, 'none')[:12]} here): choose another --workdir"
