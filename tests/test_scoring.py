@@ -175,3 +175,18 @@ def test_a_score_that_is_not_finite_names_its_look(task, monkeypatch):
     )
     with pytest.raises(errors.Diverged, match="not finite"):
         score(bad, task, monkeypatch, chunk=4)
+
+
+def test_an_input_without_a_finite_score_answers_no_class():
+    """In particular not the last one, which -1 would index."""
+    nan = np.full((1, 3), np.nan, np.float32)
+    rows = metrics.fold(np.concatenate([nan, np.eye(3, dtype=np.float32)[:1]]), np.zeros(3, int), [2, 0], num_groups=1)
+    classes = data.ClassTable(np.eye(3, dtype=np.float32), np.array([True, True, False]), ("a", "b", "c"))
+    facts = protocols.TRANSFER.facts(classes)
+    found = protocols.TRANSFER.counts({"transfer": rows}, facts, {})
+    assert found["predicted"].tolist() == [1, 0, 0]
+    assert found["correct"].tolist() == [1, 0, 0]
+    pairs = metrics.fold(nan, np.array([0, 1, 1]), [2], num_groups=2)
+    facts |= {"parts": np.array([[0, 0], [0, 1], [1, 1]])}
+    world = protocols.PAIRS.report({"closed": pairs}, facts, {"gamma": 0.0})["pairs"]["closed"]
+    assert (world["attribute"], world["object"]) == (0, 0)

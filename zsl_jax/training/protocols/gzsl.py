@@ -22,7 +22,6 @@ from zsl_jax.data import dataset, few_shot
 from zsl_jax.training.protocols import base
 
 _UNSEEN, _SEEN = 0, 1
-_DRAWS, _LEVEL = 2000, 0.95
 _MOST_CONSTANTS = 1024  # calibration constants that are tried where several draws share one
 _KEPT = 2**22  # scores that a figure may ask for
 
@@ -66,10 +65,6 @@ def looks(task: dataset.Task, keep: bool = False) -> dict[str, base.Look]:
         "zsl": base.Look(("test_unseen",), np.where(is_seen, -1, 0), keep=kept),
         "gzsl": base.Look(("test_unseen", "test_seen"), np.where(is_seen, _SEEN, _UNSEEN), num_groups=2),
     }
-
-
-def facts(classes: dataset.ClassTable) -> dict[str, Any]:
-    return {"is_seen": jnp.asarray(classes.is_seen)}
 
 
 def choose(rows: dict[str, metrics.Rows], facts: dict[str, Any]) -> dict[str, Any]:
@@ -138,8 +133,6 @@ def temperature(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dic
 def intervals(per_class: dict[str, dict]) -> dict[str, Any]:
     """Returns 95 % intervals over the test images by metric, with their `level`: by bootstrap within each class.
 
-    As `metrics.resampled_counts` draws them, but without the two seconds that compiling it would add to a run.
-
     Args:
       per_class: images and correct ones of each class, as the record holds them.
     """
@@ -149,7 +142,7 @@ def intervals(per_class: dict[str, dict]) -> dict[str, Any]:
 
     def accuracy(correct: str, of: np.ndarray) -> np.ndarray:
         right = np.array([entry.get(correct, 0) for entry in entries])[of]
-        return np.mean(rng.binomial(images[of], right / images[of], (_DRAWS, len(right))) / images[of], axis=1)
+        return base.resampled(rng, right, images[of])
 
     samples = {"zsl": accuracy("zsl_correct", ~seen)}
     for prefix, correct in (("", "gzsl_correct"), ("calibrated_", "calibrated_correct")):
@@ -159,9 +152,7 @@ def intervals(per_class: dict[str, dict]) -> dict[str, Any]:
             s = accuracy(correct, seen)
             harmonic = 2 * u * s / np.maximum(u + s, np.finfo(float).tiny)
             samples |= {f"{prefix}seen": s, f"{prefix}harmonic": harmonic}
-    tails = (1 - _LEVEL) / 2
-    found = {name: np.quantile(values, (tails, 1 - tails)).tolist() for name, values in samples.items()}
-    return {"level": _LEVEL, **found}
+    return base.intervals(samples)
 
 
 def _at(rows: metrics.Rows, is_seen, gamma, *, micro: bool = False) -> dict[str, Any]:
@@ -183,7 +174,6 @@ GZSL = base.Protocol(
     name="gzsl",
     tasks=tasks,
     looks=looks,
-    facts=facts,
     choose=choose,
     report=report,
     counts=counts,

@@ -57,15 +57,6 @@ def looks(task: dataset.Task, keep: bool = False) -> dict[str, base.Look]:
     return {"all": base.Look(("test",), np.zeros(len(task.classes), int), keep=True)}
 
 
-def facts(classes: dataset.ClassTable) -> dict[str, Any]:
-    return {"is_seen": jnp.asarray(classes.is_seen)}
-
-
-def choose(rows: dict[str, metrics.Rows], facts: dict[str, Any]) -> dict[str, Any]:
-    del rows, facts
-    return {}
-
-
 def report(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any]) -> dict[str, Any]:
     """Returns `{"multilabel": {"zsl": {"map": ..}, "gzsl": {"map": .., "f1": ..}}}`.
 
@@ -114,8 +105,6 @@ MULTILABEL = base.Protocol(
     name="multilabel",
     tasks=tasks,
     looks=looks,
-    facts=facts,
-    choose=choose,
     report=report,
     counts=counts,
     best="zsl_map",

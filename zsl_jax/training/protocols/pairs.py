@@ -116,7 +116,8 @@ def _world(rows: metrics.Rows, facts: dict[str, Any], gamma) -> dict[str, Any]:
     unseen, seen, _ = metrics.curve_of_rows(rows, is_seen, per_image=True)
     found = metrics.curve_summary(unseen, seen)
     predictions = predicted(rows, gamma)
-    right = parts[predictions] == parts[rows.label]
+    # An image without a finite score has no predicted pair, and neither part of it.
+    right = (parts[predictions] == parts[rows.label]) & (predictions >= 0)[:, None]
     of_unseen = ~is_seen[rows.label]
     hit = predictions == rows.label
 

@@ -12,8 +12,6 @@ from zsl_jax import metrics
 from zsl_jax.data import dataset
 from zsl_jax.training.protocols import base
 
-_DRAWS, _LEVEL = 2000, 0.95
-
 
 def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], dataset.Task]:
     """Returns no task to choose on, and the one that scores the dataset's test examples among all of its classes.
@@ -30,15 +28,6 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
 
 def looks(task: dataset.Task, keep: bool = False) -> dict[str, base.Look]:
     return {"transfer": base.Look(("test",), np.zeros(len(task.classes), int), keep=keep)}
-
-
-def facts(classes: dataset.ClassTable) -> dict[str, Any]:
-    return {"is_seen": jnp.asarray(classes.is_seen)}
-
-
-def choose(rows: dict[str, metrics.Rows], facts: dict[str, Any]) -> dict[str, Any]:
-    del rows, facts
-    return {}
 
 
 def report(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any]) -> dict[str, Any]:
@@ -60,16 +49,15 @@ def counts(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str
     found, num_classes = rows["transfer"], len(facts["is_seen"])
     predictions = metrics.predicted_class(found)
     correct, images = metrics.per_class_counts(predictions, found.label, num_classes=num_classes)
-    answered = jnp.zeros(num_classes, jnp.int32).at[predictions].add(1)
+    places = jnp.where(predictions < 0, num_classes, predictions)  # no answer counts for no class
+    answered = jnp.zeros(num_classes, jnp.int32).at[places].add(1, mode="drop")
     return {"images": images, "correct": correct, "predicted": answered}
 
 
 def intervals(per_class: dict[str, dict]) -> dict[str, Any]:
     """Returns the 95 % interval of the per-class accuracy over test inputs, by bootstrap within each class."""
     images, correct = (np.array([entry[name] for entry in per_class.values()]) for name in ("images", "correct"))
-    drawn = np.random.default_rng(0).binomial(images, correct / images, (_DRAWS, len(images))) / images
-    tails = (1 - _LEVEL) / 2
-    return {"level": _LEVEL, "top1": np.quantile(drawn.mean(axis=1), (tails, 1 - tails)).tolist()}
+    return base.intervals({"top1": base.resampled(np.random.default_rng(0), correct, images)})
 
 
 def temperature(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> Any:
@@ -82,8 +70,6 @@ TRANSFER = base.Protocol(
     name="transfer",
     tasks=tasks,
     looks=looks,
-    facts=facts,
-    choose=choose,
     report=report,
     counts=counts,
     intervals=intervals,
