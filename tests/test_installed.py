@@ -91,7 +91,8 @@ def environment(folder: pathlib.Path, *installed: str) -> pathlib.Path:
     python = folder / "bin" / "python"
     (inside,) = folder.glob("lib/python*/site-packages")
     # As lines of a .pth file: the .pth files in those folders, an editable zsl_jax among them, are not followed.
-    (inside / "dependencies.pth").write_text("\n".join(filter(os.path.isdir, sys.path)).replace(str(ROOT), "") + "\n")
+    folders = [folder for folder in sys.path if os.path.isdir(folder) and pathlib.Path(folder) != ROOT]
+    (inside / "dependencies.pth").write_text("".join(f"{folder}\n" for folder in folders))
     options = ("--no-index", "--no-deps", "--no-build-isolation", "--force-reinstall", "--disable-pip-version-check")
     command = [sys.executable, "-m", "pip", f"--python={python}", "install", *options, *installed]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -33,7 +33,8 @@ def test_a_run_beside_its_bound(workdir, tmp_path, capsys):
     settings = config.from_json(json.loads((workdir / "config.json").read_text()))
     seen = observed.observe(settings, workdir, say=print)
     table = tiny_xlsa17.variables()["original_att"].T / 100
-    problem, task, state = run.restore_finished(settings, workdir)
+    _, training, state = run.restore_finished(settings, workdir)
+    unseen = training.task.sets["test_unseen"]
     np.testing.assert_allclose(seen.confusion.sum(axis=1), 1)
     predicted = np.argmax(problem.method.scores(state, task.test_unseen.inputs, task.unseen_classes), axis=1)
     for a in range(2):
