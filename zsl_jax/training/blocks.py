@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -25,14 +26,20 @@ class Block:
     count: int
 
 
+def size_of(sets: Sequence[dataset.Examples], mesh, num_classes: int) -> int:
+    """Returns the number of rows of the blocks of several sets, one for all so that they share a compiled program."""
+    shares, longest = parallel.num_shares(mesh), max(len(examples.labels) for examples in sets)
+    row_bytes = max(inputs_lib.row_bytes(examples.inputs) for examples in sets)
+    most = min(_BLOCK, _BLOCK_BYTES // max(row_bytes, 1), _SCORE_BYTES // (4 * num_classes))
+    return max(min(-(-longest // shares), most), 1) * shares
+
+
 class Blocks:
     """Examples in blocks of one size: on the devices for good where they fit, else one at a time."""
 
-    def __init__(self, examples: dataset.Examples, mesh, num_classes: int):
+    def __init__(self, examples: dataset.Examples, mesh, size: int):
         inputs, self._labels = examples.inputs, np.asarray(examples.labels)
-        shares, count = parallel.num_shares(mesh), len(self._labels)
-        most = min(_BLOCK, _BLOCK_BYTES // max(inputs_lib.row_bytes(inputs), 1), _SCORE_BYTES // (4 * num_classes))
-        size = max(min(-(-count // shares), most), 1) * shares
+        count = len(self._labels)
         self._inputs, self._mesh, self._size, self._count = inputs, mesh, size, count
         if inputs_lib.is_stream(inputs):
             # Decoded by threads: workers take seconds to start, each time anew.

@@ -56,7 +56,8 @@ def make_score(
     """
     names = list(dict.fromkeys(name for look in looks.values() for name in look.sets))
     width = min(len(task.classes), chunk)
-    blocks = {name: blocks_lib.Blocks(task.sets[name], mesh, width) for name in names}
+    size = blocks_lib.size_of([task.sets[name] for name in names], mesh, width)
+    blocks = {name: blocks_lib.Blocks(task.sets[name], mesh, size) for name in names}
 
     def each(name: str):
         for block in blocks[name]:
@@ -113,6 +114,8 @@ def needs_own_table(method: base.Method) -> bool:
 def _score_in_chunks(method, state, task, looks, mesh, each, temperatures, width):
     """Every chunk of classes is described once and met by every block of inputs; looks differ in their candidates."""
     count, chunks = len(task.classes), []
+    # Every set is asked every look, so that all share a program; what nobody asks for is left where it is.
+    asked = tuple((name, _kept(look)) for name, look in looks.items())
     firsts = range(0, count, width)
     embedded: dict[str, list] = {}
     for first in firsts:
@@ -122,8 +125,6 @@ def _score_in_chunks(method, state, task, looks, mesh, each, temperatures, width
         groups = {name: np.where(is_real, look.groups[rows], -1) for name, look in looks.items()}
         found: dict[str, list] = {name: [] for name in looks}
         for set_name in dict.fromkeys(name for look in looks.values() for name in look.sets):
-            asked = {name: _kept(look) for name, look in looks.items() if set_name in look.sets}
-            given = {"method": method, "mesh": mesh, "looks": tuple(asked.items())}
             # Inputs that several chunks meet are embedded once.
             if len(firsts) > 1 and set_name not in embedded:
                 embedded[set_name] = [
@@ -136,14 +137,17 @@ def _score_in_chunks(method, state, task, looks, mesh, each, temperatures, width
                     block.inputs,
                     block.labels,
                     described,
-                    {name: groups[name] for name in asked},
+                    groups,
                     first,
                     temperatures,
                     is_embedded=set_name in embedded,
-                    **given,
+                    method=method,
+                    mesh=mesh,
+                    looks=asked,
                 )
                 for name, part in folded.items():
-                    found[name].append((set_name, part, block.count))
+                    if set_name in looks[name].sets:
+                        found[name].append((set_name, part, block.count))
         # In the order of each look's sets, whatever the order in which they were scored.
         chunks.append(
             {
