@@ -82,7 +82,7 @@ WRONG = {
         "cannot take images of 30x30",
     ),
     "augmented features": (
-        [PIXELS, "--config.data.inputs=features", "--config.encoder.name=mlp"],
+        [PIXELS, "--config.data.inputs=features", "--config.encoder.name=mlp", "--config.data.num_per_class=8"],
         "data.inputs=pixels",
     ),
     "key of another dataset": ([ALE + ":digits", "--config.data.dir=x"], "unknown config key 'data.dir'"),

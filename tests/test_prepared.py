@@ -105,6 +105,7 @@ def test_nothing_prepared_and_nowhere_to_write(tmp_path):
         prepared.prepare(folder, tmp_path / "file")
 
 
+@pytest.mark.long
 def test_cub127_without_tensorflow(shared_data, tmp_path):
     folder = shared_data / "xlsa17" / "CUB127"
     code = (
