@@ -6,7 +6,8 @@
 #   --devices=D     CPU devices of each process, default 1; on accelerators leave it out
 #   --port=P        of the coordinator on 127.0.0.1, default 12321
 #   --dry_run       prints the commands and runs none
-# A signal goes on to every process. Where one fails the others are ended, and its exit code is that of the script.
+# A signal goes on to every process. Where one fails or is killed the others are ended, and its exit code is that of the
+# script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 processes=2 devices='' port=12321 dry_run=''
@@ -24,7 +25,8 @@ done
 [[ $processes =~ ^[1-9][0-9]*$ ]] || { echo "multiprocess.sh: --processes=$processes is not a number of processes" >&2; exit 2; }
 [ $# -gt 0 ] || { echo "multiprocess.sh: say what to run after --, e.g. -- train --config=... --workdir=..." >&2; exit 2; }
 python=${PYTHON:-.venv/bin/python}
-settings=("JAX_COORDINATOR_ADDRESS=127.0.0.1:$port" "JAX_NUM_PROCESSES=$processes")
+# Where a process is killed each runtime logs what it saw of it; the line below says it once.
+settings=("JAX_COORDINATOR_ADDRESS=127.0.0.1:$port" "JAX_NUM_PROCESSES=$processes" "TF_CPP_MIN_LOG_LEVEL=3")
 if [ -n "$devices" ]; then
   settings+=("JAX_PLATFORMS=cpu" "XLA_FLAGS=--xla_force_host_platform_device_count=$devices")
 fi
@@ -50,12 +52,16 @@ for ((left = processes; left > 0; left--)); do
   # A signal ends the wait early, with a code above 128, while the processes go on to save: wait again.
   while :; do
     status=0
-    wait -n || status=$?
+    { wait -n -p ended || status=$?; } 2> /dev/null # the shell's own word on a process that was killed
     if [ "$status" -le 128 ] || [ "$(jobs -rp | wc -l)" -lt "$left" ]; then break; fi
   done
   if [ "$status" -ne 0 ] && [ "$code" -eq 0 ]; then
     code=$status
     pass_on KILL
+    for ((i = 0; i < processes; i++)); do
+      [ "${pids[i]}" != "${ended:-}" ] || [ "$code" -le 128 ] ||
+        echo "multiprocess.sh: process $i of $processes was killed (signal $((code - 128))) and the others were ended; the same line goes on from the last checkpoint" >&2
+    done
   fi
 done
 exit "$code"

@@ -36,10 +36,12 @@ def test_a_run_beside_its_bound(workdir, tmp_path, capsys):
     _, training, state = run.restore_finished(settings, workdir)
     unseen = training.task.sets["test_unseen"]
     np.testing.assert_allclose(seen.confusion.sum(axis=1), 1)
-    predicted = np.argmax(problem.method.scores(state, task.test_unseen.inputs, task.unseen_classes), axis=1)
+    method = training.method
+    described = method.describe(state, training.task.unseen_classes)
+    predicted = np.argmax(method.scores(state, method.embed(state, unseen.inputs), described), axis=1)
     for a in range(2):
         for b in range(2):
-            assert seen.confusion[a, b] == np.mean(predicted[task.test_unseen.labels == 4 + a] == b)
+            assert seen.confusion[a, b] == np.mean(predicted[unseen.labels == 4 + a] == b)
     assert seen.top1 == pytest.approx(np.mean(np.diag(seen.confusion)))
     names, detections = seen.validation
     assert set(names) == {"gnu"}  # the class of val_loc, the only one that validates

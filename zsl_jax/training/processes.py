@@ -5,6 +5,7 @@ The first process writes and talks. What is decided by looking at the disk is de
 """
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -15,9 +16,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax._src import distributed as jax_distributed  # the store of the coordinator has no public name
 from jax.experimental import multihost_utils
 
 from zsl_jax import errors
+from zsl_jax.training import peers
 
 
 @contextlib.contextmanager
@@ -29,7 +32,7 @@ def connected(hosts: str = "auto", *, timeout_s: int = 300) -> Iterator[None]:
     (a TPU pod over ssh shows nothing).
 
     Inside, only the first process prints. An error of any is printed with its number and ends that process at once:
-    there is nobody to wait for.
+    there is nobody to wait for. Where a process is gone each of the others says so in a line and ends, see `peers`.
 
     Args:
       hosts: `auto`, `all` or `one`.
@@ -64,16 +67,22 @@ def connected(hosts: str = "auto", *, timeout_s: int = 300) -> Iterator[None]:
         raise errors.UserError(f"the processes of this run cannot be connected: {error}") from error
     finally:
         watchdog.cancel()
+    number, count = jax.process_index(), jax.process_count()
+    client = jax_distributed.global_state.client
+    watch = peers.Watch(client, number, count, functools.partial(peers.end, is_coordinator=is_first()))
     try:
         with contextlib.ExitStack() as stack:
             if not is_first():
                 stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
             yield
+        watch.close()
     except BaseException as error:
         if isinstance(error, errors.UserError):
-            number = f"process {jax.process_index()} of {jax.process_count()}"
-            print(f"zsl-jax: {number}: {error}", file=sys.stderr, flush=True)
+            print(f"zsl-jax: process {number} of {count}: {error}", file=sys.stderr, flush=True)
         else:
+            if isinstance(error, Exception) and not isinstance(error, errors.Stopped):
+                # Where another process is gone the watch says so, and ends this one.
+                watch.wait()
             traceback.print_exc()
         sys.stdout.flush()
         os._exit(getattr(error, "exit_code", 1))
