@@ -1,0 +1,86 @@
+"""A process that is gone is missed by the others, and one that has done its part is not."""
+
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import test_parallel
+
+from zsl_jax.training import peers
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Store:
+    """What the runtime's client does with keys, in memory."""
+
+    def __init__(self):
+        self.values, self.is_reached = {}, True
+
+    def key_value_set(self, key, value, allow_overwrite):
+        assert allow_overwrite
+        self.key_value_dir_get(key)
+        self.values[key] = value
+
+    def key_value_dir_get(self, key):
+        if not self.is_reached:
+            raise RuntimeError("UNAVAILABLE")
+        return [item for item in self.values.items() if item[0].startswith(key)]
+
+
+@pytest.fixture
+def watched():
+    store, said = Store(), [queue.Queue(), queue.Queue()]
+    watches = [peers.Watch(store, n, 2, said[n].put, every_s=0.01, silence_s=0.3) for n in range(2)]
+    while len(store.values) < 2:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    yield store, watches, said
+    for watch in watches:
+        watch.close()
+
+
+def test_a_process_that_stops_without_a_word_is_missed(watched):
+    _, watches, said = watched
+    watches[1]._closed.set()
+    assert said[0].get(timeout=10) == "process 1 of 2 is gone (silent for 0 s)"
+    watches[0].wait()
+    assert said[1].empty()
+
+
+def test_a_process_that_has_done_its_part_is_not_missed(watched):
+    _, watches, said = watched
+    watches[1].close()
+    with pytest.raises(queue.Empty):
+        said[0].get(timeout=1)
+
+
+def test_a_coordinator_that_does_not_answer_is_missed(watched):
+    store, _, said = watched
+    store.is_reached = False
+    assert said[1].get(timeout=10) == "process 0 of 2, which coordinates, is gone"
+
+
+@pytest.mark.long
+def test_where_one_of_two_processes_is_killed_the_other_says_so_and_ends(tmp_path):
+    workdir = tmp_path / "run"
+    command = [sys.executable, "-m", "zsl_jax", "train", f"--config={ROOT / 'configs/ale.py'}:digits"]
+    command += [f"--workdir={workdir}", "--config.train.epochs=500", "--config.train.checkpoint_every=1"]
+    with (tmp_path / "log").open("w") as log:
+        running = [
+            subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=log)
+            for env in test_parallel.environments(2, 1)
+        ]
+    while len(list(workdir.glob("checkpoints/select/*"))) < 2 and all(process.poll() is None for process in running):
+        time.sleep(0.1)
+    running[1].send_signal(signal.SIGKILL)
+    assert running[1].wait() == -signal.SIGKILL
+    assert running[0].wait(timeout=120) == peers.EXIT_CODE
+    said = (tmp_path / "log").read_text().replace("\r", "\n").splitlines()
+    (line,) = [line for line in said if "gone" in line]
+    assert line == "zsl-jax: process 1 of 2 is gone (silent for 20 s); the same line goes on from the last checkpoint"
+    assert not any("Traceback" in line for line in said)

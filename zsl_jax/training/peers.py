@@ -1,0 +1,90 @@
+"""Signs of life between the processes of a run, so that the loss of one is said in one line and soon.
+
+Every process writes a number that grows where all can read it, the store of the runtime's coordinator (the first
+process). One whose number stands still is gone. The runtime itself finds out later, or in the middle of a collective
+operation, and then says so in many lines.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+EVERY_S = 1.0
+SILENCE_S = 20.0
+EXIT_CODE = 3
+_PLACE, _DONE = "zsl_jax/alive", "done"
+
+
+class Watch:
+    """Watches the other processes from a thread of its own, until `close`.
+
+    Args:
+      client: of the runtime: `key_value_set(key, value, allow_overwrite=True)` and `key_value_dir_get(key)`.
+      number, count: this process and how many there are.
+      lost: called once, from the thread, with what is wrong.
+      every_s: between two signs.
+      silence_s: after which a process is gone.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        number: int,
+        count: int,
+        lost: Callable[[str], None],
+        *,
+        every_s: float = EVERY_S,
+        silence_s: float = SILENCE_S,
+    ):
+        self._client, self._number, self._count, self._lost = client, number, count, lost
+        self._every, self._silence = every_s, silence_s
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends the watch, and tells the others that this process has done its part."""
+        self._closed.set()
+        self._thread.join()
+        with contextlib.suppress(RuntimeError):
+            self._client.key_value_set(f"{_PLACE}/{self._number}", _DONE, allow_overwrite=True)
+
+    def wait(self) -> None:
+        """Waits until a process that has just gone must have been noticed."""
+        self._thread.join(2 * self._silence)
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        last = {other: ("", began) for other in range(self._count) if other != self._number}
+        turn = 0
+        while not self._closed.wait(self._every):
+            turn += 1
+            try:
+                self._client.key_value_set(f"{_PLACE}/{self._number}", str(turn), allow_overwrite=True)
+                signs = dict(self._client.key_value_dir_get(_PLACE))
+            except Exception:  # whatever the runtime raises where its coordinator does not answer
+                if not self._closed.is_set():
+                    self._lost(f"process 0 of {self._count}, which coordinates, is gone")
+                return
+            now = time.monotonic()
+            for other, (sign, _) in last.items():
+                found = signs.get(f"{_PLACE}/{other}", "")
+                if found != sign:
+                    last[other] = (found, now)
+            silent = {other: sign for other, (sign, seen) in last.items() if now - seen > self._silence}
+            gone = [str(other) for other, sign in silent.items() if sign not in ("", _DONE)]
+            if gone:
+                self._lost(f"process {' and '.join(gone)} of {self._count} is gone (silent for {self._silence:.0f} s)")
+                return
+
+
+def end(line: str, *, is_coordinator: bool) -> None:
+    """Prints a line and ends the process; the coordinator last, so that the others can say theirs."""
+    print(f"zsl-jax: {line}; the same line goes on from the last checkpoint", file=sys.stderr, flush=True)
+    if is_coordinator:
+        time.sleep(3 * EVERY_S)
+    os._exit(EXIT_CODE)
