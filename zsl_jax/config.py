@@ -153,6 +153,8 @@ OPTIONS = {
     "seed": ("seed of the rendered images, or of the split", whole(0, bits=32)),
     "num_unseen": ("classes held out", whole(1)),
     "hold_out": ("classes without training examples; 0 where no class has any", whole(0)),
+    "unseen_count": ("pairs drawn as unseen; 0 for a fifth of them, or for those of the split", whole(0)),
+    "new_parts": ("whether attributes and objects without a training input are allowed", one_of((False, True))),
     "num_per_class": ("images rendered a class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
     "fit": ("how an image becomes a square", one_of(("crop", "stretch"))),
@@ -188,6 +190,8 @@ def base(
     config = _completed(ml_collections.ConfigDict())
     config.method = {"name": method, **_defaults(methods.factory(method))}
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
+    if dataset in sources.OF_PAIRS:
+        config.protocol, config.select.metric = "pairs", "auc"
     if dataset in sources.OF_TEXTS:
         config.towers = {"text": "", "template": "{}", "pool": "mean"}
     if methods.trains_encoder(method):

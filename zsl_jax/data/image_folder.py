@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -145,16 +145,7 @@ def load(
         raise errors.UserError(f"data.size={size} is less than 16 pixels")
     imported = read(dir)
     preprocessing = images.Preprocessing(size=size, fit=fit, crop_fraction=1.0, filter="bilinear")
-    paths = imported.paths()
-    if streaming.is_streamed(cache, len(paths), size):
-        kept = _readable(paths, preprocessing, skip_unreadable)
-        files = Files(tuple(map(str, paths)), preprocessing)
-        pictures = streaming.ImageStream(files, np.flatnonzero(kept), size, workers)
-    else:
-        skip = (lambda error: None) if skip_unreadable else None
-        found = list(images.load(paths, preprocessing, skip=skip))
-        kept = np.array([picture is not None for picture in found])
-        pictures = np.stack([picture for picture in found if picture is not None])
+    pictures, kept = opened(imported.paths(), preprocessing, skip=skip_unreadable, cache=cache, workers=workers)
     digest = (
         {} if isinstance(pictures, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
     )
@@ -164,7 +155,20 @@ def load(
     return dataclasses.replace(loaded, images=pictures)
 
 
-def _readable(paths: list[pathlib.Path], preprocessing: images.Preprocessing, skip: bool) -> np.ndarray:
+def opened(
+    paths: Sequence[pathlib.Path], preprocessing: images.Preprocessing, *, skip: bool, cache: str, workers: int
+) -> tuple[np.ndarray | streaming.ImageStream, np.ndarray]:
+    """Returns the images of files, in memory or as a stream, and which of the files they are, `[N]` bool."""
+    if streaming.is_streamed(cache, len(paths), preprocessing.size):
+        kept = _readable(paths, preprocessing, skip)
+        files = Files(tuple(map(str, paths)), preprocessing)
+        return streaming.ImageStream(files, np.flatnonzero(kept), preprocessing.size, workers), kept
+    found = list(images.load(paths, preprocessing, skip=(lambda error: None) if skip else None))
+    kept = np.array([picture is not None for picture in found])
+    return np.stack([picture for picture in found if picture is not None]), kept
+
+
+def _readable(paths: Sequence[pathlib.Path], preprocessing: images.Preprocessing, skip: bool) -> np.ndarray:
     """Which images can be decoded, `[N]` bool; what is to be left out has to be known before a stream begins."""
     if skip:
         return np.array([x is not None for x in images.load(paths, preprocessing, skip=lambda error: None)])

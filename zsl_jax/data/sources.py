@@ -7,9 +7,11 @@ from collections.abc import Callable
 from zsl_jax import errors
 from zsl_jax.data import dataset
 
-SOURCES = ("digits", "features", "image_folder", "npz", "shapes", "texts", "tfds_images", "xlsa17")
+SOURCES = ("digits", "features", "image_folder", "npz", "pairs", "shapes", "texts", "tfds_images", "xlsa17")
 # Those whose inputs are texts, which a text tower encodes: see `config.towers`.
 OF_TEXTS = ("texts",)
+# Those whose classes are pairs of attribute and object: see `training.protocols.pairs`.
+OF_PAIRS = ("pairs",)
 
 
 def load(name: str, **options) -> dataset.Dataset:
@@ -18,7 +20,8 @@ def load(name: str, **options) -> dataset.Dataset:
     Args:
       name: `digits` (handwritten digits, described by strokes), `shapes` (rendered from a seed, described by shape,
         colour, texture and size), `xlsa17` (a folder in the layout of the standard benchmark; option `dir`), `npz`
-        (features of one's own in a NumPy archive; option `file`), `image_folder` (images of one's own that
+        (features of one's own in a NumPy archive; option `file`), `pairs` (classes that are pairs of attribute
+        and object, in an archive or a folder; options `file` and `dir`), `image_folder` (images of one's own that
         `data import` wrote down; option `dir`), `features` (what `extract` made of them; option `dir`), `texts` (a file
         of texts with a label each; option `file`) or `tfds_images`
         (images of TFDS with a table of classes; options `builder` and `attributes`).

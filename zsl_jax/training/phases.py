@@ -20,6 +20,8 @@ PHASES = ("select", "train")
 SAME_RUN = (
     "data.dir",
     "data.file",
+    "data.words",
+    "data.unseen_file",
     "data.cache",
     "data.workers",
     "towers.text",

@@ -16,7 +16,11 @@ from zsl_jax.training import checkpoints, evaluation, parallel, phases, problems
 
 VERSION = 1
 _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "described_by")
-_PLACES = (("data", "dir"), ("data", "file"), ("encoder", "weights"), ("towers", "text"))
+_PLACES = (
+    *(("data", name) for name in ("dir", "file", "words", "unseen_file")),
+    ("encoder", "weights"),
+    ("towers", "text"),
+)
 _SHARED = ("version", "method", "setting", "sees", "protocol", "dataset", "made_of", "config", "versions", "device")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 

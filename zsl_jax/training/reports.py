@@ -21,7 +21,10 @@ from zsl_jax.training import protocols, reading
 NUM_SAMPLES = 10_000
 USUAL = ("inductive", "validation classes")
 # Where data lies, what is drawn, logged and kept, and how many settings a sweep tries do not make another result.
-_IRRELEVANT = ("seed", "data.dir", "data.file", "plots", "tensorboard", "train.checkpoint_every")
+_IRRELEVANT = (
+    *("seed", "data.dir", "data.file", "data.words", "data.unseen_file"),
+    *("plots", "tensorboard", "train.checkpoint_every"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
