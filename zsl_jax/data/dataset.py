@@ -280,11 +280,11 @@ def validation_tasks(
         )
         for part in parts
     ]
-    return _of_one_size(tasks, rng)
+    return of_one_size(tasks, rng)
 
 
-def _of_one_size(tasks: list[Task], rng: np.random.Generator) -> list[Task]:
-    """Leaves examples out at random until all tasks have as many of each set."""
+def of_one_size(tasks: list[Task], rng: np.random.Generator) -> list[Task]:
+    """Returns tasks of as many examples of each set, so that they can be trained in one program; leaves some out."""
 
     def cut(alike: Sequence[Examples]) -> list[Examples]:
         count = min(len(examples.labels) for examples in alike)

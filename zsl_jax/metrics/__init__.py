@@ -30,6 +30,7 @@ from zsl_jax.metrics.attributes import (
 from zsl_jax.metrics.compositional import (
     CurveSummary,
     binned_compositional_curve,
+    binned_curve_of_rows,
     compositional_curve,
     curve_summary,
     pair_feasibility,
@@ -69,6 +70,7 @@ __all__ = [
     "best_class",
     "binary_counts",
     "binned_compositional_curve",
+    "binned_curve_of_rows",
     "calibrated_stacking",
     "compositional_curve",
     "curve_of_rows",

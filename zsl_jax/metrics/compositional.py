@@ -18,10 +18,12 @@ from jax.typing import ArrayLike
 
 from zsl_jax import arguments
 from zsl_jax.metrics import accuracy, curve
+from zsl_jax.metrics import rows as rows_lib
 
 __all__: Sequence[str] = (
     "CurveSummary",
     "binned_compositional_curve",
+    "binned_curve_of_rows",
     "compositional_curve",
     "curve_summary",
     "pair_feasibility",
@@ -120,8 +122,37 @@ def binned_compositional_curve(
     Learning", ICLR 2023, whose evaluator takes these bins.
     """
     scores, labels, is_seen, weight = _images(scores, labels, is_seen, candidates, where)
-    best = curve.winners(scores, is_seen)
     own = jnp.take_along_axis(scores, labels[:, None], axis=1)[:, 0]
+    return _binned(curve.winners(scores, is_seen), own, labels, is_seen, weight, num_bins)
+
+
+def binned_curve_of_rows(
+    rows: rows_lib.Rows, is_seen: ArrayLike, *, num_bins: int = 20
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The same curve, to the bit, from the winners that were kept of the scores.
+
+    Args:
+      rows: with the groups 0, unseen pairs, and 1, seen ones.
+      is_seen: `[P]` bool.
+      num_bins: static.
+
+    Returns:
+      `(unseen [M], seen [M], bias [M])`, see `binned_compositional_curve`.
+
+    >>> import jax.numpy as jnp
+    >>> is_seen = jnp.array([True, False])
+    >>> scores, labels = jnp.array([[3.0, 1.0], [2.0, 1.0]]), jnp.array([0, 1])
+    >>> rows = rows_lib.fold(scores, is_seen.astype(int), labels, num_groups=2)
+    >>> print(*binned_curve_of_rows(rows, is_seen, num_bins=1)[:2])
+    [0. 1.] [1. 0.]
+    """
+    is_seen = jnp.asarray(is_seen, bool)
+    labels = jnp.asarray(rows.label)
+    best = curve.winners_of_rows(rows, len(is_seen))
+    return _binned(best, rows.own, labels, is_seen, _weights(labels, is_seen, labels >= 0), num_bins)
+
+
+def _binned(best, own, labels, is_seen, weight, num_bins: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     listed = (weight > 0) & ~is_seen[labels] & (best.unseen_class == labels) & jnp.isfinite(best.seen - own)
     ordered = jnp.sort(jnp.where(listed, best.seen - own - 1e-4, jnp.inf))
     count = jnp.sum(listed)
@@ -217,11 +248,16 @@ def _images(
     scores, is_seen = arguments.as_float(scores), jnp.asarray(is_seen, bool)
     counts = arguments.mask_like(where, labels.shape) & (labels >= 0)
     labels = jnp.where(counts, labels, 0)
-    of_seen = is_seen[labels]
-    images = jnp.where(of_seen, jnp.sum(counts & of_seen), jnp.sum(counts & ~of_seen))
     world = arguments.mask_like(candidates, is_seen.shape)
     scores = jnp.where(world[None, :], scores, -jnp.inf)
-    return scores, labels, is_seen, counts.astype(jnp.float32) / jnp.maximum(images, 1).astype(jnp.float32)
+    return scores, labels, is_seen, _weights(labels, is_seen, counts)
+
+
+def _weights(labels: jax.Array, is_seen: jax.Array, counts: jax.Array) -> jax.Array:
+    """Each image's 1 / (images of the same side that count)."""
+    of_seen = is_seen[labels]
+    images = jnp.where(of_seen, jnp.sum(counts & of_seen), jnp.sum(counts & ~of_seen))
+    return counts.astype(jnp.float32) / jnp.maximum(images, 1).astype(jnp.float32)
 
 
 def _nearest_other(similarities: jax.Array, is_seen: jax.Array) -> jax.Array:

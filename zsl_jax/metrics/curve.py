@@ -115,13 +115,18 @@ def curve_of_rows(
     [0. 1. 1.] [1. 1. 0.] 1.5
     """
     is_seen = jnp.asarray(is_seen, bool)
-    best, of = jnp.asarray(rows.best)[..., 0], jnp.asarray(rows.of)[..., 0]
-    of = jnp.where(of < 0, len(is_seen), of)
     weight, labels = _weights(arguments.class_labels(rows.label, len(is_seen)), None, is_seen)
     if per_image:
         of_side = jnp.where(is_seen[labels], jnp.sum(is_seen[labels]), jnp.sum(~is_seen[labels]))
         weight = (weight > 0) / jnp.maximum(of_side, 1).astype(jnp.float32)
-    return sweep(Winners(best[:, 1], best[:, 0], of[:, 1], of[:, 0]), labels, is_seen, weight)
+    return sweep(winners_of_rows(rows, len(is_seen)), labels, is_seen, weight)
+
+
+def winners_of_rows(rows: rows_lib.Rows, num_classes: int) -> "Winners":
+    """The best seen and the best unseen class of each example, of rows with the groups 0, unseen, and 1, seen."""
+    best, of = jnp.asarray(rows.best)[..., 0], jnp.asarray(rows.of)[..., 0]
+    of = jnp.where(of < 0, num_classes, of)
+    return Winners(best[:, 1], best[:, 0], of[:, 1], of[:, 0])
 
 
 def _weights(labels: jax.Array, where: ArrayLike | None, is_seen: jax.Array) -> tuple[jax.Array, jax.Array]:
