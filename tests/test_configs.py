@@ -11,10 +11,11 @@ import jax
 import numpy as np
 import pytest
 import toy
+import toy_frame
 
 from zsl_jax import class_encoders, config, data, errors
 from zsl_jax.data import sources
-from zsl_jax.training import parallel, problems, states
+from zsl_jax.training import parallel, problems, protocols, states
 from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -28,6 +29,8 @@ def test_recipe_builds(path):
     config.check(recipe)
     method = problems.make_method(recipe)
     task = data.test_task(toy.dataset())
+    if recipe.protocol == "pairs":
+        _, task = protocols.PAIRS.tasks(toy_frame.pairs_dataset(), recipe)
     if recipe.data.get("inputs") == "pixels":
         task = dataclasses.replace(task, train=task.train._replace(inputs=np.zeros((54, 32, 32, 3), np.uint8)))
     if method.update is None:  # inputs and descriptions share a space

@@ -19,8 +19,7 @@ from zsl_jax.training import evaluation, loop, phases, protocols, states
 
 # One by gradient and one in closed form in the short part.
 SHORT = ("ale", "eszsl")
-# It trains nothing, and its inputs and classes share a space, which those of the toy dataset do not.
-TRAINED = sorted(methods.METHODS.keys() - {"label_similarity"})
+TRAINED = sorted(methods.METHODS.keys() - toy.OF_OTHER_DATA)
 NAMES = [pytest.param(name, marks=() if name in SHORT else pytest.mark.long, id=name) for name in TRAINED]
 
 

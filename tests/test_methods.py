@@ -20,7 +20,7 @@ from zsl_jax.methods.generative import scaling
 # Generative methods take hundreds of steps.
 NAMES = [
     pytest.param(name, marks=pytest.mark.long if name in small_generative.KNOBS else ())
-    for name in sorted(methods.METHODS.keys() - {"label_similarity"})  # its inputs and classes share a space, not here
+    for name in sorted(methods.METHODS.keys() - toy.OF_OTHER_DATA)
 ]
 # Mixtures of the attributes of known classes say little of a new one; the minimax map pays for what does not happen.
 WEAK = {"conse": 0.5, "iap": 0.5, "minimax": 0.5}
@@ -147,7 +147,7 @@ def test_steps_depend_on_unseen_descriptions_in_lsrgan_alone(name):
     assert same == (name != "lsrgan")
 
 
-DIVIDES = [name for name in sorted(methods.METHODS) if small_trainer.make(name).divides]
+DIVIDES = [name for name in sorted(methods.METHODS.keys() - toy.OF_OTHER_DATA) if small_trainer.make(name).divides]
 
 
 def test_methods_without_random_rows_divide_their_batch():
@@ -159,7 +159,7 @@ def test_methods_without_random_rows_divide_their_batch():
         "attribute_network",
         "two_tower",
     }
-    assert sorted(methods.METHODS.keys() - whole) == DIVIDES
+    assert sorted(methods.METHODS.keys() - whole - toy.OF_OTHER_DATA) == DIVIDES
 
 
 @pytest.mark.parametrize("name", DIVIDES)

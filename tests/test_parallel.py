@@ -141,7 +141,7 @@ def test_a_table_of_21841_classes_takes_a_share_of_it_on_each_device():
 @pytest.mark.long
 def test_every_method_divides_as_it_says(task):
     """A step of all of them on shares of a batch, or the gathered batch, is the step on the whole batch."""
-    names = sorted(methods.METHODS.keys() - {"label_similarity"})
+    names = sorted(methods.METHODS.keys() - toy.OF_OTHER_DATA)
     zoo = {name: methods.normalized(small_trainer.make(name)) for name in names}
     layout = parallel.Layout(parallel.make_mesh(), "shard_map")
     rows, where, key = np.arange(16) * 3, np.arange(16) != 5, jax.random.key(1)

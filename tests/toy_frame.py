@@ -106,7 +106,8 @@ def pairs_dataset() -> data.Dataset:
         name: np.flatnonzero((~held & (place == number)) | np.isin(made.labels, unseen[name]))
         for number, name in enumerate(("validation", "test"))
     }
-    table = dataclasses.replace(made.classes, is_seen=~np.isin(np.arange(16), free[:6]))
+    shared = {side: np.eye(4, dtype=np.float32) for side in ("attributes", "objects")}
+    table = dataclasses.replace(made.classes, is_seen=~np.isin(np.arange(16), free[:6]), shared=shared)
     kept = np.setdiff1d(np.arange(16), unseen["nobody has"])
     row = np.full(16, -1)
     row[kept] = np.arange(len(kept))

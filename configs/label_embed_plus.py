@@ -1,0 +1,26 @@
+"""LabelEmbed+: learned vectors of attributes and objects, put together by a network.
+
+    python -m zsl_jax train --config=configs/label_embed_plus.py:pairs --config.data.file=FILE.npz \
+        --workdir=runs/label_embed_plus
+    python -m zsl_jax sweep --config=configs/label_embed_plus.py:pairs --config.data.file=FILE.npz \
+        --workdir=runs/label_embed_plus_sweep
+
+seconds
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.base("label_embed_plus", argument or "pairs")
+    if config.data.name == "pairs":
+        config.data.semantics = "parts"
+        config.select.folds = 3
+    if not config_lib.is_smoke(argument):
+        config.train.epochs = 40
+        config.select.every = 4
+    return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.0003, 0.001, 0.003), "method.temperature": (0.02, 0.05, 0.1)}

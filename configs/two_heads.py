@@ -1,0 +1,26 @@
+"""Two heads, attribute and object, and their product.
+
+    python -m zsl_jax train --config=configs/two_heads.py:pairs --config.data.file=FILE.npz --workdir=runs/two_heads
+    python -m zsl_jax sweep --config=configs/two_heads.py:pairs --config.data.file=FILE.npz \
+        --workdir=runs/two_heads_sweep
+
+seconds
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.base("two_heads", argument or "pairs")
+    if config.data.name == "pairs":
+        config.data.semantics = "parts"
+        # One draw of a few pairs says little; the score is flat in the epochs.
+        config.select.folds = 3
+    if not config_lib.is_smoke(argument):
+        config.train.epochs = 40
+        config.select.every = 4
+    return config
+
+
+def sweep():
+    return {"method.learning_rate": (0.003, 0.01, 0.03)}
