@@ -6,7 +6,7 @@ confusion.py    the confusion matrix in its seen | unseen blocks; the worst conf
 attributes.py   class x attribute, described against predicted; why one class and not another
 embeddings.py   images and class prototypes in the plane
 images.py       the nearest images of each class
-pairs.py        accuracy by attribute and object, for classes that are pairs
+pairs.py        classes that are pairs: the bias curve, accuracy by attribute and object, images with both parts named
 """
 
 from zsl_jax.plots.attributes import attribute_maps, reasons
@@ -14,7 +14,7 @@ from zsl_jax.plots.confusion import confusion_matrix, confusions, worst_pairs
 from zsl_jax.plots.curves import landscape, training_curves
 from zsl_jax.plots.embeddings import embeddings
 from zsl_jax.plots.images import retrieval
-from zsl_jax.plots.pairs import pair_matrix
+from zsl_jax.plots.pairs import bias_curves, pair_examples, pair_matrix
 from zsl_jax.plots.story import class_bars, image_strip, story, trade_off
 from zsl_jax.plots.style import SEEN, UNSEEN, WRONG, readable, save
 
@@ -23,12 +23,14 @@ __all__ = [
     "UNSEEN",
     "WRONG",
     "attribute_maps",
+    "bias_curves",
     "class_bars",
     "confusion_matrix",
     "confusions",
     "embeddings",
     "image_strip",
     "landscape",
+    "pair_examples",
     "pair_matrix",
     "readable",
     "reasons",

@@ -48,7 +48,7 @@ class Result(NamedTuple):
     record: dict
     evaluated: evaluation.Evaluated
     task: data.Task
-    unseen_images: np.ndarray | None
+    unseen_images: np.ndarray | None  # in the order of their rows among the scored inputs
     pairs: list | None  # (attribute, object) of each class, where the data says
 
 
@@ -258,7 +258,13 @@ def _result(run: phases.Run, problem: problems.Problem, task: data.Task, evaluat
     source, images, pairs = problem.dataset, None, None
     if source.images is not None and "test_unseen" in task.sets:
         images = source.images[task.sets["test_unseen"].ids]
-    if "pairs" in source.info:
+    if source.images is not None and source.parts is not None and "test" in task.sets:
+        tested = task.sets["test"]
+        images = source.images[tested.ids[~np.asarray(task.classes.is_seen)[tested.labels]]]
+    if source.parts is not None:
+        attributes, objects = source.parts
+        pairs = [(attributes[a], objects[o]) for a, o in np.asarray(task.classes.parts)]
+    elif "pairs" in source.info:
         pair = dict(zip(source.classes.names, source.info["pairs"]))
         pairs = [tuple(pair[name]) for name in task.classes.names]
     return Result(result, evaluated, task, images, pairs)

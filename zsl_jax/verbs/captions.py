@@ -8,5 +8,7 @@ CAPTIONS = {
     "attributes.png": "classes by attributes, as described and as read off the images",
     "embeddings.png": "images and class descriptions in the plane",
     "retrieval.png": "the nearest images of unseen classes",
+    "bias.png": "seen against unseen pairs, as a constant is subtracted from the seen ones",
     "pairs.png": "accuracy by attribute and object",
+    "examples.png": "images of unseen pairs, and what they are taken for",
 }

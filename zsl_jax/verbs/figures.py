@@ -1,5 +1,6 @@
 """The figures that a run leaves in its workdir, and what each of them shows."""
 
+import collections
 import json
 import pathlib
 
@@ -10,9 +11,11 @@ from matplotlib import figure as mpl_figure
 from zsl_jax import errors, explain, metrics, plots
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.training import predicting, run, trained
+from zsl_jax.training.protocols import pairs as pairs_protocol
 from zsl_jax.verbs.captions import CAPTIONS
 
-_WORST, _STRIPS = 6, 6
+_WORST, _STRIPS, _EXAMPLES = 6, 6, 24
+_MOST_PARTS = 24  # attributes, and objects, of a matrix
 _BLOCK, _IMAGES = 256, 4000  # images explained at a time, and in all
 
 
@@ -31,19 +34,22 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
       result: of `run.run` or `run.evaluate`.
       workdir: of the run.
     """
-    record, scored, task = result.record, result.evaluated, result.task
-    names, is_seen = task.classes.names, np.asarray(task.classes.is_seen)
-    curves = {}
+    found = {}
     entries = [entry for entry in _entries(workdir / "metrics.jsonl") if "loss" in entry]
     if entries:
-        curves["curves.png"] = plots.training_curves(entries, record["selection"])
-    if record["protocol"] != "gzsl":
-        return curves
+        found["curves.png"] = plots.training_curves(entries, result.record["selection"])
+    if result.record["protocol"] in _OF_PROTOCOL:
+        found |= _OF_PROTOCOL[result.record["protocol"]](result, workdir)
+    return {name: found[name] for name in CAPTIONS if name in found}
+
+
+def _of_gzsl(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.Figure]:
+    record, scored, task = result.record, result.evaluated, result.task
+    names, is_seen = task.classes.names, np.asarray(task.classes.is_seen)
     rows = scored.rows["gzsl"]
     labels, predictions = rows.label, np.asarray(metrics.predicted_class(rows))
     found = {
         "story.png": plots.story(record, scored, task, result.unseen_images),
-        **curves,
         "confusion.png": plots.confusion_matrix(labels, predictions, names=names, is_seen=is_seen),
         **_explained(workdir, task, labels, predictions),
     }
@@ -56,10 +62,49 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
                 result.unseen_images, looked.scores, looked.label, names=names, rows=rows
             )
     if result.pairs is not None:
-        correct, images = scored.counts["gzsl_correct"], scored.counts["images"]
-        accuracies = np.where(images > 0, correct / np.maximum(images, 1), np.nan)
-        found["pairs.png"] = plots.pair_matrix(result.pairs, accuracies, is_seen)
-    return {name: found[name] for name in CAPTIONS if name in found}
+        found["pairs.png"] = _pair_matrix(result, scored.counts["gzsl_correct"])
+    return found
+
+
+def _of_pairs(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.Figure]:
+    del workdir
+    scored, is_seen = result.evaluated, np.asarray(result.task.classes.is_seen)
+    curves = {}
+    for world, rows in pairs_protocol.worlds(scored.rows, scored.knobs).items():
+        unseen, seen, _ = metrics.curve_of_rows(rows, is_seen, per_image=True)
+        curves[world] = (np.asarray(unseen), np.asarray(seen))
+    found = {
+        "bias.png": plots.bias_curves(curves, result.record["metrics"]["pairs"]),
+        "pairs.png": _pair_matrix(result, scored.counts["closed_correct"]),
+    }
+    if result.unseen_images is not None:
+        closed = scored.rows["closed"]
+        predictions = np.asarray(pairs_protocol.predicted(closed, scored.knobs.get("gamma", 0.0)))
+        unseen = np.flatnonzero(~is_seen[closed.label])
+        shown = np.linspace(0, len(unseen) - 1, min(_EXAMPLES, len(unseen))).astype(int)
+        found["examples.png"] = plots.pair_examples(
+            inputs_lib.decoded(result.unseen_images[shown]),
+            [result.pairs[row] for row in closed.label[unseen[shown]]],
+            [result.pairs[row] for row in predictions[unseen[shown]]],
+        )
+    return found
+
+
+_OF_PROTOCOL = {"gzsl": _of_gzsl, "pairs": _of_pairs}
+
+
+def _pair_matrix(result: run.Result, correct: np.ndarray) -> mpl_figure.Figure:
+    """The matrix of the attributes and objects with the most test images, and of these the pairs that are there."""
+    images, is_seen = result.evaluated.counts["images"], np.asarray(result.task.classes.is_seen)
+    kept = np.flatnonzero(is_seen | (images > 0))
+    for side in (0, 1):
+        totals = collections.Counter()
+        for row in kept:
+            totals[result.pairs[row][side]] += int(images[row])
+        shown = {name for name, _ in totals.most_common(_MOST_PARTS)}
+        kept = np.array([row for row in kept if result.pairs[row][side] in shown])
+    accuracies = np.where(images[kept] > 0, correct[kept] / np.maximum(images[kept], 1), np.nan)
+    return plots.pair_matrix([result.pairs[row] for row in kept], accuracies, is_seen[kept])
 
 
 def _explained(workdir: pathlib.Path, task, labels, predictions) -> dict:

@@ -63,9 +63,9 @@ def _train(config, workdir: pathlib.Path) -> int:
             _draw(result, workdir)
     print(table.render(record))
     print(f"record: {done}")
-    drawn = sorted(path.name for path in workdir.glob("*.png"))
+    drawn = sorted((path.name for path in workdir.glob("*.png")), key=lambda name: (name != "story.png", name))
     if drawn:
-        print(f"figures: {workdir / 'story.png'}" + "".join(f", {name}" for name in drawn if name != "story.png"))
+        print(f"figures: {workdir / drawn[0]}" + "".join(f", {name}" for name in drawn[1:]))
     return 0
 
 
