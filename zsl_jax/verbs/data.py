@@ -12,16 +12,19 @@ from absl import flags
 from absl import logging as absl_logging
 
 from zsl_jax import bounds, errors
-from zsl_jax.data import checks, missing, notes, published, recorded, xlsa17
+from zsl_jax.data import checks, missing, notes, pair_checks, published, recorded, xlsa17
 from zsl_jax.verbs import data_import
 
 USAGE = """\
 usage: python -m zsl_jax data check FOLDER [--semantics=NAME]
+       python -m zsl_jax data check PAIRS
        python -m zsl_jax data prepare FOLDER [--semantics=NAME] [--data_dir=DIR]
        python -m zsl_jax data import IMAGES_DIR --attributes=TABLE.csv [--out=DATASET] [--unseen=SHARE] [--seed=N]
                                      [--skip_unmatched] [--skip_unreadable]
 
 check    says what a folder in the xlsa17 layout holds and lists all that is wrong with it; exit code 2 if anything is
+         PAIRS is a benchmark of pairs (compositional-split-natural/, metadata_*.t7), a folder of images named
+         ATTRIBUTE_OBJECT, or an .npz of pairs
 prepare  writes the folder as a TFDS dataset (ArrayRecord) and prints where it is
 import   joins a folder of images (IMAGES_DIR/CLASS/NAME.jpg) with a table of attributes (`class` and the attributes
          in the header, a class a line) by the names of the classes, and lists all that does not match
@@ -67,15 +70,24 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _check(folder: str, values: flags.FlagValues) -> int:
+    if pair_checks.is_pairs(folder):
+        found = pair_checks.check(folder)
+        for name, text in found.lines:
+            print(f"{name:<12}{text}")
+        return _verdict(found.problems)
     found = xlsa17.read(folder, semantics=values.semantics)
     for name, text in _description(found, values.semantics, xlsa17.find_folder(folder)):
         print(f"{name:<12}{text}")
     for line in notes.notes(found.variables):
         print(f"{'note':<12}{line}")
-    for line in found.problems:
+    return _verdict(found.problems)
+
+
+def _verdict(problems: Sequence[str]) -> int:
+    for line in problems:
         print(f"{'wrong':<12}{line}")
-    print(f"{'verdict':<12}{checks.count(len(found.problems), 'problem') if found.problems else 'sound'}")
-    return errors.UserError.exit_code if found.problems else 0
+    print(f"{'verdict':<12}{checks.count(len(problems), 'problem') if problems else 'sound'}")
+    return errors.UserError.exit_code if problems else 0
 
 
 def _prepare(folder: str, values: flags.FlagValues) -> int:
