@@ -158,5 +158,5 @@ def test_folders_of_images_are_named_by_their_pair(tmp_path, capsys):
     assert __main__.main(["data", "check", str(tmp_path / "photos")]) == 0
     assert "at most 3 pairs can be unseen" in capsys.readouterr().out
     PIL.Image.fromarray(pixels).save(tmp_path / "photos" / "alone.png")
-    with pytest.raises(errors.UserError, match="'alone.png' is in no folder named ATTRIBUTE_OBJECT"):
+    with pytest.raises(errors.UserError, match=r"'alone.png' is in no folder named ATTRIBUTE_OBJECT"):
         data.load("pairs", dir=str(tmp_path / "photos"), size=16)

@@ -62,7 +62,7 @@ def test_a_given_split_is_kept_and_validation_has_unseen_pairs_of_its_own(tmp_pa
     assert np.flatnonzero(~found.classes.is_seen).tolist() == [0, 5, 10]
     assert found.splits["validation"].tolist() == [50, 51, 52, 53, 54]
     assert found.info["split"] == "given; 1 validation inputs of unseen test pairs left out"
-    numbers = np.array([{"train": 0, "val": 1, "test": 2}[use] for use in split])
+    numbers = np.array([{"train": 0.0, "val": 1.0, "test": 2.0}[use] for use in split])
     same = data.load("pairs", file=write(tmp_path, held | {"split": numbers}))
     assert {name: rows.tolist() for name, rows in same.splits.items()} == {
         name: rows.tolist() for name, rows in found.splits.items()

@@ -126,8 +126,12 @@ def _mean(entries: tuple[dict[str, Any], ...]) -> dict[str, Any]:
 
 
 def _held_out(task) -> tuple[str, ...]:
-    is_seen = np.asarray(task.classes.is_seen)
-    return tuple(name for name, seen in zip(task.classes.names, is_seen) if not seen)
+    """The names of the unseen classes that inputs are scored of; of several labels per input, of all unseen ones."""
+    held_out = ~np.asarray(task.classes.is_seen)
+    labels = [np.asarray(examples.labels) for examples in task.sets.values()]
+    if all(each.ndim == 1 for each in labels):
+        held_out &= np.isin(np.arange(len(held_out)), np.concatenate(labels))
+    return tuple(task.classes.names[row] for row in np.flatnonzero(held_out))
 
 
 def _rows_path(run: phases.Run, number: int, epoch: int) -> pathlib.Path:
