@@ -52,11 +52,11 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
         choosing = [_task(source, "validation")]
     else:
         choosing = _drawn(source, config)
-    if source.info.get("words"):
-        return tuple(_with_feasibility(_opened(task, source)) for task in choosing), _with_feasibility(
-            _opened(final, source)
-        )
-    return tuple(choosing), _opened(final, source)
+    if not source.info.get("words"):
+        return tuple(choosing), _opened(final, source)
+    # The threshold of feasibility is chosen in the open world, too.
+    *choosing, final = (_with_feasibility(_opened(task, source)) for task in (*choosing, final))
+    return tuple(choosing), final
 
 
 def _task(source: dataset.Dataset, split: str) -> dataset.Task:
@@ -177,9 +177,11 @@ def _from_edge(rows: metrics.Rows, edge) -> metrics.Rows:
     """The rows of seen and unseen pairs, of these only the groups at or above a threshold of feasibility."""
     kept = jnp.concatenate([jnp.array([edge < _EDGES[0]]), jnp.zeros(1, bool), edge - 1e-6 <= _EDGES])
     best = jnp.where(kept[None, :, None], rows.best, -jnp.inf)
-    place = jnp.argmax(best, axis=1, keepdims=True)
-    unseen, of = (jnp.take_along_axis(x, place, axis=1) for x in (best, rows.of))
-    of = jnp.where(jnp.isfinite(unseen), of, -1)
+    unseen = jnp.max(best, axis=1, keepdims=True)
+    # Of equal scores the lower pair wins, whatever its group.
+    last = jnp.iinfo(jnp.int32).max
+    of = jnp.min(jnp.where((best == unseen) & jnp.isfinite(best), rows.of, last), axis=1, keepdims=True)
+    of = jnp.where(of == last, -1, of)
     seen = slice(_SEEN, _SEEN + 1)
     return rows._replace(
         best=jnp.concatenate([unseen, rows.best[:, seen]], axis=1), of=jnp.concatenate([of, rows.of[:, seen]], axis=1)
