@@ -175,6 +175,14 @@ def test_help_of_every_verb(verb, capsys):
 
 def test_every_method_and_source_is_listed():
     assert {"ale"} <= set(methods.METHODS)
-    assert {"digits", "features", "image_folder", "npz", "shapes", "texts", "tfds_images", "xlsa17"} == set(
-        sources.SOURCES
-    )
+    assert {
+        "digits",
+        "features",
+        "image_folder",
+        "in_memory",
+        "npz",
+        "shapes",
+        "texts",
+        "tfds_images",
+        "xlsa17",
+    } == set(sources.SOURCES)

@@ -11,7 +11,7 @@ FLOORS = (
     ("encoders", "class_encoders", "data"),
     ("methods", "explain"),
     ("training", "config"),
-    ("verbs", "recipes", "plots", "__main__"),
+    ("verbs", "recipes", "plots", "fitting", "sklearn", "__main__"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 PURE = {

@@ -14,11 +14,15 @@ _SUBMODULES = (
     *("bounds", "class_encoders", "config", "data", "encoders", "explain", "losses", "methods", "metrics"),
     *("plots", "similarity", "training"),
 )
+# Functions, and the modules that they are in.
+_FUNCTIONS = {"fit": "fitting", "load": "training.trained"}
 
-__all__ = ["__version__", *_SUBMODULES]
+__all__ = ["__version__", *_SUBMODULES, *_FUNCTIONS]
 
 
 def __getattr__(name: str):
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -48,8 +48,9 @@ KEYS = {
     "train.nonfinite": Key("stop", "what becomes of a step that is not finite", one_of(("stop", "skip"))),
     "select.on": Key(
         "validation",
-        "what choices look at: held-out seen classes, or the test labels (to reproduce papers; no honest result)",
-        one_of(("validation", "test")),
+        "what choices look at: held-out seen classes, nothing (epochs and knobs as they stand, gamma 0), or the test "
+        "labels (to reproduce papers; no honest result)",
+        one_of(("validation", "nothing", "test")),
     ),
     "select.metric": Key(
         "harmonic",
@@ -254,7 +255,7 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
 def check(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError that names the first value that is out of range and what it may be."""
     rules = {name: key.rule for name, key in KEYS.items()}
-    rules |= {f"method.{name}": knob.rule for name, knob in methods.KNOBS[config.method.name].items()}
+    rules |= {f"method.{name}": knob.rule for name, knob in methods.KNOBS.get(config.method.name, {}).items()}
     rules |= {f"data.{name}": rule for name, (_, rule) in OPTIONS.items()}
     for section, keys in SECTIONS.items():
         rules |= {f"{section}.{name}": rule for name, (_, rule) in keys.items()}

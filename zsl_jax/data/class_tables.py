@@ -34,15 +34,10 @@ def write(folder: pathlib.Path, table: dataset.ClassTable, attributes: Sequence[
     if is_matrix(table):
         class_files.write(folder / "classes.csv", table, attributes)
         return
-    arrays = {"names": np.array(table.names, str), "is_seen": np.asarray(table.is_seen)}
-    if table.parts is not None:
-        arrays["parts"] = np.asarray(table.parts)
-    for name in _TREES:
-        arrays |= _flat(name, getattr(table, name))
     path = folder / "classes.npz"
     part = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        np.savez(part, **arrays)
+        np.savez(part, **arrays_of(table))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -66,12 +61,35 @@ def read_npz(path: pathlib.Path) -> dataset.ClassTable:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        names = tuple(map(str, arrays.pop("names")))
-        is_seen = np.asarray(arrays.pop("is_seen"), bool)
+        return from_arrays(path, arrays)
+    except errors.UserError:
+        raise
     except Exception as error:  # a damaged archive raises what it likes
         raise errors.UserError(f"{path} is no class table: {' '.join(str(error).split())}") from error
+
+
+def arrays_of(table: dataset.ClassTable) -> dict[str, np.ndarray]:
+    """Returns a class table as arrays by name, which `from_arrays` reads."""
+    arrays = {"names": np.array(table.names, str), "is_seen": np.asarray(table.is_seen)}
+    if table.parts is not None:
+        arrays["parts"] = np.asarray(table.parts)
+    for name in _TREES:
+        arrays |= flat(name, getattr(table, name))
+    return arrays
+
+
+def from_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> dataset.ClassTable:
+    """Returns the class table that `arrays_of` took apart.
+
+    Raises:
+      KeyError: an array is missing.
+      UserError: they have different numbers of rows.
+    """
+    arrays = dict(arrays)
+    names = tuple(map(str, arrays.pop("names")))
+    is_seen = np.asarray(arrays.pop("is_seen"), bool)
     parts = arrays.pop("parts", None)
-    trees = {tree: _nested(tree, arrays) for tree in _TREES}
+    trees = {tree: nested(tree, arrays) for tree in _TREES}
     table = dataset.ClassTable(trees["embedding"], is_seen, names, parts=parts, shared=trees["shared"])
     lengths = {len(names), len(is_seen), *(len(x) for name, x in arrays.items() if name.startswith("embedding"))}
     if len(lengths) != 1 or trees["embedding"] is None:
@@ -79,17 +97,17 @@ def read_npz(path: pathlib.Path) -> dataset.ClassTable:
     return table
 
 
-def _flat(path: str, tree: Any) -> dict[str, np.ndarray]:
-    """Arrays of nested dicts by their paths."""
+def flat(path: str, tree: Any) -> dict[str, np.ndarray]:
+    """Returns the arrays of nested dicts by their paths."""
     if tree is None:
         return {}
     if isinstance(tree, dict):
-        return {name: x for key, value in tree.items() for name, x in _flat(f"{path}/{key}", value).items()}
+        return {name: x for key, value in tree.items() for name, x in flat(f"{path}/{key}", value).items()}
     return {path: np.asarray(tree)}
 
 
-def _nested(name: str, arrays: dict[str, np.ndarray]) -> Any:
-    """Nested dicts from arrays by their paths; None where there are none."""
+def nested(name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """Returns nested dicts from arrays by their paths; None where there are none."""
     if name in arrays:
         return arrays[name]
     result: dict[str, Any] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from zsl_jax import errors
 from zsl_jax.data import dataset
 
-SOURCES = ("digits", "features", "image_folder", "npz", "pairs", "shapes", "texts", "tfds_images", "xlsa17")
+SOURCES = ("digits", "features", "image_folder", "in_memory", "npz", "pairs", "shapes", "texts", "tfds_images", "xlsa17")
 # Those whose inputs are texts, which a text tower encodes: see `config.towers`.
 OF_TEXTS = ("texts",)
 # Those whose classes are pairs of attribute and object: see `training.protocols.pairs`.
@@ -23,8 +23,9 @@ def load(name: str, **options) -> dataset.Dataset:
         (features of one's own in a NumPy archive; option `file`), `pairs` (classes that are pairs of attribute
         and object, in an archive or a folder; options `file` and `dir`), `image_folder` (images of one's own that
         `data import` wrote down; option `dir`), `features` (what `extract` made of them; option `dir`), `texts` (a file
-        of texts with a label each; option `file`) or `tfds_images`
-        (images of TFDS with a table of classes; options `builder` and `attributes`).
+        of texts with a label each; option `file`), `tfds_images`
+        (images of TFDS with a table of classes; options `builder` and `attributes`) or `in_memory` (what `zsl_jax.fit`
+        was given and `save` wrote; option `dir`).
       **options: see the `load` of the module `zsl_jax.data.NAME`.
 
     Raises:

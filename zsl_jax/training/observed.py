@@ -62,7 +62,7 @@ def observe(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Ca
     detections = validation = None
     if training.method.attributes is not None:
         detections = _detect(training.method, state, task.sets["test_unseen"].inputs)
-        if config.select.on != "test":
+        if config.select.on == "validation":
             validation = _on_validation_classes(problem, config, workdir, say)
     top1 = evaluated.metrics["zsl"]["top1"]
     return Observed(problem.dataset, top1, confusion, labels, detections, validation)

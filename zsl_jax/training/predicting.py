@@ -6,7 +6,7 @@ import itertools
 import math
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -81,23 +81,38 @@ def predict(
     gamma = model.gamma if gamma is None else gamma
     top = min(top, len(classes))
     why = _reasons(model, classes, gamma, num_reasons) if num_reasons else None
-    given = (trained.described(model, classes), jnp.asarray(classes.is_seen), gamma, model.temperature)
-    parts = _parts(model, inputs)
-    if model.method.together is not None:
-        parts = _decided_together(model, parts, *given, top=top)
-    else:
-        parts = _decided(model, parts, *given, top=top)
-    for names, rows, (scores, best, probabilities) in parts:
-        count = len(names)
-        if not np.isfinite(scores[:count]).all():
-            raise errors.Diverged(f"a score is not finite at or after {names[0]}")
-        reasons = why(rows)[:count] if why else [None] * count
-        for i in range(count):
+    for names, rows, (scores, best, probabilities) in decided(model, classes, inputs, top=top, gamma=gamma):
+        reasons = why(rows)[: len(names)] if why else [None] * len(names)
+        for i in range(len(names)):
             candidates = [
                 Candidate(classes.names[row], float(score), float(probability))
                 for row, score, probability in zip(best[i], scores[i], probabilities[i])
             ]
             yield Prediction(names[i], candidates, reasons[i])
+
+
+def decided(
+    model: trained.Trained,
+    classes: data.ClassTable,
+    inputs: Iterable[input_files.Block],
+    *,
+    top: int,
+    gamma: float | None = None,
+) -> Iterator[tuple[Sequence[str], Any, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Yields names and inputs of a part with scores, rows of the classes and probabilities, `[n, top]`, best first.
+
+    The arrays may have more rows than there are names: the others only fill up.
+
+    Raises:
+      Diverged: a score is not finite.
+    """
+    gamma = model.gamma if gamma is None else gamma
+    given = (trained.described(model, classes), jnp.asarray(classes.is_seen), gamma, model.temperature)
+    decide = _decided if model.method.together is None else _decided_together
+    for names, rows, found in decide(model, _parts(model, inputs), *given, top=top):
+        if not np.isfinite(found[0][: len(names)]).all():
+            raise errors.Diverged(f"a score is not finite at or after {names[0]}")
+        yield names, rows, found
 
 
 def _parts(model: trained.Trained, inputs: Iterable[input_files.Block]) -> Iterator[tuple[Sequence[str], np.ndarray]]:
@@ -239,6 +254,8 @@ def _reasons(
 def explainable(model: trained.Trained, classes: data.ClassTable) -> tuple[methods.Method, data.ClassTable]:
     """Returns the method without its scaling of classes, and the table scaled: what `explain` takes."""
     scaling = dict(model.config.normalize)
+    if scaling["classes"] == "none":
+        return model.method, classes
     method = problems.make_method(model.config, scaling=scaling | {"classes": "none"})
     scaled = normalization.scaled(classes.embedding, scaling["classes"])
     return method, dataclasses.replace(classes, embedding=jax.tree.map(np.asarray, scaled))

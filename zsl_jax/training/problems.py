@@ -47,10 +47,15 @@ class Problem(NamedTuple):
         has_schedule = "optimizer" in config and config.optimizer.decay_epochs
         if not has_schedule and not knobs:
             return self.method
-        same = ml_collections.ConfigDict(config).unlock()
-        same.seed = 0
         steps = states.steps_per_epoch(len(task.train.labels), config.train.batch_size) if has_schedule else 0
-        return _method(ml_collections.FrozenConfigDict(same), steps, tuple(knobs.items()))
+        return remembered(config, steps_per_epoch=steps, **knobs)
+
+
+def remembered(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0, **knobs) -> methods.Method:
+    """Returns what `make_method` does, and the same object where it was asked for lately: its programs are compiled."""
+    same = ml_collections.ConfigDict(config).unlock()
+    same.seed = 0
+    return _method(ml_collections.FrozenConfigDict(same), steps_per_epoch, tuple(knobs.items()))
 
 
 @functools.lru_cache(maxsize=8)
@@ -58,12 +63,19 @@ def _method(config: ml_collections.FrozenConfigDict, steps_per_epoch: int, knobs
     return make_method(config, steps_per_epoch=steps_per_epoch, **dict(knobs))
 
 
-def make_problem(config: ml_collections.ConfigDict, *, mesh: jax.sharding.Mesh | None = None) -> Problem:
+def make_problem(
+    config: ml_collections.ConfigDict,
+    *,
+    mesh: jax.sharding.Mesh | None = None,
+    dataset: data.Dataset | None = None,
+    method: methods.Method | None = None,
+) -> Problem:
     """Returns the problem of a config; every complaint about it comes before anything is written.
 
     Args:
       config: see `zsl_jax.config`.
       mesh: None for that of `config.parallel`, which has to divide the batch.
+      dataset, method: None for those of the config.
     """
     parallel.keep_compiled(config.compilation_cache)
     if mesh is None:
@@ -72,7 +84,8 @@ def make_problem(config: ml_collections.ConfigDict, *, mesh: jax.sharding.Mesh |
     protocol = protocols.find(config.protocol)
     if config.select.metric not in protocol.choices():
         raise errors.unknown("select.metric", config.select.metric, protocol.choices())
-    problem = Problem(load_data(config), make_method(config), protocol, mesh)
+    dataset = load_data(config) if dataset is None else dataset
+    problem = Problem(dataset, make_method(config) if method is None else method, protocol, mesh)
     check(problem, config)
     return problem
 

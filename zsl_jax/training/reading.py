@@ -58,6 +58,8 @@ def load(folders: Sequence[str | os.PathLike], *, warn: Callable[[str], None] | 
             content = read(path)
             if content.get("diverged"):
                 raise errors.UserError(f"{path} is of a run whose training diverged: it counts as no seed")
+            if not content["metrics"]:
+                raise errors.UserError(f"{path} is of a run without test inputs: it has nothing to report")
         except errors.UserError as error:
             if warn is None:
                 raise
@@ -109,8 +111,9 @@ def read(path: pathlib.Path) -> dict:
         missing = [field for field in needed if _get(counted, field) is None]
         if missing:
             raise errors.UserError(f"{path} is damaged: per_class.{name} lacks {', '.join(missing)}")
-    for metric in protocol.schema:
-        _check_values(path, metric, content)
+    if content["metrics"]:  # empty where there was no test input
+        for metric in protocol.schema:
+            _check_values(path, metric, content)
     return content
 
 

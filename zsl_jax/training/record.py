@@ -29,7 +29,7 @@ def make(
     config,
     problem,
     training,
-    evaluated: evaluation.Evaluated,
+    evaluated: evaluation.Evaluated | None,
     selection: dict,
     state: Any,
     timing: dict,
@@ -42,7 +42,7 @@ def make(
       config: of the run.
       problem: a `problems.Problem`.
       training: the final `states.Training`.
-      evaluated: of the final task.
+      evaluated: of the final task; None where it has no test input.
       selection: what was chosen.
       state: the finished state.
       timing: seconds and rates.
@@ -50,7 +50,7 @@ def make(
       losses: mean losses of the first, the best and the last epoch of the final training.
     """
     source, task, protocol = problem.dataset, training.task, problem.protocol
-    per_class = _per_class(evaluated.counts, task)
+    per_class = {} if evaluated is None else _per_class(evaluated.counts, task)
     seen = problems.sees(training.method, config, source.info)
     return {
         "version": VERSION,
@@ -59,8 +59,8 @@ def make(
         "sees": seen,
         "protocol": protocol.name,
         "dataset": _describe(source, task),
-        "metrics": _measured(evaluated.metrics),
-        "intervals": protocol.intervals(per_class),
+        "metrics": {} if evaluated is None else _measured(evaluated.metrics),
+        "intervals": {} if evaluated is None else protocol.intervals(per_class),
         "selection": selection,
         "seeds": [config.seed],
         "per_class": per_class,
@@ -129,6 +129,10 @@ def _describe(source: dataset.Dataset, task: dataset.Task) -> dict:
         "stages": source.info.get("stages", []),
     }
     labels = "one" if source.labels.ndim == 1 else "several"
+    if "named" in source.info:
+        # The row that a caller knows each class by, where the run has the seen ones first.
+        row = {name: number for number, name in enumerate(source.classes.names)}
+        identity |= {"named": source.info["named"], "rows": [row[name] for name in task.classes.names]}
     return {
         "name": source.name,
         **identity,

@@ -18,7 +18,7 @@ import ml_collections
 import numpy as np
 
 from zsl_jax import config as config_lib
-from zsl_jax import data, errors
+from zsl_jax import data, errors, methods
 from zsl_jax.data import class_tables
 from zsl_jax.training import (
     encoding,
@@ -43,11 +43,13 @@ ORACLE = (
 
 
 class Result(NamedTuple):
-    """What a finished run leaves behind, on disk and in memory."""
+    """What a finished run leaves behind, on disk and in memory; `evaluated` is None where there is no test input."""
 
     record: dict
-    evaluated: evaluation.Evaluated
+    evaluated: evaluation.Evaluated | None
     task: data.Task
+    method: methods.Method
+    state: Any
     unseen_images: np.ndarray | None  # in the order of their rows among the scored inputs
     pairs: list | None  # (attribute, object) of each class, where the data says
 
@@ -97,7 +99,8 @@ def _run(run: phases.Run, problem: problems.Problem, choosing: tuple[data.Task, 
     training = run.training(method, final, "train", problem.mesh)
     state, trained_notes = _train(run, training, chosen["epochs"])
     trained = time.perf_counter()
-    evaluated = _evaluate(run, problem, training, state, chosen)
+    has_test = any(len(examples.labels) for examples in final.sets.values())
+    evaluated = _evaluate(run, problem, training, state, chosen) if has_test else None
     timing = {
         "train_s": trained - started,
         "evaluate_s": time.perf_counter() - trained,
@@ -113,7 +116,7 @@ def _run(run: phases.Run, problem: problems.Problem, choosing: tuple[data.Task, 
     if processes.is_first():
         class_tables.write(run.workdir, final.classes, class_tables.columns(problem.dataset))
     processes.from_first(lambda: files.write_json(run.workdir / "record.json", result))
-    return _result(run, problem, final, evaluated, result)
+    return _result(problem, training, state, evaluated, result)
 
 
 def _evaluate(run: phases.Run, problem, training: states.Training, state, chosen: dict) -> evaluation.Evaluated:
@@ -163,7 +166,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: C
         saved.get(MADE_OF, {}),
         saved.get("losses"),
     )
-    return _result(run, problem, training.task, evaluated, result)
+    return _result(problem, training, state, evaluated, result)
 
 
 def restore_finished(
@@ -254,8 +257,8 @@ def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
     return [] if found == wanted else [f"{name} is {found!r} there, {wanted!r} here"]
 
 
-def _result(run: phases.Run, problem: problems.Problem, task: data.Task, evaluated, result: dict) -> Result:
-    source, images, pairs = problem.dataset, None, None
+def _result(problem: problems.Problem, training: states.Training, state, evaluated, result: dict) -> Result:
+    task, source, images, pairs = training.task, problem.dataset, None, None
     if source.images is not None and "test_unseen" in task.sets:
         images = source.images[task.sets["test_unseen"].ids]
     if source.images is not None and source.parts is not None and "test" in task.sets:
@@ -267,4 +270,4 @@ def _result(run: phases.Run, problem: problems.Problem, task: data.Task, evaluat
     elif "pairs" in source.info:
         pair = dict(zip(source.classes.names, source.info["pairs"]))
         pairs = [tuple(pair[name]) for name in task.classes.names]
-    return Result(result, evaluated, task, images, pairs)
+    return Result(result, evaluated, task, training.method, state, images, pairs)

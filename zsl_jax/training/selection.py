@@ -32,7 +32,8 @@ def choose(run: phases.Run, problem, tasks) -> dict[str, Any]:
     if found is not None:
         return found
     if not tasks:
-        nothing = {"knobs": [], "temperature": None, "classes": [], "history": []}
+        knobs = dict(protocol.unchosen)
+        nothing = {**knobs, "knobs": list(knobs), "temperature": None, "classes": [], "history": []}
         selection = {"on": NOTHING, "metric": None, "epochs": config.train.epochs, **nothing}
     else:
         selection = _chosen(run, problem, tasks)

@@ -86,7 +86,11 @@ def settings(space: dict[str, Any], *, samples: int, seed: int) -> list[dict[str
 
 
 def run_trials(
-    config: ml_collections.ConfigDict, points: Sequence[dict[str, Any]], workdir: pathlib.Path
+    config: ml_collections.ConfigDict,
+    points: Sequence[dict[str, Any]],
+    workdir: pathlib.Path,
+    *,
+    source: data.Dataset | None = None,
 ) -> list[dict[str, Any]]:
     """Returns each setting with its validation scores at its best epoch, in the order given.
 
@@ -94,6 +98,7 @@ def run_trials(
       config: the recipe; `config.sweep.side_by_side` settings are trained at a time.
       points: what `settings` returns.
       workdir: where trials.jsonl is, or will be.
+      source: the data; None for that of the config.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / "trials.jsonl"
@@ -107,10 +112,10 @@ def run_trials(
             if not left:
                 continue
             changed = overridden(config, structure)
-            source = _name({"data": dict(changed.data), "seed": changed.seed})
-            if source not in tasks:
-                tasks = {source: selection_tasks(changed)}
-            trainer = Trainer(changed, [key for key in members[0] if is_knob(config, key)], tasks[source])
+            kind = _name({"data": dict(changed.data), "seed": changed.seed})
+            if kind not in tasks:
+                tasks = {kind: selection_tasks(changed, source)}
+            trainer = Trainer(changed, [key for key in members[0] if is_knob(config, key)], tasks[kind])
             parts, size = chunks(left, trainer.most())
             for chunk in parts:
                 trials = [{"setting": s, **score} for s, score in zip(chunk, trainer.train(chunk, size, bar.update))]
@@ -155,18 +160,24 @@ def chunks(settings: list[dict[str, Any]], most: int) -> tuple[list[list[dict[st
     return [settings[first : first + size] for first in range(0, len(settings), size)], size
 
 
-def selection_tasks(config) -> tuple[data.Task, ...]:
+def selection_tasks(config, source: data.Dataset | None = None) -> tuple[data.Task, ...]:
     """Returns what the settings are scored on: the tasks of the protocol to choose on, one per class fold.
+
+    Args:
+      config: the recipe.
+      source: the data; None for that of the config.
 
     Raises:
       UserError: images that are not in memory, or a protocol that chooses nothing.
     """
-    source = problems.load_data(config)
+    source = problems.load_data(config) if source is None else source
     if inputs_lib.is_stream(source.inputs):
         raise errors.UserError("a sweep trains its settings on images in memory: --config.data.cache=memory")
     choosing, _ = protocols.find(config.protocol).tasks(source, config)
     if not choosing:
-        raise errors.UserError(f"protocol={config.protocol} chooses nothing: there is nothing to sweep")
+        raise errors.UserError(
+            f"protocol={config.protocol} with select.on={config.select.on} chooses nothing: there is nothing to sweep"
+        )
     return choosing
 
 

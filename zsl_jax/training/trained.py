@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,6 +31,8 @@ class Trained:
       attributes: the names of its columns `[A]`.
       record: as `record.json` holds it.
       config: of the run.
+      log: lines of JSON, the metrics of each epoch.
+      dataset: what it was fitted on, where that was given as arrays in this process.
     """
 
     method: methods.Method
@@ -38,6 +41,61 @@ class Trained:
     attributes: tuple[str, ...]
     record: dict
     config: ml_collections.ConfigDict
+    log: str = ""
+    dataset: data.Dataset | None = None
+
+    def predict(
+        self, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, top: int = 1, gamma=None
+    ) -> np.ndarray:
+        """Returns the best class of each input, `[N]`, or the `top` best, `[N, top]`.
+
+        By name where the candidates have names that somebody gave them, and else as the row of the class.
+
+        Args:
+          inputs: `[N, ...]`, as in training.
+          classes: the candidates: None for those of the run, in the order they were given in; descriptions `[C, A]`, a
+            `ClassTable` or the path of a file with one, also of classes that nobody has trained on.
+          names: `[C]`, of `classes`; without these, which classes of the run are candidates, or, where classes are
+            described by their names, any names.
+          top: how many classes.
+          gamma: what is subtracted from the scores of seen classes; None for the constant chosen on validation classes.
+
+        Raises:
+          UserError: inputs or classes of another shape than in training.
+        """
+        from zsl_jax.training import answers
+
+        return answers.predict(self, inputs, classes, names, top=top, gamma=gamma)
+
+    def scores(self, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, gamma=None) -> np.ndarray:
+        """Returns the calibrated scores `[N, C]`; the arguments are those of `predict`."""
+        from zsl_jax.training import answers
+
+        return answers.scores(self, inputs, classes, names, gamma=gamma)
+
+    def explain(self, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, count: int = 5) -> list:
+        """Returns a `predicting.Prediction` for each input: its best class, and which attributes speak for it.
+
+        Args:
+          inputs, classes, names: as `predict` takes them.
+          count: how many attributes to name, the largest contributions first.
+
+        Raises:
+          UserError: a method whose score is not a sum over attributes.
+        """
+        from zsl_jax.training import answers
+
+        return answers.explain(self, inputs, classes, names, count=count)
+
+    def save(self, workdir: str | os.PathLike) -> None:
+        """Writes a workdir that `zsl_jax.load` and every verb read; with the data, where it was given as arrays.
+
+        Raises:
+          UserError: the folder holds something already, or the method has no name.
+        """
+        from zsl_jax.training import saving
+
+        saving.save(self, pathlib.Path(workdir))
 
     @property
     def gamma(self) -> float:
@@ -160,7 +218,14 @@ def _describe(state, classes, *, method: methods.Method):
     return method.describe(state, classes)
 
 
-def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Trained:
+def of_result(result: run.Result, config: ml_collections.ConfigDict, source: data.Dataset, log: str) -> Trained:
+    """Returns a run that was just done as something that scores, without a look at its workdir."""
+    state = jax.tree.map(jnp.asarray, parallel.to_host(result.state))
+    columns = class_tables.columns(source)
+    return Trained(result.method, state, result.task.classes, columns, result.record, config, log, source)
+
+
+def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> Trained:
     """Reads a finished run.
 
     Args:
@@ -170,6 +235,7 @@ def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Traine
     Raises:
       UserError: no finished run, one that is damaged, or one of a version that left less behind.
     """
+    workdir = pathlib.Path(workdir)
     for name in ("config.json", "record.json"):
         if not (workdir / name).is_file():
             raise errors.UserError(f"--workdir={workdir} holds no finished run ({name} is missing)")
@@ -199,7 +265,9 @@ def load(workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Traine
         )
     # What the checkpoint holds is whole on every device; scoring asks for one.
     state = jax.tree.map(jnp.asarray, parallel.to_host(states.with_frozen(training, restored.state)))
-    return Trained(method, state, classes, found.attributes, record, config)
+    log = workdir / "metrics.jsonl"
+    lines = log.read_text() if log.is_file() else ""
+    return Trained(method, state, classes, found.attributes, record, config, lines)
 
 
 def _task_of_zeros(described: dict, classes: data.ClassTable, count: int) -> data.Task:

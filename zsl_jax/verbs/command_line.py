@@ -114,6 +114,11 @@ def recipe(text: str, overrides: dict[str, str]) -> ml_collections.ConfigDict:
     config = load_recipe(text)
     if "method" not in config:
         raise errors.UserError(f"{text} is a recipe for extract: it trains no method")
+    return changed(config, overrides)
+
+
+def changed(config: ml_collections.ConfigDict, overrides: dict[str, str]) -> ml_collections.ConfigDict:
+    """Returns a config with some keys set to what texts say, checked and locked."""
     # The name of an encoder decides which other keys there are.
     for key in ("encoder.name", "class_encoder.name"):
         section = key.partition(".")[0]

@@ -13,6 +13,11 @@ def render(record: dict) -> str:
         f"{record['setting']}, seed {seeds}\n"
     )
     protocol = record.get("protocol", "gzsl")
+    if not record["metrics"]:
+        selection = record["selection"]
+        return (
+            f"{head}{selection['epochs']} epochs, chosen on {selection['on']}; nothing is scored without test inputs\n"
+        )
     return head + (_gzsl(record) if protocol == "gzsl" else _listed(record, protocols.find(protocol)))
 
 

@@ -59,7 +59,7 @@ def _train(config, workdir: pathlib.Path) -> int:
         with interruption.listening() as should_stop:
             result = run.run(config, workdir, should_stop=should_stop)
         record = result.record
-        if config.plots == "story" and processes.is_first():
+        if config.plots == "story" and result.evaluated is not None and processes.is_first():
             _draw(result, workdir)
     print(table.render(record))
     print(f"record: {done}")

@@ -71,6 +71,7 @@ class Protocol(NamedTuple):
       choose: `(rows, facts) -> knobs`: what is chosen after training, of `{look: metrics.Rows}` and facts whose arrays
         are stacked over D draws; arrays in, scalars out, under jit and vmap.
       report: `(rows, facts, knobs) -> metrics`, a tree of scalars, pure.
+      unchosen: the knobs, as pairs of name and value, where nothing is chosen.
       counts: `(rows, facts, knobs) -> {name: [C]}`, right answers and inputs of every class, pure.
       intervals: `per_class -> {name: (low, high)}` of a record's counts over test images.
       temperature: `(rows, facts, knobs) -> [T]`, the mean negative log-likelihood of the labels at each temperature of
@@ -88,6 +89,7 @@ class Protocol(NamedTuple):
     best: str
     facts: Callable[..., dict[str, Any]] = is_seen
     choose: Callable[..., dict[str, Any]] = lambda rows, facts: {}
+    unchosen: tuple[tuple[str, float], ...] = ()
     intervals: Callable[..., dict[str, Any]] = lambda per_class: {}
     temperature: Callable[..., Any] | None = None
 

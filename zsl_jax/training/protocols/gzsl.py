@@ -29,6 +29,8 @@ _KEPT = 2**22  # scores that a figure may ask for
 def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], dataset.Task]:
     """Returns the validation tasks, one per class fold, and the benchmark's own."""
     final = _with_shots(data.test_task(source), config)
+    if config.select.on == "nothing":
+        return (), final
     if config.select.on == "test":
         if config.select.folds > 1:
             raise errors.UserError(
@@ -179,6 +181,7 @@ GZSL = base.Protocol(
     counts=counts,
     intervals=intervals,
     temperature=temperature,
+    unchosen=(("gamma", 0.0),),
     best="calibrated_harmonic",
     schema=(
         base.Metric("zsl", ("zsl", "top1"), "ZSL", choice="zsl", interval="zsl"),

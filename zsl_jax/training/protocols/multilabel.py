@@ -31,6 +31,8 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
     seen = np.flatnonzero(is_seen)
     order = np.concatenate([seen, np.flatnonzero(~is_seen)])
     final = dataset.make_task(source, order, len(seen), source.splits, sets=("test",))
+    if config.select.on == "nothing":
+        return (), final
     if config.select.on == "test":
         return (final,), final
     training = data.training_part(source)

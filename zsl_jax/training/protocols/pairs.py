@@ -46,7 +46,9 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
                 f"{source.name} has no {source.kind} in its split {name}, which protocol=pairs asks for"
             )
     final = _task(source, "test")
-    if config.select.on == "test":
+    if config.select.on == "nothing":
+        choosing = []
+    elif config.select.on == "test":
         choosing = [final]
     elif "validation" in source.splits:
         choosing = [_task(source, "validation")]
@@ -281,6 +283,7 @@ PAIRS = base.Protocol(
     report=report,
     counts=counts,
     temperature=temperature,
+    unchosen=(("gamma", 0.0),),
     best="closed_auc",
     schema=(*_metrics("closed", chooses=True), *_metrics("open"), *_metrics("feasible")),
 )

@@ -1,0 +1,115 @@
+"""What a trained method says of arrays: classes, scores and reasons, among the classes that a caller names.
+
+Classes have the order that the caller gave them in; a run read back from its workdir has the seen ones first.
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from zsl_jax import data, errors
+from zsl_jax.data import in_memory, input_files
+from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.training import predicting, trained
+
+
+def predict(
+    model: trained.Trained,
+    inputs: Any,
+    classes: Any = None,
+    names: Sequence[str] | None = None,
+    *,
+    top: int = 1,
+    gamma=None,
+) -> np.ndarray:
+    """Returns `[N]` the best classes, or `[N, top]`; see `Trained.predict`."""
+    table, named = candidates(model, classes, names)
+    if not isinstance(top, int) or not 1 <= top <= len(table):
+        raise errors.UserError(f"top={top} is not a whole number from 1 to the {len(table)} classes")
+    best, _ = _decided(model, inputs, table, top=top, gamma=gamma)
+    found = np.array(table.names)[best] if named else best
+    return found[:, 0] if top == 1 else found
+
+
+def scores(
+    model: trained.Trained, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, gamma=None
+) -> np.ndarray:
+    """Returns `[N, C]` calibrated scores; see `Trained.scores`."""
+    table, _ = candidates(model, classes, names)
+    best, found = _decided(model, inputs, table, top=len(table), gamma=gamma)
+    result = np.empty_like(found)
+    np.put_along_axis(result, best, found, axis=1)
+    return result
+
+
+def explain(
+    model: trained.Trained, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, count: int = 5
+) -> list[predicting.Prediction]:
+    """Returns each input's best class, and why; see `Trained.explain`."""
+    table, _ = candidates(model, classes, names)
+    return list(predicting.predict(model, table, [_block(model, inputs)], top=1, num_reasons=count))
+
+
+def candidates(model: trained.Trained, classes: Any, names: Sequence[str] | None) -> tuple[data.ClassTable, bool]:
+    """Returns the classes that are asked about, and whether the caller has given them names.
+
+    Args:
+      model: what is asked.
+      classes: None for those of the run, descriptions `[C, A]`, a `ClassTable`, or the path of a file with one.
+      names: of `classes`; without these, of classes of the run, or of classes that it describes by their names.
+    """
+    if classes is None:
+        own, named = _in_order(model)
+        if names is None:
+            return own, named
+        row = {name: number for number, name in enumerate(own.names)}
+        return (own[[row[name] for name in names]] if set(names) <= set(row) else _named(model, names)), True
+    if isinstance(classes, (str, os.PathLike)):
+        return model.read_table(pathlib.Path(classes)), True
+    table, named = in_memory.table_of(classes, names)
+    given, wanted = (jax.tree.map(lambda x: np.shape(x)[1:], each.embedding) for each in (table, model.classes))
+    if given != wanted:
+        raise errors.UserError(
+            f"classes are described by arrays {given} per class, {wanted} are wanted, as in training"
+        )
+    if table.shared is None:
+        table = dataclasses.replace(table, shared=model.classes.shared)
+    if isinstance(classes, data.ClassTable):
+        return table, named
+    seen = {name for name, is_seen in zip(model.classes.names, model.classes.is_seen) if is_seen}
+    return dataclasses.replace(table, is_seen=np.array([named and name in seen for name in table.names])), named
+
+
+def _in_order(model: trained.Trained) -> tuple[data.ClassTable, bool]:
+    described = model.record["dataset"]
+    rows = described.get("rows")
+    own = dataclasses.replace(model.classes, trained=None)
+    return (own if rows is None else own[np.argsort(rows)]), described.get("named", True)
+
+
+def _named(model: trained.Trained, names: Sequence[str]) -> data.ClassTable:
+    try:
+        return model.named(names)
+    except errors.UserError as error:
+        unknown = next(name for name in names if name not in set(model.classes.names))
+        raise errors.UserError(f"{errors.unknown('class', unknown, model.classes.names)}; {error}") from error
+
+
+def _decided(model: trained.Trained, inputs: Any, table: data.ClassTable, *, top: int, gamma) -> tuple[Any, Any]:
+    """Rows of the best classes `[N, top]` and their scores."""
+    found = list(predicting.decided(model, table, [_block(model, inputs)], top=top, gamma=gamma))
+    return tuple(np.concatenate([part[place][: len(names)] for names, _, part in found]) for place in (1, 0))
+
+
+def _block(model: trained.Trained, inputs: Any) -> input_files.Block:
+    """The inputs with names of theirs."""
+    if model.kind == "texts" and not hasattr(inputs, "dtype"):
+        rows = model.stage().function(list(inputs))
+    else:
+        rows = in_memory.rows_of(inputs)
+    return input_files.Block([f"row {number}" for number in range(inputs_lib.count(rows))], rows)
