@@ -19,9 +19,11 @@
 # %%
 import sys
 
+# git+https://... of the repository, or a wheel or a checkout on this machine; empty: from the package index
+address = ""  # @param {type: "string"}
 if "google.colab" in sys.modules:
-    # %pip install -q "zsl-jax[viz]"
-    pass
+    wanted = f"zsl-jax[viz] @ {address}" if "://" in address else f"{address or 'zsl-jax'}[viz]"
+    # %pip install -q "{wanted}"
 
 # %%
 import os

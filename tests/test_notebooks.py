@@ -6,9 +6,11 @@ import os
 import pathlib
 import subprocess
 import sys
+import tomllib
 
 import jupytext
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "colab").glob("*.py"))
@@ -18,8 +20,8 @@ def cells(notebook):
     return [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
 
 
-def test_the_five_notebooks_are_there():
-    assert [path.stem for path in SOURCES] == ["benchmark", "losses", "pod", "quickstart", "your_own_classes"]
+def test_the_six_notebooks_are_there():
+    assert [path.stem for path in SOURCES] == ["arrays", "benchmark", "losses", "pod", "quickstart", "your_own_classes"]
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -45,6 +47,27 @@ def test_installation_is_for_colab_alone(source):
     _, install = next(cell for cell in cells(jupytext.read(source)) if cell[0] == "code")
     assert '"google.colab" in sys.modules' in install
     assert install.index("google.colab") < install.index("pip install")
+    # Where the repository is stands in pyproject.toml alone, once it has an address.
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("urls", {})
+    address = f"git+{urls['Repository']}" if urls else ""
+    assert f'address = "{address}"  # @param {{type: "string"}}' in install
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("", "zsl-jax[viz]"),
+        ("git+https://example.org/zsl_jax", "zsl-jax[viz] @ git+https://example.org/zsl_jax"),
+        ("/content/zsl_jax", "/content/zsl_jax[viz]"),
+    ],
+)
+def test_the_install_cell_asks_pip_for_what_the_address_says(address, wanted):
+    cell = SOURCES[0].read_text().split("# %%")[2].replace('address = ""', f'address = "{address}"')
+    asked, shell = [], InteractiveShell.instance()
+    shell.register_magic_function(asked.append, magic_name="pip")
+    cell = cell.replace("# %pip", "%pip").replace('"google.colab"', '"sys"')
+    shell.run_cell(cell).raise_error()
+    assert asked == [f'install -q "{wanted}"']
 
 
 @pytest.mark.long

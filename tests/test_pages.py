@@ -100,9 +100,10 @@ def test_the_three_shapes_are_images_of_unseen_classes():
 
 
 @pytest.mark.long
-def test_the_page_on_prediction_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["predict", "arrays"])
+def test_a_page_on_a_finished_run_runs(name, tmp_path, monkeypatch):
     """Its commands one after another, then its Python."""
-    page = (ROOT / "docs" / "predict.md").read_text()
+    page, shared = (ROOT / "docs" / f"{name}.md").read_text(), {}
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(ROOT)
     for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL):
@@ -113,7 +114,7 @@ def test_the_page_on_prediction_runs(tmp_path, monkeypatch):
             else:
                 subprocess.run(line.replace("runs/", f"{tmp_path}/runs/"), shell=True, cwd=ROOT, check=True)
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
-        exec(compile(block.replace("runs/", f"{tmp_path}/runs/"), "predict.md", "exec"), {})
+        exec(compile(block.replace("runs/", f"{tmp_path}/runs/"), f"{name}.md", "exec"), shared)
 
 
 FORMULAS = {

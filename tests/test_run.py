@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 
 import killing
 import numpy as np
@@ -13,7 +14,7 @@ from conftest import digits_config
 from zsl_jax import __main__, config, data, errors
 from zsl_jax.data import sources
 from zsl_jax.training import checkpoints, files, protocols, run
-from zsl_jax.verbs import command_line
+from zsl_jax.verbs import command_line, train
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINE = (f"--config={ROOT / 'configs/ale.py'}:digits", "--config.train.epochs=6", "--config.train.checkpoint_every=1")
@@ -245,11 +246,26 @@ def test_where_data_lies_does_not_make_another_config(finished):
 def test_a_finished_run_is_not_trained_again(finished, capsys):
     workdir, _, _ = finished
     before = (workdir / "record.json").stat().st_mtime_ns
-    assert __main__.main(["train", *LINE, f"--workdir={workdir}"]) == 0
+    assert __main__.main(["train", *LINE, "--config.plots=none", f"--workdir={workdir}"]) == 0
     out = capsys.readouterr().out
     assert "is finished" in out
     assert "calibrated" in out
     assert (workdir / "record.json").stat().st_mtime_ns == before
+
+
+def test_figures_that_are_missing_are_drawn_when_the_line_is_run_again(finished, tmp_path, monkeypatch):
+    workdir, result, _ = finished
+    shutil.copytree(workdir, tmp_path / "run")
+    drawn = []
+
+    def draw(result, workdir):
+        drawn.append(result.record["metrics"])
+        (workdir / "story.png").touch()
+
+    monkeypatch.setattr(train, "_draw", draw)
+    for _ in range(2):
+        assert __main__.main(["train", *LINE, f"--workdir={tmp_path / 'run'}"]) == 0
+    assert drawn == [result.record["metrics"]]
 
 
 def test_a_divergence_is_one_line_and_keeps_the_last_good_checkpoint(tmp_path, capsys):

@@ -116,9 +116,12 @@ def _settings(
         for name, value in knobs.items()
         if isinstance(value, tuple | list) and not isinstance(config.method[name], tuple)
     }
-    space |= {f"method.{name}": tuple(map(_plain, value)) for name, value in choices.items()}
-    fixed = {f"method.{name}": value for name, value in knobs.items() if name not in choices}
-    return command_line.changed(config, {key: str(_plain(value)) for key, value in {**changes, **fixed}.items()}), space
+    fixed = {**changes, **{f"method.{name}": value for name, value in knobs.items() if name not in choices}}
+    space = {key: values for key, values in space.items() if key not in fixed}
+    for name, values in choices.items():
+        is_float = isinstance(config.method[name], float)
+        space[f"method.{name}"] = tuple(float(value) if is_float else _plain(value) for value in values)
+    return command_line.changed(config, _texts(fixed)), space
 
 
 def _unnamed(method, changes: Mapping[str, Any], knobs: Mapping[str, Any], sweep: bool) -> ml_collections.ConfigDict:
@@ -132,7 +135,7 @@ def _unnamed(method, changes: Mapping[str, Any], knobs: Mapping[str, Any], sweep
     none = {"inputs": "none", "classes": "none"}
     bare = {"method": {"name": _UNNAMED}, "data": {"name": in_memory.NAME, "dir": ""}, "normalize": none}
     config = config_lib.from_json(bare).unlock()
-    return command_line.changed(config, {key: str(_plain(value)) for key, value in changes.items()})
+    return command_line.changed(config, _texts(changes))
 
 
 def _swept(config, space: Mapping[str, Any], dataset, workdir: pathlib.Path, say) -> ml_collections.ConfigDict:
@@ -143,14 +146,14 @@ def _swept(config, space: Mapping[str, Any], dataset, workdir: pathlib.Path, say
     trials = sweeps.run_trials(config, points, workdir, source=dataset)
     metric = config.select.metric
     best = max(trials, key=lambda trial: np.nan_to_num(trial[metric], nan=-1.0))
-    chosen = ", ".join(
-        f"{key.removeprefix('method.')} {value:.4g}"
-        if isinstance(value, float)
-        else f"{key.removeprefix('method.')} {value}"
-        for key, value in best["setting"].items()
-    )
+    chosen = ", ".join(f"{key.removeprefix('method.')} {value}" for key, value in best["setting"].items())
     say(f"chosen among {len(points)} settings: {chosen} ({metric} {best[metric]:.3f} on validation classes)")
     return sweeps.overridden(config, best["setting"])
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Values as a command line says them."""
+    return {key: str(_plain(value)) for key, value in values.items()}
 
 
 def _plain(value: Any) -> Any:

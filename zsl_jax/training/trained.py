@@ -97,6 +97,20 @@ class Trained:
 
         saving.save(self, pathlib.Path(workdir))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the method, which is made again by its name, and the data."""
+        kept = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return kept | {"method": None, "state": parallel.to_host(self.state), "dataset": None}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        late = kept["record"]["selection"].get("late", {})
+        made = {
+            "method": problems.remembered(kept["config"], **late),
+            "state": jax.tree.map(jnp.asarray, kept["state"]),
+        }
+        for name, value in (kept | made).items():
+            object.__setattr__(self, name, value)
+
     @property
     def gamma(self) -> float:
         """What is subtracted from the scores of seen classes, chosen on validation classes; 0 where nothing is."""

@@ -55,6 +55,8 @@ def _train(config, workdir: pathlib.Path) -> int:
         run.open_workdir(workdir, config, problems.made_of(problems.make_problem(config)))
         record = reading.read(done)
         print(f"{workdir} is finished; to train it anew, choose another --workdir or delete this one")
+        if config.plots == "story" and record["metrics"] and processes.is_first() and not any(workdir.glob("*.png")):
+            _draw(run.evaluate(config, workdir), workdir)
     else:
         with interruption.listening() as should_stop:
             result = run.run(config, workdir, should_stop=should_stop)
