@@ -34,7 +34,8 @@ def test_recipe_builds(path):
     if recipe.data.get("inputs") == "pixels":
         task = dataclasses.replace(task, train=task.train._replace(inputs=np.zeros((54, 32, 32, 3), np.uint8)))
     if method.update is None:  # inputs and descriptions share a space
-        task = dataclasses.replace(task, train=task.train._replace(inputs=task.classes.embedding[task.train.labels]))
+        described = task.train._replace(inputs=task.classes.embedding[task.train.labels])
+        task = dataclasses.replace(task, train=described, sets={})
     if recipe.data.get("semantics") == "names":
         tokens = class_encoders.tokens(task.classes.names)
         task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=tokens))

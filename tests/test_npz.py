@@ -75,7 +75,7 @@ def test_words_are_those_of_seen_classes(load):
     ("changed", "options", "message"),
     [
         ({}, {"semantics": "iconik"}, "did you mean 'iconic'"),
-        ({}, {"num_unseen": 5}, "num_unseen=5 of the 6 classes in food.npz: hold out 1 to 4"),
+        ({}, {"num_unseen": 5}, "num_unseen=5 of the 6 classes in food.npz: hold out 0 to 4"),
         ({"labels": LABELS + 1}, {}, "labels must be the rows of the classes"),
         ({"labels": LABELS[:-1]}, {}, r"features \(60, 3\) and labels \(59,\)"),
         ({"labels": LABELS - 1}, {}, "labels must be the rows of the classes, .* these are 6 from -1 to 4"),

@@ -19,6 +19,7 @@ VERBS = {
     "sweep": "search hyper-parameters on validation classes, side by side, and train the winner",
     "data": "check or prepare a folder of benchmark files, or import a folder of images of your own",
     "extract": "turn imported images into features, by any encoder and its weights",
+    "tie": "fit the map by which a text tower meets features of images",
     "bound": "what any method can reach with a class-attribute matrix, before anything is trained",
 }
 

@@ -16,14 +16,9 @@ import ml_collections
 
 from zsl_jax import encoders, errors, methods
 from zsl_jax.data import sources, streaming
-from zsl_jax.encoders import augmentation, bert, mobilenet, scaling
-from zsl_jax.rules import Rule, number, one_of, whole, wholes
+from zsl_jax.encoders import augmentation, described, mobilenet, scaling
+from zsl_jax.rules import STRETCH, Rule, number, one_of, whole, wholes
 from zsl_jax.training import optimizers, protocols
-
-
-def _is_stretch(text: str) -> bool:
-    first, colon, last = text.partition(":")
-    return text == "" or (bool(colon) and first.isdecimal() and last.isdecimal() and int(first) < int(last))
 
 
 class Key(NamedTuple):
@@ -81,7 +76,7 @@ KEYS = {
     "profile.steps": Key(
         "",
         "steps of the final training to trace into WORKDIR/profile, e.g. 10:15",
-        Rule(_is_stretch, "FIRST:LAST with FIRST < LAST, or empty"),
+        STRETCH,
     ),
     "compilation_cache": Key(
         "auto",
@@ -136,14 +131,7 @@ SECTIONS = {
         "contrast": ("relative change of contrast at most", number(0, 1, ends="[]")),
         "saturation": ("relative change of saturation at most", number(0, 1, ends="[]")),
     },
-    "towers": {
-        "text": ("folder of the text tower", Rule(lambda x: isinstance(x, str), "a folder")),
-        "template": (
-            "sentence that a class is described by, {} stands for its name",
-            Rule(lambda x: isinstance(x, str) and "{}" in x, "a text with {} in it"),
-        ),
-        "pool": ("how tokens become one vector", one_of(bert.POOLS)),
-    },
+    "towers": described.KEYS,
     "pretrain": {
         "steps": ("steps at the start that only ask two augmented views to be alike", whole(0)),
         "temperature": ("temperature of their loss, NT-Xent", number(0)),
@@ -152,7 +140,7 @@ SECTIONS = {
 
 OPTIONS = {
     "seed": ("seed of the rendered images, or of the split", whole(0, bits=32)),
-    "num_unseen": ("classes held out", whole(1)),
+    "num_unseen": ("classes held out; 0 where no class has a training example", whole(0)),
     "hold_out": ("classes without training examples; 0 where no class has any", whole(0)),
     "unseen_count": ("pairs drawn as unseen; 0 for a fifth of them, or for those of the split", whole(0)),
     "new_parts": ("whether attributes and objects without a training input are allowed", one_of((False, True))),
@@ -194,7 +182,7 @@ def base(
     if dataset in sources.OF_PAIRS:
         config.protocol, config.select.metric = "pairs", "auc"
     if dataset in sources.OF_TEXTS:
-        config.towers = {"text": "", "template": "{}", "pool": "mean"}
+        add_towers(config, template="{}")
     if methods.trains_encoder(method):
         _add_encoder(config, encoder)
     if "class_encoder" in inspect.signature(methods.factory(method)).parameters:
@@ -206,6 +194,11 @@ def base(
         if "num_per_class" in config.data:
             config.data.num_per_class = 10
     return config
+
+
+def add_towers(config: ml_collections.ConfigDict, *, template: str = "") -> None:
+    """Adds the section of the towers that describe classes by sentences, and encode texts."""
+    config.towers = {"text": "", "pool": "mean", **described.Options()._asdict(), "template": template}
 
 
 def encoder_section(name: str) -> dict[str, Any]:

@@ -47,3 +47,11 @@ def wholes(lowest: int) -> Rule:
 
 def one_of(choices: Sequence) -> Rule:
     return Rule(lambda x: x in choices, " or ".join(map(str, choices)))
+
+
+def _is_stretch(text: str) -> bool:
+    first, colon, last = text.partition(":")
+    return text == "" or (bool(colon) and first.isdecimal() and last.isdecimal() and int(first) < int(last))
+
+
+STRETCH = Rule(_is_stretch, "FIRST:LAST with FIRST < LAST, or empty")

@@ -2,14 +2,16 @@
 
     features [N, F]         labels [N], rows of the classes, from 0         image features and classes
     split [N]               0 train, 1 validation, 2 test                   optional: the use of a seen class's image
-    class_names [C]         text, or bytes in UTF-8                         optional
-    attributes [C, A]       semantics=attributes                            at least one of these four:
+    class_names [C]         semantics=names: for a text tower               optional but for that
+    attributes [C, A]       semantics=attributes                            at least one of these four, or names:
     coarse [N] or [C]       semantics=hierarchy: the group of a class       ancestors in a tree of two levels
     descriptions [C]        semantics=descriptions: a text a class          TF-IDF, by the words of the seen classes
     iconic_features [C, F]  semantics=iconic: features of a model image   as they are
 
 Which classes are unseen is drawn by a seed. Images of split 0 and 1 train; those of split 2 are the seen test images.
 Without `split`, a fifth of the images of each seen class is drawn. All images of unseen classes are unseen test images.
+With `num_unseen=0` no class has a training image, and all images are tested. With `semantics=names` there may be
+classes without an image, and labels may be names themselves.
 Labels may be of any type that holds whole numbers. -1 among percentages marks an attribute as missing, see `missing`.
 """
 
@@ -33,8 +35,8 @@ def load(
 
     Args:
       file: the archive, see the module for what it holds.
-      semantics: what describes the classes: `attributes`, `hierarchy`, `descriptions` or `iconic`.
-      num_unseen: classes held out, at least 1.
+      semantics: what describes the classes: `attributes`, `hierarchy`, `descriptions`, `iconic` or `names`.
+      num_unseen: classes held out; 0 where no class has a training image.
       seed: of the choice of unseen classes, and of the seen test images where the archive does not split.
 
     Returns:
@@ -49,14 +51,15 @@ def load(
     held, digest = _read(path)
     if semantics not in SEMANTICS:
         raise errors.unknown("semantics", semantics, SEMANTICS)
-    inputs, labels = _images(path, held)
-    num_classes = int(labels.max()) + 1
-    if not 1 <= num_unseen <= num_classes - 2:
+    named = semantics == "names"
+    inputs, labels = _images(path, _with_rows(path, held) if named else held, one_each=not named)
+    num_classes = len(held["class_names"]) if named else int(labels.max()) + 1
+    if not 0 <= num_unseen <= num_classes - 2:
         raise errors.UserError(
-            f"num_unseen={num_unseen} of the {num_classes} classes in {path.name}: hold out 1 to {num_classes - 2}"
+            f"num_unseen={num_unseen} of the {num_classes} classes in {path.name}: hold out 0 to {num_classes - 2}"
         )
     rng = np.random.default_rng(seed)
-    is_seen = np.ones(num_classes, bool)
+    is_seen = np.full(num_classes, num_unseen > 0)
     is_seen[rng.permutation(num_classes)[:num_unseen]] = False
     names = _names(path, held, num_classes)
     return dataset.Dataset(
@@ -67,7 +70,7 @@ def load(
         splits=_splits(path, held, labels, is_seen, rng),
         info={
             "semantics": semantics,
-            "split": f"{num_unseen} classes held out by seed {seed}",
+            "split": f"{num_unseen} classes held out by seed {seed}" if num_unseen else "all images are tested",
             "files": {path.name: digest},
         },
     )
@@ -120,6 +123,12 @@ def _percentages(array: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> 
     return missing.filled(array.T, is_seen).T
 
 
+def _rows(names: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
+    """Numbers that stand for the classes until a text tower has read their names."""
+    del names, labels
+    return np.arange(len(is_seen), dtype=np.int32)
+
+
 def _as_given(array: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
     del labels, is_seen
     return array
@@ -131,8 +140,9 @@ SEMANTICS = {
     "hierarchy": ("coarse", _hierarchy),
     "descriptions": ("descriptions", _texts),
     "iconic": ("iconic_features", _as_given),
+    "names": ("class_names", _rows),
 }
-_KNOWN = ("features", "labels", "split", "class_names", *(source for source, _ in SEMANTICS.values()))
+_KNOWN = ("features", "labels", "split", *(source for source, _ in SEMANTICS.values()))
 
 
 def _read(path: pathlib.Path) -> arrays.Archive:
@@ -146,7 +156,31 @@ def _read(path: pathlib.Path) -> arrays.Archive:
     return found
 
 
-def _images(path: pathlib.Path, held: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _with_rows(path: pathlib.Path, held: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The arrays, with labels that are names as rows of `class_names`.
+
+    Raises:
+      UserError: no names, or a label that is none of them.
+    """
+    if "class_names" not in held:
+        raise errors.UserError(
+            f"{path.name} has no class_names, which zero-shot from names needs; only "
+            f"{', '.join(sorted(held)) or 'nothing'}"
+        )
+    names, labels = soundness.text(held["class_names"]), held.get("labels")
+    if labels is None or labels.dtype.kind not in "US" or names is None:
+        return held
+    row = {name: number for number, name in enumerate(names)}
+    given = soundness.text(labels) or []
+    unknown = next((label for label in given if label not in row), None)
+    if unknown is not None or len(given) != labels.size:
+        raise errors.unlisted("label", unknown, difflib.get_close_matches(str(unknown), names, 1), "of class_names")
+    return {**held, "labels": np.array([row[label] for label in given], np.int32).reshape(labels.shape)}
+
+
+def _images(
+    path: pathlib.Path, held: Mapping[str, np.ndarray], *, one_each: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     for name in ("features", "labels"):
         if name not in held:
             raise errors.UserError(f"{path.name} has no {name}, only {', '.join(sorted(held)) or 'nothing'}")
@@ -155,7 +189,13 @@ def _images(path: pathlib.Path, held: Mapping[str, np.ndarray]) -> tuple[np.ndar
         raise errors.UserError(f"{path.name}: features {inputs.shape} and labels {labels.shape}, wanted [N, F] and [N]")
     if wrong := soundness.whole(labels):
         raise errors.UserError(f"{path.name}: labels: {wrong}; labels are integers, the rows of the classes")
-    if labels.min() or labels.max() >= len(labels) or len(np.unique(labels)) <= labels.max():
+    if not one_each and labels.min() >= 0:
+        if labels.max() >= len(held["class_names"]):
+            raise errors.UserError(
+                f"{path.name}: label {labels.max():.0f} is no row of {len(held['class_names'])} class_names, 0 to "
+                f"{len(held['class_names']) - 1}"
+            )
+    elif labels.min() or labels.max() >= len(labels) or len(np.unique(labels)) <= labels.max():
         raise errors.UserError(
             f"{path.name}: labels must be the rows of the classes, 0 to C - 1, each with an image; these are "
             f"{len(np.unique(labels))} from {labels.min():.0f} to {labels.max():.0f}"
@@ -184,6 +224,8 @@ def _embedding(path, held, semantics: str, labels, is_seen, names) -> np.ndarray
         offered = ", ".join(_offered(held)) or "none"
         raise errors.UserError(f"{path.name} has no {source}, which semantics={semantics} needs; it offers {offered}")
     embedding = np.asarray(describe(held[source], labels, is_seen))
+    if semantics == "names":
+        return embedding
     if wrong := soundness.descriptions(embedding, names):
         hint = ": it shares no word with the seen classes" if semantics == "descriptions" else ""
         raise errors.UserError(f"{path.name}: {source}: {wrong}{hint}")
@@ -191,6 +233,8 @@ def _embedding(path, held, semantics: str, labels, is_seen, names) -> np.ndarray
 
 
 def _splits(path, held, labels, is_seen, rng) -> dict[str, np.ndarray]:
+    if not is_seen.any():
+        return {"test": np.arange(len(labels))}
     if "split" in held:
         split = held["split"]
         if split.shape != labels.shape or soundness.whole(split) or not np.all(np.isin(split, (0, 1, 2))):

@@ -22,7 +22,6 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors
-from zsl_jax.data import dataset
 from zsl_jax.encoders import bert, stages
 from zsl_jax.encoders import weights as weights_lib
 
@@ -198,20 +197,3 @@ def _read_tokenizer(folder: pathlib.Path) -> tuple[Any, str]:
     tokenizer.no_padding()
     tokenizer.enable_truncation(TextTower.most)
     return tokenizer, text
-
-
-def encoded(source: dataset.Dataset, tower: TextTower, *, template: str = "{}") -> dataset.Dataset:
-    """Returns a dataset of texts as the tower sees it: its inputs, and the names of its classes in a template.
-
-    Args:
-      source: with texts as inputs.
-      tower: a frozen encoder.
-      template: a sentence with `{}` where the name goes.
-    """
-    stage = tower.stage()
-    names = [template.replace("{}", name.replace("_", " ")) for name in source.classes.names]
-    classes = dataclasses.replace(source.classes, embedding=stages.applied(stage, names))
-    said = stage.said | {"template": template}
-    info = {**source.info, "stages": [stage.said], "described_by": said}
-    inputs = stages.applied(stage, list(map(str, source.inputs)))
-    return dataclasses.replace(source, inputs=inputs, classes=classes, info=info)

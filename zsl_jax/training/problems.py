@@ -11,7 +11,7 @@ import numpy as np
 
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.encoders import towers
+from zsl_jax.encoders import described, towers
 from zsl_jax.training import encoding, parallel, protocols, states
 
 
@@ -91,15 +91,31 @@ def make_problem(
 
 
 def load_data(config: ml_collections.ConfigDict) -> data.Dataset:
-    """Returns the dataset of a config; texts as the tower of `config.towers` encodes them.
+    """Returns the dataset of a config, its texts and classes as the tower of `config.towers` encodes them, if any.
 
     Raises:
-      UserError: data that is not sound, or texts without a tower.
+      UserError: data that is not sound, or classes that only a tower can describe, without one.
     """
+    if "towers" in config:
+        describer = class_describer(config)
+        return described.dataset_of(data.load(**config.data), describer)
     source = data.load(**config.data)
-    if source.kind != "texts" or "towers" not in config:
-        return source
-    return towers.encoded(source, text_tower(config), template=config.towers.template)
+    if np.ndim(source.classes.embedding) == 1:
+        raise errors.UserError(
+            f"{source.name} describes classes by their names, which a text tower encodes: --config=zero_shot:"
+            f"{config.data.name} with --config.towers.text=FOLDER"
+        )
+    return source
+
+
+def class_describer(config: ml_collections.ConfigDict) -> described.Describer:
+    """Returns what describes the classes of a config by sentences.
+
+    Raises:
+      UserError: a tower, tie or file of texts that is missing or of another kind.
+    """
+    options = described.Options(**{name: config.towers[name] for name in described.Options._fields})
+    return described.Describer(text_tower(config), options)
 
 
 def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
@@ -110,7 +126,7 @@ def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
     """
     if "towers" not in config or not config.towers.text:
         raise errors.UserError(
-            "texts need a text tower: --config.towers.text=FOLDER (config.json, tokenizer.json, weights)"
+            "texts and names need a text tower: --config.towers.text=FOLDER (config.json, tokenizer.json, weights)"
         )
     return towers.load_text_tower(config.towers.text, pool=config.towers.pool)
 
@@ -126,10 +142,10 @@ def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
         )
     training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
     state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
-    if inputs_lib.is_stream(task.train.inputs):
+    if inputs_lib.is_stream(task.train.inputs) or not len(task.train.labels):
         # That a method looks at all inputs together is said now, too.
         for function in (method.prepare, method.finish):
-            jax.eval_shape(lambda s, f=function: f(s, task.train, training.classes, training.key), state)
+            jax.eval_shape(lambda s, f=function: f(s, training.examples, training.classes, training.key), state)
 
 
 def make_method(
@@ -211,7 +227,8 @@ def sees(method: methods.Method, config: ml_collections.ConfigDict, info: Mappin
     found = set(method.sees)
     if method.together is not None:
         found.add("test inputs")
-    if jax.tree.leaves(method.weights()) or info.get("stages"):
+    by_tower = info.get("described_by", {}).get("by") == "text_tower"
+    if jax.tree.leaves(method.weights()) or info.get("stages") or by_tower:
         found.add("other data")
     if config.few_shot.shots:
         found.add("shots")

@@ -173,8 +173,13 @@ class Trained:
             )
         seen = {name for name, is_seen in zip(self.classes.names, self.classes.is_seen) if is_seen}
         if said["by"] == "text_tower":
-            sentences = [said["template"].replace("{}", name.replace("_", " ")) for name in names]
-            embedding = self.stage().function(sentences)
+            describer = problems.class_describer(self.config)
+            if describer.said["sha256"] != said["sha256"]:
+                raise errors.UserError(
+                    "tower, tie or class texts in config.towers are not those that the run was made with (sha256 "
+                    f"{describer.said['sha256'][:12]}, not {said['sha256'][:12]})"
+                )
+            embedding = describer(names)
         else:
             embedding = descriptions.make(said)(list(names))
         return dataclasses.replace(

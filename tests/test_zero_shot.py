@@ -1,0 +1,213 @@
+"""Classes by their names alone: sentences, a tower, a tie, and the errors on the way."""
+
+import json
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small_tower
+
+from zsl_jax import __main__, data, errors, methods
+from zsl_jax.class_encoders import sentences
+from zsl_jax.encoders import described, stages, ties, towers
+from zsl_jax.verbs import command_line
+
+NAMES = ("001.red_star", "blue-dot", "green+ring")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return small_tower.write(tmp_path_factory.mktemp("tower"))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def test_sentences_are_made_of_names_texts_attributes_and_nothing():
+    assert sentences.from_names(NAMES, "a {}.|two {}s") == [
+        (f"a {name}.", f"two {name}s") for name in ("red star", "blue dot", "green ring")
+    ]
+    texts = {"Red Stars": ["It is red.", "It shines."], "blue_dot": ["It is blue."]}
+    assert sentences.from_texts(NAMES[:2], texts, "{}: {text}") == [
+        ("red star: It is red.", "red star: It shines."),
+        ("blue dot: It is blue.",),
+    ]
+    with pytest.raises(errors.UserError, match=r"no texts of 'green\+ring'"):
+        sentences.from_texts(NAMES, texts)
+    assert sentences.from_texts(NAMES, texts, missing="names")[2] == ("a photo of a green ring.",)
+    # The third attribute is largest everywhere, and says nothing of a class.
+    matrix = np.array([[0.1, 0.5, 0.9], [0.4, 0.2, 0.9], [0.1, 0.2, 0.9]])
+    attributes = ("has_wing_color::blue", "has_tail_shape::forked_tail", "round")
+    found = sentences.from_attributes(NAMES, matrix, attributes, "{} with {text}", most=1)
+    assert found[:2] == [("red star with forked tail",), ("blue dot with blue wing color",)]
+    with pytest.raises(errors.UserError, match="3 columns of the class table, not 2"):
+        sentences.from_attributes(NAMES, matrix, attributes[:2])
+    random = sentences.at_random(NAMES, "{} {text}", count=3)
+    assert [text.removeprefix("red star") for text in random[0]] == [
+        text.removeprefix("blue dot") for text in random[1]
+    ]
+    assert random != sentences.at_random(NAMES, "{} {text}", count=3, seed=1)
+
+
+def test_a_class_is_the_mean_of_unit_vectors_of_its_sentences(folder, monkeypatch):
+    tower = towers.load_text_tower(folder)
+    describe = described.Describer(tower, described.Options(template="a {}.|a photo of a {}.", width=6))
+    found = describe(NAMES)
+    for row, name in enumerate(("red star", "blue dot", "green ring")):
+        vectors = unit(tower.encode([f"a {name}.", f"a photo of a {name}."])[:, :6])
+        np.testing.assert_allclose(found[row], unit(vectors.mean(0)), atol=1e-5)
+    # Without the other classes a class is the same; what was encoded is read back.
+    np.testing.assert_allclose(describe(NAMES[1:2])[0], found[1], atol=1e-5)
+    monkeypatch.setattr(stages, "_keep", lambda *given: pytest.fail("encoded again"))
+    assert np.array_equal(describe(NAMES), found)
+    other = described.Describer(tower, described.Options(template="a {}."))
+    assert other.said["sha256"] != describe.said["sha256"]
+
+
+def test_a_ridge_leaves_one_out_as_if_it_were_fitted_without_it():
+    rng = np.random.default_rng(0)
+    texts, targets = rng.standard_normal((12, 20)), rng.standard_normal((12, 5))
+    x = texts - texts.mean(0)
+    y = unit(targets - targets.mean(0))
+    left, values, _ = np.linalg.svd(x, full_matrices=False)
+    shift = 0.7
+    wrong = []
+    for row in range(12):
+        kept = np.arange(12) != row
+        a, b = x[kept], y[kept]
+        wrong.append(y[row] - x[row] @ np.linalg.solve(a.T @ a + shift * np.eye(20), a.T @ b))
+    np.testing.assert_allclose(ties._left_out(left, values, y, shift), np.mean(np.sum(np.square(wrong), axis=1)))
+    tie = ties.ridge(texts, targets, strength=shift * 20 / np.sum(values**2))
+    by_hand = np.linalg.solve(x.T @ x + shift * np.eye(20), x.T @ y)
+    np.testing.assert_allclose(tie.map, by_hand, atol=1e-5)
+    np.testing.assert_allclose(tie(texts[:2]), unit(x[:2] @ by_hand), atol=1e-5)
+    # Of targets that follow the texts, little shrinking is best; of noise, much.
+    follow = ties.ridge(texts[:, :3], texts[:, :3] @ rng.standard_normal((3, 5)))
+    assert follow.about["strength"] < ties.ridge(texts, targets).about["strength"]
+
+
+@pytest.mark.parametrize("centre", ["training", "inputs"])
+def test_the_mean_of_what_is_at_hand_is_subtracted(centre):
+    method = methods.label_similarity(centre=centre)
+    rng = np.random.default_rng(0)
+    inputs, table = rng.standard_normal((5, 4)).astype(np.float32) + 3, np.eye(4, dtype=np.float32)
+    classes = data.ClassTable(table, np.zeros(4, bool), trained=0)
+    like = data.Batch(np.zeros((2, 4), np.float32), np.zeros(2, np.int32), np.ones(2, bool))
+    train = data.Examples(inputs, np.full(5, -1))
+    state = method.prepare(method.init(jax.random.key(0), like, classes, ()), train, classes, jax.random.key(0))
+    found = methods.score(method, state, jnp.asarray(inputs), classes)
+    np.testing.assert_allclose(found, unit(inputs - inputs.mean(0)) @ table.T, atol=1e-5)
+    assert method.sees == ({"test inputs"} if centre == "inputs" else set())
+
+
+def npz(path, **arrays):
+    rng = np.random.default_rng(0)
+    given = {
+        "features": rng.standard_normal((6, 8)).astype(np.float16),
+        "labels": np.array([0, 0, 1, 1, 3, 3]),
+        "class_names": np.array([*NAMES, "red_dot"]),
+    } | arrays
+    np.savez(path, **{name: value for name, value in given.items() if value is not None})
+    return path
+
+
+def test_an_archive_of_names_may_have_classes_without_images_and_labels_that_are_names(tmp_path):
+    found = data.load("npz", file=npz(tmp_path / "a.npz"), semantics="names", num_unseen=0)
+    assert (len(found.classes), found.splits["test"].tolist()) == (4, [0, 1, 2, 3, 4, 5])
+    assert not found.classes.is_seen.any()
+    by_name = npz(tmp_path / "b.npz", labels=np.array([NAMES[0]] * 2 + [NAMES[1]] * 2 + ["red_dot"] * 2))
+    other = data.load("npz", file=by_name, semantics="names", num_unseen=0)
+    assert np.array_equal(other.labels, found.labels)
+
+
+BAD = {
+    "no names": ({"class_names": None}, {}, "has no class_names, which zero-shot from names needs"),
+    "no row": ({"labels": np.array([0, 0, 1, 1, 3, 4])}, {}, "label 4 is no row of 4 class_names, 0 to 3"),
+    "below 0": ({"labels": np.array([0, 0, 1, 1, 3, -1])}, {}, "from -1 to 3"),
+    "no such name": ({"labels": np.array(["red_dott"] * 6)}, {}, "unknown label 'red_dott': did you mean 'red_dot'"),
+    "another space": ({"features": np.ones((6, 9))}, {}, r"columns=0:8 takes the first 8"),
+    "no tower": ({}, {"towers.text": ""}, "names need a text tower"),
+    "no tie": ({}, {"towers.tie": ""}, "or a tie must bring them together"),
+    "no template": ({}, {"towers.template": "a photo"}, r"texts with \{\} or \{text\} in each"),
+    "no text in it": ({}, {"towers.by": "random", "towers.template": "a {}"}, r"has no \{text\}"),
+    "no texts": ({}, {"towers.by": "texts"}, "towers.texts=FILE.json"),
+    "no attributes": ({}, {"towers.by": "attributes"}, "has no attributes to make sentences of"),
+    "too wide": ({}, {"towers.width": "13"}, "width=13 is beyond the 12 numbers of the tower"),
+    "another tower": ({}, {"towers.width": "6"}, "takes text vectors of 12 numbers, the text tower gives 6"),
+    "nothing to centre": ({}, {"method.centre": "training"}, "has no training input to take the mean of"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_does_not_fit_is_one_line_and_nothing_is_written(case, folder, tmp_path, capsys):
+    arrays, changes, words = BAD[case]
+    tie = tmp_path / "tie.npz"
+    np.savez(tie, map=np.ones((12, 8)), text_mean=np.zeros(12))
+    given = {"data.file": npz(tmp_path / "a.npz", **arrays), "towers.text": folder, "towers.tie": tie} | changes
+    line = [f"--config.{key}={value}" for key, value in given.items()]
+    assert __main__.main(["train", "--config=zero_shot:npz", *line, f"--workdir={tmp_path / 'run'}"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert re.search(words, said), said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_that_is_no_tie_is_one_line(tmp_path):
+    np.savez(tmp_path / "a.npz", map=np.ones((2, 3)))
+    np.savez(tmp_path / "b.npz", map=np.ones((2, 3)), text_mean=np.ones(3))
+    for name, words in (("a", "has no text_mean, only map"), ("b", r"map \(2, 3\) and text_mean \(3,\)")):
+        with pytest.raises(errors.UserError, match=words):
+            ties.load(tmp_path / f"{name}.npz")
+    with pytest.raises(errors.UserError, match="needs texts that differ"):
+        ties.ridge(np.ones((3, 2)), np.eye(3))
+
+
+def test_the_recipe_takes_every_source_and_texts_need_no_tie():
+    for source in ("npz", "xlsa17", "features", "texts"):
+        made = command_line.recipe(f"zero_shot:{source}", {})
+        assert (made.protocol, made.method.name, made.towers.by) == ("transfer", "label_similarity", "names")
+        assert made.method.centre == ("none" if source == "texts" else "inputs")
+
+
+@pytest.mark.long
+def test_names_alone_and_a_tie_of_the_seen_classes_on_real_images(shared_data, tmp_path, capsys):
+    """The verbs as a user calls them: groceries by names, birds by a tie that was fitted on other birds."""
+    tower = f"--config.towers.text={shared_data / 'minilm'}"
+    line = ["train", "--config=zero_shot:npz", f"--config.data.file={shared_data / 'grocery81_mobilenetv2.npz'}", tower]
+    tie = f"--config.towers.tie={shared_data / 'minilm' / 'lit_map_imagenet.npz'}"
+    assert __main__.main([*line, tie, f"--workdir={tmp_path / 'groceries'}"]) == 0
+    record = json.loads((tmp_path / "groceries" / "record.json").read_text())
+    assert record["metrics"]["transfer"]["top1"] > 0.1  # chance is .012
+    assert record["sees"] == ["other data", "test inputs"]
+    assert str(shared_data) not in json.dumps(record)
+    archive = np.load(shared_data / "grocery81_mobilenetv2.npz")
+    rows = [np.flatnonzero(archive["labels"] == label)[0] for label in (0, 2)]
+    np.save(tmp_path / "new.npy", archive["features"][rows])
+    capsys.readouterr()
+    named = [
+        "predict",
+        f"--workdir={tmp_path / 'groceries'}",
+        "--names",
+        "apple",
+        "sour cream",
+        str(tmp_path / "new.npy"),
+    ]
+    assert __main__.main(named) == 0
+    assert [row.split(",")[1] for row in capsys.readouterr().out.splitlines()[1:]] == ["apple", "apple"]
+    birds = ["--config=zero_shot:xlsa17", f"--config.data.dir={shared_data / 'xlsa17' / 'CUB127'}", tower]
+    assert __main__.main(["tie", *birds, f"--out={tmp_path / 'birds.npz'}"]) == 0
+    rest = ["protocol=gzsl", "select.metric=harmonic", "method.centre=training", "plots=none"]
+    rest += [f"towers.tie={tmp_path / 'birds.npz'}"]
+    workdir = tmp_path / "birds"
+    assert __main__.main(["train", *birds, *(f"--config.{key}" for key in rest), f"--workdir={workdir}"]) == 0
+    record = json.loads((workdir / "record.json").read_text())
+    assert record["setting"] == "pretrained"
+    assert record["metrics"]["zsl"]["top1"] > 0.2  # chance is .03

@@ -1,0 +1,216 @@
+"""Classes described by sentences, through a frozen tower of texts and, where features are of another space, a tie.
+
+    names --sentences--> texts --tower, kept on disk--> mean of unit vectors --first columns--> --tie--> [C, F]
+
+One place makes the vectors of a dataset's classes and of those that `predict` is given by their names.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zsl_jax import errors, rules
+from zsl_jax.class_encoders import sentences
+from zsl_jax.data import class_files, dataset, matfile
+from zsl_jax.encoders import bert, stages, ties, towers
+
+
+def _is_template(text: str) -> bool:
+    return text == "" or all(sentences.NAME in part or sentences.TEXT in part for part in text.split("|"))
+
+
+_PLACE = rules.Rule(lambda x: isinstance(x, str), "a path")
+
+# What a key of config.towers says, and what it may be.
+KEYS = {
+    "text": ("folder of the text tower", _PLACE),
+    "pool": ("how tokens become one vector", rules.one_of(bert.POOLS)),
+    "by": ("what the sentences on a class are made of", rules.one_of(tuple(sentences.TEMPLATES))),
+    "template": (
+        "sentence on a class, {} stands for its name, {text} for what else is said; several, with | between, are an "
+        "ensemble; empty: that of towers.by",
+        rules.Rule(_is_template, "empty, or texts with {} or {text} in each, | between them"),
+    ),
+    "texts": ("JSON file of texts on each class, for by=texts", _PLACE),
+    "missing": ("what becomes of a class that the file has no texts of", rules.one_of(("error", "names"))),
+    "attributes": ("text file of the names of the attributes, one a line, for by=attributes", _PLACE),
+    "width": ("leading numbers of a text vector that are used (Matryoshka); 0 for all", rules.whole(0)),
+    "tie": ("file that ties texts to features of images, made by `zsl-jax tie`", _PLACE),
+    "columns": ("columns of the features that are used, e.g. 0:1280", rules.STRETCH),
+}
+
+
+class Options(NamedTuple):
+    """How classes are described; `KEYS` says what each is."""
+
+    by: str = "names"
+    template: str = ""
+    texts: str = ""
+    missing: str = "error"
+    attributes: str = ""
+    width: int = 0
+    tie: str = ""
+    columns: str = ""
+
+
+class Describer:
+    """From classes to vectors.
+
+    Args:
+      tower: of texts.
+      options: how.
+
+    Raises:
+      UserError: files that are missing or of another kind.
+    """
+
+    def __init__(self, tower: towers.TextTower, options: Options):
+        self.tower, self.options = tower, options
+        self.tie = ties.load(options.tie) if options.tie else None
+        self.template = options.template or sentences.TEMPLATES[options.by]
+        self.texts, files = None, {}
+        if options.by == "texts":
+            self.texts = sentences.load_texts(_needed(options.texts, "texts", "FILE.json"))
+            files["texts"] = options.texts
+        if options.by == "attributes" and options.attributes:
+            files["attributes"] = options.attributes
+        if options.by != "names" and sentences.TEXT not in self.template:
+            raise errors.UserError(
+                f"config.towers.template={self.template!r} has no {sentences.TEXT} for what towers.by={options.by} says"
+            )
+        held = {name: matfile.sha256(pathlib.Path(path).expanduser()) for name, path in files.items()}
+        self.said = {
+            "by": "text_tower",
+            "tower": tower.name,
+            "sentences": options.by,
+            "template": self.template,
+            "width": options.width,
+            "files": held,
+        }
+        if options.by == "texts":
+            self.said["missing"] = options.missing
+        if self.tie is not None:
+            self.said["tie"] = {"name": self.tie.name, "sha256": self.tie.sha256, "about": self.tie.about}
+        made_of = json.dumps([tower.sha256, self.said], sort_keys=True)
+        self.said["sha256"] = hashlib.sha256(made_of.encode()).hexdigest()
+
+    def sentences(self, names: Sequence[str], source: dataset.Dataset | None = None) -> list[tuple[str, ...]]:
+        """Returns the texts of each class.
+
+        Args:
+          names: of the classes.
+          source: whose class table has their attributes, for `towers.by=attributes`.
+        """
+        by = self.options.by
+        if by == "texts":
+            return sentences.from_texts(names, self.texts, self.template, missing=self.options.missing)
+        if by == "random":
+            return sentences.at_random(names, self.template)
+        if by == "names":
+            return sentences.from_names(names, self.template)
+        if source is None:
+            raise errors.UserError(
+                "this run describes classes by sentences on their attributes, which a name does not say"
+            )
+        matrix = np.asarray(source.classes.embedding)
+        if matrix.ndim != 2:
+            raise errors.UserError(
+                f"{source.name} has no attributes to make sentences of: towers.by=attributes needs some"
+            )
+        named = _lines(self.options.attributes) if self.options.attributes else class_files.attribute_names(source)
+        return sentences.from_attributes(
+            names, matrix, named, self.template, is_seen=np.asarray(source.classes.is_seen)
+        )
+
+    def vectors(self, texts: Sequence[tuple[str, ...]]) -> np.ndarray:
+        """Returns `[C, F]`, of unit length, for the texts of each class; encoded once, kept on disk.
+
+        Raises:
+          UserError: a width beyond the tower's, or a tie to another tower.
+        """
+        flat = list(dict.fromkeys(text for some in texts for text in some))
+        row = {text: number for number, text in enumerate(flat)}
+        encoded = stages.applied(self.tower.stage(), flat)
+        width = self.options.width or encoded.shape[1]
+        if width > encoded.shape[1]:
+            raise errors.UserError(f"config.towers.width={width} is beyond the {encoded.shape[1]} numbers of the tower")
+        encoded = _unit(encoded[:, :width])
+        means = _unit(np.stack([encoded[[row[text] for text in some]].mean(axis=0) for some in texts]))
+        return means if self.tie is None else self.tie(means)
+
+    def __call__(self, names: Sequence[str], source: dataset.Dataset | None = None) -> np.ndarray:
+        """Returns `[C, F]` for classes by their names."""
+        return self.vectors(self.sentences(names, source))
+
+
+def dataset_of(source: dataset.Dataset, describer: Describer) -> dataset.Dataset:
+    """Returns a dataset whose classes are described by sentences, and whose texts, if it is of such, are encoded.
+
+    Raises:
+      UserError: inputs and classes that do not meet in one space.
+    """
+    embedding = describer(source.classes.names, source)
+    # The columns of the table are no longer those that the source has names for.
+    kept = {name: value for name, value in source.info.items() if name != "attributes"}
+    info = {**kept, "semantics": f"sentences by {describer.options.by}", "described_by": describer.said}
+    inputs = source.inputs
+    if source.kind == "texts":
+        if describer.tie is not None:
+            raise errors.UserError("config.towers.tie is for features of images: texts and names meet without one")
+        stage = describer.tower.stage()
+        info["stages"] = [stage.said]
+        inputs = stages.applied(stage, list(map(str, source.inputs)))
+        inputs = _unit(inputs[:, : describer.options.width or inputs.shape[1]])
+    elif describer.options.columns:
+        inputs = _columns(source, describer.options.columns)
+    if describer.tie is not None:
+        _check_spaces(inputs, describer.tie)
+    classes = dataclasses.replace(source.classes, embedding=embedding)
+    return dataclasses.replace(source, inputs=inputs, classes=classes, info=info)
+
+
+def _check_spaces(inputs: Any, tie: ties.Tie) -> None:
+    """Raises a UserError where inputs are not of the space that the tie leads to."""
+    shape, width = tuple(getattr(inputs, "shape", ())), tie.map.shape[1]
+    if shape[1:] == (width,):
+        return
+    what = f"{shape[1]} numbers" if len(shape) == 2 else f"arrays {list(shape[1:])}"
+    hint = f"; --config.towers.columns=0:{width} takes the first {width}" if len(shape) == 2 < width < shape[1] else ""
+    raise errors.UserError(f"inputs are {what}, and {tie.name} is of features of {width} numbers{hint}")
+
+
+def _columns(source: dataset.Dataset, columns: str) -> np.ndarray:
+    first, last = map(int, columns.split(":"))
+    if np.ndim(source.inputs) != 2 or last > source.inputs.shape[1]:
+        shape = list(np.shape(source.inputs))
+        raise errors.UserError(f"config.towers.columns={columns} are not among the columns of inputs {shape}")
+    return np.ascontiguousarray(source.inputs[:, first:last])
+
+
+def _needed(path: str, name: str, what: str) -> str:
+    if not path:
+        raise errors.UserError(f"config.towers.by={name} needs a file: --config.towers.{name}={what}")
+    return path
+
+
+def _lines(path: str | os.PathLike) -> list[str]:
+    """The lines of a file of names; a number before a name, as CUB's attributes.txt has them, is left out."""
+    try:
+        lines = pathlib.Path(path).expanduser().read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.UserError(
+            f"config.towers.attributes={path}: a text file with a name per line is wanted"
+        ) from error
+    found = [line.strip() for line in lines if line.strip()]
+    numbered = all(line.split()[0].isdecimal() and len(line.split()) > 1 for line in found)
+    return [line.split(maxsplit=1)[1] for line in found] if numbered else found
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.finfo(np.float32).tiny)
