@@ -6,9 +6,11 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+import safetensors.numpy
 import tokenizers
 
-from zsl_jax.encoders import bert, weights
+from zsl_jax.encoders import bert
+from zsl_jax.encoders import weights as weights_lib
 
 SIZE = bert.Size(60, 12, 1, 3, 20, 64, 2, 1e-12)
 WORDS = (
@@ -30,7 +32,7 @@ WORDS = (
 )
 
 
-def write(folder: pathlib.Path, *, size: bert.Size = SIZE, seed: int = 0) -> pathlib.Path:
+def write(folder: pathlib.Path, *, size: bert.Size = SIZE, seed: int = 0, weights: str = "weights.npz") -> pathlib.Path:
     """Writes config, tokenizer and weights; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps({"model_type": "bert", **size._asdict()}))
@@ -45,7 +47,10 @@ def write(folder: pathlib.Path, *, size: bert.Size = SIZE, seed: int = 0) -> pat
     rng = np.random.default_rng(seed)
     tensors = {
         name: 0.5 * rng.standard_normal(shape).astype(np.float32)
-        for name, (_, shape, _) in weights.names(shapes).items()
+        for name, (_, shape, _) in weights_lib.names(shapes).items()
     }
-    np.savez(folder / "weights.npz", **tensors)
+    if weights.endswith(".safetensors"):
+        safetensors.numpy.save_file(tensors, folder / weights)
+    else:
+        np.savez(folder / weights, **tensors)
     return folder

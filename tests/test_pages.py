@@ -69,6 +69,16 @@ def test_the_page_of_the_methods_is_the_generated_one():
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == sorted(methods.METHODS)
 
 
+def test_the_page_of_zero_shot_is_the_generated_one():
+    maker = runpy.run_path(str(ROOT / "docs" / "make_zero_shot.py"))
+    figures = json.loads((ROOT / "docs" / "zero_shot.json").read_text())
+    begin, page = maker["BEGIN"], (ROOT / "docs" / "zero_shot.md").read_text()
+    assert begin + page.partition(begin)[2] == maker["page"](figures), "run: python docs/make_zero_shot.py --page"
+    assert {table: list(rows) for table, rows in figures.items()} == {
+        table: list(ways) for table, (_, _, ways, *_) in maker["TABLES"].items()
+    }
+
+
 def test_the_page_of_the_ablations_is_the_generated_one():
     maker = runpy.run_path(str(ROOT / "docs" / "make_ablations.py"))
     records = {name: json.loads((ROOT / "docs" / "ablations" / f"{name}.json").read_text()) for name in maker["TERMS"]}

