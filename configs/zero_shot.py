@@ -4,7 +4,9 @@
         --config.towers.text=FOLDER --config.towers.tie=TIE.npz --workdir=runs/named
     python -m zsl_jax train --config=configs/zero_shot.py:xlsa17 --config.data.dir=FOLDER \
         --config.towers.text=FOLDER --config.towers.tie=TIE.npz --config.protocol=gzsl \
-        --config.method.centre=training --workdir=runs/birds
+        --config.select.metric=harmonic --config.method.centre=training --workdir=runs/birds
+    python -m zsl_jax train --config=configs/zero_shot.py:image_folder --config.data.dir=DATASET \
+        --config.towers.text=CLIP --config.towers.image=CLIP --workdir=runs/clip
 
 FILE.npz holds features, labels and class_names. A run takes seconds once the names are encoded; docs/zero_shot.md has
 figures.
@@ -23,7 +25,8 @@ def get_config(argument=None):
     config.train.epochs = 1
     if config.data.name not in sources.OF_TEXTS:
         config_lib.add_towers(config)
-        config.method.centre = "inputs"
+        # Features that a tie brings to texts; towers that were trained together need no mean taken off.
+        config.method.centre = "none" if config.data.name == "image_folder" else "inputs"
     if config.data.name == "npz":
         config.data.semantics, config.data.num_unseen = "names", 0
     return config

@@ -198,7 +198,7 @@ def base(
 
 def add_towers(config: ml_collections.ConfigDict, *, template: str = "") -> None:
     """Adds the section of the towers that describe classes by sentences, and encode texts."""
-    config.towers = {"text": "", "pool": "mean", **described.Options()._asdict(), "template": template}
+    config.towers = {"text": "", "image": "", "pool": "mean", **described.Options()._asdict(), "template": template}
 
 
 def encoder_section(name: str) -> dict[str, Any]:

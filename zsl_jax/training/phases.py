@@ -25,6 +25,7 @@ SAME_RUN = (
     "data.cache",
     "data.workers",
     "towers.text",
+    "towers.image",
     "towers.tie",
     "towers.texts",
     "towers.attributes",

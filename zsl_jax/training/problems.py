@@ -11,7 +11,7 @@ import numpy as np
 
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.encoders import described, towers
+from zsl_jax.encoders import described, image_towers, towers
 from zsl_jax.training import encoding, parallel, protocols, states
 
 
@@ -98,7 +98,7 @@ def load_data(config: ml_collections.ConfigDict) -> data.Dataset:
     """
     if "towers" in config:
         describer = class_describer(config)
-        return described.dataset_of(data.load(**config.data), describer)
+        return described.dataset_of(_source(config), describer)
     source = data.load(**config.data)
     if np.ndim(source.classes.embedding) == 1:
         raise errors.UserError(
@@ -106,6 +106,18 @@ def load_data(config: ml_collections.ConfigDict) -> data.Dataset:
             f"{config.data.name} with --config.towers.text=FOLDER"
         )
     return source
+
+
+def _source(config: ml_collections.ConfigDict) -> data.Dataset:
+    """The dataset of a config, images as the image tower of `config.towers` encodes them, if there is one."""
+    if not config.towers.image:
+        return data.load(**config.data)
+    if config.data.name != "image_folder":
+        raise errors.UserError(
+            f"config.towers.image encodes the images of image_folder, not those of {config.data.name}: "
+            "--config=zero_shot:image_folder --config.data.dir=DATASET, as `data import` wrote it"
+        )
+    return image_towers.dataset_of(config.data.dir, config.towers.image)
 
 
 def class_describer(config: ml_collections.ConfigDict) -> described.Describer:

@@ -19,7 +19,7 @@ _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "describe
 _PLACES = (
     *(("data", name) for name in ("dir", "file", "words", "unseen_file")),
     ("encoder", "weights"),
-    *(("towers", name) for name in ("text", "tie", "texts", "attributes")),
+    *(("towers", name) for name in ("text", "image", "tie", "texts", "attributes")),
 )
 _SHARED = ("version", "method", "setting", "sees", "protocol", "dataset", "made_of", "config", "versions", "device")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
