@@ -7,7 +7,9 @@ from collections.abc import Callable
 from zsl_jax import errors
 from zsl_jax.data import dataset
 
-SOURCES = ("digits", "features", "image_folder", "in_memory", "npz", "pairs", "shapes", "texts", "tfds_images", "xlsa17")
+SOURCES = (
+    *("digits", "features", "image_folder", "in_memory", "npz", "pairs", "shapes", "texts", "tfds_images", "xlsa17"),
+)
 # Those whose inputs are texts, which a text tower encodes: see `config.towers`.
 OF_TEXTS = ("texts",)
 # Those whose classes are pairs of attribute and object: see `training.protocols.pairs`.
