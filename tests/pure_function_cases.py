@@ -418,6 +418,7 @@ SIMILARITIES = {
         similarity.low_rank_bilinear, image_weights=normal(3, 2), class_weights=normal(3, 2)
     ),
     "mahalanobis": of_images(similarity.mahalanobis, transform=normal(3, 2)),
+    "nearest": of(similarity.nearest, batch("embeddings"), has_where=False, count=2),
     "negative_euclidean": of_images(similarity.negative_euclidean),
     "negative_squared_euclidean": of_images(similarity.negative_squared_euclidean),
     "optimal_transport": of(similarity.optimal_transport, SETS, has_where=False, iterations=4),

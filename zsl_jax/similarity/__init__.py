@@ -17,6 +17,7 @@ from zsl_jax.similarity.hyperbolic import (
     poincare_log0,
     poincare_project,
 )
+from zsl_jax.similarity.neighbours import nearest
 from zsl_jax.similarity.products import (
     bilinear,
     cosine,
@@ -46,6 +47,7 @@ __all__ = [
     "lorentz_log0",
     "low_rank_bilinear",
     "mahalanobis",
+    "nearest",
     "negative_euclidean",
     "negative_squared_euclidean",
     "optimal_transport",
