@@ -2,7 +2,7 @@
 
     config.late = {"tau": (0.1, 0.3, 1.0)}      values to choose among, of knobs of the method
 
-One compiled program takes the values as an argument, so that a choice costs a pass over the scored inputs per setting.
+One compiled program takes the values of several settings as arguments, and computes once what they share.
 """
 
 import itertools
@@ -13,6 +13,8 @@ import numpy as np
 
 from zsl_jax import errors
 from zsl_jax.training import evaluation, protocols, scoring, side_by_side, states
+
+_AT_ONCE, _SCORES = 16, 2**25  # settings in one program, at most, and their scores together
 
 
 class Chooser:
@@ -34,14 +36,13 @@ class Chooser:
             self._arrays = (dict(training.task.sets), training.task.classes)
             self._looks = problem.protocol.looks(training.task)
             self._metric = problem.protocol.choices()[config.select.metric]
-            self._compare = jax.jit(self._value)
+            self._compare = jax.jit(jax.vmap(self._value, in_axes=(0, None, None)))
 
     def choose(self, finished) -> tuple[dict[str, float], evaluation.Evaluator]:
         """Returns the knobs that score best, and what evaluates with them."""
         knobs = self._points[0]
         if len(self._points) > 1:
-            values = [float(self._compare(point, finished, self._arrays)) for point in self._points]
-            knobs = self._points[int(np.argmax(np.nan_to_num(values, nan=-np.inf)))]
+            knobs = self._points[int(np.argmax(np.nan_to_num(self._values(finished), nan=-np.inf)))]
         key = tuple(knobs.values())
         if key not in self._evaluators:
             method = self._problem.method_for(self._training.task, self._config, **knobs)
@@ -53,6 +54,18 @@ class Chooser:
                 should_stop=self._should_stop,
             )
         return knobs, self._evaluators[key]
+
+    def _values(self, finished) -> np.ndarray:
+        """The metric of every setting, some of them at a time."""
+        sets, classes = self._arrays
+        scores = sum(len(examples.labels) for examples in sets.values()) * len(classes)
+        size = max(1, min(_AT_ONCE, len(self._points), _SCORES // max(scores, 1)))
+        found = []
+        for first in range(0, len(self._points), size):
+            points = (self._points[first : first + size] + self._points[-1:] * size)[:size]
+            knobs = {name: np.array([point[name] for point in points], np.float32) for name in points[0]}
+            found.append(np.asarray(self._compare(knobs, finished, self._arrays)))
+        return np.concatenate(found)[: len(self._points)]
 
     def _value(self, knobs: dict[str, Any], finished, arrays):
         method = self._problem.factory(self._training.task, self._config)(**knobs)
