@@ -21,6 +21,8 @@ def make(name: str, **knobs):
         given["parts"] = small_parts()
     if "class_encoder" in inspect.signature(factory).parameters:
         given["class_encoder"] = encoders.MLP(widths=(16,))
+    if methods.wraps(name):
+        given["scorer"] = methods.eszsl()
     return factory(**given, **(small_generative.KNOBS.get(name, {}) | knobs))
 
 

@@ -34,7 +34,7 @@ def recipe(name: str, *, class_encoder: str = "mlp", **changes):
 def problem(source: data.Dataset, made) -> problems.Problem:
     """A problem on one device, whatever the config's dataset is."""
     given = json.loads(made.to_json())
-    kept = ("method", "data", "normalize", "encoder", "class_encoder", "optimizer", "augmentation", "pretrain")
+    kept = ("method", "data", "normalize", "scorer", *config.SECTIONS)
     method = _method(json.dumps({name: given[name] for name in kept if name in given}, sort_keys=True))
     return problems.Problem(source, method, protocols.find(made.protocol), parallel.make_mesh(devices=1))
 

@@ -4,7 +4,8 @@ The keys of `config.method` and `config.data` are the arguments of the method's 
 with their defaults; what they may be stands in `methods.KNOBS` and `OPTIONS`. A method that trains an encoder has the
 sections `config.encoder`, `config.optimizer`, `config.augmentation` and `config.pretrain` too, and one that encodes
 class descriptions `config.class_encoder`: the arguments of the encoder, of `optimizers.make_optimizer` and so on, in
-`SECTIONS`. `config.late` names knobs that are chosen after training, each with a tuple of values.
+`SECTIONS`. A method made around another one has that one, with its knobs, in `config.scorer`. `config.late` names knobs
+that are chosen after training, each with a tuple of values.
 """
 
 import inspect
@@ -157,7 +158,12 @@ WORDS = ("smoke", "sent")
 
 
 def base(
-    method: str, argument: str | None = None, *, encoder: str = "convnet", class_encoder: str = "mlp"
+    method: str,
+    argument: str | None = None,
+    *,
+    encoder: str = "convnet",
+    class_encoder: str = "mlp",
+    scorer: str = "eszsl",
 ) -> ml_collections.ConfigDict:
     """Returns the config of a method on a dataset with every key at its default.
 
@@ -168,6 +174,7 @@ def base(
         instead of attributes. Without it, the default dataset.
       encoder: of a method that trains one; `mlp` takes the place of an encoder of pixels where a dataset has none.
       class_encoder: of a method that encodes class descriptions.
+      scorer: the method that one is made around, with its knobs at their defaults.
 
     Raises:
       UserError: an unknown method, dataset, encoder or word, or a dataset that has no sentence embeddings.
@@ -177,16 +184,15 @@ def base(
         if word not in WORDS:
             raise errors.unknown("word after the dataset", word, WORDS)
     config = _completed(ml_collections.ConfigDict())
-    config.method = {"name": method, **_defaults(methods.factory(method))}
+    config.method = method_section(method)
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
     if dataset in sources.OF_PAIRS:
         config.protocol, config.select.metric = "pairs", "auc"
     if dataset in sources.OF_TEXTS:
         add_towers(config, template="{}")
-    if methods.trains_encoder(method):
-        _add_encoder(config, encoder)
-    if "class_encoder" in inspect.signature(methods.factory(method)).parameters:
-        config.class_encoder = encoder_section(class_encoder)
+    if methods.wraps(method):
+        config.scorer = scorer_section(scorer)
+    _add_parts(config, scorer if methods.wraps(method) else method, encoder, class_encoder)
     if "sent" in words:
         _describe_by_sentences(config)
     if is_smoke(argument):
@@ -199,6 +205,34 @@ def base(
 def add_towers(config: ml_collections.ConfigDict, *, template: str = "") -> None:
     """Adds the section of the towers that describe classes by sentences, and encode texts."""
     config.towers = {"text": "", "image": "", "pool": "mean", **described.Options()._asdict(), "template": template}
+
+
+def scorer_section(name: str) -> dict[str, Any]:
+    """Returns the keys of the method that another one is made around, its name among them, at their defaults.
+
+    Raises:
+      UserError: an unknown method, or one that is made around another itself.
+    """
+    if methods.wraps(name):
+        choices = ", ".join(sorted(other for other in methods.METHODS if not methods.wraps(other)))
+        raise errors.UserError(
+            f"config.scorer.name={name} decides on all inputs together itself: name a method that scores each input by "
+            f"itself ({choices})"
+        )
+    return method_section(name)
+
+
+def method_section(name: str) -> dict[str, Any]:
+    """Returns the keys of a method, its name among them, at their defaults."""
+    return {"name": name, **_defaults(methods.factory(name))}
+
+
+def _add_parts(config: ml_collections.ConfigDict, method: str, encoder: str, class_encoder: str) -> None:
+    """Adds the sections of what a method's factory takes beside its knobs."""
+    if methods.trains_encoder(method):
+        _add_encoder(config, encoder)
+    if "class_encoder" in inspect.signature(methods.factory(method)).parameters:
+        config.class_encoder = encoder_section(class_encoder)
 
 
 def encoder_section(name: str) -> dict[str, Any]:
@@ -248,7 +282,10 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
 def check(config: ml_collections.ConfigDict) -> None:
     """Raises a UserError that names the first value that is out of range and what it may be."""
     rules = {name: key.rule for name, key in KEYS.items()}
-    rules |= {f"method.{name}": knob.rule for name, knob in methods.KNOBS.get(config.method.name, {}).items()}
+    for section in ("method", "scorer"):
+        if section in config:
+            knobs = methods.KNOBS.get(config[section].name, {})
+            rules |= {f"{section}.{name}": knob.rule for name, knob in knobs.items()}
     rules |= {f"data.{name}": rule for name, (_, rule) in OPTIONS.items()}
     for section, keys in SECTIONS.items():
         rules |= {f"{section}.{name}": rule for name, (_, rule) in keys.items()}

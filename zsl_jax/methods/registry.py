@@ -54,3 +54,8 @@ def factory(name: str) -> Callable[..., base.Method]:
 def trains_encoder(name: str) -> bool:
     """Whether a method trains an encoder: its factory takes `encoded.Parts` first."""
     return "parts" in inspect.signature(factory(name)).parameters
+
+
+def wraps(name: str) -> bool:
+    """Whether a method is made around another one: its factory takes a `Method`, `scorer`, first."""
+    return "scorer" in inspect.signature(factory(name)).parameters

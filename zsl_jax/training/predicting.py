@@ -78,6 +78,11 @@ def predict(
     Raises:
       UserError: inputs of another shape or without any number but 0, or reasons asked of a method that has none.
     """
+    if num_reasons and model.method.together is not None:
+        raise errors.UserError(
+            f"{model.record['method']} decides on all inputs together, so that no attributes of one input explain its "
+            "answer: leave --explain out"
+        )
     gamma = model.gamma if gamma is None else gamma
     top = min(top, len(classes))
     why = _reasons(model, classes, gamma, num_reasons) if num_reasons else None

@@ -171,8 +171,11 @@ def make_method(
       steps_per_epoch: of the training, if there will be one.
       **knobs: of the method.
     """
-    knobs = {**config.method, **encoding.make_parts(config, steps_per_epoch=steps_per_epoch), **knobs}
-    return methods.normalized(methods.factory(knobs.pop("name"))(**knobs), **(scaling or config.normalize))
+    knobs, parts = {**config.method, **knobs}, encoding.make_parts(config, steps_per_epoch=steps_per_epoch)
+    if "scorer" in config:
+        scorer = {**config.scorer, **parts}
+        parts = {"scorer": methods.factory(scorer.pop("name"))(**scorer)}
+    return methods.normalized(methods.factory(knobs.pop("name"))(**parts, **knobs), **(scaling or config.normalize))
 
 
 def made_of(problem: Problem) -> dict[str, str]:

@@ -8,6 +8,7 @@ import ast
 import contextlib
 import difflib
 import importlib.util
+import inspect
 import math
 import pathlib
 import re
@@ -111,7 +112,7 @@ def required_workdir(values: flags.FlagValues, verb: str) -> pathlib.Path:
 
 def recipe(text: str, overrides: dict[str, str]) -> ml_collections.ConfigDict:
     """Returns the recipe `NAME[:ARGUMENT]` with its overrides, checked and locked."""
-    config = load_recipe(text)
+    config = load_recipe(text, overrides.get("scorer.name"))
     if "method" not in config:
         raise errors.UserError(f"{text} is a recipe for extract: it trains no method")
     return changed(config, overrides)
@@ -127,18 +128,23 @@ def changed(config: ml_collections.ConfigDict, overrides: dict[str, str]) -> ml_
             config[section] = {**config_lib.encoder_section(overrides[key]), **kept}
     for key, value in overrides.items():
         override(config, key, value)
+        section, _, knob = key.partition(".")
+        # A value that is given is not chosen.
+        if section == "method" and knob in config.late and f"late.{knob}" not in overrides:
+            del config.late[knob]
     config_lib.check(config)
     return config.lock()
 
 
-def load_recipe(text: str) -> ml_collections.ConfigDict:
-    """Returns `get_config(ARGUMENT)` of the recipe in `NAME[:ARGUMENT]`."""
+def load_recipe(text: str, scorer: str | None = None) -> ml_collections.ConfigDict:
+    """Returns `get_config(ARGUMENT)` of the recipe in `NAME[:ARGUMENT]`, around another scorer where one is named."""
     name, _, argument = text.partition(":")
     module = load_module(text)
     if not hasattr(module, "get_config"):
         raise errors.UserError(f"{name} is no recipe: it has no get_config(argument)")
     with _faults_of(name, module.__file__):
-        config = module.get_config(argument or None)
+        takes_scorer = scorer is not None and "scorer" in inspect.signature(module.get_config).parameters
+        config = module.get_config(argument or None, **({"scorer": scorer} if takes_scorer else {}))
     if not isinstance(config, ml_collections.ConfigDict):
         raise errors.UserError(f"{name} is no recipe: get_config(argument) returns {type(config).__name__}, no config")
     return config

@@ -64,6 +64,8 @@ def main(argv: Sequence[str]) -> int:
     model = trained.load(workdir, say=lambda line: print(line, file=sys.stderr))
     if values.classes and names:
         raise errors.UserError("--classes and --names both say which candidates there are: give one of them")
+    if model.method.together is not None:
+        _say(f"{model.record['method']} decides on all inputs of this call together: an answer depends on the others")
     classes = model.read_table(pathlib.Path(values.classes)) if values.classes else model.classes
     if names:
         classes = model.named(names)
