@@ -1,0 +1,27 @@
+r"""Sinkhorn balancing, by default around ESZSL; `--config.scorer.name` names another method.
+
+    python -m zsl_jax train --config=configs/sinkhorn_balancing.py:xlsa17 --config.data.dir=FOLDER \
+        --workdir=runs/sinkhorn_balancing
+    python -m zsl_jax train --config=configs/sinkhorn_balancing.py:xlsa17,sent --config.data.dir=FOLDER \
+        --workdir=runs/sinkhorn_balancing_sent
+
+CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs and gamma are chosen on
+validation classes (docs/transduction.md).
+
+FIGURES
+
+Reference: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013.
+"""
+
+from zsl_jax.recipes import around
+
+
+def get_config(argument=None, scorer="eszsl"):
+    config = around.around("sinkhorn_balancing", argument, scorer)
+    config.late.temperature = (0.03, 0.1, 0.3, 1.0)
+    config.late.balance = (0.0, 0.3, 0.6, 0.9, 1.0)
+    return config
+
+
+def sweep():
+    return {"scorer.feature_ridge": (0.3, 1.0, 3.0), "scorer.class_ridge": (0.01, 0.1, 0.3)}
