@@ -7,7 +7,9 @@ r"""CSLS, by default around ESZSL; `--config.scorer.name` names another method.
 CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs and gamma are chosen on
 validation classes (docs/transduction.md).
 
-FIGURES
+Attributes, about a minute per run, 2 CPU cores: ZSL 69.5, GZSL 44.7 / 81.2 / 57.7, calibrated 64.4 / 69.3 / 66.8.
+
+The scorer alone (ESZSL): ZSL 64.8, calibrated 58.9.
 
 Reference: Lample, Conneau, Ranzato, Denoyer, Jegou, "Word translation without parallel data", ICLR 2018.
 """

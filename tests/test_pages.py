@@ -90,6 +90,13 @@ def test_the_page_of_the_ablations_is_the_generated_one():
         assert all(recipe.method[knob] == values[1] for knob, values in maker["TERMS"][name].items())
 
 
+def test_the_page_of_transduction_is_the_generated_one():
+    maker = runpy.run_path(str(ROOT / "docs" / "make_transduction.py"))
+    found = json.loads((ROOT / "docs" / "transduction.json").read_text())
+    page = (ROOT / "docs" / "transduction.md").read_text()
+    assert page == maker["page"](found), "run: python docs/make_transduction.py"
+
+
 def test_the_interval_of_a_difference_is_that_of_students_paired_test():
     values, base = [3.0, 5.0, 4.5, 6.0], [1.0, 2.0, 2.5, 2.0]
     found = runpy.run_path(str(ROOT / "docs" / "make_ablations.py"))["difference"](values, base)

@@ -1,0 +1,297 @@
+"""Writes docs/transduction.md: what looking at all test inputs together adds to a method, and what breaks it.
+
+    python docs/make_transduction.py --folder=FOLDER    # runs what docs/transduction.json lacks, then writes
+    python docs/make_transduction.py                    # only writes the page and draws docs/transduction.png
+
+FOLDER is CUB127 in the xlsa17 layout. Draw 0 has the benchmark's own unseen classes, the others as many drawn at random
+(and a fifth of the images of each other class as seen test images); everything is chosen on validation classes.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+from matplotlib import figure as mpl_figure
+
+DOCS = pathlib.Path(__file__).resolve().parent
+RECORD, PAGE, PICTURE = (DOCS / f"transduction.{suffix}" for suffix in ("json", "md", "png"))
+CORRECTIONS = ("csls", "inverted_softmax", "sinkhorn_balancing", "label_propagation", "transclip")
+SCORERS = ("ridge", "sae", "eszsl")
+DRAWS = 5
+WORDS = {"att": "xlsa17", "sent": "xlsa17,sent"}
+METRICS = {"ZSL": ("zsl", "top1"), "U": ("gzsl", "unseen"), "S": ("gzsl", "seen"), "H": ("gzsl", "harmonic")}
+METRICS |= {f"cal. {name}": ("gzsl", "calibrated", METRICS[name][1]) for name in ("U", "S", "H")}
+CONDITIONS = {
+    "imbalance": (0.1, 0.3, 1.0, 3.0, 10.0),
+    "images": (1, 2, 5, 10, 20, 40),
+    "distractors": (0.0, 0.25, 0.5, 1.0, 2.0),
+}
+TEXT = """\
+# All test inputs together
+
+Test images that arrive in numbers show their clusters. The methods here take the scores of any other method and
+decide once more with all inputs at hand; they train nothing on them. A record of such a run says
+`instance-transductive`, and a report ranks it apart: its figures must not be compared with those of methods that see
+one image at a time.
+
+    zsl-jax train --config=transclip:xlsa17 --config.data.dir=FOLDER --workdir=runs/transclip
+
+| recipe | what it does with the scores |
+|---|---|
+| [`transclip`](methods.md#transclip) | a Gaussian per class, nearest neighbours and the scores as a prior, in turn |
+| [`label_propagation`](methods.md#label_propagation) | part of each answer comes from the nearest neighbours |
+| [`sinkhorn_balancing`](methods.md#sinkhorn_balancing) | classes are made about equally frequent |
+| [`inverted_softmax`](methods.md#inverted_softmax) | each class chooses among the inputs: no hubs |
+| [`csls`](methods.md#csls) | a class that is near to many inputs loses for it |
+
+- **Around which method.** `--config.scorer.name=sae` names it, `--config.scorer.encoder_weight=0.03` reaches its
+  knobs. It trains as its own recipe says.
+- **What is chosen, and on what.** Knobs of the decision reach no state: values in `config.late` are compared after
+  training, on the inputs of validation classes. `--config.method.temperature=0.3` fixes one instead. Nothing is
+  chosen on test labels.
+- **What an answer depends on.** On the other inputs and on the candidate classes, but not on the order of the inputs,
+  on the blocks they come in or on the number of devices. ZSL and GZSL are decided apart, each on the inputs that it
+  asks about.
+- **`predict`** decides on all inputs of a call together, and says so: the same inputs and classes give the answers of
+  the run. `export` is refused, because a file that scores block by block cannot look at all inputs.
+- **Neighbours** are exact, found a tile of the similarities at a time.
+
+## What it adds
+
+CUB127 (CUB restricted to 127 classes, MobileNet features), per-class top-1, %. First the benchmark's own split; in
+brackets mean and standard deviation over it and further draws of as many unseen classes. Scorers train as in
+their own recipes, the same alone and inside. `cal.` is with the constant gamma chosen on validation classes.
+
+Attributes:
+
+{attributes}
+
+Sentences:
+
+{sentences}
+
+Made by
+
+    python docs/make_transduction.py --folder=FOLDER
+
+which keeps the figures in docs/transduction.json. The row of draw 0 is what the command at the top of this page
+gives, with `--config.scorer.name=` and the recipe in the row, and `xlsa17,sent` for the sentences.
+"""
+
+BREAKING = """\
+## What breaks it
+
+The knobs were chosen where every class has many images and every image has a class among the candidates. One finished
+run (attributes, ESZSL, draw 0) is asked about other test sets, 5 draws each; bands are standard deviations. An image
+of an unknown class counts as no answer; it only disturbs.
+
+![Per-class accuracy under imbalance, few images and distractors](transduction.png)
+
+{broken}
+"""
+
+LABELS = {
+    "imbalance": "alpha of the Dirichlet prior of 600 images' classes",
+    "images": "test images per class",
+    "distractors": "images of unknown classes per image of a known one",
+}
+
+
+def wanted() -> list[tuple[str, str, str, int]]:
+    """Returns (semantics, method, scorer, draw) of every run; a scorer alone is a method without one."""
+    methods = [(name, "") for name in SCORERS] + [("transclip", scorer) for scorer in SCORERS]
+    methods += [(name, "eszsl") for name in CORRECTIONS if name != "transclip"]
+    return [(kind, *method, draw) for draw in range(DRAWS) for kind in WORDS for method in methods]
+
+
+def redrawn(dataset, draw: int):
+    """Returns the dataset with other unseen classes, as many; itself for draw 0."""
+    from zsl_jax.data import splits
+
+    if draw == 0:
+        return dataset
+    is_seen = np.random.default_rng(draw).permutation(dataset.classes.is_seen)
+    found = splits.fifth_of_seen(dataset.labels, is_seen, draw)
+    table = dataclasses.replace(dataset.classes, is_seen=is_seen)
+    return dataclasses.replace(dataset, classes=table, splits=found, validation_classes=None)
+
+
+def recipe(folder: str, kind: str, method: str, scorer: str):
+    from zsl_jax.verbs import command_line
+
+    overrides = {"data.dir": folder, "plots": "none"} | ({"scorer.name": scorer} if scorer else {})
+    return command_line.recipe(f"{DOCS.parent / 'configs' / method}.py:{WORDS[kind]}", overrides)
+
+
+def run(folder: str, found: dict, only: str) -> None:
+    """Adds the metrics of every run that is missing, and writes them."""
+    from zsl_jax.training import problems
+    from zsl_jax.training import run as running
+
+    datasets = {}
+    for kind, method, scorer, draw in wanted():
+        key = f"{kind}/{method}/{scorer or 'alone'}/{draw}"
+        if key in found or only not in key:
+            continue
+        config = recipe(folder, kind, method, scorer)
+        problem = problems.make_problem(config)
+        dataset = datasets.setdefault((kind, draw), redrawn(problem.dataset, draw))
+        with tempfile.TemporaryDirectory() as workdir:
+            made = problem._replace(dataset=dataset)
+            record = running.run(config, pathlib.Path(workdir) / "run", problem=made, say=lambda line: None).record
+        scores = dict.fromkeys(METRICS, record["metrics"])
+        for name, path in METRICS.items():
+            for part in path:
+                scores[name] = scores[name][part]
+        late = record["selection"].get("late") or {}
+        found[key] = {name: round(value, 4) for name, value in scores.items()} | {"late": late}
+        RECORD.write_text(json.dumps(found, indent=0) + "\n")
+        print(key, found[key], flush=True)
+
+
+def drawn(rng: np.random.Generator, condition: str, value: float, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns the rows of test inputs under a condition; those of known classes first.
+
+    Args:
+      rng: of the draw.
+      condition: a name in `CONDITIONS`.
+      value: of it.
+      labels: of the images of known classes.
+      others: rows of images of unknown classes.
+    """
+    classes = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    if condition == "images":
+        return np.concatenate([rows[: int(value)] for rows in classes])
+    if condition == "imbalance":
+        shares = rng.dirichlet(np.full(len(classes), value))
+        return np.concatenate([rows[: round(600 * share)] for rows, share in zip(classes, shares)])
+    known = np.concatenate([rows[:15] for rows in classes])
+    return np.concatenate([known, rng.permutation(others)[: round(value * len(known))]])
+
+
+def break_it(folder: str, found: dict) -> None:
+    """Adds the accuracies of a finished run under conditions that it was not chosen for."""
+    import jax
+
+    from zsl_jax.training import run as running
+    from zsl_jax.training import trained
+
+    if "conditions" in found:
+        return
+    config = recipe(folder, "att", "transclip", "eszsl")
+    with tempfile.TemporaryDirectory() as workdir:
+        result = running.run(config, pathlib.Path(workdir) / "run", say=lambda line: None)
+        model = trained.load(pathlib.Path(workdir) / "run")
+    unseen, others = (result.task.sets[name] for name in ("test_unseen", "test_seen"))
+    labels = np.asarray(unseen.labels) - result.task.num_seen
+    images = jax.jit(model.method.embed)(model.state, np.concatenate([unseen.inputs, others.inputs]))
+    described = trained.described(model, result.task.unseen_classes)
+    # The images are an argument: as a constant the compiler would fold all of the decision.
+    decide = jax.jit(
+        lambda images, where: model.method.together(model.state, images, where, described, jax.random.key(0))
+    )
+    alone = np.argmax(model.method.scores(model.state, images, described), axis=1)
+    scores = {}
+    for condition, values in CONDITIONS.items():
+        for value in values:
+            pairs = []
+            for seed in range(DRAWS):
+                rows = drawn(
+                    np.random.default_rng(seed), condition, value, labels, len(labels) + np.arange(len(others.labels))
+                )
+                answers = np.argmax(decide(images, np.isin(np.arange(len(alone)), rows)), axis=1)
+                known = rows[rows < len(labels)]
+                pairs.append([round(per_class(x[known], labels[known]), 4) for x in (alone, answers)])
+            scores[f"{condition}/{value}"] = pairs
+            print(condition, value, np.mean(pairs, axis=0).round(3), flush=True)
+    found["conditions"] = scores
+    RECORD.write_text(json.dumps(found, indent=0) + "\n")
+
+
+def per_class(answers: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the mean over the classes that are there of the share of right answers."""
+    return float(np.mean([np.mean(answers[labels == label] == label) for label in np.unique(labels)]))
+
+
+def draw(scores: dict) -> mpl_figure.Figure:
+    """Returns a panel per condition: the scorer alone and together, with the standard deviation over draws."""
+    figure = mpl_figure.Figure(figsize=(12, 3.8), layout="constrained")
+    for axes, (condition, values) in zip(figure.subplots(1, len(CONDITIONS), sharey=True), CONDITIONS.items()):
+        found = 100 * np.array([scores[f"{condition}/{value}"] for value in values])
+        for place, (name, colour) in enumerate((("ESZSL alone", "#767676"), ("TransCLIP around it", "#D55E00"))):
+            mean, spread = found[:, :, place].mean(axis=1), found[:, :, place].std(axis=1, ddof=1)
+            axes.plot(range(len(values)), mean, marker=".", color=colour, label=name)
+            axes.fill_between(range(len(values)), mean - spread, mean + spread, color=colour, alpha=0.2)
+        axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
+        axes.set(xlabel=LABELS[condition], ylim=(0, 100))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.3)
+    first = figure.axes[0]
+    first.set_ylabel("per-class top-1 among unseen classes, %")
+    first.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def table(found: dict, kind: str) -> str:
+    """Returns the rows of one kind of class descriptions, means over the draws that were run."""
+    lines = [f"| method | scorer | draws | {' | '.join(METRICS)} |", f"|{'---|' * (3 + len(METRICS))}"]
+    for method, scorer in dict.fromkeys(each[1:3] for each in wanted()):
+        prefix = f"{kind}/{method}/{scorer or 'alone'}/"
+        runs = [found[f"{prefix}{draw}"] for draw in range(DRAWS) if f"{prefix}{draw}" in found]
+        if not runs:
+            continue
+        cells = [cell([100 * each[name] for each in runs]) for name in METRICS]
+        lines.append(f"| {method} | {scorer or '-'} | {len(runs)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def broken(scores: dict) -> str:
+    """Returns the means behind the figure: without the decision, and with it."""
+    lines = ["| condition | value | alone | together |", "|---|---|---|---|"]
+    for condition, values in CONDITIONS.items():
+        for value in values:
+            alone, together = 100 * np.mean(scores[f"{condition}/{value}"], axis=0)
+            lines.append(f"| {LABELS[condition]} | {value:g} | {alone:.1f} | {together:.1f} |")
+    return "\n".join(lines)
+
+
+def cell(values: list[float]) -> str:
+    """Returns the first value, which is that of the benchmark's split, and mean and deviation of all.
+
+    >>> cell([10.0]), cell([10.0, 12.0])
+    ('10.0', '10.0 (11.0 ± 1.4)')
+    """
+    return f"{values[0]:.1f}" + (f" ({np.mean(values):.1f} ± {np.std(values, ddof=1):.1f})" if len(values) > 1 else "")
+
+
+def page(found: dict) -> str:
+    """Returns the text of docs/transduction.md; without what breaks it, where that was not run."""
+    text = TEXT.replace("{attributes}", table(found, "att")).replace("{sentences}", table(found, "sent"))
+    return text + (BREAKING.replace("{broken}", broken(found["conditions"])) if "conditions" in found else "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", help="CUB127 in the xlsa17 layout")
+    parser.add_argument("--only", default="", help="runs whose key (att/transclip/eszsl/0, conditions) has this in it")
+    arguments = parser.parse_args()
+    found = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    if arguments.folder is not None:
+        run(arguments.folder, found, arguments.only)
+        if arguments.only in ("", "conditions"):
+            break_it(arguments.folder, found)
+    if not found:
+        print("docs/transduction.json is not there: name --folder=FOLDER to make it", file=sys.stderr)
+        return 2
+    PAGE.write_text(page(found))
+    if "conditions" in found:
+        draw(found["conditions"]).savefig(PICTURE, dpi=110)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
