@@ -5,8 +5,12 @@ r"""Sinkhorn balancing, by default around ESZSL; `--config.scorer.name` names an
     python -m zsl_jax train --config=configs/sinkhorn_balancing.py:xlsa17,sent --config.data.dir=FOLDER \
         --workdir=runs/sinkhorn_balancing_sent
 
-About a minute per run on CUB127, 2 CPU cores; its figures are not measured yet. Knobs and gamma are chosen on
-validation classes.
+CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs and gamma are chosen on
+validation classes (docs/transduction.md).
+
+Attributes, about a minute per run, 2 CPU cores: ZSL 71.0, GZSL 31.0 / 81.1 / 44.9, calibrated 62.8 / 67.9 / 65.3.
+
+The scorer alone (ESZSL): ZSL 64.8, calibrated 58.9.
 
 Reference: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013.
 """
