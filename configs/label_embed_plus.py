@@ -5,7 +5,8 @@
     python -m zsl_jax sweep --config=configs/label_embed_plus.py:pairs --config.data.file=FILE.npz \
         --workdir=runs/label_embed_plus_sweep
 
-seconds
+Clothes (2,518 photos, 7 pairs, 2 unseen; MobileNetV2), one draw of unseen pairs, 3 seeds, about 30 seconds per run on
+one CPU core (docs/pairs.md): closed world AUC 63.5, where two heads reach 80.3.
 """
 
 from zsl_jax import config as config_lib

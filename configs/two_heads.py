@@ -4,7 +4,9 @@
     python -m zsl_jax sweep --config=configs/two_heads.py:pairs --config.data.file=FILE.npz \
         --workdir=runs/two_heads_sweep
 
-seconds
+Clothes (2,518 photos, 7 pairs, 2 unseen; MobileNetV2), means of 5 draws and 3 seeds with 95 % intervals over draws,
+10 to 30 seconds per run on one CPU core (docs/pairs.md): closed world S 97.7, U 87.5 ± 20.4, H 76.2 ± 6.9, AUC 77.3 ±
+16.3; open world AUC 51.9 ± 17.0.
 """
 
 from zsl_jax import config as config_lib

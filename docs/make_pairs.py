@@ -21,7 +21,7 @@ SETS = {
     "clothes": {"data.unseen_count": "2"},
     "emoji": {"data.unseen_count": "24", "data.attribute": "gender", "data.object": "role"},
 }
-METHODS = ("two_heads", "label_embed_plus", "ideal_words")
+METHODS = ("two_heads", "ideal_words", "label_embed_plus")
 SPLITS, SEEDS = 5, 3
 SCORES = ("seen", "unseen", "harmonic", "auc")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
@@ -33,8 +33,8 @@ def run(name: str, file: str, found: dict) -> None:
     from zsl_jax.training import run as running
     from zsl_jax.verbs import command_line
 
-    for split in range(SPLITS):
-        for method in METHODS:
+    for method in METHODS:
+        for split in range(SPLITS):
             problem = None
             for seed in range(SEEDS):
                 key = f"{name}/{method}/{split}/{seed}"

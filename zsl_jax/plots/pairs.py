@@ -19,7 +19,8 @@ def pair_matrix(pairs: Sequence[tuple[str, str]], accuracies, is_seen) -> mpl_fi
     """
     attributes, objects = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
     matrix = np.full((len(attributes), len(objects)), np.nan)
-    figure = mpl_figure.Figure(figsize=(2.4 + 0.62 * len(objects), 1.6 + 0.5 * len(attributes)), layout="constrained")
+    width = max(6.0, 2.4 + 0.62 * len(objects))  # the title is as wide
+    figure = mpl_figure.Figure(figsize=(width, 1.6 + 0.5 * len(attributes)), layout="constrained")
     axes = figure.add_subplot()
     for (attribute, thing), accuracy in zip(pairs, accuracies):
         matrix[attributes.index(attribute), objects.index(thing)] = accuracy
@@ -70,7 +71,7 @@ def bias_curves(curves: Mapping[str, tuple], reported: Mapping[str, Mapping]) ->
     axes.plot([], [], "o", color="black", label="gamma chosen on validation")
     axes.set(xlabel="accuracy on unseen pairs", ylabel="accuracy on seen pairs", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    figure.legend(frameon=False, fontsize=8, loc="outside upper left")
     return figure
 
 
