@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from zsl_jax import data, metrics
-from zsl_jax.data import dataset
+from zsl_jax.data import dataset, tasks
 
 RIDGES = [(g, a) for g in (0.01, 0.1, 1.0, 10.0) for a in (0.1, 1.0, 10.0)]
 DEFAULTS = (("shapes", {}), ("shapes", {"seed": 1}), ("shapes", {"num_per_class": 20}), ("digits", {}))
@@ -59,14 +59,14 @@ def main(name: str, options: dict) -> None:
     start = time.process_time()
     loaded = data.load(name, **options)
     seconds = time.process_time() - start
-    validations = [dataset.validation_task(dataset.training_part(loaded), seed=seed) for seed in range(3)]
+    validations = [tasks.validation_task(tasks.training_part(loaded), seed=seed) for seed in range(3)]
     accuracy = {r: np.mean([zsl(task, scores(task, r)[1]) for task in validations]) for r in RIDGES}
     ridge = max(accuracy, key=accuracy.get)
     gammas = []
     for task in validations:
         unseen, seen, gamma = curve(task, scores(task, ridge))
         gammas.append(gamma[np.argmax(unseen * seen / np.maximum(unseen + seen, 1e-9))])
-    task = dataset.test_task(loaded)
+    task = tasks.test_task(loaded)
     both = scores(task, ridge)
     unseen, seen, _ = curve(task, both)
     plain, calibrated = gzsl(task, both, 0.0), gzsl(task, both, float(np.mean(gammas)))

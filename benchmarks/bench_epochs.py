@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, methods
-from zsl_jax.training import loop, states
+from zsl_jax.training import loop, states, stretches
 
 EXAMPLES, FEATURES, ATTRIBUTES, CLASSES, BATCH, ROUNDS = 20218, 2048, 85, 27, 64, 7
 METHODS = ("ale", "softmax", "sje", "devise", "ale_sgd", "latem", "ale_learned")
@@ -36,7 +36,7 @@ def task() -> data.Task:
 def floor_epoch(problem: data.Task, width: int):
     @functools.partial(jax.jit, donate_argnums=0)
     def run(weights, inputs, labels, key, epoch):
-        rows, _ = loop.epoch_rows(key, epoch, num_examples=EXAMPLES, batch_size=BATCH)
+        rows, _ = stretches.epoch_rows(key, epoch, num_examples=EXAMPLES, batch_size=BATCH)
         targets = jax.nn.one_hot(labels, width)
 
         def step(weights, rows):

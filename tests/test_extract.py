@@ -210,7 +210,7 @@ def test_recipes(path):
     assert extraction_recipes.make_extraction(config).encoder == config.encoder.name
     with pytest.raises(errors.UserError, match="choices"):
         module.get_config("nonsense")
-    assert set(config.encoder) - {"name", "weights"} <= set(config_lib.ENCODER)
+    assert set(config.encoder) - {"name", "weights"} <= set(config_lib.SECTIONS["encoder"])
 
 
 def test_a_method_on_pixels_starts_from_the_weights_of_a_file(photos):

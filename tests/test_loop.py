@@ -10,7 +10,7 @@ import pytest
 import toy
 
 from zsl_jax import data, errors, methods
-from zsl_jax.training import loop, parallel, states
+from zsl_jax.training import loop, parallel, states, stretches
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def fit(task, epochs, *, method=None, batch_size=16, key=None, mesh=None, nonfin
 def test_an_epoch_takes_every_example_once(num_examples, batch_size):
     epochs = []
     for epoch in range(3):
-        rows, where = loop.epoch_rows(jax.random.key(1), epoch, num_examples=num_examples, batch_size=batch_size)
+        rows, where = stretches.epoch_rows(jax.random.key(1), epoch, num_examples=num_examples, batch_size=batch_size)
         assert rows.shape == where.shape == (states.steps_per_epoch(num_examples, batch_size), batch_size)
         epochs.append(np.asarray(rows)[np.asarray(where)])
         assert sorted(epochs[-1]) == list(range(num_examples))
@@ -44,13 +44,13 @@ def test_an_epoch_takes_every_example_once(num_examples, batch_size):
 def test_a_run_told_to_stop_inside_an_epoch_resumes_to_the_same_bits(task):
     """Wherever it is stopped: the first stretches are 1, 2 and 1 steps, of 4 an epoch."""
     straight = {epoch: jax.device_get((state, metrics)) for epoch, state, metrics in fit(task, 3)}
-    for stretches in (0, 1, 2, 4):
+    for done in (0, 1, 2, 4):
         asked = iter(range(100))
         with pytest.raises(loop.Stopped) as stopped:
-            list(fit(task, 3, should_stop=lambda: next(asked) == stretches))  # noqa: B023
+            list(fit(task, 3, should_stop=lambda: next(asked) == done))  # noqa: B023
         stop = stopped.value
         begin = len(stop.within.get("loss", ()))
-        assert stretches == 0 or begin > 0 or stop.epoch > 0
+        assert done == 0 or begin > 0 or stop.epoch > 0
         state = jax.device_get(stop.state)
         (*_, (epoch, last, metrics)) = fit(task, 3, start=(stop.epoch, state), within=stop.within)
         assert epoch == 3

@@ -19,7 +19,7 @@ import topology
 import toy
 
 from zsl_jax import __main__, data, errors, methods
-from zsl_jax.training import loop, parallel, processes, states
+from zsl_jax.training import loop, parallel, processes, states, stretches
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOPOLOGIES = {"8 devices": (1, 8), "2 processes of 4 devices": (2, 4)}
@@ -159,7 +159,7 @@ def test_every_method_divides_as_it_says(task):
 
     def step(before, train, classes, layout=None):
         def of(name, method):
-            batch = loop._batch(method, train, rows, where, layout)
+            batch = stretches._batch(method, train, rows, where, layout)
             return method.update(before[name], batch, small_trainer.training_classes(method, classes), key)
 
         return {name: of(name, method) for name, method in zoo.items()}

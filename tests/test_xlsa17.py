@@ -9,7 +9,7 @@ import scipy.sparse
 import tiny_xlsa17
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, matfile, recorded, xlsa17
+from zsl_jax.data import dataset, matfile, recorded, tasks, xlsa17
 
 
 @functools.cache
@@ -207,7 +207,7 @@ def test_cub127_sentences_differ_in_the_class_table_alone(shared_data):
 
 def test_cub127_validates_on_seen_training_images_alone(shared_data):
     data = cub127(shared_data)
-    task = dataset.validation_task(dataset.training_part(data))
+    task = tasks.validation_task(tasks.training_part(data))
     assert len(task.unseen_classes) == 30
     assert len(task.seen_classes) == 64
     used = np.concatenate([task.train.inputs, *(examples.inputs for examples in task.sets.values())])

@@ -15,7 +15,7 @@ import toy
 
 from zsl_jax import data, encoders, losses, methods
 from zsl_jax.data import streaming
-from zsl_jax.training import evaluation, feeding, loop, optimizers, parallel, processes, states
+from zsl_jax.training import evaluation, feeding, loop, optimizers, parallel, processes, states, stretches
 
 EPOCHS, BATCH = 5, 16  # of 54 examples: 4 steps an epoch, the last one of 6 examples
 
@@ -110,7 +110,7 @@ def train_streamed(mode: str, key) -> dict[str, np.ndarray]:
     tiles = task.train.inputs.source
     training = states.Training(method, task, key=key, batch_size=BATCH, mesh=mesh, mode=mode)
     ((_, state, metrics),) = loop.fit(training, epochs=1)
-    expected = np.asarray(loop.epoch_rows(jax.random.fold_in(key, 1), 0, num_examples=54, batch_size=BATCH)[0])
+    expected = np.asarray(stretches.epoch_rows(jax.random.fold_in(key, 1), 0, num_examples=54, batch_size=BATCH)[0])
     mine = np.split(np.arange(BATCH), jax.process_count())[jax.process_index()]
     assert tiles.asked == set(task.train.inputs.rows[expected[:, mine]].ravel().tolist())
     tiles.asked.clear()

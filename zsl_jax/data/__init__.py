@@ -6,15 +6,11 @@ from zsl_jax.data.dataset import (
     Dataset,
     Examples,
     Task,
-    make_task,
     rows_of,
     take,
-    test_task,
-    training_part,
-    validation_task,
-    validation_tasks,
 )
 from zsl_jax.data.sources import SOURCES, load
+from zsl_jax.data.tasks import make_task, test_task, training_part, validation_task, validation_tasks
 
 __all__ = [
     "SOURCES",

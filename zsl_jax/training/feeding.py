@@ -3,7 +3,7 @@
     all       examples [N, ...]           step i takes rows[i] of them
     window    examples [B, W, ...]        steps first ... first + W - 1 in their order; the next one is made meanwhile
 
-A window is for images that memory does not hold. Which examples are in it is what `loop.epoch_rows` says, so that
+A window is for images that memory does not hold. Which examples are in it is what `stretches.epoch_rows` says, so that
 both come to the same steps. Each process decodes the rows of its own devices.
 """
 

@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import tqdm
 
 from zsl_jax import errors
-from zsl_jax.data import dataset
 from zsl_jax.methods import base
-from zsl_jax.training import feeding, parallel, processes, states, tracing
+from zsl_jax.training import feeding, parallel, processes, states, stretches, tracing
 
 _NOTHING_TO_DO = (base.Method._field_defaults["prepare"], base.Method._field_defaults["finish"])
 NONFINITE = ("stop", "skip")
@@ -38,31 +36,6 @@ class Stopped(errors.Stopped):
     def __init__(self, epoch: int, state: Any, within: dict[str, np.ndarray]):
         super().__init__(f"stopped after {epoch} epochs and {_length(within)} steps")
         self.epoch, self.state, self.within = epoch, state, within
-
-
-def epoch_rows(key, epoch, *, num_examples: int, batch_size: int):
-    """Returns which examples make up the batches of an epoch: a new permutation of all, whatever was before.
-
-    Its last batch is filled up with rows that do not count.
-
-    Args:
-      key: PRNG key of the order.
-      epoch: scalar int, may be traced.
-      num_examples: N.
-      batch_size: B.
-
-    Returns:
-      rows `[T, B]` int and where `[T, B]` bool, with T = ceil(N / B).
-
-    >>> rows, where = epoch_rows(jax.random.key(0), 0, num_examples=3, batch_size=2)
-    >>> sorted(rows[where].tolist()), int(where.sum())
-    ([0, 1, 2], 3)
-    """
-    shape = (states.steps_per_epoch(num_examples, batch_size), batch_size)
-    order = jax.random.permutation(jax.random.fold_in(key, epoch), num_examples)
-    slots = jnp.arange(shape[0] * shape[1])
-    where = slots < num_examples
-    return order[jnp.where(where, slots, 0)].reshape(shape), where.reshape(shape)
 
 
 def fit(
@@ -109,7 +82,7 @@ def fit(
     classes = parallel.place_state(training.classes, mesh)
     feeder = _feeder(training, (first_epoch, _length(done)), epochs)
     moving, frozen = base.split(state)
-    steps = _compiled_steps(
+    steps = stretches.compiled_steps(
         method, feeder.layout, training.nonfinite, len(training.examples.labels), training.batch_size
     )
     key_data = parallel.replicate(jax.random.key_data(training.key), mesh)
@@ -123,7 +96,7 @@ def fit(
     )
     with bar, contextlib.closing(feeder):
         for epoch in range(first_epoch, epochs):
-            order = _order(
+            order = stretches.epoch_order(
                 key_data,
                 parallel.replicate(np.int32(epoch), mesh),
                 num_examples=len(training.examples.labels),
@@ -181,118 +154,10 @@ def _feeder(training: states.Training, begin: tuple[int, int], epochs: int) -> f
     sizes = {"num_examples": len(examples.labels), "batch_size": training.batch_size}
 
     def order(epoch: int) -> np.ndarray:
-        return np.asarray(epoch_rows(jax.random.fold_in(training.key, 1), epoch, **sizes)[0])
+        return np.asarray(stretches.epoch_rows(jax.random.fold_in(training.key, 1), epoch, **sizes)[0])
 
     layout, num_steps = training.layout, training.num_steps
     return feeding.Feeder(examples, layout, order=order, begin=begin, epochs=epochs, num_steps=num_steps)
-
-
-def stretch(
-    moving,
-    frozen,
-    train,
-    classes,
-    key,
-    epoch,
-    begin,
-    count,
-    first=0,
-    order=None,
-    *,
-    method: base.Method,
-    batch_size: int,
-    num_examples: int | None = None,
-    layout: parallel.Layout | None = None,
-    nonfinite: str = "stop",
-):
-    """Returns the moving part of the state after some steps of an epoch, and their metrics `[steps]`, else 0; pure.
-
-    Args:
-      moving, frozen: the state as the steps before left it, as `base.split` takes it apart.
-      train, classes: the training examples, and what `update` may see of the classes.
-      key: PRNG key of the run.
-      epoch, begin, count: scalar ints that may be traced: the epoch, the first step in it, and how many.
-      first: the step of the epoch that a window of examples begins with, where `layout` is streamed.
-      order: what `epoch_rows` gives for the epoch; None makes it.
-      method, batch_size, nonfinite: as in `fit`.
-      num_examples: N, where `layout` has filled up the examples.
-      layout: how it runs on several devices; None: on whatever the arrays are on.
-    """
-
-    # Compiled as a function of its own, so that its results' shapes and the loop share one trace.
-    @jax.jit
-    def step(moving, frozen, train, classes, rows, where, key):
-        batch = _batch(method, train, rows, where, layout)
-        following, metrics = method.update(base.joined(moving, frozen), batch, classes, key)
-        following = base.split(following)[0]
-        if nonfinite == "skip":
-            is_good = _is_finite((following, metrics))
-            following = jax.tree.map(lambda new, old: jnp.where(is_good, new, old), following, moving)
-            metrics = jax.tree.map(lambda x: jnp.where(is_good, x, 0), metrics) | {"skipped": 1.0 - is_good}
-        if layout is not None and layout.mode == "jit":
-            following = parallel.keep_state(following, layout.mesh)
-        return following, metrics
-
-    step_key = jax.random.fold_in(key, 2)
-    if order is None:
-        num_examples = len(train.labels) if num_examples is None else num_examples
-        order = epoch_rows(jax.random.fold_in(key, 1), epoch, num_examples=num_examples, batch_size=batch_size)
-    rows, where = order
-
-    def arguments(i):
-        taken = i - first if layout is not None and layout.streamed else rows[i]
-        return frozen, train, classes, taken, where[i], jax.random.fold_in(step_key, epoch * len(rows) + i)
-
-    def body(i, carry):
-        moving, metrics = carry
-        moving, values = step(moving, *arguments(i))
-        return moving, jax.tree.map(lambda all_, x: all_.at[i].set(x), metrics, values)
-
-    _, shapes = jax.eval_shape(step, moving, *arguments(begin))
-    metrics = jax.tree.map(lambda x: jnp.zeros((len(rows), *x.shape), x.dtype), shapes)
-    return jax.lax.fori_loop(begin, begin + count, body, (moving, metrics))
-
-
-def _batch(method: base.Method, train, rows, where, layout: parallel.Layout | None) -> dataset.Batch:
-    """The batch that `update` is to see: the whole, or this device's share of it."""
-    if layout is None:
-        taken = jax.tree.map(lambda x: x[rows], train)
-        return dataset.Batch(taken.inputs, taken.labels, where)
-    batch = parallel.take_batch(train, rows, where, layout)
-    return batch if batch.axis_name is None or method.divides else parallel.gather_batch(batch)
-
-
-@functools.lru_cache(maxsize=16)
-def _compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str, num_examples: int, batch_size: int):
-    """Returns `stretch` compiled once for a method and the shapes, whatever the number of steps.
-
-    `(moving, train, frozen, classes, key_data, order, [epoch, begin, count, first]) -> (moving, metrics)`
-    """
-
-    def steps(moving, train, frozen, classes, key_data, order, position):
-        return stretch(
-            moving,
-            frozen,
-            train,
-            classes,
-            jax.random.wrap_key_data(key_data),
-            *position,
-            order,
-            method=method,
-            batch_size=batch_size,
-            num_examples=num_examples,
-            layout=layout,
-            nonfinite=nonfinite,
-        )
-
-    return parallel.compiled(steps, layout)
-
-
-@functools.partial(jax.jit, static_argnames=("num_examples", "batch_size", "mesh"))
-def _order(key_data, epoch, *, num_examples: int, batch_size: int, mesh):
-    """The order of an epoch, made once for all of its stretches."""
-    key = jax.random.fold_in(jax.random.wrap_key_data(key_data), 1)
-    return parallel.keep_whole(epoch_rows(key, epoch, num_examples=num_examples, batch_size=batch_size), mesh)
 
 
 def _with_examples(training: states.Training, function: Callable, state, train, *numbers: int):
@@ -327,11 +192,6 @@ def _next_length(length: int, seconds: float, num_steps: int) -> int:
 
 def _length(within: dict[str, Any]) -> int:
     return len(next(iter(within.values()))) if within else 0
-
-
-def _is_finite(tree):
-    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in floats]))
 
 
 def _check_finite(metrics: dict, first_step: int) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.methods import base
-from zsl_jax.training import loop, parallel, states
+from zsl_jax.training import parallel, states, stretches
 
 _ARRAYS_OF_SCORES = 4  # arrays as large as the scores that an evaluation holds at a time, about
 
@@ -214,7 +214,7 @@ def _lane(factory, evaluate, *, batch_size: int):
         num_steps = states.steps_per_epoch(len(task.train.labels), batch_size)
         if not num_steps or factory(**knobs).update is None:
             return moving, jnp.zeros(())
-        moving, metrics = loop.stretch(
+        moving, metrics = stretches.stretch(
             moving,
             frozen,
             task.train,

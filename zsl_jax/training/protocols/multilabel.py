@@ -14,6 +14,7 @@ import numpy as np
 
 from zsl_jax import data, errors, metrics
 from zsl_jax.data import dataset
+from zsl_jax.data import tasks as tasks_lib
 from zsl_jax.training.protocols import base
 
 
@@ -30,7 +31,7 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
     is_seen = np.asarray(source.classes.is_seen)
     seen = np.flatnonzero(is_seen)
     order = np.concatenate([seen, np.flatnonzero(~is_seen)])
-    final = dataset.make_task(source, order, len(seen), source.splits, sets=("test",))
+    final = tasks_lib.make_task(source, order, len(seen), source.splits, sets=("test",))
     if config.select.on == "nothing":
         return (), final
     if config.select.on == "test":
@@ -51,7 +52,7 @@ def _validation(training: dataset.Dataset, config, draw: int) -> dataset.Task:
     order = np.concatenate([np.sort(classes[held_out:]), np.sort(classes[:held_out])])
     scored = max(1, round(split.image_fraction * len(rows)))
     splits = {"train": np.sort(rows[scored:]), "test": np.sort(rows[:scored])}
-    return dataset.make_task(training, order, num_classes - held_out, splits, sets=("test",))
+    return tasks_lib.make_task(training, order, num_classes - held_out, splits, sets=("test",))
 
 
 def looks(task: dataset.Task, keep: bool = False) -> dict[str, base.Look]:

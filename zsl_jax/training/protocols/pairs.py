@@ -19,6 +19,7 @@ import numpy as np
 
 from zsl_jax import data, errors, metrics
 from zsl_jax.data import arrays, dataset, pair_splits, pairs
+from zsl_jax.data import tasks as tasks_lib
 from zsl_jax.training.protocols import base
 
 _UNSEEN, _SEEN = 0, 1
@@ -66,7 +67,7 @@ def _task(source: dataset.Dataset, split: str) -> dataset.Task:
     seen = np.flatnonzero(source.classes.is_seen)
     unseen = np.setdiff1d(source.labels[source.splits[split]], seen)
     splits = {"train": source.splits["train"], "test": source.splits[split]}
-    return dataset.make_task(source, np.concatenate([seen, unseen]), len(seen), splits, sets=("test",))
+    return tasks_lib.make_task(source, np.concatenate([seen, unseen]), len(seen), splits, sets=("test",))
 
 
 def _drawn(source: dataset.Dataset, config) -> list[dataset.Task]:
@@ -86,8 +87,8 @@ def _drawn(source: dataset.Dataset, config) -> list[dataset.Task]:
             tested[mine[:cut]] = True
         splits = {"train": np.flatnonzero(~tested), "test": np.flatnonzero(tested)}
         order = np.concatenate([np.setdiff1d(np.arange(len(parts)), held_out), held_out])
-        found.append(dataset.make_task(training, order, len(parts) - count, splits, sets=("test",)))
-    return dataset.of_one_size(found, rng) if len(found) > 1 else found
+        found.append(tasks_lib.make_task(training, order, len(parts) - count, splits, sets=("test",)))
+    return tasks_lib.of_one_size(found, rng) if len(found) > 1 else found
 
 
 def _opened(task: dataset.Task, source: dataset.Dataset) -> dataset.Task:

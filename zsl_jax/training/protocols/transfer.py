@@ -10,6 +10,7 @@ import numpy as np
 
 from zsl_jax import metrics
 from zsl_jax.data import dataset
+from zsl_jax.data import tasks as tasks_lib
 from zsl_jax.training.protocols import base
 
 
@@ -23,7 +24,7 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
     rows = np.sort(np.concatenate(rows)) if rows else np.arange(len(source.labels))
     order = np.arange(len(source.classes))
     splits = {"train": rows[:0], "test": rows}
-    return (), dataset.make_task(source, order, 0, splits, sets=("test",))
+    return (), tasks_lib.make_task(source, order, 0, splits, sets=("test",))
 
 
 def looks(task: dataset.Task, keep: bool = False) -> dict[str, base.Look]:
