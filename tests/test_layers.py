@@ -10,7 +10,7 @@ FLOORS = (
     ("errors", "arguments", "rules", "similarity", "losses", "metrics", "bounds"),
     ("encoders", "class_encoders", "data"),
     ("methods", "explain"),
-    ("training", "config"),
+    ("training", "config", "config_keys"),
     ("verbs", "recipes", "plots", "fitting", "sklearn", "__main__"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
