@@ -36,10 +36,10 @@ def verbs(given: pathlib.Path) -> dict[str, tuple[list[str], tuple[str, ...]]]:
         "sweep": (
             [
                 "sweep",
-                "--config={root}/configs/eszsl.py:digits",
+                "--config={root}/configs/ale.py:digits",
                 "--workdir={out}",
                 "--config.sweep.seeds=2",
-                *SMALL[1:],
+                *SMALL,
             ],
             ("sweep.json", "*/record.json"),
         ),

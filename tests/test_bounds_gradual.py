@@ -58,6 +58,7 @@ def test_one_more_class_is_what_totals_says():
             np.testing.assert_allclose(row[extra], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["perfect", "entry", "attribute"])
 def test_the_interval_holds_the_exact_value(kind):
     wrong = {"perfect": None, "entry": np.full(MATRIX.shape, 0.02), "attribute": np.full(MATRIX.shape[1], 0.02)}[kind]

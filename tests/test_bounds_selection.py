@@ -109,6 +109,7 @@ def test_errors_that_were_measured_make_a_promise_that_holds():
     assert accuracy < bounds.worst_case(matrix)[0] - 0.03
 
 
+@pytest.mark.long
 def test_numbers_of_a_matrix_against_loops():
     prior = np.array([0.1, 0.2, 0.3, 0.4])
     found = bounds.representativeness(MATRIX, prior=prior)

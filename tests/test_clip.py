@@ -44,6 +44,7 @@ def examples():
     return rng.integers(0, 256, (2, oracle.SIDE, oracle.SIDE, 3), dtype=np.uint8), ids
 
 
+@pytest.mark.long
 def test_both_towers_of_clip_in_both_namings(tmp_path, examples):
     images, ids = examples
     rng = np.random.default_rng(0)
@@ -211,6 +212,7 @@ def test_half_precision_is_read_as_what_it_stands_for(tmp_path):
     np.testing.assert_allclose(kernel, tensors["visual.proj"].astype(np.float16).astype(np.float32))
 
 
+@pytest.mark.long
 def test_a_folder_of_clip_names_images_and_classes_and_what_predict_makes_of_an_image_is_the_same(
     tmp_path, monkeypatch
 ):

@@ -132,6 +132,7 @@ def tiny_vit():
     return module, random_variables(module, images, train=False), images
 
 
+@pytest.mark.long
 def test_vit(tiny_vit):
     module, variables, images = tiny_vit
     p = variables["params"]

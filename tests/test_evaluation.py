@@ -57,6 +57,7 @@ def test_accuracies_are_those_counted_by_hand(task, evaluated):
     assert sum(evaluated.counts["images"]) == len(unseen.labels) + len(seen.labels)
 
 
+@pytest.mark.long
 def test_calibration_at_the_best_gamma_gives_the_point_of_the_curve(task, evaluated):
     best = evaluated.metrics["gzsl"]["calibrated"]
     assert best["gamma"] == pytest.approx(evaluated.knobs["gamma"])

@@ -42,6 +42,7 @@ def command(photos, out, *more) -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_features_are_the_encoders_and_a_stopped_run_goes_on(photos, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(features, "_PART", 7)
     assert extract.main(command(photos, tmp_path / "whole")) == 0

@@ -57,6 +57,7 @@ def test_a_fit_is_the_run_of_train(chosen, tmp_path):
     assert left == []
 
 
+@pytest.mark.long
 def test_answers_have_the_order_and_the_names_that_were_given(fitted):
     model, inputs = fitted, SOURCE.inputs[TEST]
     expected = np.asarray(methods.score(model.method, model.state, inputs, SOURCE.classes))

@@ -34,6 +34,7 @@ def drawn(seed, *shape):
     return jnp.asarray(np.random.default_rng(seed).standard_normal(shape), jnp.float32)
 
 
+@pytest.mark.long
 def test_gradient_penalty_is_that_of_numerical_slopes():
     critic, phi = random_critic(), drawn(1, 4, 3)
     real, fake = drawn(2, 4, 5), drawn(3, 4, 5)
@@ -152,6 +153,7 @@ def test_the_classifier_learns_what_can_be_separated():
     assert float(jnp.mean(jnp.argmax(classifier.logits(trained, features), axis=1) == labels)) == 1
 
 
+@pytest.mark.long
 def test_scores_of_known_classes_are_their_columns_and_have_no_gradient_in_the_descriptions():
     ending = imagined.make_ending(
         synthesize=lambda nets, key, descriptions: descriptions + 0.1 * jax.random.normal(key, descriptions.shape),

@@ -219,6 +219,7 @@ def finished(source, tmp_path_factory):
     return workdir, toy_runs.train(workdir, recipe(), source)
 
 
+@pytest.mark.long
 def test_blocks_and_devices_change_no_answer(source, monkeypatch):
     method, task = methods.normalized(methods.transclip(prior_only())), data.test_task(source)
     width = source.inputs.shape[1]

@@ -41,6 +41,7 @@ def test_an_epoch_takes_every_example_once(num_examples, batch_size):
     assert any((epochs[0] != epoch).any() for epoch in epochs[1:])
 
 
+@pytest.mark.long
 def test_a_run_told_to_stop_inside_an_epoch_resumes_to_the_same_bits(task):
     """Wherever it is stopped: the first stretches are 1, 2 and 1 steps, of 4 an epoch."""
     straight = {epoch: jax.device_get((state, metrics)) for epoch, state, metrics in fit(task, 3)}
@@ -149,6 +150,7 @@ def test_prepare_sees_the_training_set_once_before_the_first_step(task):
     assert values(5, often, start=(2, jnp.float32(total))) == [2 * total, 2 * total, 3 * total]
 
 
+@pytest.mark.long
 def test_steps_that_are_not_finite_are_counted_and_skipped(task):
     """One bad example: the step of each epoch that meets it leaves the state as it was."""
     inputs = task.train.inputs.copy()

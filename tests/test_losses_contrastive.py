@@ -115,6 +115,7 @@ def test_gradients_are_finite_at_the_ugly_points(case):
             assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(results))
 
 
+@pytest.mark.long
 def test_one_row_has_no_negatives():
     cases = contrastive_cases.make(1)
 

@@ -44,6 +44,7 @@ def everything(scores, anchors, local, x, y):
     ]
 
 
+@pytest.mark.long
 def test_all_under_jit_and_vmap_in_half_precision_and_at_zero():
     arrays = SCORES, ANCHORS, MAPS[0], X, Y
     contract.check_vmap(everything, *arrays, rtol=1e-4)
@@ -74,6 +75,7 @@ def test_bounds_equal_plain_loops(bound, oracle):
         bound(SCORES[:, :4])
 
 
+@pytest.mark.long
 def test_bounds_at_their_limits():
     contract.assert_close(losses.nce_bound(100.0 * jnp.eye(4)), np.full(4, np.log(4)))  # no more than log B
     assert np.max(losses.nce_bound(SCORES)) <= np.log(BATCH)
@@ -85,6 +87,7 @@ def test_bounds_at_their_limits():
         losses.nwj_bound(jnp.zeros((1, 1)))
 
 
+@pytest.mark.long
 def test_an_example_left_out_is_as_if_it_were_not_there():
     """Whatever it holds; the linear critic has the same slope everywhere, so that no random point shows."""
     where = np.arange(BATCH) != 2
@@ -131,6 +134,7 @@ def multiscale(anchors, maps, clip, penalty, where):
     return loss
 
 
+@pytest.mark.long
 def test_multiscale_equals_plain_loops_with_masks_and_blocks():
     @jax.jit
     def everything(anchors, maps, clip, penalty, where):

@@ -172,6 +172,7 @@ def test_attribute_groups_compete_for_features_only_in_the_paper_form():
         assert (gap > 0.5) == competes
 
 
+@pytest.mark.long
 def test_batch_self_calibration_is_at_most_the_mean_of_each():
     scores, is_seen = np.random.default_rng(0).normal(size=(6, 4)) * 3, np.array([True, True, False, True])
     each = losses.self_calibration(scores, is_seen)

@@ -77,6 +77,7 @@ def test_what_is_left_out_is_named(good):
     }
 
 
+@pytest.mark.long
 def test_a_file_that_grows_beyond_memory(tmp_path, monkeypatch):
     scipy.io.savemat(tmp_path / "zeros.mat", {"x": np.zeros((2**12, 2**12))}, do_compression=True)
     assert matfile.read(tmp_path / "zeros.mat").variables["x"].shape == (2**12, 2**12)

@@ -17,11 +17,14 @@ from zsl_jax.data import dataset as dataset_lib
 from zsl_jax.methods import base, seen_classes
 from zsl_jax.methods.generative import scaling
 
-# Generative methods take hundreds of steps.
-NAMES = [
-    pytest.param(name, marks=pytest.mark.long if name in small_generative.KNOBS else ())
-    for name in sorted(methods.METHODS.keys() - toy.OF_OTHER_DATA)
-]
+SHORT = ("ale", "conse", "dap", "eszsl", "latem", "softmax")  # one of a kind
+
+
+def among(names):
+    return [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in names]
+
+
+NAMES = among(sorted(methods.METHODS.keys() - toy.OF_OTHER_DATA))
 # Mixtures of the attributes of known classes say little of a new one; the minimax map pays for what does not happen.
 WEAK = {"conse": 0.5, "iap": 0.5, "minimax": 0.5}
 EPOCHS = dict.fromkeys(small_generative.KNOBS, 80) | {"cada_vae": 40}
@@ -162,7 +165,7 @@ def test_methods_without_random_rows_divide_their_batch():
     assert sorted(methods.METHODS.keys() - whole - toy.OF_OTHER_DATA) == DIVIDES
 
 
-@pytest.mark.parametrize("name", DIVIDES)
+@pytest.mark.parametrize("name", among(DIVIDES))
 def test_two_halves_of_a_batch_give_the_update_of_the_whole(name):
     """Of 16 rows the last 4 only fill up, so that the halves hold 8 and 4 examples."""
     method, batch = by_name(name), first_batch()
@@ -252,6 +255,7 @@ def test_every_method_is_an_attribute_of_the_package_and_states_its_knobs():
     assert methods.KNOBS["semantic_consistency"]["threshold"].rule.words == "a number in (0, inf)"
 
 
+@pytest.mark.long
 def test_first_step_of_ale_is_that_of_the_formula():
     """By hand at W = 0: every other class violates the margin, R = C - 1."""
     task = problem()

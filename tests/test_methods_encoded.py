@@ -224,6 +224,7 @@ def test_chunks_are_rows():
     np.testing.assert_array_equal(encoded.in_chunks(lambda rows: rows * 2, x, 3), 2 * x)
 
 
+@pytest.mark.long
 def test_a_prefix_scores_alone(task):
     batch, tower = batch_of(task), encoders.MLP(widths=(6,))
     whole, short = (methods.two_tower(parts(), tower, width=8, prefixes=(3,), score_width=w) for w in (0, 3))

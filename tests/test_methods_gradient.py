@@ -152,6 +152,7 @@ def test_learned_descriptions_belong_to_their_class_in_any_table(task):
     np.testing.assert_array_equal(changed, [False, True, False])
 
 
+@pytest.mark.long
 def test_one_map_of_latem_is_ale_from_another_start(task):
     """The first update from the same weights is the same: one map leaves no choice."""
     batch, classes, rate = first_batch(task), task.seen_classes, 0.1

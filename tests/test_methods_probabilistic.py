@@ -91,6 +91,7 @@ def test_iap_predicts_the_attributes_of_probable_classes():
     contract.assert_close(there, (0.9 * p @ SEEN + 0.1 * (SEEN.sum(axis=0) + 0.5) / 4)[None])
 
 
+@pytest.mark.long
 def test_conse_is_the_cosine_with_the_mixture_of_the_top_classes():
     weights, bias, x = np.array([[1.0, -2.0, 0.0]]), np.zeros(3), np.array([[1.0]])
     state = classifier_state(weights, bias)
@@ -158,6 +159,7 @@ def test_rows_that_fill_up_a_batch_do_not_count(task, name):
 MATRIX = np.array([[0.9, 0.1, 0.6, 0.3], [0.8, 0.7, 0.5, 0.9], [0.1, 0.6, 0.4, 0.2], [0.3, 0.2, 0.9, 0.8]])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("measure_errors", [True, False])
 def test_the_minimax_method_names_what_the_best_map_names(measure_errors):
     """Detectors without weights say sigmoid(bias) of every image: their errors are known, and so is the map."""

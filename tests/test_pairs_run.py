@@ -107,6 +107,7 @@ def test_where_no_pair_can_be_held_out_nothing_is_chosen(source):
     assert choosing == ()
 
 
+@pytest.mark.long
 def test_feasible_pairs_are_those_from_the_threshold_on():
     """Rows in groups of feasibility against scores without the pairs below the threshold."""
     from zsl_jax.training.protocols import pairs
@@ -125,6 +126,7 @@ def test_feasible_pairs_are_those_from_the_threshold_on():
             np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.long
 def test_the_binned_curve_of_rows_is_that_of_scores():
     rng = np.random.default_rng(1)
     scores, labels, is_seen = rng.standard_normal((90, 9)).astype(np.float32), rng.integers(0, 9, 90), np.arange(9) < 5

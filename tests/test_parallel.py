@@ -114,6 +114,7 @@ def test_examples_that_do_not_fit_are_divided_and_nothing_changes(mode, task, mo
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), divided, copied)
 
 
+@pytest.mark.long
 def test_large_matrices_are_split_along_model_and_nothing_changes(task, monkeypatch):
     method = methods.normalized(methods.ale())
     expected = trained_here(method, task, parallel.make_mesh())

@@ -54,6 +54,7 @@ def test_datasets(load, tmp_path):
     assert_same_training_part(dataclasses.replace(found, labels=permuted(found.labels, found.splits)), found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("without", [(), ("train_loc",), ("val_loc", "train_loc")])
 def test_a_folder_in_the_xlsa17_layout(without, tmp_path):
     held = tiny_xlsa17.variables()
@@ -67,6 +68,7 @@ def test_a_folder_in_the_xlsa17_layout(without, tmp_path):
     assert_same_training_part(xlsa17.load(tiny_xlsa17.write(tmp_path / "tiny", held)), first)
 
 
+@pytest.mark.long
 def test_validation_classes_of_cub127(shared_data):
     folder = xlsa17.read(shared_data / "xlsa17" / "CUB127")
     splits = {name: folder.variables[f"{name}_loc"] - 1 for name in TEST_SPLITS}

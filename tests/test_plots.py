@@ -34,6 +34,7 @@ def story():
     return record, scored, task, plots.story(record, scored, task, images)
 
 
+@pytest.mark.long
 def test_the_title_says_the_result_and_the_chance(story):
     text = story[3].get_suptitle()
     assert "75.0 %" in text

@@ -40,6 +40,7 @@ def calibrated_scores(model, inputs):
     return np.asarray(trained.calibrated_scores(model.method, model.state, *given))
 
 
+@pytest.mark.long
 def test_the_model_read_back_is_the_one_of_the_run(finished):
     _, result, model, _ = finished
     task = result.task
@@ -180,6 +181,7 @@ def test_a_file_is_written_whole_or_not_at_all(finished, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["answers.csv"]
 
 
+@pytest.mark.long
 def test_an_exported_file_scores_in_a_process_that_knows_jax_alone(finished, tmp_path, capsys):
     folder, _, model, inputs = finished
     file = tmp_path / "ale.zip"

@@ -91,6 +91,7 @@ def calibrated(model, classes, inputs):
     return scores - model.gamma * np.asarray(classes.is_seen)
 
 
+@pytest.mark.long
 def test_predict_says_what_the_method_scores(run_of):
     """In blocks of 5 and 2, among the run's own classes and among new ones."""
     kind, source, model = run_of

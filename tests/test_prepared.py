@@ -33,6 +33,7 @@ def assert_same_dataset(actual: dataset.Dataset, expected: dataset.Dataset) -> N
     }
 
 
+@pytest.mark.long
 def test_prepared_is_the_dataset_bit_for_bit(tmp_path):
     held = tiny_xlsa17.variables()
     held["features"][0, :3] = [-0.0, 1e-42, np.finfo(np.float32).max]
@@ -87,6 +88,7 @@ def test_nothing_is_read_of_a_dataset_that_is_not_as_it_was_written(tmp_path):
     assert prepared.load_prepared(path).name == "tiny"
 
 
+@pytest.mark.long
 def test_what_was_stopped_before_its_hashes_is_prepared_again(tmp_path):
     folder = tiny_xlsa17.write(tmp_path / "tiny")
     path = prepared.prepare(folder, tmp_path / "prepared", progress=lambda *_: None)

@@ -102,6 +102,7 @@ def test_whole_numbers_of_any_dtype_are_labels(name):
             case(**{label: case.arrays[label].astype(dtype) for label in case.labels})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [n for n in WITH_LABELS if EVERY[n].num_classes and not n.startswith("bounds")])
 def test_an_example_whose_label_is_no_class_counts_nowhere(name):
     case = EVERY[name]
@@ -209,6 +210,7 @@ def test_unit_vectors_do_not_depend_on_the_size_of_the_input(size):
         np.testing.assert_allclose(similarity.lorentz_exp0(large), 2.0**15 * expected, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_ordinary_vectors_are_scaled_by_exactly_one():
     x = pure_function_cases.normal(50, 7)
     plain = x * jax.lax.rsqrt(jnp.sum(x * x, axis=1, keepdims=True))
@@ -227,6 +229,7 @@ def test_mined_triplets_do_not_depend_on_where_the_origin_is(name):
         np.testing.assert_allclose(loss(points + np.float32(offset)), loss(points), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fn", [similarity.late_interaction, similarity.optimal_transport])
 def test_a_set_without_elements_is_never_the_best(fn):
     images, classes = -jnp.ones((2, 2, 3)), jnp.ones((3, 2, 3))

@@ -214,6 +214,7 @@ def test_distances_far_from_the_origin_keep_their_digits():
     )
 
 
+@pytest.mark.long
 def test_l2_normalize():
     x = np.array([[3.0, 4.0], [0.0, 0.0], [1e-15, 0.0]], np.float32)
     contract.assert_close(similarity.l2_normalize(x), [[0.6, 0.8], [0.0, 0.0], [1.0, 0.0]])

@@ -148,6 +148,7 @@ def test_a_streamed_run_ends_in_the_same_bits(mode, cached, streamed, method, mo
     assert np.ptp([metrics["loss"] for _, metrics in expected]) > 1e-2
 
 
+@pytest.mark.long
 def test_a_streamed_run_goes_on_to_the_same_bits_from_wherever_it_stopped(streamed, method, monkeypatch):
     window_of(3, monkeypatch)
     straight = fit(method, streamed)

@@ -81,6 +81,7 @@ def test_structure_and_chunks_change_nothing(toy_data, tmp_path):
         np.testing.assert_allclose([one[n] for n in SCORES], [other[n] for n in SCORES], atol=1e-4)
 
 
+@pytest.mark.long
 def test_every_lane_is_a_run_of_its_own(toy_data):
     """Two folds, two seeds and two settings in one program against the loop, lane by lane."""
     setup = make_config(**{"select.folds": 2, "select.seeds": 2, "train.epochs": 2})

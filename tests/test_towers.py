@@ -50,6 +50,7 @@ def by_hand(variables, ids):
     return mean / np.linalg.norm(mean)
 
 
+@pytest.mark.long
 def test_bert_is_the_arithmetic_of_the_paper_whatever_fills_up_a_text():
     module = bert.Bert(SIZE)
     rng = np.random.default_rng(0)
@@ -64,6 +65,7 @@ def test_bert_is_the_arithmetic_of_the_paper_whatever_fills_up_a_text():
     np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
+@pytest.mark.long
 def test_the_real_encoder_gives_the_similarities_of_its_card(shared_data):
     """The card's .695, .943, .257 are of float32 weights; the file holds bytes (cosine to them above .9992)."""
     tower = towers.load_text_tower(shared_data / "minilm")

@@ -97,6 +97,7 @@ def test_equal_classes_are_named(tmp_path, capsys):
     assert not any(line.startswith("attributes  ") for line in lines)
 
 
+@pytest.mark.long
 def test_error_rates_lower_the_guarantee(csv, tmp_path, capsys):
     rates = tmp_path / "rates.csv"
     rates.write_text("name,swims,stripes,hooves\notter,0.1,0,0\nzebra,0,0.2,0.1\nseal,0,0,\nhorse,0.1,0,0.1\n")
@@ -171,6 +172,7 @@ def test_bad_detections(csv, tmp_path, text, more, message):
         bound.main([str(csv), f"--detections={path}", *more])
 
 
+@pytest.mark.long
 def test_a_folder_is_scaled_and_its_unseen_classes_are_found(tmp_path):
     folder = write_folder(tmp_path / "beasts")
     (folder / "testclasses.txt").write_text("gnu\nelk\n")
@@ -329,6 +331,7 @@ def test_help_and_nothing(capsys):
     )
 
 
+@pytest.mark.long
 def test_real_folders_are_read(shared_data):
     for name, count, unseen, attributes in (("SUN", 717, 72, 102), ("AWA1", 50, 10, 85)):
         table = tables.read(str(shared_data / "xlsa17" / name), "all")

@@ -79,6 +79,7 @@ def test_half_a_folder_is_described_as_far_as_it_goes(part, tmp_path, capsys):
     assert "verdict     1 problem" in out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "lines"),
     [

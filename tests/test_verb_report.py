@@ -30,6 +30,7 @@ def written(tmp_path_factory):
     return runs / "report"
 
 
+@pytest.mark.long
 def test_markdown(written):
     assert (written / "results.md").read_text() == MARKDOWN
 

@@ -66,6 +66,7 @@ def test_original_attributes_with_missing_values_and_validation_by_name(tmp_path
     assert "valclasses1.txt" in data.info["files"]
 
 
+@pytest.mark.long
 def test_other_semantics_take_splits_and_classes_from_att_splits(tmp_path):
     folder = tiny_xlsa17.write(tmp_path)
     held = tiny_xlsa17.variables()
@@ -103,6 +104,7 @@ def test_a_missing_folder_and_missing_files(tmp_path):
     assert "xlsa17.zip" in line
 
 
+@pytest.mark.long
 def test_a_missing_variable_and_a_damaged_file(tmp_path):
     held = tiny_xlsa17.variables()
     del held["test_seen_loc"]
@@ -132,6 +134,7 @@ def test_a_file_whose_sha256_is_recorded_is_compared(tmp_path):
         recorded.check(path, matfile.sha256(path))
 
 
+@pytest.mark.long
 def test_a_sparse_matrix_and_names_in_another_encoding_or_form(tmp_path):
     held = tiny_xlsa17.variables()
     held["allclasses_names"][0] = "e\u0301el"
@@ -196,6 +199,7 @@ def test_cub127(shared_data):
     assert folders == [data.classes.names[label] for label in data.labels]
 
 
+@pytest.mark.long
 def test_cub127_sentences_differ_in_the_class_table_alone(shared_data):
     att, sent = cub127(shared_data), cub127(shared_data, "sent")
     assert sent.classes.embedding.shape == (127, 1024)
