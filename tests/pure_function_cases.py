@@ -271,6 +271,7 @@ METRICS = {
     "best_class": Case(metrics.best_class, {"scores": normal(ROWS, CLASSES)}, ("scores",), never_nan=True),
     "binary_counts": Case(metrics.binary_counts, {"predictions": IS_THERE, "labels": IS_THERE}),
     "binned_compositional_curve": of_curve(metrics.binned_compositional_curve),
+    "binned_curve_of_rows": of_rows(lambda rows: metrics.binned_curve_of_rows(rows, IS_SEEN), never_nan=True),
     "calibrated_stacking": of(
         metrics.calibrated_stacking,
         {"scores": normal(ROWS, CLASSES), "is_seen": IS_SEEN, "gamma": np.float32(0.5)},

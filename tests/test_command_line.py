@@ -181,6 +181,7 @@ def test_every_method_and_source_is_listed():
         "image_folder",
         "in_memory",
         "npz",
+        "pairs",
         "shapes",
         "texts",
         "tfds_images",

@@ -74,6 +74,7 @@ def test_nan_in_one_place_never_passes_as_success(name, seed):
         "metrics.label_rank": lambda x: x <= CLASSES,
         "metrics.predicted_class": lambda x: x >= 0,
         "metrics.curve_of_rows": lambda x: np.stack(x[:2]) > 0,
+        "metrics.binned_curve_of_rows": lambda x: np.stack(x[:2]) > 0,
         "metrics.seen_unseen_curve": lambda x: np.stack(x[:2]) > 0,
         "metrics.compositional_curve": lambda x: np.stack(x[:2]) > 0,
         "metrics.binned_compositional_curve": lambda x: np.stack(x[:2]) > 0,
