@@ -85,6 +85,10 @@ WRONG = {
         [PIXELS, "--config.data.inputs=features", "--config.encoder.name=mlp", "--config.data.num_per_class=8"],
         "data.inputs=pixels",
     ),
+    "scaled images": (
+        [PIXELS, "--config.normalize.inputs=l2", "--config.data.num_per_class=8"],
+        "inputs=l2 is for features",
+    ),
     "key of another dataset": ([ALE + ":digits", "--config.data.dir=x"], "unknown config key 'data.dir'"),
 }
 

@@ -152,6 +152,11 @@ def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
             f"{config.method.name} has nothing to train on: protocol={config.protocol} gives {problem.dataset.name} no "
             "training examples"
         )
+    if config.normalize.inputs != "none" and getattr(task.train.inputs, "dtype", None) == np.uint8:
+        raise errors.UserError(
+            f"config.normalize.inputs={config.normalize.inputs} is for features, and {problem.dataset.name} gives "
+            "images in bytes: the encoder scales them, so say none"
+        )
     training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
     state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
     if inputs_lib.is_stream(task.train.inputs) or not len(task.train.labels):
