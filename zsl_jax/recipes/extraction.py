@@ -8,9 +8,11 @@ import inspect
 import ml_collections
 
 from zsl_jax import encoders, errors
-from zsl_jax.config import ENCODER, Key, Rule, check_value, leaves, number, one_of, whole
+from zsl_jax.config import check_value, leaves
+from zsl_jax.config_keys import ENCODER, Key
 from zsl_jax.data import images
 from zsl_jax.encoders import extraction
+from zsl_jax.rules import Rule, number, one_of, whole
 
 KEYS = {
     "data.dir": Key(
