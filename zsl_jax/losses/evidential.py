@@ -123,7 +123,7 @@ def evidential_kl(evidence: ArrayLike, labels: ArrayLike, *, where: ArrayLike | 
     """
     alpha, is_label, is_candidate = _dirichlet(evidence, labels, where)
     has_class = jnp.any(is_label, axis=1, keepdims=True)
-    alpha = jnp.where(is_label | ~has_class, 1.0, alpha)
+    alpha = jnp.where((is_label & ~jnp.isnan(alpha)) | ~has_class, 1.0, alpha)
     number = jnp.where(has_class, jnp.sum(is_candidate, axis=1, keepdims=True), 1).astype(alpha.dtype)
     total = number + jnp.sum(alpha - 1, axis=1, keepdims=True)
     log_gamma, digamma = jax.scipy.special.gammaln, jax.scipy.special.digamma
