@@ -100,7 +100,7 @@ def load_data(config: ml_collections.ConfigDict) -> data.Dataset:
         describer = class_describer(config)
         return described.dataset_of(_source(config), describer)
     source = data.load(**config.data)
-    if np.ndim(source.classes.embedding) == 1:
+    if config.data.get("semantics") == "names":
         raise errors.UserError(
             f"{source.name} describes classes by their names, which a text tower encodes: --config=zero_shot:"
             f"{config.data.name} with --config.towers.text=FOLDER"
