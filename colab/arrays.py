@@ -46,8 +46,8 @@ print("never in labels:", *(table.names[row] for row in np.setdiff1d(np.arange(1
 # %% [markdown]
 # ## Fit
 #
-# Epochs and the constant that is taken from the scores of seen classes are chosen on *validation classes*, labelled
-# classes held out for that. Nothing is left on disk.
+# The number of epochs and gamma, a constant subtracted from the scores of seen classes, are chosen on *validation
+# classes*, labelled classes held out for that. Nothing is left on disk.
 
 # %%
 trained = zsl_jax.fit("eszsl", inputs, labels, classes, names=table.names, attributes=digits.info.get("attributes"))

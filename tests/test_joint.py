@@ -283,8 +283,9 @@ def test_the_scorer_is_named_on_the_command_line_and_its_knobs_are_reached():
         command_line.recipe("transclip", {"scorer.name": "transclip"})
     with pytest.raises(errors.UserError, match=r"config.scorer.class_ridge=-1.0 is not a number in \(0, inf\)"):
         command_line.recipe("transclip", {"scorer.class_ridge": "-1"})
-    with pytest.raises(errors.UserError, match=r"config.method.neighbours=17 is not a whole number from 0 to 16"):
-        command_line.recipe("transclip", {"method.neighbours": "17"})
+    for method in ("transclip", "label_propagation"):
+        with pytest.raises(errors.UserError, match=r"config.method.neighbours=17 is not a whole number from 0 to 16"):
+            command_line.recipe(method, {"method.neighbours": "17"})
 
 
 def test_a_knob_that_is_given_is_not_chosen():

@@ -59,6 +59,15 @@ def test_a_process_that_has_done_its_part_is_not_missed(watched):
         said[0].get(timeout=1)
 
 
+def test_a_coordinator_that_is_late_once_is_not_missed(watched):
+    store, _, said = watched
+    store.is_reached = False
+    time.sleep(0.1)
+    store.is_reached = True
+    with pytest.raises(queue.Empty):
+        said[1].get(timeout=1)
+
+
 def test_a_coordinator_that_does_not_answer_is_missed(watched):
     store, _, said = watched
     store.is_reached = False

@@ -254,6 +254,8 @@ LATE = {
     "a step": ("ale", "learning_rate", 1, "training depends on method.learning_rate"),
     "finish": ("eszsl", "feature_ridge", 1, "training depends on method.feature_ridge"),
     "no knob": ("ale", "margins", 1, "unknown late knob 'margins': did you mean 'margin'"),
+    "a size": ("csls", "neighbours", 1, "how large arrays are depends on method.neighbours"),
+    "a length": ("transclip", "rounds", 1, "how large arrays are depends on method.rounds"),
     "draws": ("ale", "margin", 3, "select.folds must be 1, not 3"),
 }
 

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from zsl_jax import similarity
+from zsl_jax.encoders import transformer
 
 POOLS = ("mean", "cls")
 
@@ -64,26 +65,19 @@ class Bert(nn.Module):
         return similarity.l2_normalize(jnp.sum(x * share, axis=1) / jnp.maximum(jnp.sum(share, axis=1), 1.0))
 
 
-class _Table(nn.Module):
-    rows: int
-    width: int
-
-    @nn.compact
-    def __call__(self, ids):
-        return self.param("weight", nn.initializers.normal(0.02), (self.rows, self.width))[ids]
-
-
 class _Embeddings(nn.Module):
     size: Size
 
     @nn.compact
     def __call__(self, ids):
         size = self.size
-        words = _Table(size.vocab_size, size.hidden_size, name="word_embeddings")(ids)
-        places = _Table(size.max_position_embeddings, size.hidden_size, name="position_embeddings")(
+        words = transformer.Table(size.vocab_size, size.hidden_size, name="word_embeddings")(ids)
+        places = transformer.Table(size.max_position_embeddings, size.hidden_size, name="position_embeddings")(
             jnp.arange(ids.shape[1])
         )
-        kind = _Table(size.type_vocab_size, size.hidden_size, name="token_type_embeddings")(jnp.zeros(1, jnp.int32))
+        kind = transformer.Table(size.type_vocab_size, size.hidden_size, name="token_type_embeddings")(
+            jnp.zeros(1, jnp.int32)
+        )
         return nn.LayerNorm(size.layer_norm_eps, name="LayerNorm")(words + places[None] + kind[None])
 
 

@@ -77,15 +77,6 @@ class TextTower(nn.Module):
         return nn.Dense(self.size.projection, use_bias=False, dtype=dtype, name="text_projection")(x)
 
 
-class _Table(nn.Module):
-    rows: int
-    width: int
-
-    @nn.compact
-    def __call__(self, ids):
-        return self.param("weight", nn.initializers.normal(0.02), (self.rows, self.width))[ids]
-
-
 class _Patches(nn.Module):
     size: VisionSize
 
@@ -101,7 +92,7 @@ class _Patches(nn.Module):
             token = self.param("class_embedding", nn.initializers.normal(0.02), (width,))
             x = jnp.concatenate([jnp.broadcast_to(token[None, None], (x.shape[0], 1, width)), x], axis=1)
         places = (size.image_size // size.patch_size) ** 2 + (not size.siglip)
-        return x + _Table(places, width, name="position_embedding")(jnp.arange(x.shape[1]))[None]
+        return x + transformer.Table(places, width, name="position_embedding")(jnp.arange(x.shape[1]))[None]
 
 
 class _Vision(nn.Module):
@@ -173,6 +164,6 @@ class _Tokens(nn.Module):
     @nn.compact
     def __call__(self, ids):
         width = self.size.shape.width
-        words = _Table(self.size.vocabulary, width, name="token_embedding")(ids)
-        places = _Table(self.size.positions, width, name="position_embedding")(jnp.arange(ids.shape[1]))
+        words = transformer.Table(self.size.vocabulary, width, name="token_embedding")(ids)
+        places = transformer.Table(self.size.positions, width, name="position_embedding")(jnp.arange(ids.shape[1]))
         return words + places[None]

@@ -1,4 +1,6 @@
-"""The transformer of CLIP and SigLIP: pre-normalised blocks, unrolled or one scanned program, recomputed where asked.
+"""Tables of tokens, and the transformer of CLIP and SigLIP.
+
+Its blocks are pre-normalised, unrolled or one scanned program, recomputed where asked.
 
     x <- x + attention(norm_1(x));   x <- x + W_2 act(W_1 norm_2(x))        layers times
 
@@ -17,6 +19,17 @@ ACTIVATIONS = {
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
     "gelu_pytorch_tanh": lambda x: jax.nn.gelu(x, approximate=True),
 }
+
+
+class Table(nn.Module):
+    """Learned rows by their number."""
+
+    rows: int
+    width: int
+
+    @nn.compact
+    def __call__(self, ids):
+        return self.param("weight", nn.initializers.normal(0.02), (self.rows, self.width))[ids]
 
 
 class Shape(NamedTuple):

@@ -16,6 +16,7 @@ from zsl_jax import errors, rules, similarity
 from zsl_jax.methods import base
 
 SPACES = ("inputs", "embeddings")
+MOST_NEIGHBOURS = 16
 SPACE = rules.Knob("where inputs are compared with each other: as they are, or embedded", rules.one_of(SPACES))
 TEMPERATURE = rules.Knob(
     "of the softmax that makes probabilities of the scores, in units of their spread", rules.number(0)
@@ -23,6 +24,12 @@ TEMPERATURE = rules.Knob(
 SEEN_PENALTY = rules.Knob(
     "what is subtracted from scores of seen classes at first, in units of their spread",
     rules.number(0, ends="[)"),
+)
+NEIGHBOURS = rules.Knob(
+    "nearest inputs that each listens to",
+    rules.Rule(
+        lambda x: rules.whole(0).holds(x) and x <= MOST_NEIGHBOURS, f"a whole number from 0 to {MOST_NEIGHBOURS}"
+    ),
 )
 
 
@@ -137,15 +144,14 @@ class Neighbours(NamedTuple):
     rows: jax.Array
 
 
-def neighbours(inputs: Inputs, count: Any, *, most: int) -> Neighbours:
+def neighbours(inputs: Inputs, count: Any) -> Neighbours:
     """Returns the nearest inputs by their cosines, negative ones as 0.
 
     Args:
       inputs: of the decision.
-      count: neighbours per input, 0 for none; a traced number is met by `most` of which the others weigh nothing.
-      most: for a traced `count`.
+      count: neighbours per input, from 0 to 16; where it is traced all 16 are found, and the others weigh nothing.
     """
-    size = count if isinstance(count, int) else most
+    size = count if isinstance(count, int) else MOST_NEIGHBOURS
     cosines, rows = similarity.nearest(inputs.vectors, count=max(size, 1), where=inputs.where)
     weights = jnp.where(jnp.arange(max(size, 1))[:, None] < count, jnp.maximum(cosines.T, 0), 0)
     return Neighbours(weights, rows.T)

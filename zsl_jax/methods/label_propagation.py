@@ -6,13 +6,11 @@ import jax.numpy as jnp
 from zsl_jax import rules
 from zsl_jax.methods import base, joint, registry
 
-_MOST = 16
-
 
 @registry.method(
     temperature=joint.TEMPERATURE,
     pull=rules.Knob("share of an answer that comes from the neighbours", rules.number(0, 1, ends="[)")),
-    neighbours=rules.Knob("nearest inputs that each listens to", rules.whole(1)),
+    neighbours=joint.NEIGHBOURS,
     iterations=rules.Knob("updates of the answers", rules.whole(1)),
     seen_penalty=joint.SEEN_PENALTY,
     space=joint.SPACE,
@@ -38,7 +36,7 @@ def label_propagation(
       scorer: the method that the answers start from.
       temperature: t > 0, in units of the spread of the scores.
       pull: p in [0, 1).
-      neighbours: >= 1.
+      neighbours: from 0 to 16.
       iterations: >= 1.
       seen_penalty: g >= 0, in units of the spread of the scores.
       space: what x is, see `transclip`.
@@ -48,7 +46,7 @@ def label_propagation(
 
     def decide(inputs: joint.Inputs) -> jax.Array:
         start = jnp.exp(joint.log_prior(inputs, temperature, seen_penalty))
-        near = joint.neighbours(inputs, neighbours, most=_MOST)
+        near = joint.neighbours(inputs, neighbours)
         total = jnp.sum(near.weights, axis=0)
         near = near._replace(weights=near.weights / jnp.where(total > 0, total, 1)[None, :])
         pulls = jnp.where(total > 0, pull, 0)[:, None]

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from zsl_jax import rules, similarity
 from zsl_jax.methods import base, joint, registry
 
-MOST_NEIGHBOURS = 16
 _WEIGHT = rules.number(0, ends="[)")
 
 
@@ -17,12 +16,7 @@ _WEIGHT = rules.number(0, ends="[)")
     prior=rules.Knob("lambda, weight of the probabilities by the scores", _WEIGHT),
     density=rules.Knob("weight of the log-densities, means over the dimensions", _WEIGHT),
     affinity=rules.Knob("weight of the neighbours", _WEIGHT),
-    neighbours=rules.Knob(
-        "nearest inputs that each listens to",
-        rules.Rule(
-            lambda x: rules.whole(0).holds(x) and x <= MOST_NEIGHBOURS, f"a whole number from 0 to {MOST_NEIGHBOURS}"
-        ),
-    ),
+    neighbours=joint.NEIGHBOURS,
     seen_penalty=joint.SEEN_PENALTY,
     rounds=rules.Knob("updates of the Gaussians", rules.whole(1)),
     steps=rules.Knob("updates of the assignments per round", rules.whole(1)),
@@ -71,7 +65,7 @@ def transclip(
 
     def decide(inputs: joint.Inputs) -> jax.Array:
         log_prior = joint.log_prior(inputs, temperature, seen_penalty)
-        near = joint.neighbours(inputs, neighbours, most=MOST_NEIGHBOURS)
+        near = joint.neighbours(inputs, neighbours)
 
         def assigned(shares, fixed):
             return jax.nn.log_softmax(fixed + affinity * joint.spread(near, shares))

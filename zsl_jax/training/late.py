@@ -33,10 +33,10 @@ class Chooser:
         self._points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
         self._evaluators: dict[tuple, evaluation.Evaluator] = {}
         if values:
-            self._arrays = (dict(training.task.sets), training.task.classes)
+            self.arrays = (dict(training.task.sets), training.task.classes)
             self._looks = problem.protocol.looks(training.task)
             self._metric = problem.protocol.choices()[config.select.metric]
-            self._compare = jax.jit(jax.vmap(self._value, in_axes=(0, None, None)))
+            self._compare = jax.jit(jax.vmap(self.value, in_axes=(0, None, None)))
 
     def choose(self, finished) -> tuple[dict[str, float], evaluation.Evaluator]:
         """Returns the knobs that score best, and what evaluates with them."""
@@ -57,17 +57,18 @@ class Chooser:
 
     def _values(self, finished) -> np.ndarray:
         """The metric of every setting, some of them at a time."""
-        sets, classes = self._arrays
+        sets, classes = self.arrays
         scores = sum(len(examples.labels) for examples in sets.values()) * len(classes)
         size = max(1, min(_AT_ONCE, len(self._points), _SCORES // max(scores, 1)))
         found = []
         for first in range(0, len(self._points), size):
             points = (self._points[first : first + size] + self._points[-1:] * size)[:size]
             knobs = {name: np.array([point[name] for point in points], np.float32) for name in points[0]}
-            found.append(np.asarray(self._compare(knobs, finished, self._arrays)))
+            found.append(np.asarray(self._compare(knobs, finished, self.arrays)))
         return np.concatenate(found)[: len(self._points)]
 
-    def _value(self, knobs: dict[str, Any], finished, arrays):
+    def value(self, knobs: dict[str, Any], finished, arrays):
+        """Returns the metric of one setting for a finished state; pure."""
         method = self._problem.factory(self._training.task, self._config)(**knobs)
         sets, classes = arrays
         sets = {name: examples._replace(ids=None) for name, examples in sets.items()}
@@ -104,3 +105,15 @@ def check(config, problem, training: states.Training) -> None:
                 f"config.late.{name}: training depends on method.{name}, so that it cannot be chosen after it: name it "
                 "in sweep() instead"
             )
+        chooser, number = Chooser(config, problem, training, lambda: False), jax.ShapeDtypeStruct((), "float32")
+        try:
+            jax.eval_shape(
+                lambda knobs, state, of=chooser: of.value(knobs, state, of.arrays),
+                {name: number},
+                states.finished_shapes(training),
+            )
+        except jax.errors.ConcretizationTypeError as error:
+            raise errors.UserError(
+                f"config.late.{name}: how large arrays are depends on method.{name}, so that its values cannot be "
+                "compared in one program: name it in sweep() instead"
+            ) from error

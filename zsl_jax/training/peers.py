@@ -60,17 +60,18 @@ class Watch:
     def _run(self) -> None:
         began = time.monotonic()
         last = {other: ("", began) for other in range(self._count) if other != self._number}
-        turn = 0
+        turn, reached = 0, began
         while not self._closed.wait(self._every):
             turn += 1
             try:
                 self._client.key_value_set(f"{_PLACE}/{self._number}", str(turn), allow_overwrite=True)
                 signs = dict(self._client.key_value_dir_get(_PLACE))
             except Exception:  # whatever the runtime raises where its coordinator does not answer
-                if not self._closed.is_set():
-                    self._lost(f"process 0 of {self._count}, which coordinates, is gone")
+                if time.monotonic() - reached <= self._silence:
+                    continue
+                self._lost(f"process 0 of {self._count}, which coordinates, is gone")
                 return
-            now = time.monotonic()
+            now = reached = time.monotonic()
             for other, (sign, _) in last.items():
                 found = signs.get(f"{_PLACE}/{other}", "")
                 if found != sign:

@@ -101,16 +101,20 @@ def abstract_state(training: Training):
     return parallel.abstract(base.split(shapes)[0], training.mesh)
 
 
-def abstract_finished(training: Training):
-    """Returns the same of the state that `finish` leaves, without computing it."""
+def finished_shapes(training: Training):
+    """Returns the shapes of the state that `finish` leaves, without computing it."""
     examples = training.examples
     train = jax.tree.map(lambda rows: jax.ShapeDtypeStruct(rows.shape, rows.dtype), examples)
 
     def finished(train, weights):
         return training.method.finish(init_state(training, weights), train, training.classes, training.key)
 
-    shapes = jax.eval_shape(finished, train, training.method.weights())
-    return parallel.abstract(base.split(shapes)[0], training.mesh)
+    return jax.eval_shape(finished, train, training.method.weights())
+
+
+def abstract_finished(training: Training):
+    """Returns shapes and placement of the finished state, without its frozen parts: what a checkpoint holds."""
+    return parallel.abstract(base.split(finished_shapes(training))[0], training.mesh)
 
 
 def with_frozen(training: Training, moving):
