@@ -138,6 +138,22 @@ def test_the_binned_curve_of_rows_is_that_of_scores():
 
 
 @pytest.mark.long
+def test_the_constant_that_is_chosen_is_the_best_on_the_curve_of_the_closed_world():
+    rng = np.random.default_rng(2)
+    labels, is_seen = rng.integers(0, 9, 90), np.arange(9) < 5
+    scores = rng.standard_normal((90, 9)).astype(np.float32) + 2 * np.eye(9, dtype=np.float32)[labels]
+    scores[:, is_seen] += 1.5
+    rows = {"closed": metrics.fold(scores, is_seen.astype(int), labels, num_groups=2)}
+    facts = {"is_seen": is_seen, "parts": np.stack(np.divmod(np.arange(9), 3), axis=1)}
+    chosen = jax.jit(protocols.PAIRS.choose)(*jax.tree.map(lambda x: np.asarray(x)[None], (rows, facts)))
+    report = jax.jit(protocols.PAIRS.report)
+    closed = report(rows, facts, chosen)["pairs"]["closed"]
+    assert float(closed["calibrated"]["harmonic"]) == pytest.approx(float(closed["harmonic"]), rel=1e-5)
+    as_scored = report(rows, facts, {"gamma": np.float32(0)})["pairs"]["closed"]["calibrated"]
+    assert as_scored["harmonic"] < closed["harmonic"] - 0.05, "gamma must matter for this to mean something"
+
+
+@pytest.mark.long
 def test_the_command_line_trains_two_heads(tmp_path, capsys):
     """As it is given: an archive, no other option; then with words, which adds the feasible world."""
     file = write(tmp_path, arrays(per_pair=10))
