@@ -168,9 +168,18 @@ def test_the_command_line_trains_two_heads(tmp_path, capsys):
     words = {name: np.random.default_rng(i).standard_normal(8) for i, name in enumerate(["old", "red", "wet"])}
     words |= {name: words["old"] + i for i, name in enumerate(["apple", "car", "dog", "hat"])}
     np.savez(tmp_path / "words.npz", words=np.array(list(words)), vectors=np.stack(list(words.values())))
-    line[-1] = f"--workdir={tmp_path / 'words'}"
+    held = arrays(per_pair=10)
+    kept = ~(
+        ((held["attribute"] == "old") & (held["object"] == "hat"))
+        | (held["attribute"] == "wet") & (held["object"] == "car")
+    )
+    file = write(tmp_path, {name: rows[kept] for name, rows in held.items()}, "two_pairs_less.npz")
+    line[2:] = [f"--config.data.file={file}", f"--workdir={tmp_path / 'words'}"]
     assert __main__.main([*line, f"--config.data.words={tmp_path / 'words.npz'}"]) == 0
     record = json.loads((tmp_path / "words" / "record.json").read_text())
     assert record["config"]["data"]["words"] == "words.npz"
-    assert set(record["metrics"]["pairs"]) >= {"closed"}
+    found = record["metrics"]["pairs"]
+    assert set(found) == {"closed", "open", "feasible"}
+    assert found["open"]["auc"] <= found["closed"]["auc"], "its candidates are among those of the open world"
+    assert found["feasible"]["threshold"] == pytest.approx(record["selection"]["feasibility"])
     capsys.readouterr()
