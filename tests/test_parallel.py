@@ -7,11 +7,13 @@ are float32 sums in another order. Counts of correct images are equal.
 import functools
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import small_trainer
@@ -182,18 +184,27 @@ def test_every_method_divides_as_it_says(task):
 
 
 def test_where_compiled_programs_are_kept(tmp_path):
-    names = ("jax_compilation_cache_dir", "jax_enable_compilation_cache")
-    before = {name: getattr(jax.config, name) for name in names}
-    try:
+    before = jax.config.jax_compilation_cache_dir
+    with parallel.left_as_found():
         parallel.keep_compiled("auto")
-        assert jax.config.jax_compilation_cache_dir == before["jax_compilation_cache_dir"]  # a CPU
+        assert jax.config.jax_compilation_cache_dir == before  # a CPU
         parallel.keep_compiled(str(tmp_path))
         assert jax.config.jax_compilation_cache_dir == str(tmp_path)
         parallel.keep_compiled("none")
         assert not jax.config.jax_enable_compilation_cache
-    finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
+    assert jax.config.jax_compilation_cache_dir == before
+
+
+def test_products_are_made_in_the_precision_that_was_asked_for():
+    def products(precision):
+        parallel.multiply_in(precision)
+        x = jax.ShapeDtypeStruct((8, 8), jnp.float32)
+        lowered = jax.jit(lambda x: x @ x).trace(x).lower(lowering_platforms=("cuda",)).as_text()
+        return re.findall(r"precision = \[(\w+), \1\]", lowered)
+
+    with parallel.left_as_found():
+        assert [products(name)[0] for name in parallel.PRECISIONS] == ["HIGHEST", "HIGH", "DEFAULT"]
+    assert jax.config.jax_default_matmul_precision is None
 
 
 BAD = {

@@ -15,7 +15,7 @@ _SUBMODULES = (
     *("plots", "similarity", "training"),
 )
 # Functions, and the modules that they are in.
-_FUNCTIONS = {"fit": "fitting", "load": "training.trained"}
+_FUNCTIONS = {"fit": "fitting", "load": "training.answers"}
 
 __all__ = ["__version__", *_SUBMODULES, *_FUNCTIONS]
 

@@ -61,6 +61,11 @@ KEYS = {
         "auto", "processes: what the environment shows, all that JAX can detect, or one", one_of(("auto", "all", "one"))
     ),
     "parallel.timeout_s": Key(300, "seconds to wait for all processes at the start", whole(1)),
+    "precision": Key(
+        "float32",
+        "of products of float32 matrices on accelerators; a GPU takes tf32 for bfloat16, a CPU float32 for all",
+        one_of(("float32", "tf32", "bfloat16")),
+    ),
     "profile.steps": Key(
         "",
         "steps of the final training to trace into WORKDIR/profile, e.g. 10:15",

@@ -16,7 +16,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import errors, methods
 from zsl_jax.data import in_memory
 from zsl_jax.recipes import finding
-from zsl_jax.training import problems, run, sweeps, trained
+from zsl_jax.training import parallel, problems, run, sweeps, trained
 from zsl_jax.verbs import command_line
 
 _UNNAMED = "given"
@@ -81,7 +81,7 @@ def fit(
             f"each of the {len(dataset.classes)} classes has a label, so that none is unseen: leave examples of some "
             "out, or say only_seen=True where unseen classes are given to predict"
         )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, parallel.left_as_found():
         workdir = pathlib.Path(folder) / "run"
         if space:
             settings = _swept(settings, space, dataset, pathlib.Path(folder) / "sweep", say)

@@ -4,9 +4,10 @@ Classes have the order that the caller gave them in; a run read back from its wo
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -15,9 +16,32 @@ import numpy as np
 from zsl_jax import data, errors
 from zsl_jax.data import in_memory, input_files
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import predicting, trained
+from zsl_jax.training import parallel, predicting, trained
 
 
+def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> trained.Trained:
+    """Returns a finished run, read from its workdir; `say` gets a line for each checkpoint that is damaged.
+
+    Raises:
+      UserError: no finished run, one that is damaged, or one of a version that left less behind.
+    """
+    with parallel.left_as_found():
+        return trained.load(workdir, say=say)
+
+
+def _as_trained(function: Callable) -> Callable:
+    """Multiplies in the precision of the run, and leaves that of the caller's own programs alone."""
+
+    @functools.wraps(function)
+    def wrapped(model: trained.Trained, *args, **kwargs):
+        with parallel.left_as_found():
+            parallel.multiply_in(model.config.precision)
+            return function(model, *args, **kwargs)
+
+    return wrapped
+
+
+@_as_trained
 def predict(
     model: trained.Trained,
     inputs: Any,
@@ -36,6 +60,7 @@ def predict(
     return found[:, 0] if top == 1 else found
 
 
+@_as_trained
 def scores(
     model: trained.Trained, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, gamma=None
 ) -> np.ndarray:
@@ -47,6 +72,7 @@ def scores(
     return result
 
 
+@_as_trained
 def explain(
     model: trained.Trained, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, count: int = 5
 ) -> list[predicting.Prediction]:

@@ -78,6 +78,7 @@ def make_problem(
       dataset, method: None for those of the config.
     """
     parallel.keep_compiled(config.compilation_cache)
+    parallel.multiply_in(config.precision)
     if mesh is None:
         mesh = parallel.make_mesh(**{name: config.parallel[name] for name in ("devices", "model", "mode")})
         parallel.check_batch_size(mesh, config.train.batch_size)

@@ -263,6 +263,7 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
     if found is None or "inputs" not in record["dataset"]:
         raise errors.UserError(f"{workdir} keeps no class table: it was trained by an older version")
     config = config_lib.from_json(run.read_config(workdir / "config.json"))
+    parallel.multiply_in(config.precision)
     mesh = parallel.make_mesh()
     late = record["selection"].get("late", {})
     method = problems.make_method(config, **late)

@@ -2,12 +2,15 @@
 
 from zsl_jax.training.parallel.meshes import (
     MODES,
+    PRECISIONS,
     check_batch_size,
     describe,
     device_kind,
     fitting,
     keep_compiled,
+    left_as_found,
     make_mesh,
+    multiply_in,
     num_shares,
     of_all_devices,
     settings_mesh,
@@ -38,6 +41,7 @@ from zsl_jax.training.parallel.steps import (
 
 __all__ = [
     "MODES",
+    "PRECISIONS",
     "Layout",
     "abstract",
     "check_batch_size",
@@ -50,7 +54,9 @@ __all__ = [
     "keep_compiled",
     "keep_state",
     "keep_whole",
+    "left_as_found",
     "make_mesh",
+    "multiply_in",
     "must_divide",
     "my_places",
     "num_shares",

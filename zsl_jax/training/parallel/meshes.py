@@ -8,7 +8,9 @@ Where several processes take part (see `processes`) the mesh is over the devices
 puts on its own devices what belongs there.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import jax
 from jax.sharding import AxisType, Mesh
@@ -17,6 +19,9 @@ from zsl_jax import errors
 from zsl_jax.training import processes
 
 MODES = ("jit", "pmap", "shard_map")
+# What a float32 product becomes: jax's name of it. A GPU has no bfloat16 form of it and takes tf32 for both; a CPU has
+# float32 alone.
+PRECISIONS = {"float32": "highest", "tf32": "high", "bfloat16": "default"}
 _CACHE_BYTES = 20 * 2**20
 _MOST_SETTINGS = 64
 
@@ -113,6 +118,23 @@ def keep_compiled(choice: str) -> None:
     elif jax.config.jax_compilation_cache_dir is None and jax.default_backend() != "cpu":
         home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         jax.config.update("jax_compilation_cache_dir", os.path.join(home, "zsl_jax", "compiled"))
+
+
+def multiply_in(precision: str) -> None:
+    """Multiplies float32 matrices in a precision, a key of `PRECISIONS`, in every program traced from here on."""
+    jax.config.update("jax_default_matmul_precision", PRECISIONS[precision])
+
+
+@contextlib.contextmanager
+def left_as_found() -> Iterator[None]:
+    """Gives jax's settings that a run changes back at the end, for callers that live on in the same process."""
+    names = ("jax_default_matmul_precision", "jax_compilation_cache_dir", "jax_enable_compilation_cache")
+    before = {name: getattr(jax.config, name) for name in names}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
 
 
 def describe(mesh: Mesh) -> str:
