@@ -183,11 +183,17 @@ def test_every_method_divides_as_it_says(task):
         )
 
 
-def test_where_compiled_programs_are_kept(tmp_path):
+def test_where_compiled_programs_are_kept(tmp_path, monkeypatch):
     before = jax.config.jax_compilation_cache_dir
     with parallel.left_as_found():
+        jax.config.update("jax_compilation_cache_dir", "as the user said")
         parallel.keep_compiled("auto")
-        assert jax.config.jax_compilation_cache_dir == before  # a CPU
+        assert jax.config.jax_compilation_cache_dir == "as the user said"
+        jax.config.update("jax_compilation_cache_dir", None)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        parallel.keep_compiled("auto")
+        assert tmp_path / "zsl_jax" / "compiled" in pathlib.Path(jax.config.jax_compilation_cache_dir).parents
+        assert jax.config.jax_compilation_cache_max_size > 0  # without it jax does not lock the folder
         parallel.keep_compiled(str(tmp_path))
         assert jax.config.jax_compilation_cache_dir == str(tmp_path)
         parallel.keep_compiled("none")

@@ -73,7 +73,7 @@ KEYS = {
     ),
     "compilation_cache": Key(
         "auto",
-        "where compiled programs are kept: auto is ~/.cache/zsl_jax on accelerators, nowhere on CPU",
+        "where compiled programs are kept, auto is ~/.cache/zsl_jax",
         Rule(lambda x: isinstance(x, str) and x != "", "auto, none or a folder"),
     ),
     "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),

@@ -9,10 +9,13 @@ puts on its own devices what belongs there.
 """
 
 import contextlib
+import hashlib
 import os
+import platform
 from collections.abc import Iterator
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 from jax.sharding import AxisType, Mesh
 
 from zsl_jax import errors
@@ -24,6 +27,7 @@ MODES = ("jit", "pmap", "shard_map")
 PRECISIONS = {"float32": "highest", "tf32": "high", "bfloat16": "default"}
 _CACHE_BYTES = 20 * 2**20
 _MOST_SETTINGS = 64
+_CACHE_MOST_BYTES, _CACHED_S = 2**30, 0.1
 
 
 def make_mesh(*, devices: int = 0, model: int = 1, mode: str = "jit") -> Mesh:
@@ -109,15 +113,30 @@ def keep_compiled(choice: str) -> None:
 
     Args:
       choice: a folder; `none`; or `auto`, which is what `JAX_COMPILATION_CACHE_DIR` says, or else the folder
-        `zsl_jax/compiled` of the user's cache, and nothing on CPU, where programs are tied to the very processor.
+        `zsl_jax/compiled` of the user's cache, in it one for each kind of processor, to which programs are tied.
     """
     if choice == "none":
         jax.config.update("jax_enable_compilation_cache", False)
-    elif choice != "auto":
-        jax.config.update("jax_compilation_cache_dir", choice)
-    elif jax.config.jax_compilation_cache_dir is None and jax.default_backend() != "cpu":
+        return
+    if choice == "auto" and jax.config.jax_compilation_cache_dir is not None:
+        return
+    if choice == "auto":
         home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        jax.config.update("jax_compilation_cache_dir", os.path.join(home, "zsl_jax", "compiled"))
+        choice = os.path.join(home, "zsl_jax", "compiled", _processor())
+    # With a limit jax locks the folder, so that runs can share it; most programs here compile in less than its second.
+    for name, value in {"dir": choice, "max_size": _CACHE_MOST_BYTES}.items():
+        jax.config.update(f"jax_compilation_cache_{name}", value)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _CACHED_S)
+    compilation_cache.reset_cache()  # jax looks at its folder once a process
+
+
+def _processor() -> str:
+    """A name for the processor's kind and the instructions that it knows."""
+    known = platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            known += next((line for line in file if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()}-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
 
 
 def multiply_in(precision: str) -> None:
@@ -128,13 +147,17 @@ def multiply_in(precision: str) -> None:
 @contextlib.contextmanager
 def left_as_found() -> Iterator[None]:
     """Gives jax's settings that a run changes back at the end, for callers that live on in the same process."""
-    names = ("jax_default_matmul_precision", "jax_compilation_cache_dir", "jax_enable_compilation_cache")
+    names = (
+        *("jax_compilation_cache_dir", "jax_compilation_cache_max_size", "jax_enable_compilation_cache"),
+        *("jax_default_matmul_precision", "jax_persistent_cache_min_compile_time_secs"),
+    )
     before = {name: getattr(jax.config, name) for name in names}
     try:
         yield
     finally:
         for name, value in before.items():
             jax.config.update(name, value)
+        compilation_cache.reset_cache()
 
 
 def describe(mesh: Mesh) -> str:
