@@ -112,8 +112,8 @@ def keep_compiled(choice: str) -> None:
     """Keeps compiled programs on disk, so that the next run of the same program starts at once.
 
     Args:
-      choice: a folder; `none`; or `auto`, which is what `JAX_COMPILATION_CACHE_DIR` says, or else the folder
-        `zsl_jax/compiled` of the user's cache, in it one for each kind of processor, to which programs are tied.
+      choice: a folder, in which each kind of processor has one of its own, since programs are tied to it; `none`; or
+        `auto`, which is what `JAX_COMPILATION_CACHE_DIR` says, or else `zsl_jax/compiled` in the user's cache.
     """
     if choice == "none":
         jax.config.update("jax_enable_compilation_cache", False)
@@ -122,9 +122,9 @@ def keep_compiled(choice: str) -> None:
         return
     if choice == "auto":
         home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        choice = os.path.join(home, "zsl_jax", "compiled", _processor())
+        choice = os.path.join(home, "zsl_jax", "compiled")
     # With a limit jax locks the folder, so that runs can share it; most programs here compile in less than its second.
-    for name, value in {"dir": choice, "max_size": _CACHE_MOST_BYTES}.items():
+    for name, value in {"dir": os.path.join(choice, _processor()), "max_size": _CACHE_MOST_BYTES}.items():
         jax.config.update(f"jax_compilation_cache_{name}", value)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", _CACHED_S)
     compilation_cache.reset_cache()  # jax looks at its folder once a process
