@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -269,6 +270,27 @@ def test_a_run_that_was_stopped_gives_the_same(source, finished, tmp_path):
         found = toy_runs.train(tmp_path, recipe(), source).record
     for field in ("state_sha256", "selection", "metrics"):
         assert found[field] == finished[1].record[field]
+
+
+@pytest.mark.long
+def test_over_several_draws_the_setting_with_the_best_mean_is_chosen(source, tmp_path):
+    def selection(name, late):
+        made = recipe()
+        made.late, made.select.folds = late, 2
+        return toy_runs.train(tmp_path / name, made, source).record["selection"]
+
+    values = dict(recipe().late)
+    chosen = selection("chosen", values)
+    points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
+    alone = [
+        selection(f"{number}", {name: (value,) for name, value in point.items()}) for number, point in enumerate(points)
+    ]
+    means = [found["history"][0]["harmonic"] for found in alone]
+    best = int(np.argmax(means))
+    assert min(means) < max(means)
+    assert chosen["late"] == points[best]
+    assert chosen["history"][0]["harmonic"] == pytest.approx(means[best], abs=1e-6)
+    assert chosen["gamma"] == pytest.approx(alone[best]["gamma"], abs=1e-3)  # scores of another program
 
 
 def test_the_scorer_is_named_on_the_command_line_and_its_knobs_are_reached():

@@ -251,19 +251,18 @@ def test_a_late_knob_is_chosen_without_training_again(with_tilted, tmp_path):
 
 
 LATE = {
-    "a step": ("ale", "learning_rate", 1, "training depends on method.learning_rate"),
-    "finish": ("eszsl", "feature_ridge", 1, "training depends on method.feature_ridge"),
-    "no knob": ("ale", "margins", 1, "unknown late knob 'margins': did you mean 'margin'"),
-    "a size": ("csls", "neighbours", 1, "how large arrays are depends on method.neighbours"),
-    "a length": ("transclip", "rounds", 1, "how large arrays are depends on method.rounds"),
-    "draws": ("ale", "margin", 3, "select.folds must be 1, not 3"),
+    "a step": ("ale", "learning_rate", "training depends on method.learning_rate"),
+    "finish": ("eszsl", "feature_ridge", "training depends on method.feature_ridge"),
+    "no knob": ("ale", "margins", "unknown late knob 'margins': did you mean 'margin'"),
+    "a size": ("csls", "neighbours", "how large arrays are depends on method.neighbours"),
+    "a length": ("transclip", "rounds", "how large arrays are depends on method.rounds"),
 }
 
 
 @pytest.mark.parametrize("case", LATE)
 def test_a_knob_that_reaches_the_state_is_not_late_and_nothing_is_written(case, tmp_path):
-    name, knob, folds, words = LATE[case]
-    made = toy_runs.recipe(name, **{"select.folds": folds})
+    name, knob, words = LATE[case]
+    made = toy_runs.recipe(name)
     made.late = {knob: (0.1, 1.0)}
     with pytest.raises(errors.UserError, match=words):
         toy_runs.train(tmp_path / "run", made)

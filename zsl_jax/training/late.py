@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, metrics
 from zsl_jax.training import evaluation, protocols, scoring, side_by_side, states
 
 _AT_ONCE, _SCORES = 16, 2**25  # settings in one program, at most, and their scores together
@@ -30,7 +30,7 @@ class Chooser:
     def __init__(self, config, problem, training: states.Training, should_stop):
         self._config, self._problem, self._training, self._should_stop = config, problem, training, should_stop
         values = {name: tuple(config.late[name]) for name in sorted(config.late)}
-        self._points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
+        self.points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
         self._evaluators: dict[tuple, evaluation.Evaluator] = {}
         if values:
             self.arrays = (dict(training.task.sets), training.task.classes)
@@ -38,11 +38,12 @@ class Chooser:
             self._metric = problem.protocol.choices()[config.select.metric]
             self._compare = jax.jit(jax.vmap(self.value, in_axes=(0, None, None)))
 
-    def choose(self, finished) -> tuple[dict[str, float], evaluation.Evaluator]:
-        """Returns the knobs that score best, and what evaluates with them."""
-        knobs = self._points[0]
-        if len(self._points) > 1:
-            knobs = self._points[int(np.argmax(np.nan_to_num(self._values(finished), nan=-np.inf)))]
+    def choose(self, finished) -> tuple[dict[str, float], evaluation.Evaluator, list[dict[str, metrics.Rows]]]:
+        """Returns the best knobs, what evaluates with them, and the rows of all `points` if there are several."""
+        knobs, rows = self.points[0], []
+        if len(self.points) > 1:
+            values, rows = zip(*self._compared(finished))
+            knobs = self.points[int(np.argmax(np.nan_to_num(np.array(values), nan=-np.inf)))]
         key = tuple(knobs.values())
         if key not in self._evaluators:
             method = self._problem.method_for(self._training.task, self._config, **knobs)
@@ -53,41 +54,34 @@ class Chooser:
                 protocol=self._problem.protocol,
                 should_stop=self._should_stop,
             )
-        return knobs, self._evaluators[key]
+        return knobs, self._evaluators[key], list(rows)
 
-    def _values(self, finished) -> np.ndarray:
-        """The metric of every setting, some of them at a time."""
+    def _compared(self, finished) -> list[tuple[Any, dict[str, metrics.Rows]]]:
+        """The metric of every setting and its rows, some settings at a time."""
         sets, classes = self.arrays
         scores = sum(len(examples.labels) for examples in sets.values()) * len(classes)
-        size = max(1, min(_AT_ONCE, len(self._points), _SCORES // max(scores, 1)))
+        size = max(1, min(_AT_ONCE, len(self.points), _SCORES // max(scores, 1)))
         found = []
-        for first in range(0, len(self._points), size):
-            points = (self._points[first : first + size] + self._points[-1:] * size)[:size]
+        for first in range(0, len(self.points), size):
+            points = (self.points[first : first + size] + self.points[-1:] * size)[:size]
             knobs = {name: np.array([point[name] for point in points], np.float32) for name in points[0]}
-            found.append(np.asarray(self._compare(knobs, finished, self.arrays)))
-        return np.concatenate(found)[: len(self._points)]
+            several = jax.device_get(self._compare(knobs, finished, self.arrays))
+            found += [jax.tree.map(lambda x, place=place: x[place], several) for place in range(size)]
+        return found[: len(self.points)]
 
     def value(self, knobs: dict[str, Any], finished, arrays):
-        """Returns the metric of one setting for a finished state; pure."""
+        """Returns the metric of one setting for a finished state, and its rows; pure."""
         method = self._problem.factory(self._training.task, self._config)(**knobs)
         sets, classes = arrays
         sets = {name: examples._replace(ids=None) for name, examples in sets.items()}
         rows = scoring.score_arrays(method, finished, sets, classes, self._looks)
         protocol, facts = self._problem.protocol, self._problem.protocol.facts(self._training.task.classes)
         chosen = protocol.choose(*jax.tree.map(lambda x: jax.numpy.asarray(x)[None], (rows, facts)))
-        return protocols.value(protocol.report(rows, facts, chosen), self._metric)
+        return protocols.value(protocol.report(rows, facts, chosen), self._metric), rows
 
 
 def check(config, problem, training: states.Training) -> None:
-    """Raises a UserError for a late knob that the method does not have, or that an array of its state depends on.
-
-    Also where several draws are made: each would choose its own.
-    """
-    folds = config.select.folds
-    if config.late and folds > 1:
-        raise errors.UserError(
-            f"config.late is chosen on one draw of validation classes: select.folds must be 1, not {folds}"
-        )
+    """Raises a UserError for a late knob that the method does not have, or that an array of its state depends on."""
     for name in config.late:
         if name not in config.method:
             raise errors.unknown("late knob", name, [knob for knob in config.method if knob != "name"])

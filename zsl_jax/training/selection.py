@@ -1,8 +1,8 @@
 """What a run chooses before the final training: epochs, late knobs, the protocol's knobs and the temperature.
 
 Everything is chosen on the tasks that the protocol names for it, one per draw of validation classes, each trained as
-the final one will be. The number of epochs has the best mean over the draws; what is chosen after training is chosen on
-the rows of all draws at that epoch.
+the final one will be. The number of epochs, and the late knobs with it, have the best mean over the draws; what the
+protocol chooses is chosen on the rows of all draws at that epoch.
 """
 
 import json
@@ -53,11 +53,11 @@ def choose(run: phases.Run, problem, tasks) -> dict[str, Any]:
 def _chosen(run: phases.Run, problem, tasks) -> dict[str, Any]:
     config, protocol, metric = run.config, problem.protocol, run.config.select.metric
     draws = [_draw(run, problem, task, number, len(tasks)) for number, task in enumerate(tasks)]
-    history = [_mean(entries) for entries in zip(*draws)]
+    history = [_mean(entries, metric) for entries in zip(*draws)]
     best = max(history, key=lambda entry: entry[metric])
     knobs, late_knobs, temperature = best["knobs"], best.get("late", {}), best.get("temperature")
     if len(tasks) > 1:
-        rows = [_read_rows(run, number, best["epochs"]) for number in range(len(tasks))]
+        rows = [_read_rows(run, number, best["epochs"], best.get("setting")) for number in range(len(tasks))]
         facts = [protocol.facts(task.classes) for task in tasks]
         knobs = evaluation.chosen_knobs(protocol, list(zip(rows, facts)))
     names = dict.fromkeys(name for task in tasks for name in _held_out(task))
@@ -90,14 +90,23 @@ def _draw(run: phases.Run, problem, task, number: int, num_draws: int) -> list[d
             continue
         finished = loop.finish(training, state)
         try:
-            knobs, evaluate = chooser.choose(finished)
+            knobs, evaluate, rows = chooser.choose(finished)
             scored = evaluate(finished)
             entry = {"epochs": epoch, **_scores(protocol, scored), "knobs": scored.knobs, "late": knobs}
             if num_draws > 1 or all(entry[metric] > earlier[metric] for earlier in history):
                 entry["temperature"] = evaluate.temperature(finished, scored.knobs)
+            if num_draws > 1 and rows:
+                each = [evaluation.summarized(protocol, found, scored.facts) for found in rows]
+                entry["settings"] = [
+                    {**_scores(protocol, found), "knobs": found.knobs, "late": point}
+                    for found, point in zip(each, chooser.points)
+                ]
         except errors.Stopped as stopped:
             raise save() from stopped
-        if num_draws > 1:
+        if "settings" in entry:
+            for setting, found in enumerate(rows):
+                _write_rows(run, number, epoch, found, setting)
+        elif num_draws > 1:
             _write_rows(run, number, epoch, scored.rows)
         history.append(entry)
     return history
@@ -107,10 +116,19 @@ def _scores(protocol: protocols.Protocol, scored: evaluation.Evaluated) -> dict[
     return {name: protocols.value(scored.metrics, metric) for name, metric in protocol.choices().items()}
 
 
-def _mean(entries: tuple[dict[str, Any], ...]) -> dict[str, Any]:
-    """One entry of several draws: means, with deviations beside them; of a temperature the geometric mean."""
+def _mean(entries: tuple[dict[str, Any], ...], metric: str) -> dict[str, Any]:
+    """One entry of several draws: means, with deviations beside them; of a temperature the geometric mean.
+
+    Where each draw has scored several settings of the late knobs, these are of the setting with the best mean.
+    """
     if len(entries) == 1:
         return entries[0]
+    if "settings" in entries[0]:
+        shared = [{name: entry[name] for name in ("epochs", "temperature")} for entry in entries]
+        settings = zip(*(entry["settings"] for entry in entries))
+        means = [_mean(tuple(own | found for own, found in zip(shared, each)), metric) for each in settings]
+        best = max(range(len(means)), key=lambda setting: means[setting][metric])
+        return means[best] | {"setting": best}
     numbers = [name for name, value in entries[0].items() if isinstance(value, float) and name != "temperature"]
     values = {name: [entry[name] for entry in entries] for name in numbers}
     knobs = {name: float(np.mean([entry["knobs"][name] for entry in entries])) for name in entries[0]["knobs"]}
@@ -135,23 +153,26 @@ def _held_out(task) -> tuple[str, ...]:
     return tuple(task.classes.names[row] for row in np.flatnonzero(held_out))
 
 
-def _rows_path(run: phases.Run, number: int, epoch: int) -> pathlib.Path:
-    return run.directory(phases.draw_phase(number)) / "rows" / f"{epoch:06d}.npz"
+def _rows_path(run: phases.Run, number: int, epoch: int, setting: int | None) -> pathlib.Path:
+    name = f"{epoch:06d}" if setting is None else f"{epoch:06d}-{setting}"
+    return run.directory(phases.draw_phase(number)) / "rows" / f"{name}.npz"
 
 
-def _write_rows(run: phases.Run, number: int, epoch: int, rows: dict[str, metrics.Rows]) -> None:
+def _write_rows(
+    run: phases.Run, number: int, epoch: int, rows: dict[str, metrics.Rows], setting: int | None = None
+) -> None:
     arrays = {
         f"{look}.{field}": np.asarray(value)
         for look, found in rows.items()
         for field, value in found._asdict().items()
         if value is not None
     }
-    path = _rows_path(run, number, epoch)
+    path = _rows_path(run, number, epoch, setting)
     processes.from_first(lambda: files.write_arrays(path, arrays))
 
 
-def _read_rows(run: phases.Run, number: int, epoch: int) -> dict[str, metrics.Rows]:
-    with np.load(_rows_path(run, number, epoch), allow_pickle=False) as archive:
+def _read_rows(run: phases.Run, number: int, epoch: int, setting: int | None = None) -> dict[str, metrics.Rows]:
+    with np.load(_rows_path(run, number, epoch, setting), allow_pickle=False) as archive:
         found: dict[str, dict[str, Any]] = {}
         for name in archive.files:
             look, field = name.rsplit(".", 1)
