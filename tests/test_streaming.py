@@ -202,6 +202,22 @@ def test_a_run_may_go_on_from_memory_where_it_stopped_in_a_stream(folder, tmp_pa
     assert lines[0].startswith("encoder mlp: ")
 
 
+def test_a_stream_whose_images_were_changed_is_other_data(folder, tmp_path):
+    def made_of(folder):
+        return problems.made_of(problems.make_problem(config(folder, "stream")))
+
+    before, imported = made_of(folder), image_folder.read(folder)
+    changed = tmp_path / "photos"
+    shutil.copytree(imported.images_dir, changed)
+    described = json.loads((pathlib.Path(folder) / "dataset.json").read_text()) | {"images_dir": str(changed)}
+    (tmp_path / "dataset.json").write_text(json.dumps(described))
+    assert made_of(str(tmp_path)) == before  # a copy is the same data
+    path = changed / imported.images[0]
+    PIL.Image.open(path).rotate(90).save(path, quality=70)
+    after = made_of(str(tmp_path))
+    assert [name for name in before if after[name] != before[name]] == ["images"]
+
+
 @pytest.mark.long
 def test_a_streamed_run_is_drawn_as_one_from_memory(folder, tmp_path):
     from zsl_jax.verbs import figures

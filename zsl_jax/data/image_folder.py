@@ -150,9 +150,17 @@ def load(
         {} if isinstance(pictures, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
     )
     loaded = (imported if kept.all() else imported.keep(kept)).dataset(
-        pictures, preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)}, **digest
+        pictures,
+        preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)},
+        sizes_sha256=sizes_sha256(imported.paths()),
+        **digest,
     )
     return dataclasses.replace(loaded, images=pictures)
+
+
+def sizes_sha256(paths: Sequence[pathlib.Path]) -> str:
+    """A hash over the sizes of files in bytes: what tells that a stream's images changed without reading them all."""
+    return hashlib.sha256(np.array([path.stat().st_size for path in paths], np.int64)).hexdigest()
 
 
 def opened(

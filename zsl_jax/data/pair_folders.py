@@ -76,6 +76,7 @@ def read(dir, file="", *, size: int, fit: str, cache: str, workers: int) -> pair
     paths = [root / name for name in names]
     pictures, _ = image_folder.opened(paths, preprocessing, skip=False, cache=cache, workers=workers)
     info = {"files": files, "preprocessing": {"by": "pixels", "size": size, "fit": fit}}
+    info["sizes_sha256"] = image_folder.sizes_sha256(paths)
     if not isinstance(pictures, streaming.ImageStream):
         info["images_sha256"] = hashlib.sha256(pictures).hexdigest()
     return pair_archive.Found(folder.name, "images", pictures, pairs, use, info, pictures)

@@ -188,10 +188,12 @@ def made_of(problem: Problem) -> dict[str, str]:
     """Returns hashes of what a run is made of.
 
     `labels` with class table, splits and the hashes of the files; `data` with the inputs too, where they are in memory;
-    `weights` where the method has any from elsewhere.
+    `images` with the sizes of image files; `weights` where the method has any from elsewhere.
     """
     found = {} if inputs_lib.is_stream(problem.dataset.inputs) else {"data": data_sha256(problem.dataset)}
     found["labels"] = labels_sha256(problem.dataset)
+    if "sizes_sha256" in problem.dataset.info:
+        found["images"] = problem.dataset.info["sizes_sha256"]
     weights = problem.method.weights()
     if jax.tree.leaves(weights):
         found["weights"] = tree_sha256(weights)
