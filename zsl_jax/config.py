@@ -4,8 +4,8 @@ The keys of `config.method` and `config.data` are the arguments of the method's 
 with their defaults; what they may be stands in `methods.KNOBS` and, as for every other key, in `config_keys`. A method
 that trains an encoder has the sections `config.encoder`, `config.optimizer`, `config.augmentation` and
 `config.pretrain` too, and one that encodes class descriptions `config.class_encoder`: the arguments of the encoder, of
-`optimizers.make_optimizer` and so on. A method made around another one has that one, with its knobs, in
-`config.scorer`. `config.late` names knobs that are chosen after training, each with a tuple of values.
+`optimizers.make_optimizer` and so on. A method that is trained by any loss has the knobs of `config.method.loss` in
+`config.loss`. A method made around another one has that one, with its knobs, in `config.scorer`. `config.late` names knobs that are chosen after training, each with a tuple of values.
 """
 
 import inspect
@@ -19,6 +19,7 @@ from zsl_jax import encoders, errors, methods
 from zsl_jax.config_keys import KEYS, OPTIONS, SECTIONS
 from zsl_jax.data import sources
 from zsl_jax.encoders import augmentation, described
+from zsl_jax.methods import objectives
 from zsl_jax.rules import Rule, number
 from zsl_jax.training import optimizers
 
@@ -98,10 +99,33 @@ def method_section(name: str) -> dict[str, Any]:
 
 def _add_parts(config: ml_collections.ConfigDict, method: str, encoder: str, class_encoder: str) -> None:
     """Adds the sections of what a method's factory takes beside its knobs."""
+    choose_loss(config)
     if methods.trains_encoder(method):
         _add_encoder(config, encoder)
     if "class_encoder" in inspect.signature(methods.factory(method)).parameters:
         config.class_encoder = encoder_section(class_encoder)
+
+
+def choose_loss(config: ml_collections.ConfigDict, loss: str | None = None) -> None:
+    """Makes `config.loss` the knobs of the method's loss at their defaults, after it was named or changed.
+
+    Args:
+      config: unlocked; a method that is trained by no loss of choice has no such section.
+      loss: a name to set; None for the one that is there.
+
+    Raises:
+      UserError: an unknown loss.
+    """
+    section = trained(config)
+    if loss is not None:
+        section.loss = loss
+    if "loss" in section:
+        config.loss = objectives.section(section.loss)
+
+
+def trained(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """Returns the section of the method that is trained: the one that another is made around, or the method."""
+    return config.scorer if "scorer" in config else config.method
 
 
 def encoder_section(name: str) -> dict[str, Any]:
@@ -158,6 +182,8 @@ def check(config: ml_collections.ConfigDict) -> None:
     rules |= {f"data.{name}": rule for name, (_, rule) in OPTIONS.items()}
     for section, keys in SECTIONS.items():
         rules |= {f"{section}.{name}": rule for name, (_, rule) in keys.items()}
+    if "loss" in config:
+        rules |= {f"loss.{name}": knob.rule for name, knob in objectives.knobs(trained(config).loss).items()}
     for name, value in leaves(config).items():
         if name in rules:
             check_value(name, value, rules[name])

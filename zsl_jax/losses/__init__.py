@@ -24,7 +24,7 @@ from zsl_jax.losses.attribute_space import (
 )
 from zsl_jax.losses.attributes import attribute_regression, federated_bce, multilabel_bce
 from zsl_jax.losses.conditional import conditional_hard_negatives, conditional_positives, decoupled_uniformity
-from zsl_jax.losses.contrastive import clip_softmax, info_nce, multi_positive_clip, sigmoid_contrastive
+from zsl_jax.losses.contrastive import class_sigmoid, clip_softmax, info_nce, multi_positive_clip, sigmoid_contrastive
 from zsl_jax.losses.divergences import sharma_mittal, standard_normal_kl
 from zsl_jax.losses.entailment import entailment
 from zsl_jax.losses.evidential import (
@@ -75,6 +75,7 @@ __all__ = [
     "bidirectional_hinge",
     "circle",
     "class_circle",
+    "class_sigmoid",
     "clip_softmax",
     "conditional_hard_negatives",
     "conditional_positives",

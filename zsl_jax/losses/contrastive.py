@@ -22,9 +22,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.losses import _in_batch, _pairwise, _pairwise_softplus
+from zsl_jax.losses import _class_scores, _in_batch, _pairwise, _pairwise_softplus
 
 __all__: Sequence[str] = (
+    "class_sigmoid",
     "clip_softmax",
     "info_nce",
     "multi_positive_clip",
@@ -197,6 +198,48 @@ def sigmoid_contrastive(
     )
     own = scale * _in_batch.dots(rows, columns) + bias
     return jnp.where(_in_batch.is_example(rows), jax.nn.softplus(-own) + others, 0.0)
+
+
+def class_sigmoid(
+    cosines: ArrayLike,
+    labels: ArrayLike,
+    *,
+    scale: ArrayLike,
+    bias: ArrayLike,
+    where: ArrayLike | None = None,
+) -> jax.Array:
+    """Every class as a binary question of its own: is it the class of the example or not.
+
+    `loss = log(1 + exp(-scale * s_y - bias)) + sum_{c != y} log(1 + exp(scale * s_c + bias))`
+
+    Use when: `sigmoid_contrastive` on class descriptions, where several rows of a batch share a class.
+
+    Args:
+      cosines: `[B, C]` similarity of each example to each class.
+      labels: `[B]` int, the class of each example; an example whose label is not in `[0, C)` gives 0.
+      scale: scalar > 0.
+      bias: scalar; negative where most classes should at first be taken not to match.
+      where: bool, broadcastable to `[B, C]`: the candidate classes. An example whose own class is
+        not a candidate gives 0.
+
+    Returns:
+      `[B]` losses, float32.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp, numpy as np
+    >>> print(np.array(class_sigmoid(jnp.zeros((1, 3)), jnp.array([0]), scale=1.0, bias=0.0)).round(4))
+    [2.0794]
+
+    Reference: Zhai, Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023 (SigLIP),
+    there between the rows of a batch.
+    """
+    cosines, is_label, is_candidate = _class_scores.candidates(cosines, labels, where)
+    logits = arguments.as_scalar(scale=scale) * cosines + arguments.as_scalar(bias=bias)
+    has_label = jnp.any(is_label, axis=1, keepdims=True)
+    terms = jax.nn.softplus(jnp.where(is_label, -logits, logits))
+    return jnp.sum(jnp.where(is_candidate & has_label, terms, 0.0), axis=1)
 
 
 def multi_positive_clip(

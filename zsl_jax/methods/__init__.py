@@ -8,12 +8,13 @@ import pkgutil
 
 from zsl_jax.methods.attribute_prediction import attribute_log_posterior
 from zsl_jax.methods.base import Frozen, Method, View, Viewed, score, vector, viewed
-from zsl_jax.methods.bilinear import bilinear
+from zsl_jax.methods.bilinear import by_bilinear
 from zsl_jax.methods.closed_form import Solution, Sums, from_sums
 from zsl_jax.methods.encoded import EncodedState, Parts, by_encoder
 from zsl_jax.methods.gradient import GradientState, by_gradient
 from zsl_jax.methods.normalization import SCALINGS, normalized
-from zsl_jax.methods.registry import KNOBS, METHODS, factory, trains_encoder, wraps
+from zsl_jax.methods.objectives import LOSSES, Objective
+from zsl_jax.methods.registry import KNOBS, METHODS, chooses_loss, factory, trains_encoder, wraps
 from zsl_jax.methods.sae import sylvester
 from zsl_jax.methods.seen_classes import as_proportions, keep_seen
 from zsl_jax.methods.shifted import shifted_solve
@@ -26,12 +27,14 @@ globals().update(METHODS)
 
 __all__ = [
     "KNOBS",
+    "LOSSES",
     "METHODS",
     "SCALINGS",
     "EncodedState",
     "Frozen",
     "GradientState",
     "Method",
+    "Objective",
     "Parts",
     "Solution",
     "Sums",
@@ -39,9 +42,10 @@ __all__ = [
     "Viewed",
     "as_proportions",
     "attribute_log_posterior",
-    "bilinear",
+    "by_bilinear",
     "by_encoder",
     "by_gradient",
+    "chooses_loss",
     "factory",
     "from_sums",
     "in_class_span",

@@ -2,22 +2,22 @@
 
     ale      hinges of the violating classes, weighted by the rank      sje      the largest hinge alone
     devise   the sum of all hinges                                      softmax  cross-entropy over the training classes
+    bilinear any loss of `objectives.LOSSES`, by Adam
 
-The problem is convex in W and starts at W = 0. A hinge of margin m is homogeneous: m and the learning rate scaled
+The problem of the first four is convex in W and starts at W = 0. A hinge of margin m is homogeneous: m and the learning rate scaled
 together scale W, so that only their ratio matters. For the scale to mean something, features and class
 descriptions should have unit length (`methods.normalized`). The optimiser is stochastic gradient descent with momentum,
 as in the papers: it takes the same path in every rotation of the attributes, hence also in the span of the training
-classes (`methods.in_class_span`), which is cheaper.
+classes (`methods.in_class_span`), which is cheaper. Adam takes another path there, which ends about as well.
 """
 
-import functools
 from collections.abc import Callable
 
 import jax.numpy as jnp
 import optax
 
-from zsl_jax import losses, similarity
-from zsl_jax.methods import base, gradient, registry, span
+from zsl_jax import similarity
+from zsl_jax.methods import base, gradient, mlp, objectives, registry, span
 
 
 @registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
@@ -35,7 +35,7 @@ def ale(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.
 
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
     """
-    return bilinear(functools.partial(losses.warp, margin=margin), optax.sgd(learning_rate, momentum=momentum))
+    return by_bilinear(objectives.make("warp", margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
 @registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
@@ -52,7 +52,7 @@ def devise(*, margin: float = 1.0, learning_rate: float = 0.03, momentum: float 
     Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
     NeurIPS 2013.
     """
-    return bilinear(functools.partial(losses.rank_hinge, margin=margin), optax.sgd(learning_rate, momentum=momentum))
+    return by_bilinear(objectives.make("rank_hinge", margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
 @registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
@@ -69,8 +69,8 @@ def sje(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.
     Reference: Akata, Reed, Walter, Lee, Schiele, "Evaluation of Output Embeddings for Fine-Grained Image
     Classification", CVPR 2015.
     """
-    return bilinear(
-        functools.partial(losses.structured_hinge, margin=margin), optax.sgd(learning_rate, momentum=momentum)
+    return by_bilinear(
+        objectives.make("structured_hinge", margin=margin), optax.sgd(learning_rate, momentum=momentum)
     )
 
 
@@ -86,28 +86,55 @@ def softmax(*, learning_rate: float = 10.0, momentum: float = 0.9) -> base.Metho
       learning_rate: of gradient descent, > 0.
       momentum: of gradient descent, in [0, 1).
     """
-    return bilinear(losses.softmax_cross_entropy, optax.sgd(learning_rate, momentum=momentum))
+    return by_bilinear("softmax_cross_entropy", optax.sgd(learning_rate, momentum=momentum))
 
 
-def bilinear(loss: Callable, optimizer: optax.GradientTransformation) -> base.Method:
-    """Returns the method that trains W `[F, A]` by `loss(scores [B, C], labels [B]) -> [B]`, in the classes' span."""
+@registry.method(loss=objectives.KNOB, learning_rate=registry.LEARNING_RATE)
+def bilinear(*, loss: str = "softmax_cross_entropy", learning_rate: float = 0.01) -> base.Method:
+    """The bilinear map under any loss, by Adam.
+
+        F(x, c) = x^T W phi_c,   or the cosine of x^T W and phi_c for losses that compare unit vectors
+
+    Args:
+      loss: a name in `methods.LOSSES`, a sum such as `warp+0.1*self_calibration`, `package.module:function`, or what
+        `objectives.make` returns.
+      learning_rate: of Adam, > 0.
+
+    Raises:
+      UserError: an unknown loss.
+    """
+    return by_bilinear(loss, optax.adam(learning_rate))
+
+
+def by_bilinear(
+    loss: str | Callable | objectives.Objective, optimizer: optax.GradientTransformation
+) -> base.Method:
+    """Returns the method that trains W `[F, A]` in the classes' span.
+
+    Args:
+      loss: as `objectives.make` takes it, such as `losses.warp` or another function `(scores [B, C], labels [B]) ->
+        [B]`.
+      optimizer: any optax transformation.
+    """
+    objective = objectives.make(loss)
 
     def init_params(key, like, classes):
-        del key
-        return jnp.zeros((like.inputs.shape[-1], classes.embedding.shape[-1]))
+        shape = like.inputs.shape[-1], classes.embedding.shape[-1]
+        # At 0 a unit vector has no direction, and no two images differ.
+        return jnp.zeros(shape) if objective.from_zero else mlp.dense(key, *shape)
 
     def embed(weights, inputs):
         return inputs @ weights
 
     def class_loss(weights, batch, classes, key):
-        del key
-        return loss(similarity.dot(embed(weights, batch.inputs), classes.embedding), batch.labels)
+        return objective.loss(objectives.of_batch(embed(weights, batch.inputs), classes.embedding, batch, classes, key))
 
     method = gradient.by_gradient(
         init_params=init_params,
         loss=class_loss,
         embed=embed,
-        scores=lambda weights, images, described: similarity.dot(images, described),
+        scores=lambda weights, images, described: objective.scores(images, described),
         optimizer=optimizer,
+        divides=objective.divides,
     )
-    return span.in_class_span(method)
+    return span.in_class_span(method._replace(sees=objective.sees))

@@ -59,3 +59,8 @@ def trains_encoder(name: str) -> bool:
 def wraps(name: str) -> bool:
     """Whether a method is made around another one: its factory takes a `Method`, `scorer`, first."""
     return "scorer" in inspect.signature(factory(name)).parameters
+
+
+def chooses_loss(name: str) -> bool:
+    """Whether a method is trained by any loss: its factory has a knob `loss`."""
+    return "loss" in KNOBS[name]

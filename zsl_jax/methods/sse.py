@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from zsl_jax import losses, rules
-from zsl_jax.methods import base, registry, seen_classes
-from zsl_jax.methods.bilinear import bilinear
+from zsl_jax import rules
+from zsl_jax.methods import base, objectives, registry, seen_classes
+from zsl_jax.methods.bilinear import by_bilinear
 
 
 @registry.method(
@@ -34,8 +34,8 @@ def sse(*, spread: float = 0.01, margin: float = 1.0, learning_rate: float = 0.3
 
     Reference: Zhang, Saligrama, "Zero-Shot Learning via Semantic Similarity Embedding", ICCV 2015.
     """
-    hinge = functools.partial(losses.structured_hinge, margin=margin)
-    classifiers = bilinear(hinge, optax.sgd(learning_rate, momentum=momentum))
+    hinge = objectives.make("structured_hinge", margin=margin)
+    classifiers = by_bilinear(hinge, optax.sgd(learning_rate, momentum=momentum))
     return seen_classes.as_proportions(classifiers, functools.partial(seen_proportions, spread=spread))
 
 

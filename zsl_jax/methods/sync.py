@@ -1,13 +1,11 @@
 """SYNC: the classifier of a class is a mixture of the classifiers of phantom classes near to it."""
 
-import functools
-
 import jax
 import optax
 
-from zsl_jax import losses, rules, similarity
-from zsl_jax.methods import base, registry, seen_classes
-from zsl_jax.methods.bilinear import bilinear
+from zsl_jax import rules, similarity
+from zsl_jax.methods import base, objectives, registry, seen_classes
+from zsl_jax.methods.bilinear import by_bilinear
 
 
 @registry.method(
@@ -38,6 +36,6 @@ def sync(
     def proportions(attributes, seen):
         return jax.nn.softmax(similarity.negative_squared_euclidean(attributes, seen) / bandwidth**2)
 
-    hinge = functools.partial(losses.structured_hinge, margin=margin)
-    classifiers = bilinear(hinge, optax.sgd(learning_rate, momentum=momentum))
+    hinge = objectives.make("structured_hinge", margin=margin)
+    classifiers = by_bilinear(hinge, optax.sgd(learning_rate, momentum=momentum))
     return seen_classes.as_proportions(classifiers, proportions)

@@ -9,9 +9,11 @@ import jax
 import ml_collections
 import numpy as np
 
+from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.encoders import described, image_towers, towers
+from zsl_jax.methods import objectives
 from zsl_jax.training import encoding, parallel, protocols, states
 
 
@@ -175,13 +177,26 @@ def make_method(
       config: of a run.
       scaling: of inputs and classes; None for `config.normalize`.
       steps_per_epoch: of the training, if there will be one.
-      **knobs: of the method.
+      **knobs: of the method, and of its loss with `loss.` before their names.
     """
-    knobs, parts = {**config.method, **knobs}, encoding.make_parts(config, steps_per_epoch=steps_per_epoch)
+    parts = encoding.make_parts(config, steps_per_epoch=steps_per_epoch)
+    objective = _objective(config, {name: value for name, value in knobs.items() if name.startswith("loss.")})
+    knobs = {**config.method, **{name: value for name, value in knobs.items() if not name.startswith("loss.")}}
     if "scorer" in config:
-        scorer = {**config.scorer, **parts}
-        parts = {"scorer": methods.factory(scorer.pop("name"))(**scorer)}
-    return methods.normalized(methods.factory(knobs.pop("name"))(**parts, **knobs), **(scaling or config.normalize))
+        scorer = {**config.scorer, **parts, **objective}
+        parts, objective = {"scorer": methods.factory(scorer.pop("name"))(**scorer)}, {}
+    method = methods.factory(knobs.pop("name"))(**parts, **(knobs | objective))
+    return methods.normalized(method, **(scaling or config.normalize))
+
+
+def _objective(config: ml_collections.ConfigDict, knobs: Mapping[str, Any]) -> dict[str, methods.Objective]:
+    """The argument `loss` of a method that is trained by any loss, with its knobs; some of them may be traced."""
+    if "loss" not in config:
+        return {}
+    leaves = config_lib.leaves(config)
+    given = {name: value for name, value in {**leaves, **knobs}.items() if name.startswith("loss.")}
+    named = {name.removeprefix("loss."): value for name, value in given.items()}
+    return {"loss": objectives.make(config_lib.trained(config).loss, **named)}
 
 
 def made_of(problem: Problem) -> dict[str, str]:

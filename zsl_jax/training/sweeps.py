@@ -20,6 +20,7 @@ import ml_collections
 import numpy as np
 import tqdm
 
+from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.training import files, parallel, phases, problems, protocols, scoring, side_by_side, states
@@ -127,18 +128,22 @@ def run_trials(
 def overridden(config: ml_collections.ConfigDict, setting: dict[str, Any]) -> ml_collections.ConfigDict:
     """Returns a copy of a config with some keys changed."""
     changed = ml_collections.ConfigDict(config).unlock()
+    if "method.loss" in setting and "loss" in config:
+        config_lib.choose_loss(changed, setting["method.loss"])
     for key, value in setting.items():
         try:
             changed.update_from_flattened_dict({key: value})
         except TypeError as error:
             raise errors.UserError(f"config.{key}={value!r} is of another type than its default") from error
+        except KeyError as error:
+            raise errors.UserError(f"config.{key}: the loss {changed.method.get('loss')} has no such knob") from error
     return changed.lock()
 
 
 def is_knob(config: ml_collections.ConfigDict, key: str) -> bool:
-    """Whether a key is a numeric knob of the method, which a compiled program takes as an argument."""
-    section, _, name = key.partition(".")
-    return section == "method" and isinstance(config.method.get(name), float)
+    """Whether a key is a numeric knob of the method or of its loss, which a compiled program takes as an argument."""
+    section = key.partition(".")[0]
+    return section in ("method", "loss") and isinstance(config_lib.leaves(config).get(key), float)
 
 
 def _groups(config, points) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:

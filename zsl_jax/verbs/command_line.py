@@ -126,6 +126,10 @@ def changed(config: ml_collections.ConfigDict, overrides: dict[str, str]) -> ml_
         if key in overrides and section in config:
             kept = {"weights": ""} if "weights" in config[section] else {}
             config[section] = {**config_lib.encoder_section(overrides[key]), **kept}
+    # And so does the name of a loss.
+    for key in ("method.loss", "scorer.loss"):
+        if key in overrides and key in config_lib.leaves(config):
+            config_lib.choose_loss(config, overrides[key])
     for key, value in overrides.items():
         override(config, key, value)
         section, _, knob = key.partition(".")

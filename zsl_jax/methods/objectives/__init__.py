@@ -1,0 +1,21 @@
+"""What training asks of images and classes: any loss by its name, a sum of several, or a function of your own."""
+
+from zsl_jax.methods.objectives.compared import KINDS, Compared, Kind, of_batch
+from zsl_jax.methods.objectives.making import KNOB, Objective, knobs, make, section, terms
+from zsl_jax.methods.objectives.table import ELSEWHERE, LOSSES, Loss
+
+__all__ = [
+    "ELSEWHERE",
+    "KINDS",
+    "KNOB",
+    "LOSSES",
+    "Compared",
+    "Kind",
+    "Loss",
+    "Objective",
+    "knobs",
+    "make",
+    "of_batch",
+    "section",
+    "terms",
+]

@@ -1,0 +1,296 @@
+"""What a batch gives to a loss, and how each kind of loss takes it: a kind is known by its first arguments.
+
+    loss(scores, labels)                              takes the scores of the training classes
+    loss(image_embeddings, class_embeddings)          takes images and the descriptions of their classes
+    loss(embeddings, labels)                          takes both as one set of examples
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from zsl_jax import data, errors, similarity
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """Images and classes of a batch, embedded in one space.
+
+    Args:
+      images: `[B, D]`.
+      described: `[C, D]`, all classes that training sees.
+      labels: `[B]`, rows of `described`.
+      where: `[B]` bool, False for rows that only fill up the batch.
+      classes: the class table, with the descriptions as they came.
+      key: PRNG key of the step.
+      axis_name: mapped axis over which the batch is divided, or None.
+      candidates: `[B, S]` bool, the training classes that count for each image; None for all.
+    """
+
+    images: jax.Array
+    described: jax.Array
+    labels: jax.Array
+    where: jax.Array
+    classes: data.ClassTable
+    key: jax.Array
+    axis_name: str | None = None
+    candidates: jax.Array | None = None
+
+    @property
+    def trained(self) -> jax.Array:
+        """`[S, D]`, the classes with labelled examples."""
+        return self.described[: self.classes.num_trained]
+
+    @property
+    def scores(self) -> jax.Array:
+        """`[B, S]`."""
+        return similarity.dot(self.images, self.trained)
+
+    @property
+    def own(self) -> jax.Array:
+        """`[B, D]`, the class of each image."""
+        return self.described[self.labels]
+
+    @property
+    def is_own(self) -> jax.Array:
+        """`[B, S]` bool."""
+        return self.labels[:, None] == jnp.arange(self.classes.num_trained)[None, :]
+
+    @property
+    def hardest(self) -> jax.Array:
+        """`[B, D]`, the wrong class with the highest score among the candidates; no gradient chooses it."""
+        wrong = ~self.is_own if self.candidates is None else ~self.is_own & self.candidates
+        return self.trained[jnp.argmax(jnp.where(wrong, self.scores, -jnp.inf), axis=1)]
+
+    @property
+    def relations(self) -> jax.Array:
+        """`[S, S]` cosines of the descriptions as they came."""
+        descriptions = jnp.asarray(self.classes.embedding)[: self.classes.num_trained]
+        return similarity.cosine(descriptions, descriptions)
+
+    def of_unit_length(self) -> "Compared":
+        """The same with vectors divided by their lengths."""
+        return dataclasses.replace(
+            self, images=similarity.l2_normalize(self.images), described=similarity.l2_normalize(self.described)
+        )
+
+
+def of_batch(images, described, batch: data.Batch, classes: data.ClassTable, key: jax.Array) -> Compared:
+    """Returns what a loss is given of a batch: its embedded images, and the classes described in the same space."""
+    return Compared(images, jnp.asarray(described), batch.labels, batch.where, classes, key, batch.axis_name)
+
+
+class Kind(NamedTuple):
+    """What a loss takes.
+
+    Fields:
+      says: in words, for the page of the losses.
+      call: `(loss, compared, options) -> values`; the options are the knobs, and `axis_name` for a loss that has it.
+      by_row: whether the loss of an image depends on no other image.
+      sees: what a method with such a loss asks for, see `base.Method.sees`.
+    """
+
+    says: str
+    call: Callable[[Callable, Compared, dict], jax.Array]
+    by_row: bool = True
+    sees: frozenset[str] = frozenset()
+
+
+def kind_of(name: str, loss: Callable) -> Kind:
+    """Returns the kind of a loss, known by the names of its arguments that are not keywords.
+
+    Raises:
+      UserError: a function that takes something else.
+    """
+    taken = positional(loss)
+    if taken not in KINDS:
+        choices = "; ".join(f"({', '.join(names)})" for names in KINDS)
+        raise errors.UserError(f"loss {name!r} takes ({', '.join(taken)}): a loss takes one of {choices}")
+    return KINDS[taken]
+
+
+def positional(loss: Callable) -> tuple[str, ...]:
+    """Returns the names of the arguments that are not keywords."""
+    parameters = inspect.signature(loss).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY)
+
+
+def per_row(values: jax.Array, given: Compared) -> jax.Array:
+    """Values of a loss as `[B]`: a scalar for every row, the mean over both views of an example, `[B]` as they are."""
+    count = len(given.labels)
+    if values.ndim == 0:
+        return jnp.broadcast_to(values, (count,))
+    return values if len(values) == count else jnp.mean(values.reshape(2, count), axis=0)
+
+
+def _of_scores(loss, given, options):
+    return loss(given.scores, given.labels, where=given.candidates, **options)
+
+
+def _of_evidence(loss, given, options):
+    return loss(jax.nn.softplus(given.scores), given.labels, where=given.candidates, **options)
+
+
+def _of_sampled_scores(loss, given, options):
+    return loss(given.key, given.scores, given.labels, where=given.candidates, **options)
+
+
+def _of_targets(loss, given, options):
+    return loss(given.scores, given.is_own, where=given.candidates, **options)
+
+
+def _of_calibration(loss, given, options):
+    is_trained = jnp.arange(len(given.classes)) < given.classes.num_trained
+    # One that takes the logarithm of a mean over the batch must not count the rows that fill it up.
+    where = given.where[:, None] if "axis_name" in inspect.signature(loss).parameters else None
+    return loss(similarity.dot(given.images, given.described), is_trained, where=where, **options)
+
+
+def _of_pairs(loss, given, options):
+    return loss(given.images, given.own, where=given.where, **options)
+
+
+def _of_entailment(loss, given, options):
+    lifted = similarity.lorentz_exp0(given.own), similarity.lorentz_exp0(given.images)
+    return loss(*lifted, where=given.where, **options)
+
+
+def _of_labelled_pairs(loss, given, options):
+    return loss(given.images, given.own, given.labels, where=given.where, **options)
+
+
+def _of_class_candidates(loss, given, options):
+    # Every device has all classes: nothing is to be gathered.
+    options = {name: value for name, value in options.items() if name != "axis_name"}
+    return loss(given.images, given.trained, given.labels, **options)
+
+
+def _of_other_classes(loss, given, options):
+    in_batch = jnp.any(given.is_own & given.where[:, None], axis=0)
+    if given.axis_name is not None:
+        in_batch = jax.lax.psum(in_batch, given.axis_name) > 0
+        # The negatives are gathered over the devices, and each has them all.
+        in_batch |= jax.lax.axis_index(given.axis_name) > 0
+    return loss(given.images, given.own, given.trained, where=given.where, where_negatives=~in_batch, **options)
+
+
+def _of_groups(loss, given, options):
+    both = jnp.concatenate([given.images, given.own]), jnp.concatenate([given.labels, given.labels])
+    return loss(*both, where=jnp.concatenate([given.where, given.where]), **options)
+
+
+def _of_images(loss, given, options):
+    return loss(given.images, where=given.where, **options)
+
+
+def _of_neighbours(loss, given, options):
+    """Each image beside the other images of the batch and all training classes."""
+    others = jnp.concatenate([given.images, given.trained])
+    same = given.labels[:, None] == given.labels[None, :]
+    itself = jnp.eye(len(given.labels), dtype=bool)
+    counts = given.where[None, :] & ~itself
+    all_classes = jnp.ones_like(given.is_own) if given.candidates is None else given.candidates
+    return loss(
+        similarity.dot(given.images, others),
+        jnp.concatenate([same, given.is_own], axis=1),
+        where=jnp.concatenate([counts, all_classes], axis=1),
+        **options,
+    )
+
+
+def _of_bound(loss, given, options):
+    return -loss(similarity.dot(given.images, given.own), where=given.where, **options)
+
+
+def _of_matching(loss, given, options):
+    """Images of one class are no negatives of each other."""
+    itself = jnp.eye(len(given.labels), dtype=bool)
+    same = given.labels[:, None] == given.labels[None, :]
+    counts = (itself | ~same) & given.where[:, None] & given.where[None, :]
+    return loss(similarity.dot(given.images, given.own), where=counts, **options)
+
+
+def _of_kernel(loss, given, options):
+    kernel = given.relations[given.labels][:, given.labels]
+    return loss(similarity.dot(given.images, given.own), kernel, where=given.where, **options)
+
+
+def _of_views(loss, given, options):
+    kernel = given.relations[given.labels][:, given.labels]
+    return loss(jnp.stack([given.images, given.own], axis=1), kernel, where=given.where, **options)
+
+
+def _of_triplets(loss, given, options):
+    return loss(given.images, given.own, given.hardest, where=given.where, **options)
+
+
+def _of_blocks(loss, given, options):
+    """Blocks of one: every wrong class is a negative."""
+    rows = jnp.arange(len(given.trained) - 1)
+    wrong = given.trained[rows[None, :] + (rows[None, :] >= given.labels[:, None])]
+    return loss(given.images, given.own[:, None, :], wrong[:, :, None, :], where=given.where, **options)
+
+
+def _of_relations(loss, given, options):
+    relations = given.relations[given.labels]
+    return jnp.mean(loss(given.scores, relations, where=~given.is_own, **options), axis=1)
+
+
+def _of_matches(loss, given, options):
+    """The own class counts as much as all others together."""
+    squared = jnp.maximum(similarity.negative_squared_euclidean(given.images, given.trained) * -1.0, 0.0)
+    values = loss(squared, given.is_own, **options)
+    own = jnp.sum(jnp.where(given.is_own, values, 0.0), axis=1)
+    return own + jnp.sum(jnp.where(given.is_own, 0.0, values), axis=1) / max(len(given.trained) - 1, 1)
+
+
+def _of_critic(loss, given, options):
+    return loss(given.key, jnp.dot, given.images, given.own, where=given.where, **options)
+
+
+_SCORES = "scores of the training classes, and the class"
+_PAIRS = "images, and the description of each image's class"
+_TRIPLETS = "images, the class of each, and the wrong class with the highest score"
+_BATCH = "scores of each image and the descriptions of the classes in the batch"
+_UNSEEN = frozenset({"unseen descriptions"})
+
+KINDS: dict[tuple[str, ...], Kind] = {
+    ("scores", "labels"): Kind(_SCORES, _of_scores),
+    ("cosines", "labels"): Kind(_SCORES, _of_scores),
+    ("evidence", "labels"): Kind("evidence, log(1 + exp(score)), and the class", _of_evidence),
+    ("key", "scores", "labels"): Kind(f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False),
+    ("scores", "targets"): Kind("scores, and for each training class whether it is the one", _of_targets),
+    ("logits", "labels"): Kind("scores, and for each training class whether it is the one", _of_targets),
+    ("scores", "is_seen"): Kind(
+        "scores of all classes, and which have examples", _of_calibration, by_row=False, sees=_UNSEEN
+    ),
+    ("image_embeddings", "class_embeddings"): Kind(_PAIRS, _of_pairs, by_row=False),
+    ("embeddings_a", "embeddings_b"): Kind(_PAIRS, _of_pairs, by_row=False),
+    ("anchors", "positives"): Kind(_PAIRS, _of_pairs, by_row=False),
+    ("predictions", "attributes"): Kind(_PAIRS, lambda loss, given, options: loss(given.images, given.own, **options)),
+    ("parents", "children"): Kind(f"{_PAIRS}, as points of hyperbolic space", _of_entailment),
+    ("image_embeddings", "class_embeddings", "labels"): Kind(f"{_PAIRS}, and the class", _of_labelled_pairs, False),
+    ("anchors", "candidates", "positives"): Kind("images, all training classes, and the class", _of_class_candidates),
+    ("image_embeddings", "class_embeddings", "negative_embeddings"): Kind(
+        f"{_PAIRS}, and the training classes that are not in the batch", _of_other_classes, by_row=False
+    ),
+    ("embeddings", "labels"): Kind("images and the descriptions of their classes as one set", _of_groups, False),
+    ("embeddings",): Kind("images", _of_images, by_row=False),
+    ("similarities", "is_positive"): Kind(
+        "each image beside the other images of the batch and all training classes", _of_neighbours, by_row=False
+    ),
+    ("bound",): Kind(f"{_BATCH}; the bound is made large", _of_bound, by_row=False),
+    ("scores",): Kind(f"{_BATCH}; images of one class are no negatives of each other", _of_matching, by_row=False),
+    ("scores", "kernel"): Kind(f"{_BATCH}, and cosines of their descriptions", _of_kernel, by_row=False),
+    ("views", "kernel"): Kind("an image and its class as two views, and cosines of descriptions", _of_views, False),
+    ("anchors", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets),
+    ("queries", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets),
+    ("anchors", "positives", "blocks"): Kind("images, the class of each, and all wrong classes", _of_blocks),
+    ("similarities", "relations"): Kind("scores, and cosines of the descriptions", _of_relations),
+    ("squared_distances", "is_match"): Kind("squared distances to all training classes", _of_matches),
+    ("key", "critic", "x", "y"): Kind(f"{_PAIRS}, compared by their product", _of_critic, by_row=False),
+}
