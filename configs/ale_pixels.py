@@ -1,7 +1,8 @@
 """ALE on top of a small ConvNet, trained together from pixels.
 
     python -m zsl_jax train --config=configs/ale_pixels.py --workdir=runs/ale_pixels
-    python -m zsl_jax train --config=configs/ale_pixels.py --config.method.loss=softmax_cross_entropy --workdir=runs/softmax_pixels
+    python -m zsl_jax train --config=configs/ale_pixels.py --config.method.loss=softmax_cross_entropy \
+        --workdir=runs/softmax_pixels
 
 Shapes, seed 0, epochs fixed, gamma chosen on validation classes (there: ZSL 77.5, harmonic 71.3), 4.3 minutes of
 processor time on 2 cores: ZSL 92.4, GZSL 52.3 / 96.5 / 67.8, calibrated 90.9 / 82.8 / 86.7, AUSUC 87.9. The second line

@@ -1,4 +1,4 @@
-"""Writes docs/losses.md from the docstrings of zsl_jax.losses: one table a family, one row a loss.
+"""Writes docs/losses.md from the docstrings of zsl_jax.losses and the table of choices: a row for each loss.
 
     python docs/make_losses_page.py
 
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from zsl_jax import losses
+from zsl_jax.methods import objectives
 
 PAGE = pathlib.Path(__file__).with_name("losses.md")
 
@@ -24,12 +25,62 @@ INTRODUCTION = """\
 Pure functions of arrays: `from zsl_jax import losses`. Each returns one value per example (or what its docstring says),
 float32, never reduced and never silently normalised; `where` masks, and numeric knobs may be traced. Written by
 `python docs/make_losses_page.py` from the docstrings, which say more: arguments, shapes, limits and an example each.
+Which one? See [the atlas](atlas.md).
+
+## Train with any of them
+
+`bilinear` (features), `label_embedding` (an encoder of pixels) and `two_tower` (an encoder on each side) take every
+loss below that is not marked *no choice*: its name is `config.method.loss`, its knobs are `config.loss`.
+
+    python -m zsl_jax train --config=bilinear:digits --config.method.loss=circle --config.loss.scale=24 \\
+        --workdir=runs/circle
+    python -m zsl_jax train --config=clip_pixels --config.method.loss=class_sigmoid --workdir=runs/sigmoid
+
+A sum has weights, and knobs under the names of its terms. Terms marked *in a sum* train nothing by themselves. The
+first loss of a sum says how scores are compared: by cosine if it compares unit vectors, by inner product otherwise.
+
+    python -m zsl_jax train --config=bilinear --config.method.loss=warp+0.1*uniformity --config.loss.warp.margin=0.5 \\
+        --workdir=runs/sum
+
+A loss of your own is any function whose arguments have the names below, from Python or as `package.module:function`.
+Its keyword arguments with a number as default are knobs, checked and swept like all others.
+
+```python
+import jax.numpy as jnp
+
+from zsl_jax import methods
+
+
+def squared(scores, labels, *, width: float = 1.0):
+    own = jnp.take_along_axis(scores, labels[:, None], axis=1)[:, 0]
+    return (own - width) ** 2 + jnp.mean(scores**2, axis=1)
+
+
+made = methods.bilinear(loss=squared)
+```
+
+A recipe sweeps knobs of the loss side by side, in one compiled program: `{"loss.scale": (8.0, 24.0, 72.0)}` in
+`sweep()`.
+
+| arguments | what a loss with them is given |
+|---|---|
 """
 
 
 def page() -> str:
     """Returns the text of docs/losses.md."""
-    return "\n".join([INTRODUCTION, *map(family, families())])
+    return "\n".join([INTRODUCTION + arguments(), *map(family, families())])
+
+
+def arguments() -> str:
+    """Returns a row for each kind of loss that a function of somebody's own may be."""
+    own = {names: kind for names, kind in objectives.KINDS.items() if kind not in _of_table()}
+    return "".join(f"| `({', '.join(names)})` | {kind.says} |\n" for names, kind in own.items())
+
+
+def _of_table() -> list[objectives.Kind]:
+    """The kinds that only the table of losses names."""
+    return [loss.kind for loss in objectives.LOSSES.values() if loss.takes]
 
 
 def families() -> list[ModuleType]:
@@ -48,13 +99,26 @@ def public(module: ModuleType) -> list[Callable]:
 def family(module: ModuleType) -> str:
     name = module.__name__.rpartition(".")[2]
     head = f"## [{name.replace('_', ' ')}](../zsl_jax/losses/{name}.py)\n\n{paragraphs(module)[0]}\n"
-    table = "| Loss | Formula | Use when | Paper |", "|---|---|---|---|", *map(row, public(module))
+    table = "| Loss | Formula | Use when | Trains with | Paper |", "|---|---|---|---|---|", *map(row, public(module))
     return "\n".join([head, *table, ""])
 
 
 def row(fn: Callable) -> str:
-    cells = f"`{fn.__name__}`", formula(fn), section(fn, "Use when:"), section(fn, "Reference:", default="")
+    told = formula(fn), section(fn, "Use when:"), choice(fn), section(fn, "Reference:", default="")
+    cells = f"`{fn.__name__}`", *told
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def choice(fn: Callable) -> str:
+    """Returns what a method that is trained by this loss gives it and its knobs, or what stands in the way."""
+    name = fn.__name__
+    if name not in objectives.LOSSES:
+        reason = objectives.ELSEWHERE.get(name)
+        return "" if reason is None else f"no choice: {reason}"
+    loss = objectives.LOSSES[name]
+    knobs = ", ".join(f"`{knob}={value}`" for knob, value in loss.defaults.items())
+    how = [loss.kind.says, *["unit vectors"] * loss.unit, *["in a sum"] * (not loss.alone)]
+    return f"{'; '.join(how)}{'<br>' if knobs else ''}{knobs}"
 
 
 def formula(fn: Callable) -> str:

@@ -115,6 +115,7 @@ LOSSES = {
     "bidirectional_hinge": of(losses.bidirectional_hinge, square("scores"), margin=9.0),
     "circle": of(losses.circle, HINGE, ("similarities",), scale=4.0),
     "class_circle": of_scores(losses.class_circle, make=positive, scale=4.0),
+    "class_sigmoid": of_scores(losses.class_sigmoid, make=positive, name="cosines", scale=4.0, bias=-1.0),
     "clip_softmax": of(losses.clip_softmax, batch("image_embeddings", "class_embeddings"), scale=2.0),
     "conditional_hard_negatives": of(losses.conditional_hard_negatives, {**square("scores"), "kernel": kernel()}),
     "conditional_positives": of(losses.conditional_positives, {**square("scores"), "kernel": kernel()}),

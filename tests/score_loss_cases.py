@@ -106,6 +106,13 @@ def split(row, is_positive, kept):
     ]
 
 
+def class_sigmoid(row, label, kept, scale, bias):
+    rivals = others(row, label, kept)
+    if not (0 <= label < len(row) and kept[label]):
+        return 0.0
+    return np.log1p(np.exp(-scale * row[label] - bias)) + sum(np.log1p(np.exp(scale * row[c] + bias)) for c in rivals)
+
+
 CASES = [
     Case(losses.warp, warp, {"margin": 0.8}),
     Case(losses.rank_hinge, rank_hinge, {"margin": 0.8}),
@@ -114,6 +121,7 @@ CASES = [
     Case(losses.cosface, cosface, {"margin": 0.3, "scale": 5.0}),
     Case(losses.arcface, arcface, {"margin": 0.5, "scale": 5.0}),
     Case(losses.class_circle, class_circle, {"margin": 0.25, "scale": 6.0}, weights_are_fixed=True),
+    Case(losses.class_sigmoid, class_sigmoid, {"scale": 4.0, "bias": -1.0}),
     Case(losses.circle, circle, {"margin": 0.25, "scale": 6.0}, "labels", weights_are_fixed=True),
     Case(
         losses.multi_similarity,

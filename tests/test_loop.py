@@ -94,7 +94,7 @@ def test_a_run_compiles_its_step_once(task):
         traces.append(1)
         return jnp.sum(scores, axis=-1)
 
-    method = methods.bilinear(counting, optax.sgd(0.1))
+    method = methods.by_bilinear(counting, optax.sgd(0.1))
     assert len(list(fit(task, 5, method=method))) == 5
     assert len(traces) == 1
 
@@ -102,11 +102,16 @@ def test_a_run_compiles_its_step_once(task):
 def test_an_inductive_method_never_sees_an_unseen_class(task):
     widths = []
 
-    def spy(scores, labels):
-        widths.append(scores.shape[-1])
-        return jnp.sum(scores, axis=-1)
+    def spy(params, batch, classes, key):
+        widths.append(len(classes))
+        return batch.inputs @ params
 
-    inductive = methods.bilinear(spy, optax.sgd(0.1))
+    inductive = methods.by_gradient(
+        init_params=lambda key, like, classes: jnp.zeros(like.inputs.shape[-1]),
+        loss=spy,
+        scores=lambda params, images, described: images @ described.T,
+        optimizer=optax.sgd(0.1),
+    )
     list(fit(task, 1, method=inductive))
     list(fit(task, 1, method=inductive._replace(sees=frozenset({"unseen descriptions"}))))
     assert widths == [6, 9]

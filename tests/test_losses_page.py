@@ -60,4 +60,4 @@ def test_formulas_are_read_in_both_forms():
     assert maker["formula"](inline) == "`loss = |a| + b`; the rest is prose."
     assert maker["formula"](block) == "With `v` of the scores:<br>`loss = v (0 where v < 0)`<br>`v = a + b`"
     assert maker["section"](block, "Use when:") == "always, a | b too."
-    assert r"| always, a \| b too. | nobody. |" in maker["row"](block)
+    assert r"| always, a \| b too. |  | nobody. |" in maker["row"](block)

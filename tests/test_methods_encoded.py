@@ -12,7 +12,7 @@ import small_trainer
 
 from zsl_jax import config, data, encoders, errors, methods
 from zsl_jax.encoders import augmentation
-from zsl_jax.methods import base, encoded
+from zsl_jax.methods import base, encoded, objectives
 from zsl_jax.training import encoding, loop, optimizers, parallel, problems, states
 
 KEY = jax.random.key(0)
@@ -55,16 +55,18 @@ def parts(**changes):
 
 
 FACTORIES = {
-    "label_embedding softmax": lambda: methods.label_embedding(parts(), loss="softmax"),
-    "label_embedding ale": lambda: methods.label_embedding(parts(average=0.9), loss="ale", margin=0.5),
+    "label_embedding softmax": lambda: methods.label_embedding(parts()),
+    "label_embedding ale": lambda: methods.label_embedding(
+        parts(average=0.9), loss=objectives.make("warp", margin=0.5)
+    ),
     "attribute_network dap": lambda: methods.attribute_network(parts(pretrain_steps=6), rule="dap"),
     "attribute_network groups": lambda: methods.attribute_network(parts(), groups=(3, 3)),
     "attribute_network ale": lambda: methods.attribute_network(parts(), rule="ale"),
 } | {
-    f"two_tower {contrast}": lambda contrast=contrast: methods.two_tower(
-        parts(), encoders.MLP(widths=(12,)), contrast=contrast, width=8, prefixes=(4,)
+    f"two_tower {loss}": lambda loss=loss: methods.two_tower(
+        parts(), encoders.MLP(widths=(12,)), loss=loss, width=8, prefixes=(4,)
     )
-    for contrast in ("clip", "info_nce", "siglip", "supcon")
+    for loss in ("multi_positive_clip", "info_nce", "class_sigmoid", "supervised_contrastive")
 }
 
 
@@ -118,7 +120,7 @@ def batch_of(task, count=8, valid=6):
 def test_a_step_is_that_of_the_mean_loss_over_valid_rows(task):
     """Linear encoder and plain SGD: the update by hand, rows that fill up the batch left out."""
     linear = parts(encoder=encoders.MLP(widths=(5,)), optimizer=optax.sgd(0.1), augment=augmentation.make_augment())
-    method = methods.label_embedding(linear, loss="softmax")
+    method = methods.label_embedding(linear)
     batch = batch_of(task)
     init, update = compiled(method, task.seen_classes)
     before = init(batch)
@@ -325,9 +327,9 @@ def test_groups_that_do_not_add_up_are_named(task):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: methods.label_embedding(parts(), loss="alle"), "unknown loss 'alle': did you mean 'ale'"),
+        (lambda: methods.label_embedding(parts(), loss="wrap"), "unknown loss 'wrap': did you mean 'warp'"),
         (lambda: methods.attribute_network(parts(), rule="dapp"), "unknown rule 'dapp': did you mean 'dap'"),
-        (lambda: methods.two_tower(parts(), encoders.MLP(), contrast="clipp"), "did you mean 'clip'"),
+        (lambda: methods.two_tower(parts(), encoders.MLP(), loss="clip_soft"), "did you mean 'clip_softmax'"),
         (lambda: methods.two_tower(parts(), encoders.MLP(), width=8, prefixes=(9,)), "prefixes: 9 is not a length"),
         (lambda: methods.two_tower(parts(), encoders.MLP(), width=8, score_width=9), "score_width: 9 is not a length"),
     ],

@@ -5,7 +5,8 @@ with their defaults; what they may be stands in `methods.KNOBS` and, as for ever
 that trains an encoder has the sections `config.encoder`, `config.optimizer`, `config.augmentation` and
 `config.pretrain` too, and one that encodes class descriptions `config.class_encoder`: the arguments of the encoder, of
 `optimizers.make_optimizer` and so on. A method that is trained by any loss has the knobs of `config.method.loss` in
-`config.loss`. A method made around another one has that one, with its knobs, in `config.scorer`. `config.late` names knobs that are chosen after training, each with a tuple of values.
+`config.loss`. A method made around another one has that one, with its knobs, in `config.scorer`. `config.late` names
+knobs that are chosen after training, each with a tuple of values.
 """
 
 import inspect

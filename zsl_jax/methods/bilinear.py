@@ -4,8 +4,8 @@
     devise   the sum of all hinges                                      softmax  cross-entropy over the training classes
     bilinear any loss of `objectives.LOSSES`, by Adam
 
-The problem of the first four is convex in W and starts at W = 0. A hinge of margin m is homogeneous: m and the learning rate scaled
-together scale W, so that only their ratio matters. For the scale to mean something, features and class
+The problem of the first four is convex in W and starts at W = 0. A hinge of margin m is homogeneous: m and the learning
+rate scaled together scale W, so that only their ratio matters. For the scale to mean something, features and class
 descriptions should have unit length (`methods.normalized`). The optimiser is stochastic gradient descent with momentum,
 as in the papers: it takes the same path in every rotation of the attributes, hence also in the span of the training
 classes (`methods.in_class_span`), which is cheaper. Adam takes another path there, which ends about as well.
@@ -16,7 +16,6 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import optax
 
-from zsl_jax import similarity
 from zsl_jax.methods import base, gradient, mlp, objectives, registry, span
 
 
@@ -69,9 +68,7 @@ def sje(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.
     Reference: Akata, Reed, Walter, Lee, Schiele, "Evaluation of Output Embeddings for Fine-Grained Image
     Classification", CVPR 2015.
     """
-    return by_bilinear(
-        objectives.make("structured_hinge", margin=margin), optax.sgd(learning_rate, momentum=momentum)
-    )
+    return by_bilinear(objectives.make("structured_hinge", margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
 @registry.method(learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
@@ -106,9 +103,7 @@ def bilinear(*, loss: str = "softmax_cross_entropy", learning_rate: float = 0.01
     return by_bilinear(loss, optax.adam(learning_rate))
 
 
-def by_bilinear(
-    loss: str | Callable | objectives.Objective, optimizer: optax.GradientTransformation
-) -> base.Method:
+def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.GradientTransformation) -> base.Method:
     """Returns the method that trains W `[F, A]` in the classes' span.
 
     Args:

@@ -93,7 +93,7 @@ def make_program(
 
     Args:
       factory: `(**knobs) -> Method`, with knobs that may be traced.
-      evaluate: `(method, finished_state, sets, classes) -> scores`, a dict of scalars.
+      evaluate: `(method, finished_state, sets, classes, knobs) -> scores`, a dict of scalars.
       knobs: arrays `[S]` by name; only their names and shapes are looked at.
       tasks: what `stack_tasks` returns; only its shapes are looked at.
       weights: what `Method.weights` gave; only their shapes are looked at.
@@ -230,7 +230,7 @@ def _lane(factory, evaluate, *, batch_size: int):
 
     def score(moving, frozen, knobs, task, key):
         sets = {name: x._replace(inputs=_transposed(x.inputs)) for name, x in task.sets.items()}
-        return evaluate(factory(**knobs), finish(moving, frozen, knobs, task, key), sets, task.classes)
+        return evaluate(factory(**knobs), finish(moving, frozen, knobs, task, key), sets, task.classes, knobs)
 
     return start, epoch, score
 

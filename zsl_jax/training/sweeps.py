@@ -131,12 +131,12 @@ def overridden(config: ml_collections.ConfigDict, setting: dict[str, Any]) -> ml
     if "method.loss" in setting and "loss" in config:
         config_lib.choose_loss(changed, setting["method.loss"])
     for key, value in setting.items():
+        if key.startswith("loss.") and key not in config_lib.leaves(changed):
+            raise errors.UserError(f"config.{key}: the loss {config_lib.trained(changed).loss} has no such knob")
         try:
             changed.update_from_flattened_dict({key: value})
         except TypeError as error:
             raise errors.UserError(f"config.{key}={value!r} is of another type than its default") from error
-        except KeyError as error:
-            raise errors.UserError(f"config.{key}: the loss {changed.method.get('loss')} has no such knob") from error
     return changed.lock()
 
 
@@ -187,13 +187,20 @@ def selection_tasks(config, source: data.Dataset | None = None) -> tuple[data.Ta
 
 
 class Trainer:
-    """Trains the settings of one structure, chunk by chunk in the same program."""
+    """Trains the settings of one structure, chunk by chunk in the same program.
+
+    Args:
+      config: the recipe.
+      names: keys of the knobs that settings give. Where those of the protocol, such as gamma, are among them, scores
+        are taken with these; else they are chosen on the very rows that are scored, which is right for validation.
+      tasks: what settings are trained and scored on, of equal shapes.
+    """
 
     def __init__(self, config, names: Sequence[str], tasks: Sequence[data.Task]):
         self._config, self._names = config, names
         self._protocol = protocols.find(config.protocol)
         steps = states.steps_per_epoch(len(tasks[0].train.labels), config.train.batch_size)
-        factory = _factory(config, steps)
+        factory = _factory(config, steps, dict(self._protocol.unchosen))
         shapes = self._knobs([dict.fromkeys(names, 1.0)])
         method = factory(**{name: values[0] for name, values in shapes.items()})
         self._weights = method.weights()
@@ -274,21 +281,25 @@ def best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict
     return result
 
 
-def _factory(config, steps_per_epoch: int) -> Callable[..., methods.Method]:
-    """Returns `(**knobs) -> Method`, the other knobs as the config has them."""
+def _factory(config, steps_per_epoch: int, of_protocol) -> Callable[..., methods.Method]:
+    """Returns `(**knobs) -> Method`, the other knobs as the config has them; those of the protocol are none of its."""
 
     def factory(**knobs):
-        named = {name: value for name, value in knobs.items() if name}
+        named = {name: value for name, value in knobs.items() if name and name not in of_protocol}
         return problems.make_method(config, steps_per_epoch=steps_per_epoch, **named)
 
     return factory
 
 
-def _scores(protocol: protocols.Protocol, looks, method: methods.Method, state, sets, classes) -> dict[str, Any]:
+def _scores(
+    protocol: protocols.Protocol, looks, method: methods.Method, state, sets, classes, given: dict[str, Any]
+) -> dict[str, Any]:
     """The protocol's choices of a finished state, and its knobs; NaN where scores of its classes are not finite."""
     rows = scoring.score_arrays(method, state, sets, classes, looks)
     facts = protocol.facts(classes)
-    knobs = protocol.choose(*jax.tree.map(lambda x: jnp.asarray(x)[None], (rows, facts)))
+    stacked = jax.tree.map(lambda x: jnp.asarray(x)[None], (rows, facts))
+    known = {name: given[name] for name, _ in protocol.unchosen if name in given}
+    knobs = known or protocol.choose(*stacked)
     reported = protocol.report(rows, facts, knobs)
     scores = {name: protocols.value(reported, metric) for name, metric in protocol.choices().items()} | knobs
     finite = jnp.all(jnp.stack([jnp.all(each.finite) for each in rows.values()]))

@@ -1,14 +1,14 @@
 """What a batch gives to a loss, and how each kind of loss takes it: a kind is known by its first arguments.
 
-    loss(scores, labels)                              takes the scores of the training classes
-    loss(image_embeddings, class_embeddings)          takes images and the descriptions of their classes
-    loss(embeddings, labels)                          takes both as one set of examples
+loss(scores, labels)                              takes the scores of the training classes
+loss(image_embeddings, class_embeddings)          takes images and the descriptions of their classes
+loss(embeddings, labels)                          takes both as one set of examples
 """
 
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

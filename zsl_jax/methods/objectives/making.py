@@ -1,8 +1,8 @@
 """From the text of a config to what training asks: one loss, a weighted sum of several, or a function of your own.
 
-    circle                          its knobs are `scale`, `margin`
-    warp+0.1*self_calibration       knobs are `warp.margin`, `warp.weight`, `self_calibration.bias`, ...
-    package.module:function         keyword arguments with a number as default are its knobs
+circle                          its knobs are `scale`, `margin`
+warp+0.1*self_calibration       knobs are `warp.margin`, `warp.weight`, `self_calibration.bias`, ...
+package.module:function         keyword arguments with a number as default are its knobs
 """
 
 import functools
@@ -10,7 +10,7 @@ import importlib
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -103,9 +103,7 @@ def knobs(text: str) -> dict[str, rules.Knob]:
     if len(found) == 1:
         return dict(found[0].loss.knobs)
     return {
-        f"{term.name}.{name}": knob
-        for term in found
-        for name, knob in {"weight": _WEIGHT, **term.loss.knobs}.items()
+        f"{term.name}.{name}": knob for term in found for name, knob in {"weight": _WEIGHT, **term.loss.knobs}.items()
     }
 
 

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from zsl_jax import losses, rules
+from zsl_jax import losses
 from zsl_jax.methods import registry
 from zsl_jax.methods.objectives import compared
 from zsl_jax.rules import Knob, number, one_of
@@ -140,7 +140,9 @@ LOSSES: dict[str, Loss] = {
         Loss(losses.conditional_hard_negatives, _RIDGE),
         Loss(losses.conditional_positives, _RIDGE),
         Loss(losses.decoupled_uniformity, _RIDGE | {"scale": Knob("of the squared distances", number(0))}, unit=True),
-        Loss(losses.entailment, {"min_radius": Knob("radius within which a class entails all", number(0))}, alone=False),
+        Loss(
+            losses.entailment, {"min_radius": Knob("radius within which a class entails all", number(0))}, alone=False
+        ),
         # A triplet.
         Loss(losses.triplet_margin, _MARGIN, unit=True),
         Loss(losses.triplet_ratio, unit=True),

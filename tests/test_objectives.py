@@ -1,0 +1,212 @@
+"""Every loss of the table trains the bilinear map; names, sums, knobs and functions of your own are what they say."""
+
+import dataclasses
+import functools
+import inspect
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import small_trainer
+import toy
+
+from zsl_jax import config, data, errors, losses, methods
+from zsl_jax.data import dataset as dataset_lib
+from zsl_jax.methods import objectives
+from zsl_jax.training import problems, sweeps
+from zsl_jax.verbs import command_line
+
+SHORT = ("supervised_contrastive",)
+TEXTS = {name: name if loss.alone else f"softmax_cross_entropy+0.1*{name}" for name, loss in methods.LOSSES.items()}
+NAMES = [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in TEXTS]
+
+
+def test_every_public_loss_is_a_choice_or_says_what_stands_in_the_way():
+    functions = {name for name in losses.__all__ if not inspect.isclass(getattr(losses, name))}
+    assert functions == {*objectives.LOSSES, *objectives.ELSEWHERE}
+    assert not set(objectives.LOSSES) & set(objectives.ELSEWHERE)
+
+
+@pytest.mark.parametrize("name", methods.LOSSES)
+def test_knobs_have_a_default_that_is_allowed(name):
+    loss = methods.LOSSES[name]
+    assert loss.kind.says
+    assert set(loss.values) <= set(loss.knobs)
+    assert set(loss.learned) <= set(loss.knobs)
+    for knob, (says, rule) in loss.knobs.items():
+        assert rule.holds(loss.defaults[knob]), (knob, loss.defaults[knob], rule.words)
+        assert says
+    # What a table does not name keeps the value of the function, which must have one.
+    parameters = inspect.signature(loss.function).parameters.values()
+    needed = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
+    assert needed <= set(loss.knobs)
+
+
+@functools.cache
+def digits() -> data.Task:
+    return data.test_task(data.load("digits"))
+
+
+@functools.cache
+def on_toy():
+    task = data.test_task(toy.dataset())
+    rows = np.random.default_rng(1).permutation(len(task.train.labels))[:16]
+    batch = data.Batch(task.train.inputs[rows], task.train.labels[rows], np.arange(16) < 12)
+    return task, batch, np.random.default_rng(2).standard_normal((10, 8)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loss_trains_on_digits_and_the_descriptions_are_what_it_uses(name):
+    task = digits()
+    method = methods.normalized(methods.bilinear(loss=TEXTS[name], learning_rate=0.02))
+    state = small_trainer.fitted(method, task, epochs=15, batch_size=64)
+    unseen, count = task.sets["test_unseen"], len(task.unseen_classes)
+    found = methods.score(method, state, jnp.asarray(unseen.inputs), task.unseen_classes)
+    assert np.isfinite(found).all()
+    # Among three classes a chance of one in three; each unseen class with the description of another is below it.
+    right = small_trainer.top1(found, unseen.labels, first=task.num_seen)
+    shuffled = [small_trainer.top1(np.roll(found, turn, axis=1), unseen.labels, first=task.num_seen) for turn in (1, 2)]
+    assert count == 3
+    assert right > 0.42, right
+    assert right > max(shuffled) + 0.05, (right, shuffled)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_on_two_devices_has_the_loss_and_gradient_of_the_whole(name):
+    """Of 16 rows the last 4 only fill up. A loss that cannot be divided says so, and its rows are gathered."""
+    task, batch, weights = on_toy()
+    objective = objectives.make(TEXTS[name])
+    classes = task.classes if objective.sees else task.classes[: task.classes.num_trained]
+
+    def share(weights, given):
+        compared = objectives.of_batch(given.inputs @ weights, classes.embedding, given, classes, small_trainer.KEY)
+        count = jnp.sum(batch.where)
+        return jnp.sum(objective.loss(compared), where=given.where) / count
+
+    whole = jax.value_and_grad(share)(weights, batch)
+    assert np.isfinite(whole[0])
+    assert np.isfinite(whole[1]).all()
+    assert np.abs(whole[1]).max() > 1e-6
+    if not objective.divides:
+        return
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:2])
+    spec = jax.sharding.PartitionSpec
+
+    def of_device(weights, given):
+        given = given._replace(axis_name=dataset_lib.AxisName("data"))
+        varying = jax.lax.pcast(weights, "data", to="varying")
+        return jax.lax.psum(jax.value_and_grad(share)(varying, given), "data")
+
+    divided = jax.jit(jax.shard_map(of_device, mesh=mesh, in_specs=(spec(), spec("data")), out_specs=spec()))
+    for one, other in zip(divided(weights, batch), whole):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_sum_is_the_weighted_sum_of_its_terms():
+    task, batch, weights = on_toy()
+    classes = task.classes[: task.classes.num_trained]
+    given = objectives.of_batch(batch.inputs @ weights, classes.embedding, batch, classes, small_trainer.KEY)
+    found = objectives.make("warp+0.5*alignment", **{"warp.margin": 2.0, "alignment.weight": 0.25}).loss(given)
+    scores = given.images @ classes.embedding.T
+    expected = losses.warp(scores, batch.labels, margin=2.0)
+    expected += 0.25 * losses.alignment(given.images, given.own, where=batch.where)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert objectives.section("warp+0.5*alignment") == {
+        "warp": {"weight": 1.0, "margin": 1.0},
+        "alignment": {"weight": 0.5, "power": 2.0},
+    }
+
+
+def test_how_scores_are_compared_is_what_the_first_loss_says():
+    assert objectives.make("cosface+0.1*warp").unit
+    assert not objectives.make("warp+0.1*cosface").unit
+    assert objectives.make("warp").from_zero
+    assert not objectives.make("warp+0.1*cosface").from_zero
+
+
+def squared(scores, labels, *, width: float = 2.0):
+    return jnp.sum((scores - width * jax.nn.one_hot(labels, scores.shape[1])) ** 2, axis=1)
+
+
+def of_a_batch(embeddings, labels):
+    return jnp.sum(embeddings, axis=1)
+
+
+def test_a_function_of_your_own_by_name_and_from_python():
+    name = f"{__name__}:squared"
+    made = command_line.recipe("bilinear:digits", {"method.loss": name, "loss.width": "3"})
+    assert made.loss.to_dict() == {"width": 3.0}
+    task, batch, _ = on_toy()
+    states = [
+        small_trainer.steps(method, task, batch, count=2)[0]
+        for method in (
+            problems.make_method(made),
+            methods.normalized(methods.bilinear(loss=functools.partial(squared, width=3.0))),
+            methods.normalized(methods.by_bilinear(name, optax.adam(0.01))),
+        )
+    ]
+    same = [np.allclose(states[0].inner.params, state.inner.params) for state in states]
+    assert same == [True, True, False], "the third has the default width"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"method.loss": "circel"}, "unknown loss 'circel': did you mean 'circle'"),
+        ({"method.loss": "circle", "loss.scal": "3"}, "did you mean 'loss.scale'"),
+        ({"method.loss": "circle", "loss.scale": "-3"}, "config.loss.scale=-3.0 is not a number in (0, inf)"),
+        ({"method.loss": "uniformity"}, "add it to a loss, such as softmax_cross_entropy+0.1*uniformity"),
+        ({"method.loss": "warp+warp"}, "names a loss twice"),
+        ({"method.loss": "2 warp"}, "'2warp' is no loss"),
+        ({"method.loss": "gradient_penalty"}, "of a critic of features"),
+        ({"method.loss": "no_module:f"}, "No module named 'no_module'"),
+        ({"method.loss": f"{__name__}:missing"}, "has no function missing"),
+        ({"method.loss": f"{__name__}:digits"}, "takes (): a loss takes one of (scores, labels)"),
+        ({"method.loss": f"{__name__}:of_a_batch"}, "takes where=[B]"),
+        ({"method.loss": "warp+0.1*entailment", "loss.entailment.weight": "-1"}, "is not a number in [0, inf)"),
+    ],
+)
+def test_what_is_wrong_is_one_line(overrides, says):
+    with pytest.raises(errors.UserError) as caught:
+        command_line.recipe("bilinear:digits", overrides)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_knob_of_another_loss_cannot_be_swept():
+    made = command_line.recipe("bilinear:digits", {"method.loss": "circle"})
+    changed = sweeps.overridden(made, {"method.loss": "warp", "loss.margin": 0.5})
+    assert (changed.method.loss, changed.loss.to_dict()) == ("warp", {"margin": 0.5})
+    with pytest.raises(errors.UserError, match=r"config\.loss\.scale: the loss warp has no such knob"):
+        sweeps.overridden(made, {"method.loss": "warp", "loss.scale": 3.0})
+
+
+def test_loss_and_knobs_survive_json_and_reach_the_scorer():
+    made = command_line.recipe("csls:digits", {"scorer.name": "bilinear", "scorer.loss": "circle", "loss.scale": "9"})
+    again = config.from_json(json.loads(made.to_json()))
+    assert again.loss.scale == 9.0
+    assert problems.make_method(again).update is not None
+
+
+def test_knobs_of_the_loss_are_swept_side_by_side(tmp_path):
+    """Two scales in one program are what each of them is alone."""
+    source = toy.dataset(num_seen=8)
+    made = command_line.recipe(
+        "bilinear:digits", {"method.loss": "info_nce", "train.epochs": "2", "train.batch_size": "16"}
+    )
+    points = [{"loss.temperature": value} for value in (0.05, 0.5)]
+    assert all(sweeps.is_knob(made, key) for key in points[0])
+    together = sweeps.run_trials(made, points, tmp_path / "together", source=source)
+    alone = sweeps.run_trials(sweeps.overridden(made, points[1]), [{}], tmp_path / "alone", source=source)
+    assert together[1]["harmonic"] == pytest.approx(alone[0]["harmonic"], abs=1e-6)
+    assert together[0] | {"setting": None} != together[1] | {"setting": None}
+
+
+def test_descriptions_of_unseen_classes_are_asked_for():
+    assert methods.bilinear(loss="warp+0.1*self_calibration").sees == {"unseen descriptions"}
+    assert not methods.bilinear(loss="warp").sees
+    table = dataclasses.replace(on_toy()[0].classes)
+    assert table.num_trained < len(table)
