@@ -10,7 +10,7 @@ import pytest
 import toy
 
 from zsl_jax import data, errors, methods
-from zsl_jax.training import loop, parallel, states, stretches
+from zsl_jax.training import balanced, loop, parallel, states, stretches
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,69 @@ def test_an_epoch_takes_every_example_once(num_examples, batch_size):
         epochs.append(np.asarray(rows)[np.asarray(where)])
         assert sorted(epochs[-1]) == list(range(num_examples))
     assert any((epochs[0] != epoch).any() for epoch in epochs[1:])
+
+
+def test_balanced_batches_hold_some_classes_with_as_many_images_each():
+    labels = np.repeat([0, 1, 2, 4, 5], [5, 9, 4, 2, 7])  # class 3 has no example
+    balance = stretches.Balance(labels, 6, 3)
+
+    def order(key, epoch):
+        found = stretches.epoch_rows(
+            jax.random.key(key), epoch, num_examples=len(labels), batch_size=6, balance=balance
+        )
+        return tuple(map(np.asarray, found))
+
+    rows, where = order(1, 0)
+    assert rows.shape == where.shape == (5, 6)
+    seen = set()
+    for batch, counts in zip(rows, where):
+        here = labels[batch]
+        assert len(set(here)) == 2
+        for name in set(here):
+            mine = batch[(here == name) & counts]
+            assert len(set(mine)) == len(mine) == (2 if name == 4 else 3)
+            seen.add(name)
+    assert len(seen) > 2
+    again = order(1, 0)
+    np.testing.assert_array_equal(rows, again[0])
+    assert (order(1, 1)[0] != rows).any()
+    assert (order(2, 0)[0] != rows).any()
+    drawn = np.concatenate([labels[order(1, epoch)[0]][:, ::3].ravel() for epoch in range(40)])
+    assert np.bincount(drawn, minlength=6)[3] == 0
+    np.testing.assert_allclose(np.bincount(drawn)[[0, 1, 2, 4, 5]] / len(drawn), 0.2, atol=0.05)
+
+
+def test_a_training_takes_the_balanced_batches(task):
+    """A loss that counts the classes of a batch sees as many as were asked for."""
+
+    def classes_there(params, batch, classes, key):
+        there = jnp.any(jax.nn.one_hot(batch.labels, len(classes)) > 0, axis=0)
+        return jnp.sum(there) + 0 * jnp.sum(params) + jnp.zeros(len(batch.labels))
+
+    method = methods.by_gradient(
+        init_params=lambda key, like, classes: jnp.zeros(2),
+        loss=classes_there,
+        scores=lambda params, images, described: images @ described.T,
+        optimizer=optax.sgd(0.1),
+        divides=False,
+    )
+    training = states.Training(method, task, jax.random.key(0), 16, parallel.make_mesh(), per_class=8)
+    ((_, _, metrics),) = loop.fit(training, epochs=1)
+    np.testing.assert_array_equal(metrics["loss"], np.full(training.num_steps, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "sizes", "says"),
+    [
+        (np.zeros((4, 3), int), (4, 2), "needs one label per training example"),
+        (np.array([0, 1, -1, 1]), (4, 2), "needs one label per training example"),
+        (np.array([0, 1, 2, 1]), (4, 3), "per_class=3 does not divide config.train.batch_size=4"),
+        (np.array([0, 1, 2, 1]), (64, 8), "asks for 8 classes in a batch of 64, and 3 have examples.* can be is 32"),
+    ],
+)
+def test_batches_that_cannot_be_made_are_one_line(labels, sizes, says):
+    with pytest.raises(errors.UserError, match=says):
+        balanced.check(labels, batch_size=sizes[0], per_class=sizes[1])
 
 
 @pytest.mark.long

@@ -23,6 +23,9 @@ KEYS = {
     "protocol": Key("gzsl", "what is asked and reported", one_of(tuple(protocols.PROTOCOLS))),
     "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
     "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
+    "train.per_class": Key(
+        0, "images of each class in a batch, of classes drawn anew for each; 0 for a shuffled order", whole(0)
+    ),
     "train.checkpoint_every": Key(10, "epochs between checkpoints", whole(1)),
     "few_shot.shots": Key(0, "labelled images of each unseen class that join training; 0 is zero-shot", whole(0)),
     "few_shot.reserve": Key(

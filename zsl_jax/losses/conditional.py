@@ -4,6 +4,10 @@
 
 Column `i` of the weights says how much each example of the batch tells about an example described as `i` is (kernel
 ridge regression). The caller makes the kernel, for instance from cosines of class attributes; no gradient reaches it.
+
+The released code of Tsai et al. weighs pairs within one view beside those between the views. Here all pairs are between
+an example and a description; with its block within a view replaced by the transposed block between them the values are
+equal.
 """
 
 from collections.abc import Sequence

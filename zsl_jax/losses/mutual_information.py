@@ -160,6 +160,8 @@ def multiscale_info_nce(
 
     Use when: encoders with maps at several resolutions; local features are to say what the whole is.
 
+    The last released code has `penalty=0.05`, one before it 0.04.
+
     Args:
       anchors: `[B, D]`, of one view.
       maps: `[B, ..., D]`, local features of the other view, or a sequence of such maps, one a scale.

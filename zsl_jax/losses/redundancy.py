@@ -86,6 +86,8 @@ def vicreg(
 
     Use when: two views without labels and no negatives, and the two encoders differ or only one normalises.
 
+    The released code takes the mean over both views where the formula has their sum: `variance=12.5` is its default.
+
     Args:
       embeddings_a: `[B, D]`, not normalised.
       embeddings_b: `[B, D]`.

@@ -80,6 +80,8 @@ def supervised_contrastive(
     Use when: labelled examples, one encoder, several examples of a class in a batch. Two views of an example are two
     rows with the same label.
 
+    The released code multiplies the loss by `t / 0.07`: alone it is another step size, in a sum another weight.
+
     Args:
       embeddings: `[B, D]`.
       labels: `[B]` int.

@@ -86,8 +86,15 @@ def softmax(*, learning_rate: float = 10.0, momentum: float = 0.9) -> base.Metho
     return by_bilinear("softmax_cross_entropy", optax.sgd(learning_rate, momentum=momentum))
 
 
-@registry.method(loss=objectives.KNOB, learning_rate=registry.LEARNING_RATE)
-def bilinear(*, loss: str = "softmax_cross_entropy", learning_rate: float = 0.01) -> base.Method:
+@registry.method(loss=objectives.KNOB, learning_rate=registry.LEARNING_RATE, **objectives.NEGATIVES)
+def bilinear(
+    *,
+    loss: str = "softmax_cross_entropy",
+    learning_rate: float = 0.01,
+    negatives: str = "all",
+    num_negatives: int = 8,
+    similar: float = 1.0,
+) -> base.Method:
     """The bilinear map under any loss, by Adam.
 
         F(x, c) = x^T W phi_c,   or the cosine of x^T W and phi_c for losses that compare unit vectors
@@ -96,11 +103,18 @@ def bilinear(*, loss: str = "softmax_cross_entropy", learning_rate: float = 0.01
       loss: a name in `methods.LOSSES`, a sum such as `warp+0.1*self_calibration`, `package.module:function`, or what
         `objectives.make` returns.
       learning_rate: of Adam, > 0.
+      negatives: wrong classes that an image is compared with: `all`, `hardest`, `semi_hard` (the hardest of those that
+        score below the own class) or `random`; for losses on scores and for triplets.
+      num_negatives: how many, unless all.
+      similar: cosine of descriptions in [-1, 1] above which a class is no negative.
 
     Raises:
-      UserError: an unknown loss.
+      UserError: an unknown loss or choice of negatives.
     """
-    return by_bilinear(loss, optax.adam(learning_rate))
+    objective = objectives.with_negatives(
+        objectives.make(loss), negatives=negatives, num_negatives=num_negatives, similar=similar
+    )
+    return by_bilinear(objective, optax.adam(learning_rate))
 
 
 def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.GradientTransformation) -> base.Method:

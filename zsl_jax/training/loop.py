@@ -86,6 +86,7 @@ def fit(
         method, feeder.layout, training.nonfinite, len(training.examples.labels), training.batch_size
     )
     key_data = parallel.replicate(jax.random.key_data(training.key), mesh)
+    labels = parallel.replicate(np.asarray(training.examples.labels), mesh) if training.per_class else None
     bar = tqdm.tqdm(
         total=epochs * num_steps,
         initial=first_epoch * num_steps + _length(done),
@@ -99,8 +100,11 @@ def fit(
             order = stretches.epoch_order(
                 key_data,
                 parallel.replicate(np.int32(epoch), mesh),
+                labels,
                 num_examples=len(training.examples.labels),
                 batch_size=training.batch_size,
+                num_classes=len(training.classes),
+                per_class=training.per_class,
                 mesh=mesh,
             )
             if not done and (epoch == 0 or (method.refresh and epoch % method.refresh == 0)):
@@ -152,6 +156,7 @@ def _prepared(training: states.Training, state, epoch: int, feeder):
 def _feeder(training: states.Training, begin: tuple[int, int], epochs: int) -> feeding.Feeder:
     examples = training.examples
     sizes = {"num_examples": len(examples.labels), "batch_size": training.batch_size}
+    sizes["balance"] = stretches.balance_of(training)
 
     def order(epoch: int) -> np.ndarray:
         return np.asarray(stretches.epoch_rows(jax.random.fold_in(training.key, 1), epoch, **sizes)[0])

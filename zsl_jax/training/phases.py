@@ -70,6 +70,7 @@ class Run:
             mesh=mesh,
             mode=self.config.parallel.mode,
             nonfinite=self.config.train.nonfinite,
+            per_class=self.config.train.per_class,
         )
 
     def directory(self, phase: str) -> pathlib.Path:

@@ -14,7 +14,7 @@ from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.encoders import described, image_towers, towers
 from zsl_jax.methods import objectives
-from zsl_jax.training import encoding, parallel, protocols, states
+from zsl_jax.training import balanced, encoding, parallel, protocols, states
 
 
 class Problem(NamedTuple):
@@ -160,6 +160,11 @@ def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
             f"config.normalize.inputs={config.normalize.inputs} is for features, and {problem.dataset.name} gives "
             "images in bytes: the encoder scales them, so say none"
         )
+    if config.train.per_class and method.update is not None:
+        tasks = (*problem.protocol.tasks(problem.dataset, config)[0], task)
+        for each in tasks:
+            sizes = {"batch_size": config.train.batch_size, "per_class": config.train.per_class}
+            balanced.check(states.training_examples(method, each).labels, **sizes)
     training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
     state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
     if inputs_lib.is_stream(task.train.inputs) or not len(task.train.labels):

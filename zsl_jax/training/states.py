@@ -29,6 +29,7 @@ class Training:
       mode: one of `parallel.MODES`.
       nonfinite: what becomes of a step that would leave a metric or the state not finite: `stop` the run, or `skip` it,
         which leaves the state as it was and sets the metric `skipped` to 1.
+      per_class: images of each class in a batch, see `balanced`; 0 for a shuffled order.
     """
 
     method: base.Method
@@ -38,6 +39,7 @@ class Training:
     mesh: Any
     mode: str = "jit"
     nonfinite: str = "stop"
+    per_class: int = 0
 
     @functools.cached_property
     def examples(self) -> dataset.Examples:

@@ -5,16 +5,25 @@ program, so that their number changes no bit.
 """
 
 import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from zsl_jax.data import dataset
 from zsl_jax.methods import base
-from zsl_jax.training import parallel, states
+from zsl_jax.training import balanced, parallel, states
 
 
-def epoch_rows(key, epoch, *, num_examples: int, batch_size: int):
+class Balance(NamedTuple):
+    """Batches of classes, see `balanced`: the labels `[N]` of the examples, the number of classes, images of each."""
+
+    labels: Any
+    num_classes: int
+    per_class: int
+
+
+def epoch_rows(key, epoch, *, num_examples: int, batch_size: int, balance: Balance | None = None):
     """Returns which examples make up the batches of an epoch: a new permutation of all, whatever was before.
 
     Its last batch is filled up with rows that do not count.
@@ -24,6 +33,7 @@ def epoch_rows(key, epoch, *, num_examples: int, batch_size: int):
       epoch: scalar int, may be traced.
       num_examples: N.
       batch_size: B.
+      balance: for batches of a few classes each; None for the permutation.
 
     Returns:
       rows `[T, B]` int and where `[T, B]` bool, with T = ceil(N / B).
@@ -33,6 +43,9 @@ def epoch_rows(key, epoch, *, num_examples: int, batch_size: int):
     ([0, 1, 2], 3)
     """
     shape = (states.steps_per_epoch(num_examples, batch_size), batch_size)
+    if balance is not None:
+        sizes = {"num_steps": shape[0], "batch_size": batch_size, "per_class": balance.per_class}
+        return balanced.rows(key, epoch, balance.labels, num_classes=balance.num_classes, **sizes)
     order = jax.random.permutation(jax.random.fold_in(key, epoch), num_examples)
     slots = jnp.arange(shape[0] * shape[1])
     where = slots < num_examples
@@ -56,6 +69,7 @@ def stretch(
     num_examples: int | None = None,
     layout: parallel.Layout | None = None,
     nonfinite: str = "stop",
+    per_class: int = 0,
 ):
     """Returns the moving part of the state after some steps of an epoch, and their metrics `[steps]`, else 0; pure.
 
@@ -69,6 +83,7 @@ def stretch(
       method, batch_size, nonfinite: as in `fit`.
       num_examples: N, where `layout` has filled up the examples.
       layout: how it runs on several devices; None: on whatever the arrays are on.
+      per_class: images of each class in a batch, where no order is given; 0 for a shuffled one.
     """
 
     # Compiled as a function of its own, so that its results' shapes and the loop share one trace.
@@ -88,7 +103,9 @@ def stretch(
     step_key = jax.random.fold_in(key, 2)
     if order is None:
         num_examples = len(train.labels) if num_examples is None else num_examples
-        order = epoch_rows(jax.random.fold_in(key, 1), epoch, num_examples=num_examples, batch_size=batch_size)
+        balance = Balance(train.labels, len(classes), per_class) if per_class else None
+        sizes = {"num_examples": num_examples, "batch_size": batch_size}
+        order = epoch_rows(jax.random.fold_in(key, 1), epoch, **sizes, balance=balance)
     rows, where = order
 
     def arguments(i):
@@ -140,11 +157,22 @@ def compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str,
     return parallel.compiled(steps, layout)
 
 
-@functools.partial(jax.jit, static_argnames=("num_examples", "batch_size", "mesh"))
-def epoch_order(key_data, epoch, *, num_examples: int, batch_size: int, mesh):
-    """The order of an epoch, made once for all of its stretches."""
+@functools.partial(jax.jit, static_argnames=("num_examples", "batch_size", "num_classes", "per_class", "mesh"))
+def epoch_order(
+    key_data, epoch, labels=None, *, num_examples: int, batch_size: int, mesh, num_classes: int = 0, per_class: int = 0
+):
+    """The order of an epoch, made once for all of its stretches; of classes where `labels` are given."""
     key = jax.random.fold_in(jax.random.wrap_key_data(key_data), 1)
-    return parallel.keep_whole(epoch_rows(key, epoch, num_examples=num_examples, batch_size=batch_size), mesh)
+    balance = None if labels is None else Balance(labels, num_classes, per_class)
+    order = epoch_rows(key, epoch, num_examples=num_examples, batch_size=batch_size, balance=balance)
+    return parallel.keep_whole(order, mesh)
+
+
+def balance_of(training: states.Training) -> Balance | None:
+    """Returns what the batches of a training are made of, where they are of classes."""
+    if not training.per_class:
+        return None
+    return Balance(training.examples.labels, len(training.classes), training.per_class)
 
 
 def _is_finite(tree):

@@ -213,6 +213,7 @@ class Trainer:
             self._weights,
             seeds=config.select.seeds,
             batch_size=config.train.batch_size,
+            per_class=config.train.per_class,
         )
         seeds = config.seed + jnp.arange(config.select.seeds)
         self._keys = jax.vmap(lambda seed: phases.phase_key(seed, "select", config.select.on))(seeds)

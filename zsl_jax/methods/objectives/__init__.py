@@ -2,6 +2,8 @@
 
 from zsl_jax.methods.objectives.compared import KINDS, Compared, Kind, of_batch
 from zsl_jax.methods.objectives.making import KNOB, Objective, knobs, make, section, terms
+from zsl_jax.methods.objectives.negatives import KNOBS as NEGATIVES
+from zsl_jax.methods.objectives.negatives import chosen, with_negatives
 from zsl_jax.methods.objectives.table import ELSEWHERE, LOSSES, Loss
 
 __all__ = [
@@ -9,13 +11,16 @@ __all__ = [
     "KINDS",
     "KNOB",
     "LOSSES",
+    "NEGATIVES",
     "Compared",
     "Kind",
     "Loss",
     "Objective",
+    "chosen",
     "knobs",
     "make",
     "of_batch",
     "section",
     "terms",
+    "with_negatives",
 ]
