@@ -7,8 +7,8 @@
     class_sigmoid             every pair of an image and a training class is a question of its own
     supervised_contrastive    images and descriptions of one class attract each other, of whatever kind
 
-Images of one class are no negatives of each other in any of these, as they are in `clip_softmax`. The scale,
-temperature or bias of such a loss is trained with the towers, from its value in the config.
+The scale, temperature or bias of such a loss is trained with the towers, from its value in the config. As all images of
+a class have one description, `clip_softmax` and `multi_positive_clip` have the same sum over a batch.
 """
 
 import jax

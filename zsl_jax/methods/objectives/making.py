@@ -28,7 +28,7 @@ class Objective(NamedTuple):
 
     Fields:
       loss: `(compared, **learned) -> [B]`.
-      unit: whether scores are cosines; inner products otherwise. The first loss of a sum says it.
+      unit: whether scores are cosines; inner products otherwise. The first loss of a sum says it for all terms.
       from_zero: whether a linear map may start at 0: only scores are looked at, as they are.
       divides: see `base.Method`.
       sees: see `base.Method`.
@@ -139,7 +139,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
             options = {name: (values | learned)[prefix + name] for name in term.loss.defaults}
             if _has(term.loss.function, "axis_name"):
                 options["axis_name"] = given.axis_name
-            seen = of_unit_length if term.loss.unit else given
+            seen = of_unit_length if first.unit or term.loss.unit else given
             values_of_rows = compared_lib.per_row(term.loss.kind.call(term.loss.function, seen, options), given)
             found.append(values[f"{prefix}weight"] * values_of_rows if prefix else values_of_rows)
         return sum(found[1:], found[0])
