@@ -13,7 +13,7 @@ import pytest
 
 from zsl_jax import __main__, data, errors, methods
 from zsl_jax.data import class_files, input_files
-from zsl_jax.training import predicting, trained
+from zsl_jax.training import asking, predicting, trained
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +77,10 @@ def test_csv_has_a_line_an_input(finished, capsys):
     probabilities /= probabilities.sum(1, keepdims=True)
     for b, row in enumerate(rows):
         order = np.argsort(-scores[b])
-        assert row["prediction"] == row["class_1"]
+        assert "class_1" not in row
         for rank in (1, 2, 3):
             column = order[rank - 1]
-            assert row[f"class_{rank}"] == model.classes.names[column]
+            assert row[f"class_{rank}" if rank > 1 else "prediction"] == model.classes.names[column]
             assert float(row[f"score_{rank}"]) == pytest.approx(scores[b, column], rel=1e-4)
             assert float(row[f"probability_{rank}"]) == pytest.approx(probabilities[b, column], rel=1e-3)
 
@@ -108,6 +108,46 @@ def test_pictures_are_read_from_their_files(finished, tmp_path, capsys):
     for one, other in zip(scores[:3], scores[3:6]):
         for a, b in zip(one, other):
             assert a == b or float(a) == pytest.approx(float(b), rel=1e-4, abs=1e-5)
+
+
+def test_a_folder_stands_for_the_images_in_it_and_a_figure_shows_them(finished, tmp_path, capsys):
+    folder, *_ = finished
+    images, photos = np.load(folder / "images.npy"), tmp_path / "photos"
+    paths = [photos / "b.png", photos / "inner" / "a.png", photos / ".hidden.png"]
+    paths[1].parent.mkdir(parents=True)
+    for path, image in zip(paths, images):
+        PIL.Image.fromarray(image).save(path)
+    (photos / "notes.txt").write_text("no image")
+    there = f"--workdir={folder / 'run'}"
+    _, expected, _ = call(capsys, there, *paths[:2])
+    code, out, err = call(capsys, there, f"--figure={tmp_path / 'named.png'}", photos)
+    assert (code, out) == (0, expected)
+    assert err == f"written: {tmp_path / 'named.png'}\n"
+    with PIL.Image.open(tmp_path / "named.png") as drawn:
+        assert drawn.size[0] > 400
+    assert list(asking.pictures([folder / "images.npy"], 3)) == [f"{folder / 'images.npy'}:{i}" for i in range(3)]
+    for wrong, words in (
+        ([tmp_path / "none"], "no image in this folder"),
+        (["--figure=a.jpeg", photos], "a file that ends in .png, .pdf, .svg is wanted"),
+        ([f"--figure={tmp_path / 'x.png'}", folder / "features.npy"], "none of the inputs is one"),
+    ):
+        (tmp_path / "none").mkdir(exist_ok=True)
+        code, out, err = call(capsys, there, *wrong)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert words in err
+
+
+@pytest.mark.parametrize("damage", ["image", "table", "rows"])
+def test_all_inputs_are_checked_before_the_first_answer(damage, finished, tmp_path, capsys):
+    folder, _, _, rows = finished
+    PIL.Image.fromarray(np.load(folder / "images.npy")[0]).save(tmp_path / "a.png")
+    last = {"image": tmp_path / "z.png", "table": tmp_path / "z.csv", "rows": tmp_path / "z.npy"}[damage]
+    last.write_text("no image" if damage == "image" else "1,2,3\n4,5\n")
+    if damage == "rows":
+        np.save(last, np.concatenate([rows, np.full_like(rows[:1], np.nan)]))
+    code, out, err = call(capsys, f"--workdir={folder / 'run'}", folder / "features.npy", tmp_path / "a.png", last)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert str(last) in err
 
 
 def test_a_class_that_did_not_exist_in_training_is_recognised_by_its_row(finished, tmp_path, capsys):
@@ -164,6 +204,7 @@ def test_abstaining_leaves_the_answer_empty(finished, capsys):
     answered = [row["prediction"] != "" for row in kept]
     assert answered == [float(row["probability_1"]) >= middle for row in rows]
     assert 0 < sum(answered) < 20
+    assert [row["class_1"] for row in kept] == [row["prediction"] for row in rows]
     assert model.temperature > 0
 
 
@@ -233,7 +274,7 @@ def test_csv_inputs_with_and_without_a_header(finished, capsys):
 WRONG = {
     "no workdir": ([], "predict needs --workdir=DIR"),
     "no run": (["--workdir=nowhere", "x.npy"], "holds no finished run"),
-    "no inputs": (["--workdir=RUN"], "predict needs files of inputs"),
+    "no inputs": (["--workdir=RUN"], "predict needs files or folders of inputs"),
     "top": (["--workdir=RUN", "--top=0", "x.npy"], "--top=0 is not a whole number >= 1"),
     "threshold": (["--workdir=RUN", "--abstain_below=2", "x.npy"], "--abstain_below=2 is not a probability in [0, 1]"),
     "gamma": (["--workdir=RUN", "--gamma=nan", "x.npy"], "--gamma=nan is not a finite number"),

@@ -1,12 +1,13 @@
-"""The images that a class's description finds."""
+"""Images with their names: those that a class's description finds, and what new ones were taken for."""
 
 import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import figure as mpl_figure
+from matplotlib import patches
 
-from zsl_jax.plots.style import UNSEEN, WRONG, readable
+from zsl_jax.plots.style import SEEN, UNSEEN, WRONG, colour, readable
 
 
 def retrieval(
@@ -43,4 +44,43 @@ def retrieval(
         strip[0].set_ylabel(
             textwrap.fill(readable(names[row]), 14), rotation=0, ha="right", va="center", fontsize=8, color=UNSEEN
         )
+    return figure
+
+
+def named_images(
+    images: Sequence,
+    names: Sequence[str | None],
+    *,
+    is_seen: Sequence[bool],
+    probabilities: Sequence[float] | None = None,
+    columns: int = 6,
+) -> mpl_figure.Figure:
+    """Returns images with the class that each was taken for: seen classes blue, unseen ones orange, no answer grey.
+
+    Args:
+      images: `[H, W, 3]` uint8 each.
+      names: of the predicted classes; None for no answer.
+      is_seen: whether these are seen classes.
+      probabilities: of the predicted classes, in [0, 1].
+      columns: images side by side, at most.
+    """
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    figure = mpl_figure.Figure(figsize=(max(1.6 * columns, 4.4), 2.1 * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    for number, (axes, image, name) in enumerate(zip(grid, images, names)):
+        axes.imshow(image, interpolation="nearest")
+        text = "no answer" if name is None else textwrap.fill(readable(name), 16)
+        if probabilities is not None:
+            text += f"\n{100 * probabilities[number]:.0f} %"
+        axes.set_xlabel(text, fontsize=8, color=WRONG if name is None else colour(is_seen[number]))
+    figure.suptitle("what the images were taken for", fontsize=10)
+    handles = [
+        patches.Patch(color=SEEN, label="class seen in training"),
+        patches.Patch(color=UNSEEN, label="unseen class"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure

@@ -1,7 +1,9 @@
-"""The log of a run: one JSON object a line, and on request the same numbers as TensorBoard events."""
+"""The log of a run: one JSON object a line, plain lines where no bar shows, on request TensorBoard events."""
 
 import json
 import pathlib
+import sys
+import time
 from collections.abc import Callable
 
 from zsl_jax import errors
@@ -27,6 +29,27 @@ class JsonLines:
                 file.write(json.dumps(entry) + "\n")
         except OSError as error:
             raise errors.UserError(f"cannot write {self._path}: {error.strerror or error}") from error
+
+
+class PlainLines:
+    """A line on stderr every so many seconds, where that is no terminal and no progress bar is seen.
+
+    Args:
+      epochs: of the phase, in all.
+      every_s: seconds between two lines at least; the first comes as late.
+    """
+
+    def __init__(self, epochs: int, *, every_s: float = 10.0):
+        self._epochs, self._every_s, self._last = epochs, every_s, time.monotonic()
+        self._is_seen = not sys.stderr.isatty()
+
+    def append(self, entry: dict) -> None:
+        now = time.monotonic()
+        if not self._is_seen or now - self._last < self._every_s:
+            return
+        self._last = now
+        loss = f", loss {entry['loss']:.4g}" if "loss" in entry else ""
+        print(f"{entry['phase']}: epoch {entry['epoch']} of {self._epochs}{loss}", file=sys.stderr, flush=True)
 
 
 class TensorBoard:

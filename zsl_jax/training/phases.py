@@ -154,7 +154,7 @@ def epochs(
 
     sinks = []
     if processes.is_first():
-        sinks.append(logs.JsonLines(run.workdir / "metrics.jsonl", keep))
+        sinks += [logs.JsonLines(run.workdir / "metrics.jsonl", keep), logs.PlainLines(num_epochs)]
         if config.tensorboard:
             sinks.append(logs.TensorBoard(run.workdir / "tensorboard"))
     if start is not None and not within:

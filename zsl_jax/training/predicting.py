@@ -2,9 +2,6 @@
 
 import dataclasses
 import functools
-import itertools
-import math
-import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -13,13 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, errors, explain, methods, metrics
-from zsl_jax.data import images, input_files, soundness
+from zsl_jax.data import input_files
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.encoders import preprocessing
 from zsl_jax.methods import normalization
-from zsl_jax.training import problems, trained
-
-BLOCK = 1024
+from zsl_jax.training import asking, problems, trained
 
 
 class Candidate(NamedTuple):
@@ -123,17 +117,15 @@ def decided(
 def _parts(model: trained.Trained, inputs: Iterable[input_files.Block]) -> Iterator[tuple[Sequence[str], np.ndarray]]:
     """Names, and inputs filled up to a shape of few: one shape, one program."""
     for names, rows in inputs:
-        rows = as_inputs(model, rows, names[0])
-        is_matrix = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind == "f"
-        if is_matrix and len(empty := soundness.empty_rows(rows)):
-            raise errors.UserError(f"{names[empty[0]]}: all its numbers are 0, so that it has no direction to score by")
-        for first in range(0, len(names), BLOCK):
-            part = inputs_lib.take(rows, slice(first, first + BLOCK))
+        rows = asking.as_inputs(model, rows, names[0])
+        asking.check_directions(rows, names)
+        for first in range(0, len(names), asking.BLOCK):
+            part = inputs_lib.take(rows, slice(first, first + asking.BLOCK))
             padding = _padding(inputs_lib.count(part))
             filled = jax.tree.map(
                 lambda x, n=padding: np.concatenate([x, np.broadcast_to(x[:1], (n, *x.shape[1:]))]), part
             )
-            yield names[first : first + BLOCK], filled
+            yield names[first : first + asking.BLOCK], filled
 
 
 def _decided(model: trained.Trained, parts, *given, top: int):
@@ -154,67 +146,9 @@ def _decided_together(model: trained.Trained, parts, *given, top: int):
     yield names, None, jax.device_get(found)
 
 
-def blocks(
-    model: trained.Trained,
-    paths: Sequence[pathlib.Path],
-    *,
-    skip: Callable[[errors.UserError], None] | None = None,
-    header: str = "auto",
-    say: Callable[[str], None] | None = None,
-) -> Iterator[input_files.Block]:
-    """Yields what files hold in their order, a block at a time; inputs are made of image files.
-
-    Args:
-      model: from `trained.load`.
-      paths: of the files.
-      skip: called with what is wrong with an image that cannot be read, which is left out; it is raised if None.
-      header, say: of CSV files, as `input_files.blocks` takes them.
-
-    Raises:
-      UserError: a file that cannot be read, or images where the model does not know how to make inputs of them.
-    """
-    if model.kind == "texts":
-        stage = model.stage()
-        for path in paths:
-            texts = input_files.texts(path)
-            for first in range(0, len(texts), BLOCK):
-                part = texts[first : first + BLOCK]
-                names = [f"{path}:{first + number}" for number in range(1, len(part) + 1)]
-                yield input_files.Block(names, stage.function(part))
-        return
-    for is_image, group in itertools.groupby(paths, lambda path: path.suffix.lower() in images.SUFFIXES):
-        if not is_image:
-            for path in group:
-                yield from input_files.blocks(path, size=BLOCK, header=header, say=say)
-            continue
-        files = list(group)
-        made = zip(files, preprocessing.make(model.preprocessing).of_files(files, skip=skip))
-        rows = ((path, row) for path, row in made if row is not None)
-        while batch := list(itertools.islice(rows, BLOCK)):
-            yield input_files.Block([str(path) for path, _ in batch], np.stack([row for _, row in batch]))
-
-
-def as_inputs(model: trained.Trained, inputs: np.ndarray, name: str) -> np.ndarray:
-    """Returns inputs of the shape that the model takes, made of images where these are images."""
-    if model.input_shape is None or isinstance(inputs, dict):
-        if not isinstance(inputs, dict) or inputs_lib.spec(inputs) != model.inputs:
-            raise errors.UserError(f"{name} and what follows are not {model.kind} as the run has: {model.inputs}")
-        return inputs
-    if inputs.shape[1:] == model.input_shape:
-        return np.asarray(inputs, model.inputs["dtype"])
-    if inputs.ndim == 4 and inputs.shape[-1] == 3 and inputs.dtype == np.uint8:
-        return preprocessing.make(model.preprocessing).of_arrays(inputs)
-    found, wanted = (_described(shape) for shape in (inputs.shape[1:], model.input_shape))
-    raise errors.UserError(f"{name} and what follows are {found} an input, {wanted} are wanted")
-
-
-def _described(shape: tuple[int, ...]) -> str:
-    return f"{math.prod(shape)} numbers" if len(shape) == 1 else f"arrays {list(shape)}"
-
-
 def _padding(count: int) -> int:
     """Rows that fill a block up to the next power of two, so that few programs are compiled."""
-    return min(BLOCK, 1 << (count - 1).bit_length()) - count
+    return min(asking.BLOCK, 1 << (count - 1).bit_length()) - count
 
 
 @functools.partial(jax.jit, static_argnames=("method", "top"))

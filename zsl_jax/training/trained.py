@@ -16,6 +16,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods, metrics
 from zsl_jax.data import class_files, class_tables, descriptions
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.encoders import preprocessing as preprocessing_lib
 from zsl_jax.encoders import stages
 from zsl_jax.training import checkpoints, parallel, phases, problems, reading, run, states
 
@@ -141,6 +142,15 @@ class Trained:
     def preprocessing(self) -> str | dict | None:
         """What made inputs of images, for `encoders.preprocessing.make`; None where it is unknown."""
         return self.record["dataset"]["inputs"]["preprocessing"]
+
+    @functools.cached_property
+    def preprocess(self) -> preprocessing_lib.Preprocessing:
+        """What makes inputs of images.
+
+        Raises:
+          UserError: it is unknown, or its weights are gone or changed.
+        """
+        return preprocessing_lib.make(self.preprocessing)
 
     def stage(self) -> stages.Stage:
         """Returns the stage that inputs go through before anything else.

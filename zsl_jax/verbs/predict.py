@@ -1,12 +1,13 @@
 """Name the class of new inputs, for classes that are given in a table at that moment."""
 
 import csv
+import importlib.util
 import json
 import math
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 import tqdm
@@ -21,15 +22,16 @@ Names the class of new inputs with a finished run, among the classes of a table:
 
 usage: zsl-jax predict --workdir=DIR [--classes=TABLE.csv | --names NAME NAME ...] [--top=K] [--probabilities]
        [--abstain_below=P] [--explain] [--gamma=G] [--header=auto|yes|no] [--format=csv|jsonl] [--out=FILE]
-       [--skip_unreadable] INPUTS...
+       [--figure=FILE.png] [--skip_unreadable] INPUTS...
 
   python -m zsl_jax predict --workdir=runs/ale --classes=classes.csv features.npy
+  python -m zsl_jax predict --workdir=runs/ale --figure=named.png photos/
   python -m zsl_jax predict --workdir=runs/ale --explain --format=jsonl images.npy
 
 INPUTS          .npy, .npz or .csv files of what the run was trained on, one row per input, read a block at a time, so
                 of any length; where the run knows how to make features of images, also arrays of them, uint8
-                [N, H, W, 3],
-                and image files (.jpg, .png, ...)
+                [N, H, W, 3], image files (.jpg, .png, ...), and folders of these. All inputs are checked before the
+                first answer
 --classes       one class per line, `class` and the run's attributes in the header (default: DIR/classes.csv, all its
                 classes); a class is seen if the run has seen one of that name, or as a column `seen` says
                 (.npz, in the form of DIR/classes.npz, where they are not described by a matrix)
@@ -42,10 +44,16 @@ INPUTS          .npy, .npz or .csv files of what the run was trained on, one row
 --gamma         what is subtracted from the scores of seen classes (default: as chosen on validation classes)
 --header        whether .csv inputs begin with a header; auto: only where the first line is clearly one, said on stderr
 --skip_unreadable  leave images out that cannot be read, and name them
---out           a file (default: standard output)"""
+--out           a file (default: standard output)
+--figure        a PNG, PDF or SVG of the first 24 images with their names
+
+CSV has a line per input: `input`, `prediction`, its `score_1`, and `class_2`, `score_2`, ... with --top; `class_1` is
+the best candidate where --abstain_below may leave the prediction empty."""
 
 _FORMATS = ("csv", "jsonl")
+_FIGURES = (".png", ".pdf", ".svg")
 _REASONS = 5
+_SHOWN = 24  # images of the figure
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,31 +64,65 @@ def main(argv: Sequence[str]) -> int:
         return 0
     workdir = command_line.required_workdir(values, "predict")
     if not inputs:
-        raise errors.UserError("predict needs files of inputs, e.g. features.npy")
+        raise errors.UserError("predict needs files or folders of inputs, e.g. features.npy or photos/")
     _check(values)
 
-    from zsl_jax.training import predicting, trained
+    from zsl_jax.training import asking, predicting, trained
 
     model = trained.load(workdir, say=lambda line: print(line, file=sys.stderr))
     if values.classes and names:
         raise errors.UserError("--classes and --names both say which candidates there are: give one of them")
-    if model.method.together is not None:
-        _say(f"{model.record['method']} decides on all inputs of this call together: an answer depends on the others")
     classes = model.read_table(pathlib.Path(values.classes)) if values.classes else model.classes
     if names:
         classes = model.named(names)
+    files = asking.files(model, inputs)
+    skip = _left_out if values.skip_unreadable else None
+    asking.check(model, files, skip=skip, header=values.header, say=_say)
+    pictures = asking.pictures(files, _SHOWN) if values.figure else {}
+    if values.figure and not pictures:
+        raise errors.UserError(f"--figure={values.figure} shows images, and none of the inputs is one")
+    if model.method.together is not None:
+        _say(f"{model.record['method']} decides on all inputs of this call together: an answer depends on the others")
     found = predicting.predict(
         model,
         classes,
-        predicting.blocks(
-            model, inputs, skip=_left_out if values.skip_unreadable else None, header=values.header, say=_say
-        ),
+        asking.blocks(model, files, skip=skip, header=values.header),
         top=values.top,
         gamma=values.gamma,
         num_reasons=_REASONS if values.explain else 0,
     )
-    _write(found, values, min(values.top, len(classes)))
+    shown = {}
+    _write(_kept(found, pictures, shown), values, min(values.top, len(classes)))
+    if values.figure:
+        _draw(pictures, shown, classes, values)
     return 0
+
+
+def _kept(found: Iterator, pictures: Mapping, shown: dict) -> Iterator:
+    """The predictions as they come; `shown` gets those of the pictures."""
+    for prediction in found:
+        if prediction.name in pictures:
+            shown[prediction.name] = prediction
+        yield prediction
+
+
+def _draw(pictures: Mapping, shown: dict, classes, values: flags.FlagValues) -> None:
+    from zsl_jax import plots
+
+    is_seen = dict(zip(classes.names, classes.is_seen))
+    answers = [(_answer(shown[name], values), shown[name].candidates[0].probability) for name in pictures]
+    figure = plots.named_images(
+        list(pictures.values()),
+        [name for name, _ in answers],
+        is_seen=[bool(is_seen.get(name)) for name, _ in answers],
+        probabilities=[probability for _, probability in answers] if values.probabilities else None,
+    )
+    path = pathlib.Path(values.figure)
+    try:
+        plots.save(figure, path)
+    except OSError as error:
+        raise errors.UserError(f"cannot write to --figure={path}: {error.strerror}") from error
+    _say(f"written: {path}")
 
 
 def _split_names(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -120,6 +162,7 @@ def _define(values: flags.FlagValues) -> None:
     command_line.define_workdir(values)
     command_line.define_string(values, "classes", "table of the candidate classes")
     command_line.define_string(values, "out", "file to write")
+    command_line.define_string(values, "figure", "figure of the images with their names")
     flags.DEFINE_string("header", "auto", "auto, yes or no", flag_values=values)
     flags.DEFINE_string("format", "csv", "csv or jsonl", flag_values=values)
     flags.DEFINE_integer("top", 1, "candidates an input", flag_values=values)
@@ -141,6 +184,15 @@ def _check(values: flags.FlagValues) -> None:
         raise errors.UserError(f"--abstain_below={values.abstain_below:g} is not a probability in [0, 1]")
     if values.gamma is not None and not math.isfinite(values.gamma):
         raise errors.UserError(f"--gamma={values.gamma:g} is not a finite number")
+    if values.figure is None:
+        return
+    path = pathlib.Path(values.figure)
+    if path.suffix.lower() not in _FIGURES:
+        raise errors.UserError(f"--figure={path}: a file that ends in {', '.join(_FIGURES)} is wanted")
+    if not path.parent.is_dir():
+        raise errors.UserError(f"--figure={path}: there is no folder {path.parent}")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise errors.UserError("--figure needs the package matplotlib: pip install 'zsl-jax[viz]'")
 
 
 def _write(found: Iterator, values: flags.FlagValues, top: int) -> None:
@@ -169,22 +221,21 @@ def _lines(found: Iterator, values: flags.FlagValues, top: int, file: TextIO) ->
             file.write(json.dumps(_as_json(prediction, values), ensure_ascii=False) + "\n")
         return
     writer = csv.writer(file, lineterminator="\n")
-    fields = ("class", "score", *(["probability"] if values.probabilities else []))
-    header = [f"{field}_{rank}" for rank in range(1, top + 1) for field in fields]
+    may_abstain = values.abstain_below is not None
+    header = ["input", "prediction"]
+    for rank in range(1, top + 1):
+        header += [f"class_{rank}"] * (rank > 1 or may_abstain)
+        header += [f"score_{rank}"] + [f"probability_{rank}"] * values.probabilities
+    header += ["because"] * values.explain
     for number, prediction in enumerate(bar):
         if number == 0:
-            writer.writerow(["input", "prediction", *header, *(["because"] if values.explain else [])])
-        cells = [
-            cell
-            for candidate in prediction.candidates
-            for cell in (
-                candidate.name,
-                _number(candidate.score),
-                *([_number(candidate.probability)] if values.probabilities else []),
-            )
-        ]
-        because = [_because(prediction.reasons)] if values.explain else []
-        writer.writerow([prediction.name, _answer(prediction, values) or "", *cells, *because])
+            writer.writerow(header)
+        cells = [prediction.name, _answer(prediction, values) or ""]
+        for rank, candidate in enumerate(prediction.candidates, 1):
+            cells += [candidate.name] * (rank > 1 or may_abstain)
+            cells += [_number(candidate.score)] + [_number(candidate.probability)] * values.probabilities
+        cells += [_because(prediction.reasons)] if values.explain else []
+        writer.writerow(cells)
 
 
 def _answer(prediction, values: flags.FlagValues) -> str | None:
