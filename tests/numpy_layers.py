@@ -30,9 +30,9 @@ def batch_norm(x, params, stats):
     return (x - stats["mean"]) / np.sqrt(stats["var"] + 1e-5) * params["scale"] + params["bias"]
 
 
-def layer_norm(x, params):
+def layer_norm(x, params, epsilon=1e-6):
     mean, var = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
-    return (x - mean) / np.sqrt(var + 1e-6) * params["scale"] + params["bias"]
+    return (x - mean) / np.sqrt(var + epsilon) * params["scale"] + params["bias"]
 
 
 def dense(x, params):
@@ -44,13 +44,17 @@ def gelu(x):
 
 
 def attention(x, params, num_heads):
-    batch, _, width = x.shape
-    qkv, size = dense(x, params["qkv"]), width // num_heads
-    y = np.zeros_like(x)
-    for b in range(batch):
+    q, k, v = np.split(dense(x, params["qkv"]), 3, axis=-1)
+    return dense(attended(q, k, v, num_heads), params["proj"])
+
+
+def attended(q, k, v, num_heads):
+    """`q [B, M, D]`, `k` and `v [B, L, D]` -> `[B, M, D]`."""
+    y, size = np.zeros_like(q), q.shape[-1] // num_heads
+    for b in range(len(q)):
         for h in range(num_heads):
-            q, k, v = (qkv[b, :, part * width + h * size : part * width + (h + 1) * size] for part in range(3))
-            logits = q @ k.T / math.sqrt(size)
+            part = slice(h * size, (h + 1) * size)
+            logits = q[b, :, part] @ k[b, :, part].T / math.sqrt(size)
             weights = np.exp(logits - logits.max(-1, keepdims=True))
-            y[b, :, h * size : (h + 1) * size] = weights / weights.sum(-1, keepdims=True) @ v
-    return dense(y, params["proj"])
+            y[b, :, part] = weights / weights.sum(-1, keepdims=True) @ v[b, :, part]
+    return y

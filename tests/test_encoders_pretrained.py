@@ -60,10 +60,12 @@ def test_inverted_residual(expansion, channels, stride, padding, size):
 
 
 @pytest.mark.parametrize(("stride", "channels"), [(1, 8), (1, 3), (2, 8)])
-@pytest.mark.parametrize("kind", [resnet.Basic, resnet.Bottleneck])
-def test_residual_block(kind, stride, channels):
+@pytest.mark.parametrize(
+    ("kind", "version_d"), [(resnet.Basic, False), (resnet.Bottleneck, False), (resnet.Bottleneck, True)]
+)
+def test_residual_block(kind, version_d, stride, channels):
     width = 8 if kind is resnet.Basic else 2
-    block = kind(width, stride, train=False, dtype=jnp.float32)
+    block = kind(width, stride, version_d, train=False, dtype=jnp.float32)
     x = pictures(2, 6, 6, channels)
     variables = random_variables(block, x)
     p, s = variables["params"], variables["batch_stats"]
@@ -79,16 +81,19 @@ def test_residual_block(kind, stride, channels):
         y = np.maximum(norm(oracle.conv(x, p["conv1"]["kernel"]), "bn1"), 0)
         y = np.maximum(norm(oracle.conv(y, p["conv2"]["kernel"], stride=stride, padding=one), "bn2"), 0)
         y = norm(oracle.conv(y, p["conv3"]["kernel"]), "bn3")
-    around = x
+    around, place = x, int(version_d)
     if stride > 1 or channels != 8:
-        around = norm(oracle.conv(x, p["downsample_0"]["kernel"], stride=stride), "downsample_1")
-    assert ("downsample_0" in p) == (stride > 1 or channels != 8)
+        if version_d and stride > 1:
+            around, stride = x.reshape(2, 3, 2, 3, 2, channels).mean(axis=(2, 4)), 1
+        around = oracle.conv(around, p[f"downsample_{place}"]["kernel"], stride=1 if version_d else stride)
+        around = norm(around, f"downsample_{place + 1}")
+    assert (f"downsample_{place}" in p) == (stride > 1 or channels != 8 or around is not x)
     np.testing.assert_allclose(block.apply(variables, x), np.maximum(y + around, 0), rtol=1e-4, atol=1e-4)
 
 
 def test_a_whole_resnet_and_its_places():
     """Stem, pooling and one block; the pooled embedding is the mean of the places."""
-    module = resnet.ResNet((1, 0, 0, 0), False, 4, "symmetric", jnp.dtype("float32"), remat=False)
+    module = resnet.ResNet((1, 0, 0, 0), False, 4, False, "symmetric", jnp.dtype("float32"), remat=False)
     images = np.random.default_rng(2).integers(0, 256, (2, 12, 16, 3)).astype(np.uint8)
     variables = random_variables(module, images, train=False)
     p, s = variables["params"], variables["batch_stats"]
@@ -98,7 +103,7 @@ def test_a_whole_resnet_and_its_places():
     x = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))  # zeros never win: x is not negative
     x = np.stack([[x[:, i : i + 3, j : j + 3].max(axis=(1, 2)) for j in (0, 2, 4, 6)] for i in (0, 2, 4)])
     x = np.moveaxis(x, 2, 0).astype(np.float32)
-    block = resnet.Basic(4, 1, train=False, dtype=jnp.float32)
+    block = resnet.Basic(4, 1, False, train=False, dtype=jnp.float32)
     x = block.apply({"params": p["layer1_0"], "batch_stats": s["layer1_0"]}, x).reshape(2, 12, 4)
     embeddings, places = module.apply(variables, images, train=False, local=True)
     np.testing.assert_allclose(places, x, rtol=1e-4, atol=1e-4)
@@ -125,38 +130,59 @@ def test_a_whole_mobilenet_and_its_places(padding):
     np.testing.assert_allclose(embeddings, x.mean(axis=1), rtol=1e-4, atol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def tiny_vit():
-    module = vit.ViT(8, 1, 2, 4, "token", "symmetric", jnp.dtype("float32"), remat=False)
+def tiny_vit(variant="plain"):
+    module = vit.ViT(8, 1, 2, 4, "token", vit.VARIANTS[variant], "symmetric", jnp.dtype("float32"), remat=False)
     images = np.random.default_rng(2).integers(0, 256, (2, 8, 12, 3)).astype(np.uint8)
     return module, random_variables(module, images, train=False), images
 
 
 @pytest.mark.long
-def test_vit(tiny_vit):
-    module, variables, images = tiny_vit
-    p = variables["params"]
+@pytest.mark.parametrize("name", vit.VARIANTS)
+def test_vit(name):
+    module, variables, images = tiny_vit(name)
+    variant, p = module.variant, variables["params"]
+    activation = (lambda x: x / (1 + np.exp(-1.702 * x))) if name == "clip_quickgelu" else oracle.gelu
+
+    def norm(x, params):
+        return oracle.layer_norm(x, params, 1e-5 if name.startswith("clip") else 1e-6)
+
+    def mlp(x, params):
+        return oracle.dense(activation(oracle.dense(x, params["fc1"])), params["fc2"])
+
     unit = images / 127.5 - 1
     patches = [
         np.einsum("bijc,ijcd->bd", unit[:, i : i + 4, j : j + 4], p["patch_embed"]["proj"]["kernel"])
         for i in (0, 4)
         for j in (0, 4, 8)
     ]
-    x = np.stack(patches, axis=1) + p["patch_embed"]["proj"]["bias"]
-    x = np.concatenate([np.repeat(p["cls_token"], 2, axis=0), x], axis=1) + p["pos_embed"]
+    x = np.stack(patches, axis=1)
+    assert ("bias" in p["patch_embed"]["proj"]) == (not name.startswith("clip"))
+    x = x + p["patch_embed"]["proj"].get("bias", 0)
+    tokens = {"siglip": [], "distilled": ["cls_token", "dist_token"]}.get(name, ["cls_token"])
+    x = np.concatenate([*(np.repeat(p[token], 2, axis=0) for token in tokens), x], axis=1) + p["pos_embed"]
+    if name.startswith("clip"):
+        x = norm(x, p["norm_pre"])
     b = p["blocks_0"]
-    x = x + oracle.attention(oracle.layer_norm(x, b["norm1"]), b["attn"], 2)
-    hidden = oracle.gelu(oracle.dense(oracle.layer_norm(x, b["norm2"]), b["mlp"]["fc1"]))
-    x = oracle.layer_norm(x + oracle.dense(hidden, b["mlp"]["fc2"]), p["norm"])
+    first, second = (b[scale]["gamma"] if name == "dinov2" else 1 for scale in ("ls1", "ls2"))
+    x = x + first * oracle.attention(norm(x, b["norm1"]), b["attn"], 2)
+    x = norm(x + second * mlp(norm(x, b["norm2"]), b["mlp"]), p["norm"])
+    if name == "siglip":
+        pool = p["attn_pool"]
+        query = np.repeat(oracle.dense(pool["latent"], pool["q"]), 2, axis=0)
+        found = oracle.attended(query, *np.split(oracle.dense(x, pool["kv"]), 2, axis=-1), 2)
+        found = oracle.dense(found, pool["proj"])
+        expected = (found + mlp(norm(found, pool["norm"]), pool["mlp"]))[:, 0]
+    else:
+        expected = x[:, : len(tokens)].mean(axis=1)
     token, places = module.apply(variables, images, train=False, local=True)
-    np.testing.assert_allclose(token, x[:, 0], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(places, x[:, 1:], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(token, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(places, x[:, len(variant.tokens) :], rtol=1e-4, atol=1e-4)
     pooled = module.copy(pool="mean").apply(variables, images, train=False)
-    np.testing.assert_allclose(pooled, x[:, 1:].mean(axis=1), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(pooled, x[:, len(tokens) :].mean(axis=1), rtol=1e-4, atol=1e-4)
 
 
-def test_vit_says_which_images_it_takes(tiny_vit):
-    module, variables, _ = tiny_vit
+def test_vit_says_which_images_it_takes():
+    module, variables, _ = tiny_vit()
     with pytest.raises(errors.UserError, match="multiples of 4, such as 8, not 9 x 8"):
         module.apply(variables, np.zeros((1, 9, 8, 3), np.uint8), train=False)
     with pytest.raises(errors.UserError, match=r"made for images of 6 patches .* not of 4 \(8 x 8\)"):
@@ -168,6 +194,7 @@ PARAMETERS = {
     "resnet18": (11_689_512, 512),
     "resnet34": (21_797_672, 512),
     "resnet50": (25_557_032, 2048),
+    "resnet50d": (25_576_264, 2048),
     "resnet101": (44_549_160, 2048),
     "mobilenet_v2": (3_504_872, 1280),
     "vit_tiny": (5_717_416, 192),
@@ -187,7 +214,7 @@ def test_parameters_are_those_of_the_public_checkpoints(name):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["resnet34", "resnet101"])
+@pytest.mark.parametrize("name", ["resnet34", "resnet50d", "resnet101"])
 def test_parameters_of_the_deeper_ones(name):
     test_parameters_are_those_of_the_public_checkpoints(name)
 
@@ -317,7 +344,7 @@ def test_rematerialised_gradients_are_the_same():
     images = np.random.default_rng(0).random((1, 4, 8, 3)).astype(np.float32)
     gradients = []
     for remat in (False, True):
-        module = vit.ViT(8, 1, 2, 4, "token", "none", jnp.dtype("float32"), remat)
+        module = vit.ViT(8, 1, 2, 4, "token", vit.VARIANTS["plain"], "none", jnp.dtype("float32"), remat)
         variables = random_variables(module, images, train=True)
         loss = jax.jit(jax.grad(lambda v, m=module: jnp.sum(m.apply(v, images, train=True)[:, :5] ** 2)))
         assert ("remat" in str(jax.make_jaxpr(loss)(variables))) == remat
@@ -327,7 +354,7 @@ def test_rematerialised_gradients_are_the_same():
 
 
 def test_batch_statistics_move_in_training_only():
-    block = resnet.Basic(4, 1, train=True, dtype=jnp.float32)
+    block = resnet.Basic(4, 1, False, train=True, dtype=jnp.float32)
     x = pictures(4, 4, 4, 4)
     variables = random_variables(block, x)
     _, moved = block.apply(variables, x, mutable=["batch_stats"])

@@ -15,17 +15,17 @@ from zsl_jax import __main__, data
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "own_data.md").read_text()
 COMMANDS = [
-    line.removeprefix("python -m zsl_jax ")
+    line.removeprefix("zsl-jax ")
     for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
     for line in block.splitlines()
+    if line.startswith("zsl-jax ")
 ]
 TINY = f"--config={ROOT}/configs/extract/vit.py:tiny {' '.join(tiny_photos.TINY)}"
 
 
 def adapted(command: str) -> str:
     """The command of the page with the tiny encoder."""
-    command = re.sub(r"--config=configs/extract/\S+", TINY, command).replace("mobilenet_v2.npz", "tiny.npz")
-    return command.replace("--config=configs/", f"--config={ROOT}/configs/")
+    return re.sub(r"--config=extract/\S+", f"{TINY} --config.encoder.weights=tiny.npz", command)
 
 
 def rows(path: pathlib.Path) -> list[dict[str, str]]:
@@ -53,9 +53,13 @@ def test_four_commands(tmp_path, monkeypatch, capsys):
             __main__.main([*shlex.split(adapted(command)), *(["--config.plots=none"] if "train" in command else [])])
             == 0
         )
-    *options, pattern = shlex.split(COMMANDS[3])
-    pictures = sorted(map(str, pathlib.Path().glob(pattern.replace("jpg", "png"))))
+    *shown, folder = shlex.split(COMMANDS[3])
+    assert __main__.main([*shown, "--out=of_folder.csv", folder]) == 0
+    assert pathlib.Path("named.png").stat().st_size > 10_000
+    pictures = [row["input"] for row in rows(tmp_path / "of_folder.csv")]
+    assert pictures == sorted(map(str, pathlib.Path(folder).glob("*.png")))
     assert len(pictures) == 10
+    options = ["predict", shown[1], "--classes=new_classes.csv"]
     assert __main__.main([*options, "--out=from_pictures.csv", "--top=3", *pictures]) == 0
 
     # The same from the features that were extracted before: new images go the way of the old ones.
@@ -67,7 +71,7 @@ def test_four_commands(tmp_path, monkeypatch, capsys):
     found, expected = rows(tmp_path / "from_pictures.csv"), rows(tmp_path / "from_features.csv")
     assert [row["input"] for row in found] == pictures
     for ours, theirs in zip(found, expected, strict=True):
-        assert {ours[f"class_{i}"] for i in (1, 2, 3)} == {"purple", "orange", "grey"}
+        assert {ours[name] for name in ("prediction", "class_2", "class_3")} == {"purple", "orange", "grey"}
         assert ours["prediction"] == theirs["prediction"]
         np.testing.assert_allclose(float(ours["score_1"]), float(theirs["score_1"]), rtol=1e-3, atol=1e-4)
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from zsl_jax import methods
 from zsl_jax.data import streaming
-from zsl_jax.encoders import described, mobilenet, scaling
+from zsl_jax.encoders import described, mobilenet, scaling, vit
 from zsl_jax.rules import STRETCH, Rule, number, one_of, whole, wholes
 from zsl_jax.training import optimizers, protocols
 
@@ -20,6 +20,11 @@ class Key(NamedTuple):
 KEYS = {
     # Random keys are made of 32 bits: seeds 2^32 apart would be the same.
     "seed": Key(0, "seed of every random choice", whole(0, bits=32)),
+    "unseen_classes": Key(
+        "",
+        "names of the unseen classes, with commas between them, or a file with one per line; empty: as the data says",
+        Rule(lambda x: isinstance(x, str), "names or a file"),
+    ),
     "protocol": Key("gzsl", "what is asked and reported", one_of(tuple(protocols.PROTOCOLS))),
     "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
     "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
@@ -88,6 +93,7 @@ ENCODER = {
     "merges": ("sides of the squares of places that each stage begins by merging", wholes(1)),
     "pool": ("how places become one embedding", one_of(("mean", "max", "flatten", "token"))),
     "width_multiplier": ("channels in units of the paper's", number(0)),
+    "variant": ("parts of a ViT beside those of the first, as its weights have them", one_of(tuple(vit.VARIANTS))),
     "patch": ("side of a patch, pixels", whole(1)),
     "padding": ("at stride 2, as in the framework of the weights", one_of(tuple(mobilenet.PADDINGS))),
     "scaling": ("of the pixels, as the weights expect it", one_of(tuple(scaling.SCALINGS))),

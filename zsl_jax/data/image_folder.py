@@ -91,7 +91,7 @@ class Imported:
         splits = {name: tuple(int(new_row[r]) for r in rows if kept[r]) for name, rows in self.splits.items()}
         labels = tuple(label for label, keep in zip(self.labels, kept) if keep)
         trained = {labels[row] for row in splits["train"]} | {labels[row] for row in splits["test_unseen"]}
-        lost = [name for row, name in enumerate(self.class_names) if row not in trained]
+        lost = [name for row, name in enumerate(self.class_names) if row in self.labels and row not in trained]
         if lost or not splits["test_seen"]:
             what = f"class {lost[0]!r} has" if lost else "the seen classes have"
             raise errors.UserError(f"{what} no readable image left{' to train on' if lost else ' to test on'}")

@@ -2,6 +2,8 @@
 
 IMAGES_DIR/CLASS/.../NAME.jpg     a folder a class, with images in it or below it
 classes.csv                       a class a line, by the name of its folder (see `class_files`)
+
+A class that the table calls unseen may have no folder: it is a candidate without images.
 """
 
 import collections
@@ -14,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import class_files, image_folder, images, missing, tables
+from zsl_jax.data import class_files, image_folder, images, missing, splits, tables
 
 _SMALLEST = 3  # seen classes: two to train on, and one to hold out for validation
 _TEST_SHARE = 0.2  # of each seen class's images
@@ -70,8 +72,8 @@ def survey(images_dir: str | os.PathLike, table: str | os.PathLike) -> Survey:
     ]
     problems += [
         f"class {name!r} has no {'image in its folder' if name in folders else f'folder{_near(name, folders)}'}"
-        for name in names
-        if name not in by_class
+        for name, seen in zip(names, described.classes.is_seen)
+        if name not in by_class and (seen or not described.says_seen)
     ]
     return Survey(described, {name: by_class[name] for name in names if name in by_class}, tuple(problems), unreadable)
 
@@ -80,34 +82,45 @@ def make(
     images_dir: str | os.PathLike,
     found: Survey,
     *,
-    unseen: float = 0.25,
+    unseen: float | str = 0.25,
     seed: int = 0,
     files: Mapping[str, str],
 ) -> image_folder.Imported:
     """Returns the dataset of the classes that are in both, with its splits.
 
-    Where the table does not say which classes are unseen, they are drawn by the seed. A fifth of each seen class's
-    images, drawn by the seed too, are its part of the seen test images.
+    Where the table does not say which classes are unseen, and nobody names them, they are drawn by the seed. A fifth of
+    each seen class's images, drawn by the seed too, are its part of the seen test images.
 
     Args:
       images_dir: the folder.
       found: by `survey`.
-      unseen: share of the classes that are drawn as unseen ones, (0, 1).
+      unseen: share of the classes that are drawn as unseen ones, (0, 1); or their names, see `splits.unseen_names`,
+        which go before what the table says.
       seed: of what is drawn.
       files: sha256 by name, of the files that it was made of.
 
     Raises:
       UserError: fewer than 3 seen classes, or no unseen one.
     """
-    if not 0 < unseen < 1:
+    if not isinstance(unseen, str) and not 0 < unseen < 1:
         raise errors.UserError(f"--unseen={unseen:g} is not a share in (0, 1)")
     rng = np.random.default_rng(seed)
-    rows = [row for row, name in enumerate(found.described.classes.names) if name in found.files]
+    says, flags = found.described.says_seen, found.described.classes.is_seen
+    rows = [
+        row
+        for row, name in enumerate(found.described.classes.names)
+        if name in found.files or (says and not flags[row])
+    ]
     table = found.described.classes[np.array(rows, int)] if rows else None
-    if table is None:
+    if table is None or not found.files:
         raise errors.UserError("no class has both a folder of images and a line in the table")
     is_seen, validation, origin = np.array(table.is_seen), None, "the table"
-    if not found.described.says_seen:
+    if isinstance(unseen, str):
+        is_seen, origin = ~splits.unseen_names(unseen, table.names), "name"
+        without = [name for name, seen in zip(table.names, is_seen) if seen and name not in found.files]
+        if without:
+            raise errors.UserError(f"class {without[0]!r} has no images, and is not among the unseen classes")
+    elif not found.described.says_seen:
         is_seen = np.ones(len(table), bool)
         is_seen[rng.permutation(len(table))[: max(1, round(unseen * len(table)))]] = False
         origin = f"seed {seed}"
@@ -127,18 +140,23 @@ def make(
     if not np.any(embedding != embedding[:1]):
         raise errors.UserError("all classes have the same attributes: nothing can tell them apart")
     paths, labels = [], []
-    splits: dict[str, list[int]] = {"train": [], "test_seen": [], "test_unseen": []}
+    parts_of: dict[str, list[int]] = {"train": [], "test_seen": [], "test_unseen": []}
     for row, name in enumerate(table.names):
         first = len(paths)
-        paths += found.files[name]
-        labels += [row] * len(found.files[name])
-        members = first + rng.permutation(len(found.files[name]))
+        files_of = found.files.get(name, ())
+        paths += files_of
+        labels += [row] * len(files_of)
+        members = first + rng.permutation(len(files_of))
         cut = min(len(members) - 1, max(1, round(_TEST_SHARE * len(members)))) if is_seen[row] else 0
         parts = {"test_seen": members[:cut], "train": members[cut:]} if is_seen[row] else {"test_unseen": members}
         for split, part in parts.items():
-            splits[split] += sorted(part.tolist())
-    if not splits["test_seen"]:
-        raise errors.UserError("every seen class has only 1 image: none is left to test on")
+            parts_of[split] += sorted(part.tolist())
+    for split, says in (
+        ("test_seen", "every seen class has only 1 image: none is left to test on"),
+        ("test_unseen", "no unseen class has an image: none is left to test on"),
+    ):
+        if not parts_of[split]:
+            raise errors.UserError(says)
     return image_folder.Imported(
         name=pathlib.Path(os.path.abspath(images_dir)).name,
         images_dir=os.path.abspath(pathlib.Path(images_dir).expanduser()),
@@ -149,7 +167,7 @@ def make(
         embedding=tuple(tuple(map(float, values)) for values in embedding),
         is_seen=tuple(map(bool, is_seen)),
         validation_classes=None if validation is None else tuple(validation),
-        splits={name: tuple(rows) for name, rows in splits.items()},
+        splits={name: tuple(rows) for name, rows in parts_of.items()},
         split_by=origin,
         files=dict(files),
     )

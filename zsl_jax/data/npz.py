@@ -23,7 +23,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from zsl_jax import class_encoders, errors
-from zsl_jax.data import arrays, dataset, missing, recorded, soundness, tables
+from zsl_jax.data import arrays, dataset, missing, recorded, soundness, splits, tables
 
 _TEST = 2
 
@@ -45,6 +45,15 @@ def load(
     Raises:
       UserError: no such file, an array that is missing or at odds with the others, or nothing left to train on.
     """
+    return _load(file, semantics, num_unseen, seed, "")
+
+
+def load_with_unseen(unseen: str, file: str | os.PathLike = "", *, semantics="hierarchy", num_unseen=20, seed=0):
+    """The same, with the unseen classes chosen by name, see `splits.unseen_names`; `num_unseen` does not count then."""
+    return _load(file, semantics, num_unseen, seed, unseen)
+
+
+def _load(file: str | os.PathLike, semantics: str, num_unseen: int, seed: int, unseen: str) -> dataset.Dataset:
     if not os.fspath(file):
         raise errors.UserError("npz needs an archive of features in its option file: --config.data.file=FILE")
     path = pathlib.Path(file).expanduser()
@@ -54,14 +63,20 @@ def load(
     named = semantics == "names"
     inputs, labels = _images(path, _with_rows(path, held) if named else held, one_each=not named)
     num_classes = len(held["class_names"]) if named else int(labels.max()) + 1
+    names = _names(path, held, num_classes)
+    if unseen:
+        num_unseen = int(splits.unseen_names(unseen, names).sum())
     if not 0 <= num_unseen <= num_classes - 2:
         raise errors.UserError(
             f"num_unseen={num_unseen} of the {num_classes} classes in {path.name}: hold out 0 to {num_classes - 2}"
         )
     rng = np.random.default_rng(seed)
     is_seen = np.full(num_classes, num_unseen > 0)
-    is_seen[rng.permutation(num_classes)[:num_unseen]] = False
-    names = _names(path, held, num_classes)
+    if unseen:
+        is_seen = ~splits.unseen_names(unseen, names)
+    else:
+        is_seen[rng.permutation(num_classes)[:num_unseen]] = False
+    split = f"{num_unseen} classes held out by seed {seed}" if num_unseen else "all images are tested"
     return dataset.Dataset(
         name=path.stem,
         inputs=inputs,
@@ -70,7 +85,7 @@ def load(
         splits=_splits(path, held, labels, is_seen, rng),
         info={
             "semantics": semantics,
-            "split": f"{num_unseen} classes held out by seed {seed}" if num_unseen else "all images are tested",
+            "split": f"{num_unseen} unseen classes by name" if unseen else split,
             "files": {path.name: digest},
         },
     )

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 
 from zsl_jax import errors
-from zsl_jax.data import dataset
+from zsl_jax.data import dataset, splits
 
 SOURCES = (
     *("digits", "features", "image_folder", "in_memory", "npz", "pairs", "shapes", "texts", "tfds_images", "xlsa17"),
@@ -16,7 +16,7 @@ OF_TEXTS = ("texts",)
 OF_PAIRS = ("pairs",)
 
 
-def load(name: str, **options) -> dataset.Dataset:
+def load(name: str, *, unseen: str = "", **options) -> dataset.Dataset:
     """Returns a dataset by name.
 
     Args:
@@ -28,6 +28,8 @@ def load(name: str, **options) -> dataset.Dataset:
         of texts with a label each; option `file`), `tfds_images`
         (images of TFDS with a table of classes; options `builder` and `attributes`) or `in_memory` (what `zsl_jax.fit`
         was given and `save` wrote; option `dir`).
+      unseen: names of the unseen classes with commas between them, or a file with one per line; empty for those that
+        the source has or draws.
       **options: see the `load` of the module `zsl_jax.data.NAME`.
 
     Raises:
@@ -41,7 +43,12 @@ def load(name: str, **options) -> dataset.Dataset:
     for option in options:
         if option not in known:
             raise errors.unknown(f"option of {name}", option, known)
-    return loader(**options)
+    if not unseen:
+        return loader(**options)
+    module = importlib.import_module(f"zsl_jax.data.{name}")
+    if hasattr(module, "load_with_unseen"):  # its descriptions depend on which classes are seen
+        return module.load_with_unseen(unseen, **options)
+    return splits.with_unseen(loader(**options), unseen)
 
 
 def source(name: str) -> Callable[..., dataset.Dataset]:

@@ -2,7 +2,8 @@
 
     encoder = encoders.factory("resnet50")(dtype="bfloat16")
     variables = encoder.init(key, images, train=False)                      {"params": ..., "batch_stats": ...}
-    variables = encoders.weights.load("resnet50.safetensors", variables)    a public checkpoint
+    variables = encoders.weights.load("resnet50.safetensors", variables)    a public checkpoint from its file
+    encoder, variables, images = encoders.load("resnet50.a1_in1k")          or all of that by its name
     embeddings = encoder.apply(variables, images, train=False)              [B, D]
     embeddings, places = encoder.apply(variables, images, train=False, local=True)      and [B, H*W, D] before pooling
 
@@ -20,7 +21,7 @@ from zsl_jax.encoders import counts, weights
 from zsl_jax.encoders.convnet import ConvNet
 from zsl_jax.encoders.mlp import MLP
 from zsl_jax.encoders.mobilenet import MobileNetV2, mobilenet_v2
-from zsl_jax.encoders.resnet import ResNet, resnet18, resnet34, resnet50, resnet101
+from zsl_jax.encoders.resnet import ResNet, resnet18, resnet34, resnet50, resnet50d, resnet101
 from zsl_jax.encoders.text import BagOfWords, TextCNN, TextTransformer
 from zsl_jax.encoders.vit import ViT, vit_base, vit_small, vit_tiny
 
@@ -31,6 +32,7 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": resnet18,
     "resnet34": resnet34,
     "resnet50": resnet50,
+    "resnet50d": resnet50d,
     "resnet101": resnet101,
     "vit_tiny": vit_tiny,
     "vit_small": vit_small,
@@ -39,6 +41,13 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "text_cnn": TextCNN,
     "transformer": TextTransformer,
 }
+
+
+def load(name: str):
+    """Returns the encoder of a public checkpoint, its variables, and its preprocessing; see `pretrained.load`."""
+    from zsl_jax.encoders import pretrained  # with what decodes images
+
+    return pretrained.load(name)
 
 
 def factory(name: str) -> Callable[..., nn.Module]:
@@ -67,10 +76,12 @@ __all__ = [
     "ViT",
     "counts",
     "factory",
+    "load",
     "mobilenet_v2",
     "resnet18",
     "resnet34",
     "resnet50",
+    "resnet50d",
     "resnet101",
     "vit_base",
     "vit_small",

@@ -19,7 +19,7 @@ import numpy as np
 
 from zsl_jax import encoders, errors
 from zsl_jax.data import images, matfile, recorded
-from zsl_jax.encoders import clip_files, counts, weights
+from zsl_jax.encoders import clip_files, counts, pretrained, weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Extraction:
     Args:
       encoder: a name in `encoders.ENCODERS`.
       knobs: arguments of its factory.
-      weights: file of its weights; empty for random ones, always the same.
+      weights: file of its weights, or a name in `pretrained.CHECKPOINTS`; empty for random ones, always the same.
       images: the preprocessing.
       weights_sha256: of the file; None before it has been read.
       batch_size: images at a time; the features do not depend on it but for rounding.
@@ -129,8 +129,8 @@ def _by_name(extraction: Extraction, pictures: np.ndarray):
 
     if not extraction.weights:
         return module, jax.jit(init)(), None
-    variables = weights.load(extraction.weights, jax.eval_shape(init))
-    return module, variables, pathlib.Path(extraction.weights).expanduser()
+    path = pretrained.path(extraction.weights)
+    return module, weights.load(path, jax.eval_shape(init)), path
 
 
 def _clip(extraction: Extraction, pictures: np.ndarray):

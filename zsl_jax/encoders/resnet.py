@@ -4,7 +4,10 @@
     bottleneck (50, 101)    x -> 1x1 narrower -> 3x3 -> 1x1 wider  -> + x       batch normalisation after each
 
 References: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016; the stride as in Goyal,
-Dollár, Girshick et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", arXiv 2017, and in torchvision.
+Dollár, Girshick et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", arXiv 2017, and in torchvision;
+version D (three 3x3 convolutions first, the mean of 2x2 places before a 1x1 convolution that skips some) in He, Zhang,
+Zhang, Zhang, Xie, Li, "Bag of Tricks for Image Classification with Convolutional Neural Networks", CVPR 2019, with
+timm's names.
 """
 
 from typing import Any
@@ -26,6 +29,7 @@ class ResNet(nn.Module):
       blocks: in each of the four stages.
       bottleneck: which of the two blocks.
       width: channels of the first stage, 64 in the paper.
+      version_d: whether it is version D, and not 1.5.
       scaling: of the pixels, see `zsl_jax.encoders.scaling`.
       dtype: of the convolutions; normalisation is float32.
       remat: whether the backward pass computes the blocks once more instead of keeping what is inside them.
@@ -34,6 +38,7 @@ class ResNet(nn.Module):
     blocks: tuple[int, ...]
     bottleneck: bool
     width: int
+    version_d: bool
     scaling: str
     dtype: Any
     remat: bool
@@ -45,7 +50,13 @@ class ResNet(nn.Module):
         With `local=True` also those of the places before pooling, `[B, H*W / 32^2, D]`.
         """
         x = scaling_lib.scaled(images, self.scaling)
-        x = _conv(self.width, 7, stride=2, dtype=self.dtype, name="conv1")(x)
+        if self.version_d:
+            for place, (features, stride) in {0: (self.width // 2, 2), 3: (self.width // 2, 1)}.items():
+                x = _conv(features, 3, stride=stride, dtype=self.dtype, name=f"conv1_{place}")(x)
+                x = nn.relu(batch_norm(train, name=f"conv1_{place + 1}")(x))
+            x = _conv(self.width, 3, dtype=self.dtype, name="conv1_6")(x)
+        else:
+            x = _conv(self.width, 7, stride=2, dtype=self.dtype, name="conv1")(x)
         x = nn.relu(batch_norm(train, name="bn1")(x))
         x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
         block = Bottleneck if self.bottleneck else Basic
@@ -56,6 +67,7 @@ class ResNet(nn.Module):
                 x = block(
                     width=self.width * 2**stage,
                     stride=2 if stage > 0 and i == 0 else 1,
+                    version_d=self.version_d,
                     train=train,
                     dtype=self.dtype,
                     name=f"layer{stage + 1}_{i}",
@@ -70,6 +82,7 @@ class Basic(nn.Module):
 
     width: int
     stride: int
+    version_d: bool
     train: bool
     dtype: Any
 
@@ -87,6 +100,7 @@ class Bottleneck(nn.Module):
 
     width: int
     stride: int
+    version_d: bool
     train: bool
     dtype: Any
 
@@ -116,14 +130,28 @@ def resnet50(*, width: int = 64, scaling: str = "imagenet", dtype: str = "float3
     return _resnet((3, 4, 6, 3), True, width, scaling, dtype, remat)
 
 
+def resnet50d(*, width: int = 64, scaling: str = "imagenet", dtype: str = "float32", remat: bool = False) -> ResNet:
+    """ResNet-50, version D; D = 2048 at width 64."""
+    return _resnet((3, 4, 6, 3), True, width, scaling, dtype, remat, version_d=True)
+
+
 def resnet101(*, width: int = 64, scaling: str = "imagenet", dtype: str = "float32", remat: bool = False) -> ResNet:
     """ResNet-101; D = 2048 at width 64."""
     return _resnet((3, 4, 23, 3), True, width, scaling, dtype, remat)
 
 
-def _resnet(blocks: tuple[int, ...], bottleneck: bool, width: int, scaling: str, dtype: str, remat: bool) -> ResNet:
+def _resnet(
+    blocks: tuple[int, ...],
+    bottleneck: bool,
+    width: int,
+    scaling: str,
+    dtype: str,
+    remat: bool,
+    *,
+    version_d: bool = False,
+) -> ResNet:
     scaling_lib.check(scaling)
-    return ResNet(blocks, bottleneck, width, scaling, jnp.dtype(dtype), remat)
+    return ResNet(blocks, bottleneck, width, version_d, scaling, jnp.dtype(dtype), remat)
 
 
 def _conv(features: int, side: int, *, stride: int = 1, dtype: Any, name: str) -> nn.Conv:
@@ -143,5 +171,10 @@ def _shortcut(x: jax.Array, features: int, block: Basic | Bottleneck) -> jax.Arr
     """`x` itself, or brought to the shape that the block gives it."""
     if block.stride == 1 and x.shape[-1] == features:
         return x
-    x = _conv(features, 1, stride=block.stride, dtype=block.dtype, name="downsample_0")(x)
-    return batch_norm(block.train, name="downsample_1")(x)
+    stride, place = block.stride, 0
+    if block.version_d:
+        if stride > 1:
+            x = nn.avg_pool(x, (stride,) * 2, (stride,) * 2, "SAME", count_include_pad=False)
+        stride, place = 1, 1
+    x = _conv(features, 1, stride=stride, dtype=block.dtype, name=f"downsample_{place}")(x)
+    return batch_norm(block.train, name=f"downsample_{place + 1}")(x)

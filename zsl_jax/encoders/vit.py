@@ -4,13 +4,19 @@
     x <- x + attention(norm(x));   x <- x + mlp(norm(x))         depth times
     embedding = norm(x)[class token], or the mean of norm(x) over the patches
 
+Public weights differ in a few parts, listed in `VARIANTS`: two tokens (DeiT distilled), a factor per channel on what a
+block adds (DINOv2), a normalisation before the blocks (CLIP), no token and attention pooling (SigLIP).
+
 References: Dosovitskiy, Beyer, Kolesnikov et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at
 Scale", ICLR 2021; the sizes Ti and S as in Touvron, Cord, Douze et al., "Training data-efficient image transformers &
-distillation through attention", ICML 2021. Modules carry the names that timm gives them.
+distillation through attention", ICML 2021; Oquab, Darcet, Moutakanni et al., "DINOv2: Learning Robust Visual Features
+without Supervision", TMLR 2024; Radford, Kim, Hallacy et al., "Learning Transferable Visual Models From Natural
+Language Supervision", ICML 2021; Zhai, Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training",
+ICCV 2023. Modules carry the names that timm gives them.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -18,8 +24,37 @@ import jax.numpy as jnp
 
 from zsl_jax import errors
 from zsl_jax.encoders import scaling as scaling_lib
+from zsl_jax.encoders import transformer
 
 POOLS = ("token", "mean")
+
+
+class Variant(NamedTuple):
+    """What a family of public weights has beside the parts of the first vision transformer.
+
+    Fields:
+      tokens: learned tokens before the patches; without one, a learned query attends to all places instead.
+      norm_before: whether tokens and patches are normalised before the first block; the patches have no bias then.
+      layer_scale: whether what a block adds is multiplied by a learned factor per channel.
+      epsilon: of the normalisations.
+      activation: a name in `transformer.ACTIVATIONS`.
+    """
+
+    tokens: tuple[str, ...] = ("cls_token",)
+    norm_before: bool = False
+    layer_scale: bool = False
+    epsilon: float = 1e-6
+    activation: str = "gelu"
+
+
+VARIANTS = {
+    "plain": Variant(),
+    "distilled": Variant(tokens=("cls_token", "dist_token")),
+    "dinov2": Variant(layer_scale=True),
+    "clip": Variant(norm_before=True, epsilon=1e-5),
+    "clip_quickgelu": Variant(norm_before=True, epsilon=1e-5, activation="quick_gelu"),
+    "siglip": Variant(tokens=()),
+}
 
 
 class ViT(nn.Module):
@@ -32,8 +67,9 @@ class ViT(nn.Module):
       depth: blocks.
       num_heads: of the attention, a divisor of `width`.
       patch: height and width of a patch, pixels.
-      pool: `token` for the class token, `mean` for the mean over the patches. The class token is there in both, so that
-        the same checkpoints load.
+      pool: `token` for the class token (the mean of both tokens, or the attention pooling, where the variant has
+        these), `mean` for the mean over the patches. The parameters are the same, so that the same checkpoints load.
+      variant: see `VARIANTS`.
       scaling: of the pixels, see `zsl_jax.encoders.scaling`; timm's weights of Dosovitskiy et al. want `symmetric`.
       dtype: of the products of matrices; normalisation and softmax are float32.
       remat: whether the backward pass computes the blocks once more instead of keeping what is inside them.
@@ -44,6 +80,7 @@ class ViT(nn.Module):
     num_heads: int
     patch: int
     pool: str
+    variant: Variant
     scaling: str
     dtype: Any
     remat: bool
@@ -60,19 +97,32 @@ class ViT(nn.Module):
         del train  # nothing in here is different then
         batch, height, width, _ = images.shape
         _check_size(height, width, self.patch)
-        x = PatchEmbed(self.width, self.patch, dtype=self.dtype, name="patch_embed")(
+        variant = self.variant
+        x = PatchEmbed(self.width, self.patch, not variant.norm_before, dtype=self.dtype, name="patch_embed")(
             scaling_lib.scaled(images, self.scaling)
-        )
-        token = self.param("cls_token", nn.initializers.truncated_normal(0.02), (1, 1, self.width))
-        x = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, self.width)), x.astype(jnp.float32)], axis=1)
+        ).astype(jnp.float32)
+        tokens = [
+            jnp.broadcast_to(
+                self.param(name, nn.initializers.truncated_normal(0.02), (1, 1, self.width)), (batch, 1, self.width)
+            )
+            for name in variant.tokens
+        ]
+        x = jnp.concatenate([*tokens, x], axis=1)
         self._check_positions(x.shape[1], height, width)
         x = x + self.param("pos_embed", nn.initializers.truncated_normal(0.02), (1, x.shape[1], self.width))
+        if variant.norm_before:
+            x = layer_norm(variant, name="norm_pre")(x)
         block = nn.remat(Block) if self.remat else Block
         for i in range(self.depth):
-            x = block(self.num_heads, dtype=self.dtype, name=f"blocks_{i}")(x)
-        x = layer_norm(name="norm")(x)
-        token, patches = x[:, 0], x[:, 1:]
-        embeddings = token if self.pool == "token" else jnp.mean(patches, axis=1)
+            x = block(self.num_heads, variant, dtype=self.dtype, name=f"blocks_{i}")(x)
+        x = layer_norm(variant, name="norm")(x)
+        patches = x[:, len(tokens) :]
+        if tokens:
+            embeddings = jnp.mean(x[:, : len(tokens)], axis=1)
+        else:
+            embeddings = AttentionPool(self.num_heads, variant, dtype=self.dtype, name="attn_pool")(x)
+        if self.pool == "mean":
+            embeddings = jnp.mean(patches, axis=1)
         return (embeddings, patches) if local else embeddings
 
     def _check_positions(self, wanted: int, height: int, width: int) -> None:
@@ -80,9 +130,10 @@ class ViT(nn.Module):
             return
         known = self.get_variable("params", "pos_embed").shape[1]
         if known != wanted:
-            side = round((known - 1) ** 0.5) * self.patch
+            tokens = len(self.variant.tokens)
+            side = round((known - tokens) ** 0.5) * self.patch
             raise errors.UserError(
-                f"this ViT was made for images of {known - 1} patches ({side} x {side}), not of {wanted - 1} "
+                f"this ViT was made for images of {known - tokens} patches ({side} x {side}), not of {wanted - tokens} "
                 f"({height} x {width})"
             )
 
@@ -92,12 +143,14 @@ class PatchEmbed(nn.Module):
 
     width: int
     patch: int
+    bias: bool
     dtype: Any
 
     @nn.compact
     def __call__(self, images: jax.Array) -> jax.Array:
         size = (self.patch, self.patch)
-        x = nn.Conv(self.width, size, size, padding="VALID", dtype=self.dtype, name="proj")(images)
+        proj = nn.Conv(self.width, size, size, padding="VALID", use_bias=self.bias, dtype=self.dtype, name="proj")
+        x = proj(images)
         return x.reshape(x.shape[0], -1, self.width)
 
 
@@ -105,14 +158,49 @@ class Block(nn.Module):
     """Attention and a perceptron of width 4 D, each after a normalisation and added to its input; `[B, L, D]`."""
 
     num_heads: int
+    variant: Variant
     dtype: Any
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        y = layer_norm(name="norm1")(x)
-        x = x + Attention(self.num_heads, dtype=self.dtype, name="attn")(y).astype(x.dtype)
-        y = layer_norm(name="norm2")(x)
-        return x + Mlp(4 * x.shape[-1], dtype=self.dtype, name="mlp")(y).astype(x.dtype)
+        variant, dtype = self.variant, self.dtype
+        scaled = LayerScale if variant.layer_scale else lambda name: lambda y: y
+        y = layer_norm(variant, name="norm1")(x)
+        y = Attention(self.num_heads, dtype=dtype, name="attn")(y).astype(x.dtype)
+        x = x + scaled(name="ls1")(y)
+        y = layer_norm(variant, name="norm2")(x)
+        y = Mlp(4 * x.shape[-1], variant.activation, dtype=dtype, name="mlp")(y).astype(x.dtype)
+        return x + scaled(name="ls2")(y)
+
+
+class LayerScale(nn.Module):
+    """A learned factor per channel, small at first; `[B, L, D] -> [B, L, D]`."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        gamma = self.param("gamma", nn.initializers.constant(1e-5), (x.shape[-1],))
+        return x * gamma.reshape(1, 1, -1)
+
+
+class AttentionPool(nn.Module):
+    """What one learned query finds in all places, and a perceptron added to it; `[B, L, D] -> [B, D]`."""
+
+    num_heads: int
+    variant: Variant
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        batch, length, width = x.shape
+        sizes = (self.num_heads, width // self.num_heads)
+        latent = self.param("latent", nn.initializers.truncated_normal(0.02), (1, 1, width))
+        q = nn.Dense(width, dtype=self.dtype, name="q")(latent).reshape(1, 1, *sizes)
+        k, v = jnp.moveaxis(nn.Dense(2 * width, dtype=self.dtype, name="kv")(x).reshape(batch, length, 2, *sizes), 2, 0)
+        y = jax.nn.dot_product_attention(jnp.broadcast_to(q, (batch, 1, *sizes)), k, v).reshape(batch, 1, width)
+        y = nn.Dense(width, dtype=self.dtype, name="proj")(y).astype(jnp.float32)
+        hidden = layer_norm(self.variant, name="norm")(y)
+        y = y + Mlp(4 * width, self.variant.activation, dtype=self.dtype, name="mlp")(hidden).astype(jnp.float32)
+        return y[:, 0]
 
 
 class Attention(nn.Module):
@@ -131,19 +219,21 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """A hidden layer with GELU; `[B, L, D] -> [B, L, D]`."""
+    """A hidden layer; `[B, L, D] -> [B, L, D]`."""
 
     num_hidden: int
+    activation: str
     dtype: Any
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        hidden = nn.gelu(nn.Dense(self.num_hidden, dtype=self.dtype, name="fc1")(x), approximate=False)
+        activation = transformer.ACTIVATIONS[self.activation]
+        hidden = activation(nn.Dense(self.num_hidden, dtype=self.dtype, name="fc1")(x))
         return nn.Dense(x.shape[-1], dtype=self.dtype, name="fc2")(hidden)
 
 
-def layer_norm(*, name: str) -> nn.LayerNorm:
-    return nn.LayerNorm(epsilon=1e-6, dtype=jnp.float32, name=name)
+def layer_norm(variant: Variant, *, name: str) -> nn.LayerNorm:
+    return nn.LayerNorm(epsilon=variant.epsilon, dtype=jnp.float32, name=name)
 
 
 def _of_size(name: str, width: int, num_heads: int) -> Callable[..., ViT]:
@@ -154,14 +244,17 @@ def _of_size(name: str, width: int, num_heads: int) -> Callable[..., ViT]:
         depth: int = 12,
         patch: int = 16,
         pool: str = "token",
+        variant: str = "plain",
         scaling: str = "symmetric",
         dtype: str = "float32",
         remat: bool = False,
     ) -> ViT:
         if pool not in POOLS:
             raise errors.unknown("pool", pool, POOLS)
+        if variant not in VARIANTS:
+            raise errors.unknown("variant", variant, VARIANTS)
         scaling_lib.check(scaling)
-        return ViT(width, depth, num_heads, patch, pool, scaling, jnp.dtype(dtype), remat)
+        return ViT(width, depth, num_heads, patch, pool, VARIANTS[variant], scaling, jnp.dtype(dtype), remat)
 
     make.__doc__ = f"ViT-{name}; D = {width}."
     return make

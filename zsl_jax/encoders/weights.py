@@ -3,9 +3,12 @@
     ResNet           torchvision   layer1.0.conv1.weight, layer1.0.bn1.running_mean, ...
     MobileNetV2      torchvision   features.1.conv.0.0.weight, ...
                      folded        000_CONV_2D_w, 000_CONV_2D_b, 001_DEPTHWISE_CONV_2D_w, ... in the order of the layers
+                     timm          blocks.1.0.conv_pw.weight, ...
     ViT              timm          blocks.0.attn.qkv.weight, cls_token, patch_embed.proj.weight, ...
+                     torchvision   encoder.layers.encoder_layer_0.self_attention.in_proj_weight, ...
 
-An encoder's modules carry these names, so that the table follows from its variables: `_0` is written `.0`, and
+Where there are two, `tensor_names` brings the second to the first. An encoder's modules carry these names, so that the
+table follows from its variables: `_0` is written `.0`, and
 
     kernel [H, W, in, out] -> weight [out, in, H, W]        scale -> weight        mean -> running_mean
     kernel [in, out]       -> weight [out, in]              bias  -> bias          var  -> running_var
@@ -26,10 +29,11 @@ import numpy as np
 
 from zsl_jax import errors
 from zsl_jax.data import arrays
-from zsl_jax.encoders import batch_norm, positions
+from zsl_jax.encoders import batch_norm, positions, tensor_names
 
+SUFFIXES = (".safetensors", ".npz")
 # Belongs to a checkpoint, but not to an encoder: classifiers, and counters of torch's batch normalisation.
-_NOT_OURS = re.compile(r"(fc|classifier\.1|head)\.(weight|bias)|.*\.num_batches_tracked")
+_NOT_OURS = re.compile(r"(fc|classifier(\.1)?|head|head_dist|heads\.head)\.(weight|bias)|.*\.num_batches_tracked")
 _FOLDED = re.compile(r"(?P<index>\d{3})_(?P<kind>CONV_2D|DEPTHWISE_CONV_2D|FULLY_CONNECTED)_(?P<part>[wb])")
 
 
@@ -54,7 +58,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
       UserError: the file is missing, damaged or of another kind.
     """
     path = pathlib.Path(path).expanduser()
-    readers = {".safetensors": _read_safetensors, ".npz": _read_npz}
+    readers = dict(zip(SUFFIXES, (_read_safetensors, _read_npz)))
     if path.suffix not in readers:
         raise errors.UserError(f"weights {str(path)!r}: a .safetensors or .npz file is wanted")
     if not path.is_file():
@@ -70,6 +74,7 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def assign(tensors: Mapping[str, np.ndarray], variables: Any, source: str) -> Any:
     """Returns the variables with the values of `tensors`, which may be traced; `source` names these in errors."""
     table = names(variables)
+    tensors = tensor_names.ours(tensors)
     if tensors and all(_FOLDED.fullmatch(name) for name in tensors):
         tensors = _unfold(tensors, table, source)
     tensors = _with_positions(tensors, table, source)
@@ -123,14 +128,14 @@ def _with_positions(tensors: Mapping[str, np.ndarray], table: Mapping, source: s
     if "pos_embed" not in tensors or "pos_embed" not in table:
         return tensors
     _, (_, length, _), _ = table["pos_embed"]
-    found = tensors["pos_embed"]
+    found, tokens = tensors["pos_embed"], sum(name in table for name in ("cls_token", "dist_token"))
     if found.ndim != 3 or found.shape[1] == length:
         return tensors
-    fitting = positions.resized(found, length)
+    fitting = positions.resized(found, length, tokens=tokens)
     if fitting is None:
         raise errors.UserError(
-            f"weights {source} have positions of {found.shape[1] - 1} patches, which cannot be brought to "
-            f"{length - 1}: both must be a square of patches, as of square images"
+            f"weights {source} have positions of {found.shape[1] - tokens} patches, which cannot be brought to "
+            f"{length - tokens}: both must be a square of patches, as of square images"
         )
     return {**tensors, "pos_embed": fitting}
 

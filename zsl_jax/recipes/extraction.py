@@ -3,6 +3,7 @@
 The keys of `config.encoder` beside `name` and `weights` are the arguments of the encoder's factory with their defaults.
 """
 
+import dataclasses
 import inspect
 
 import ml_collections
@@ -11,7 +12,7 @@ from zsl_jax import encoders, errors
 from zsl_jax.config import check_value, leaves
 from zsl_jax.config_keys import ENCODER, Key
 from zsl_jax.data import images
-from zsl_jax.encoders import extraction
+from zsl_jax.encoders import extraction, pretrained
 from zsl_jax.rules import Rule, number, one_of, whole
 
 KEYS = {
@@ -23,7 +24,9 @@ KEYS = {
     "images.crop_fraction": Key(0.875, "share of the shorter side that is kept by crop", number(0, 1, ends="(]")),
     "images.filter": Key("bilinear", "of the resizing", one_of(tuple(images.FILTERS))),
     "batch_size": Key(8, "images at a time", whole(1)),
-    "encoder.weights": Key("", "file of weights; random ones without it", Rule(lambda x: True, "a file")),
+    "encoder.weights": Key(
+        "", "weights, random ones without it", Rule(lambda x: True, "a file, or the name of a public checkpoint")
+    ),
 }
 
 # Those with public weights, which expect their pixels scaled in a way of their own.
@@ -47,6 +50,22 @@ def base(encoder: str) -> ml_collections.ConfigDict:
     for knob in inspect.signature(encoders.factory(encoder)).parameters.values():
         config.encoder[knob.name] = knob.default
     return config
+
+
+def take(config: ml_collections.ConfigDict, name: str) -> None:
+    """Sets encoder and images of a config to what a public checkpoint expects.
+
+    Raises:
+      UserError: an unknown checkpoint, or one of another encoder than the config's.
+    """
+    known = pretrained.named(name)
+    if config.encoder.name != known.encoder:
+        raise errors.UserError(
+            f"weights {name} are of {known.encoder}, and this recipe is of {config.encoder.name}: take "
+            f"--config=extract/pretrained:{name}"
+        )
+    config.encoder.update(known.knobs | {"weights": name})
+    config.images.update(dataclasses.asdict(known.images))
 
 
 def check(config: ml_collections.ConfigDict) -> None:

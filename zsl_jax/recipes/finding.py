@@ -18,7 +18,7 @@ def names() -> tuple[str, ...]:
     """Returns the names of all recipes, those for `extract` among them.
 
     >>> [name for name in names() if name.startswith("extract/")]
-    ['extract/mobilenet_v2', 'extract/resnet', 'extract/vit']
+    ['extract/mobilenet_v2', 'extract/pretrained', 'extract/resnet', 'extract/vit']
     """
     paths = (path.relative_to(folder()).with_suffix("") for path in folder().rglob("*.py"))
     return tuple(sorted(path.as_posix() for path in paths))

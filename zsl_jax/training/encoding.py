@@ -9,7 +9,7 @@ import ml_collections
 from flax import linen as nn
 
 from zsl_jax import data, encoders, methods
-from zsl_jax.encoders import augmentation
+from zsl_jax.encoders import augmentation, pretrained
 from zsl_jax.training import optimizers
 
 
@@ -34,7 +34,7 @@ def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -
         freeze=optimizer["encoder_rate"] == 0,
         pretrain_steps=config.pretrain.steps,
         pretrain_temperature=config.pretrain.temperature,
-        weights=functools.partial(encoders.weights.read, weights) if weights else None,
+        weights=functools.partial(pretrained.read, weights) if weights else None,
         source=pathlib.PurePath(weights).name,
     )
     if "class_encoder" not in config:

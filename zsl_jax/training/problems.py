@@ -12,6 +12,7 @@ import numpy as np
 from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.data import splits
 from zsl_jax.encoders import described, image_towers, towers
 from zsl_jax.methods import objectives
 from zsl_jax.training import balanced, encoding, parallel, protocols, states
@@ -102,7 +103,7 @@ def load_data(config: ml_collections.ConfigDict) -> data.Dataset:
     if "towers" in config:
         describer = class_describer(config)
         return described.dataset_of(_source(config), describer)
-    source = data.load(**config.data)
+    source = data.load(**config.data, unseen=config.unseen_classes)
     if config.data.get("semantics") == "names":
         raise errors.UserError(
             f"{source.name} describes classes by their names, which a text tower encodes: --config=zero_shot:"
@@ -114,13 +115,14 @@ def load_data(config: ml_collections.ConfigDict) -> data.Dataset:
 def _source(config: ml_collections.ConfigDict) -> data.Dataset:
     """The dataset of a config, images as the image tower of `config.towers` encodes them, if there is one."""
     if not config.towers.image:
-        return data.load(**config.data)
+        return data.load(**config.data, unseen=config.unseen_classes)
     if config.data.name != "image_folder":
         raise errors.UserError(
             f"config.towers.image encodes the images of image_folder, not those of {config.data.name}: "
             "--config=zero_shot:image_folder --config.data.dir=DATASET, as `data import` wrote it"
         )
-    return image_towers.dataset_of(config.data.dir, config.towers.image)
+    found = image_towers.dataset_of(config.data.dir, config.towers.image)
+    return splits.with_unseen(found, config.unseen_classes) if config.unseen_classes else found
 
 
 def class_describer(config: ml_collections.ConfigDict) -> described.Describer:

@@ -130,6 +130,8 @@ def changed(config: ml_collections.ConfigDict, overrides: dict[str, str]) -> ml_
     for key in ("method.loss", "scorer.loss"):
         if key in overrides and key in config_lib.leaves(config):
             config_lib.choose_loss(config, overrides[key])
+    if "encoder" in config and "encoder.weights" in overrides:
+        _take_checkpoint(config, overrides["encoder.weights"])
     for key, value in overrides.items():
         override(config, key, value)
         section, _, knob = key.partition(".")
@@ -138,6 +140,15 @@ def changed(config: ml_collections.ConfigDict, overrides: dict[str, str]) -> ml_
             del config.late[knob]
     config_lib.check(config)
     return config.lock()
+
+
+def _take_checkpoint(config: ml_collections.ConfigDict, name: str) -> None:
+    """The encoder that the weights of a public checkpoint are of, with the knobs that they expect."""
+    from zsl_jax.encoders import pretrained
+
+    if name in pretrained.CHECKPOINTS:
+        known = pretrained.CHECKPOINTS[name]
+        config.encoder = {**config_lib.encoder_section(known.encoder), **known.knobs, "weights": ""}
 
 
 def load_recipe(text: str, scorer: str | None = None) -> ml_collections.ConfigDict:

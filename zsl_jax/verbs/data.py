@@ -1,4 +1,4 @@
-"""Says what a benchmark folder holds and what is wrong with it, prepares it, or imports images of one's own."""
+"""Says what a benchmark folder holds and what is wrong with it, prepares it, imports images, or exports features."""
 
 import contextlib
 import io
@@ -19,22 +19,27 @@ USAGE = """\
 usage: python -m zsl_jax data check FOLDER [--semantics=NAME]
        python -m zsl_jax data check PAIRS
        python -m zsl_jax data prepare FOLDER [--semantics=NAME] [--data_dir=DIR]
-       python -m zsl_jax data import IMAGES_DIR --attributes=TABLE.csv [--out=DATASET] [--unseen=SHARE] [--seed=N]
+       python -m zsl_jax data import IMAGES_DIR --attributes=TABLE.csv [--out=DATASET] [--unseen=SHARE|NAMES]
+                                     [--seed=N]
                                      [--skip_unmatched] [--skip_unreadable]
+       python -m zsl_jax data export SOURCE --layout=xlsa17 --out=FOLDER [--unseen=NAMES] [--semantics=NAME]
 
 check    says what a folder in the xlsa17 layout holds and lists all that is wrong with it; exit code 2 if anything is
          PAIRS is a benchmark of pairs (compositional-split-natural/, metadata_*.t7), a folder of images named
          ATTRIBUTE_OBJECT, or an .npz of pairs
 prepare  writes the folder as a TFDS dataset (ArrayRecord) and prints where it is
 import   joins a folder of images (IMAGES_DIR/CLASS/NAME.jpg) with a table of attributes (`class` and the attributes
-         in the header, a class a line) by the names of the classes, and lists all that does not match
+         in the header, a class a line) by the names of the classes, and lists all that does not match; a class that
+         the table calls unseen may have no folder: it is a candidate without images
+export   writes features of your own in the layout that other codebases read: SOURCE is an .npz archive, the folder that
+         `extract` wrote, or one that a model of zsl_jax.fit was saved in
 
 --semantics=NAME  which description of the classes: that of NAME_splits.mat (default: att)
 --data_dir=DIR    where prepared datasets live (default: that of TFDS, $TFDS_DATA_DIR or ~/tensorflow_datasets)
 --attributes      the table; a second column `split` (train, validation, test) or `seen` (true, false) says which
                   classes are unseen, otherwise they are drawn
 --out=DATASET     where dataset.json is written (default: datasets/NAME, after IMAGES_DIR); the images stay in place
---unseen=SHARE    of the classes, where they are drawn (default 0.25)
+--unseen=SHARE    of the classes, where they are drawn (default 0.25); or their names, commas between them
 --seed=N          of what is drawn (default 0)
 --skip_unmatched  go on with the classes that are in both; --skip_unreadable: without the files that are no images
 
@@ -53,9 +58,13 @@ def main(argv: Sequence[str]) -> int:
     action, *rest = argv
     if action == "import":
         return data_import.main(rest)
+    if action == "export":
+        from zsl_jax.verbs import data_export  # with sources that `check` need not wait for
+
+        return data_export.main(rest)
     actions = {"check": _check, "prepare": _prepare}
     if action not in actions:
-        raise errors.unknown("action of data", action, [*actions, "import"])
+        raise errors.unknown("action of data", action, [*actions, "import", "export"])
     values = flags.FlagValues()
     flags.DEFINE_string("semantics", "att", "which description of the classes", flag_values=values)
     if action == "prepare":

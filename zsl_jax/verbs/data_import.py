@@ -13,7 +13,7 @@ def main(argv: Sequence[str]) -> int:
     values = flags.FlagValues()
     flags.DEFINE_string("attributes", None, "table of the classes", flag_values=values)
     flags.DEFINE_string("out", None, "folder to write", flag_values=values)
-    flags.DEFINE_float("unseen", 0.25, "share of the classes that are drawn as unseen ones", flag_values=values)
+    flags.DEFINE_string("unseen", "0.25", "share of the classes that are drawn, or names", flag_values=values)
     flags.DEFINE_integer("seed", 0, "of what is drawn", flag_values=values)
     flags.DEFINE_boolean("skip_unmatched", False, "only classes that are in both", flag_values=values)
     flags.DEFINE_boolean("skip_unreadable", False, "without files that are no images", flag_values=values)
@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     imported = importing.make(
         folders[0],
         importing.without_unreadable(found),
-        unseen=values.unseen,
+        unseen=_share_or_names(values.unseen),
         seed=values.seed,
         files={pathlib.Path(values.attributes).name: matfile.sha256(pathlib.Path(values.attributes).expanduser())},
     )
@@ -42,6 +42,13 @@ def main(argv: Sequence[str]) -> int:
         print(f"{name:<12}{text}")
     print(f"{'dataset':<12}{out}")
     return 0
+
+
+def _share_or_names(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _report(found: importing.Survey, values: flags.FlagValues) -> bool:
@@ -61,6 +68,7 @@ def _description(imported: image_folder.Imported) -> list[tuple[str, str]]:
     seen = sum(imported.is_seen)
     held_out = len(imported.validation_classes or ())
     validation = f" ({held_out} of them for validation)" if held_out else ""
+    without = [name for row, name in enumerate(imported.class_names) if row not in set(imported.labels)]
     counts = ", ".join(f"{len(rows)} {name}" for name, rows in imported.splits.items())
     return [
         ("images", f"{len(imported.images)}: {counts}"),
@@ -70,4 +78,5 @@ def _description(imported: image_folder.Imported) -> list[tuple[str, str]]:
             f"{len(imported.class_names) - seen} unseen",
         ),
         ("attributes", str(len(imported.attributes))),
+        *([("no images", f"{', '.join(without)}: candidates all the same")] if without else []),
     ]

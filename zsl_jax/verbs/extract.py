@@ -12,7 +12,7 @@ from absl import logging as absl_logging
 
 from zsl_jax import errors
 from zsl_jax.data import checks, features, image_folder, matfile, recorded
-from zsl_jax.encoders import extraction
+from zsl_jax.encoders import extraction, pretrained
 from zsl_jax.recipes import extraction as extraction_recipes
 from zsl_jax.recipes import finding
 from zsl_jax.verbs import command_line
@@ -22,15 +22,19 @@ Turns imported images into features, by an encoder and its weights, for `train -
 The same line again goes on where a run was stopped.
 
 usage: python -m zsl_jax extract --config=configs/extract/NAME.py --config.data.dir=DATASET --out=FEATURES
-       [--config.encoder.weights=FILE] [--config.KEY=VALUE ...] [--skip_unreadable]
+       [--config.encoder.weights=FILE|NAME] [--config.KEY=VALUE ...] [--skip_unreadable]
 
+  zsl-jax extract --config=extract/pretrained:resnet50.a1_in1k --config.data.dir=datasets/photos --out=features/photos
   python -m zsl_jax extract --config=configs/extract/mobilenet_v2.py --config.encoder.weights=mobilenet_v2.npz \\
       --config.data.dir=datasets/photos --out=features/photos
 
 --skip_unreadable  leaves damaged images out and names them; otherwise the first one is an error
 
 Keys of every extraction, with their defaults (config.encoder.* are the arguments of the encoder too):
-{extraction_recipes.describe()}"""
+{extraction_recipes.describe()}
+
+Public checkpoints by name, fetched by huggingface_hub (the extra `hub`) or read as $ZSL_JAX_WEIGHTS/NAME.safetensors:
+{pretrained.describe()}"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
     if "images" not in config:
         known = ", ".join(name for name in finding.names() if name.startswith("extract/"))
         raise errors.UserError(f"{values.config} trains a method: extract takes {known}")
+    if overrides.get("encoder.weights") in pretrained.CHECKPOINTS:
+        extraction_recipes.take(config, overrides["encoder.weights"])  # what else the line says is taken after it
     for key, text in overrides.items():
         command_line.override(config, key, text)
     extraction_recipes.check(config)
@@ -62,8 +68,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     print(f"{made.encoder}: {extractor.size}, {extractor.width} features")
     if made.weights:
-        weights = pathlib.Path(made.weights).expanduser()
-        print(f"weights: {weights.name}, {recorded.words(weights, made.weights_sha256)}")
+        weights = pretrained.path(made.weights)
+        print(f"weights: {pathlib.Path(made.weights).name}, {recorded.words(weights, made.weights_sha256)}")
     else:
         print("no weights: features of a random network, only to try the way")
     found, kept = _collect(out, imported, extractor, values.skip_unreadable)
