@@ -110,7 +110,7 @@ figure, axes = plt.subplots(4, 3, figsize=(6, 8.5), layout="constrained")
 for axis, row, answer in zip(axes.T.ravel(order="F"), rows, answers):
     axis.imshow(shapes.images[row])
     axis.set(xticks=[], yticks=[])
-    axis.set_title(f"{answer[1]} ({float(answer[4]):.0%})", color=plots.UNSEEN, fontsize=10)
+    axis.set_title(f"{answer[1]} ({float(answer[3]):.0%})", color=plots.UNSEEN, fontsize=10)
 plt.show()
 
 # %% [markdown]

@@ -209,7 +209,7 @@ def test_recipes(path):
     config.data.dir = "somewhere"
     extraction_recipes.check(config)
     assert extraction_recipes.make_extraction(config).encoder == config.encoder.name
-    with pytest.raises(errors.UserError, match="choices|a name that `zsl-jax extract --help` lists"):
+    with pytest.raises(errors.UserError, match=r"choices|a name that `zsl-jax extract --help` lists"):
         module.get_config("nonsense")
     assert set(config.encoder) - {"name", "weights"} <= set(config_lib.SECTIONS["encoder"])
 

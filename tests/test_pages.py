@@ -19,6 +19,7 @@ import scipy.stats
 
 from zsl_jax import __main__, config, data, methods
 from zsl_jax.verbs import command_line
+from zsl_jax.verbs.captions import CAPTIONS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,10 +50,10 @@ def test_a_command_is_of_this_command_line(page, command):
     rest, overrides = command_line.split_overrides(words)
     for word in rest:
         flag = word.partition("=")[0]
-        assert not flag.startswith("-") or flag in module.USAGE, f"{verb} has no {flag}"
+        assert not flag.startswith("-") or flag in (module.USAGE + "--help"), f"{verb} has no {flag}"
     recipe = next((word.partition("=")[2] for word in rest if word.startswith("--config=")), None)
     if recipe is not None and not re.search(r"\b[A-Z]{4,}\b", recipe):  # NAME, METHOD, DATASET stand for one
-        recipe = str(ROOT / recipe) if "/" in recipe else recipe
+        recipe = str(ROOT / recipe) if recipe.startswith("configs/") else recipe
         made = command_line.load_recipe(recipe)
         if "method.loss" in overrides:
             config.choose_loss(made, overrides["method.loss"])
@@ -69,6 +70,19 @@ def test_the_page_of_the_methods_is_the_generated_one():
     page = (ROOT / "docs" / "methods.md").read_text()
     assert page == maker["page"](), "run: python docs/make_methods_page.py"
     assert re.findall(r"^## (.*)$", page, re.MULTILINE) == sorted(methods.METHODS)
+
+
+def test_the_page_of_the_recipes_is_the_generated_one():
+    maker = runpy.run_path(str(ROOT / "docs" / "make_recipes_page.py"))
+    assert (ROOT / "docs" / "recipes.md").read_text() == maker["page"](), "run: python docs/make_recipes_page.py"
+
+
+def test_the_gallery_shows_every_figure_of_a_run_and_says_what_it_is():
+    page = (ROOT / "docs" / "gallery.md").read_text()
+    shown = set(re.findall(r"\]\(gallery/(.*?)\)", page))
+    assert shown == {path.name for path in (ROOT / "docs" / "gallery").glob("*.png")}
+    for name, caption in CAPTIONS.items():
+        assert name not in shown or caption in page
 
 
 def test_the_page_of_zero_shot_is_the_generated_one():

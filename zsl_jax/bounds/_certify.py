@@ -44,7 +44,8 @@ def largest_total(
     bits = np.uint64(1) << np.arange(num_classes, dtype=np.uint64)
     everyone = np.bitwise_or.reduce(bits)
     nodes, allowed = bits, everyone & ~bits
-    best, met = at_least, []
+    best = at_least
+    met: list[np.ndarray] = []
     singles = groups_lib.totals(groups_lib.of_size(num_classes, 1), rule)
     best = max(best, float(singles.max()))
     size = 1
@@ -82,7 +83,7 @@ def _survivors(nodes, totals, size: int, target: float, bits):
     threshold = np.min(np.where(positive, least, np.inf), axis=1)
     joins = totals > np.maximum(threshold, 0)[:, None]
     count = np.sum(joins, axis=1)
-    their_allowed = np.sum(np.where(joins, bits, np.uint64(0)), axis=1, dtype=np.uint64)
+    their_allowed = np.asarray(np.sum(np.where(joins, bits, np.uint64(0)), axis=1, dtype=np.uint64))
     # as the largest size + 1 of a group of at most size + count classes, A + t has its share of the target
     grows = joins & (totals * (size + count[:, None]) > target * (size + 1))
     row, column = np.nonzero(grows)

@@ -12,7 +12,7 @@ Reference: Chambolle, Pock, "A First-Order Primal-Dual Algorithm for Convex Prob
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,10 +26,10 @@ _RELAXATION = 1.6  # in (0, 2); 1.5 to 1.8 took a third fewer iterations than 1 
 class State(NamedTuple):
     """`offset [C]`, `slope [C, A]`, `weights [S]`, `masses [S, A]`."""
 
-    offset: jax.Array
-    slope: jax.Array
-    weights: jax.Array
-    masses: jax.Array
+    offset: Any  # arrays of numpy between two stretches of iterations, of jax inside them
+    slope: Any
+    weights: Any
+    masses: Any
 
 
 class Steps(NamedTuple):
@@ -54,7 +54,7 @@ def run(
     price = {
         None: lambda: 0.0,
         "entry": lambda: allowance.entry,
-        "budget": lambda: len(matrix) * allowance.budget,
+        "budget": lambda: len(matrix) * np.asarray(allowance.budget),
     }[kind]()
     arrays = (jnp.asarray(x, jnp.float32) for x in (groups, matrix, price, sizes.rule, sizes.groups))
     return iterate(*arrays, jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), start), iterations, kind)

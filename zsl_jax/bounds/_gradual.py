@@ -51,10 +51,14 @@ def narrow(
             )
             found = interval.with_adversary(found, adversary, upper)
             yield found
-        for rule in search.certified_rules(lambda end=end: time_left() - end):
+        for rule in search.certified_rules(_until(time_left, end)):
             found = interval.with_rule(found, rule, matrix, allowance)
             yield found
         turn *= _LONGER
+
+
+def _until(time_left: Callable[[], float], end: float) -> Callable[[], float]:
+    return lambda: time_left() - end
 
 
 class _Search:

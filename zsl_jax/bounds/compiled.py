@@ -5,6 +5,7 @@ the one that the map violates most for its size.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -87,6 +88,8 @@ def approximate(
 
 def _couples(matrix: jax.Array) -> jax.Array:
     """All pairs of classes, or the most similar if there are too many, `[P, C]` float32."""
+    first: Any
+    second: Any
     first, second = np.triu_indices(len(matrix), 1)
     if len(first) > _MOST_PAIRS:
         _, most_alike = jax.lax.top_k(pairs.pairwise(matrix)[first, second], _MOST_PAIRS)

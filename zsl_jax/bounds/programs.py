@@ -12,7 +12,7 @@ Both optima are C A* when all patterns or all groups are there; with some of the
 With imperfect detectors the marginals may leave the matrix as far as the allowance says, at a price in the dual.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -156,8 +156,8 @@ def over_groups(
 class _Deviations(NamedTuple):
     """How detectors may leave the matrix: variables x >= 0 with `q = matrix + effect x` and `limit x <= most`."""
 
-    effect: object
-    limit: object
+    effect: Any  # sparse arrays
+    limit: Any
     most: np.ndarray
 
 
@@ -172,4 +172,4 @@ def _deviations(allowance: _problem.Allowance, shape: tuple[int, int]) -> _Devia
     if allowance.entry is not None:
         return _Deviations(up_and_down, sparse.hstack([sparse.eye(size)] * 2), allowance.entry.ravel())
     over_classes = sparse.kron(np.ones((1, num_classes)), sparse.eye(num_attributes))
-    return _Deviations(up_and_down, sparse.hstack([over_classes] * 2), num_classes * allowance.budget)
+    return _Deviations(up_and_down, sparse.hstack([over_classes] * 2), num_classes * np.asarray(allowance.budget))

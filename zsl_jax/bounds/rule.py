@@ -9,7 +9,7 @@ so its expectation sees the marginals alone. A convex function has its maximum a
 line holds for v in [0, 1]^A as well, and the map also takes probabilities of attributes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +22,8 @@ from zsl_jax.bounds import _problem
 class AffineRule(NamedTuple):
     """`offset [C]` and `slope [C, A]` of the activations."""
 
-    offset: ArrayLike
-    slope: ArrayLike
+    offset: Any  # arrays of numpy or jax
+    slope: Any
 
 
 def activations(rule: AffineRule, attributes: ArrayLike) -> jax.Array:

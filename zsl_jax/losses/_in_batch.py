@@ -1,5 +1,7 @@
 """What the in-batch losses share: a batch made into rows and columns at the door, sums made into losses at the end."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,7 +71,7 @@ def two_view_sums(
     a: _pairwise.Side, b: _pairwise.Side, scale: jax.Array, *, axis_name: str | None, chunk: int | None
 ) -> tuple[jax.Array, jax.Array]:
     """Log-sum-exp of each row of either view over both views of all other examples, `[B]` and `[B]`."""
-    options = {"axis_name": axis_name, "chunk": chunk}
+    options: dict[str, Any] = {"axis_name": axis_name, "chunk": chunk}
     (a_to_a, _), (a_to_b, b_to_a) = _pairwise.sums(a, [("symmetric", a), ("both", b)], scale, **options)
     b_to_b = _pairwise.symmetric_sums(b, scale, **options)
     return jnp.logaddexp(a_to_a.log_sum, a_to_b.log_sum), jnp.logaddexp(b_to_b.log_sum, b_to_a.log_sum)

@@ -69,7 +69,7 @@ def symmetric_sums(rows: Side, scale: jax.Array, *, axis_name: str | None, chunk
 
 def sums(
     rows: Side, parts: Sequence[tuple[str, Side]], scale: jax.Array, *, axis_name: str | None, chunk: int | None
-) -> list[tuple[Sums, Sums | None]]:
+) -> list[tuple[Sums, Any]]:
     """The rows against several sets of columns in one walk.
 
     Args:
@@ -162,7 +162,9 @@ def _forward(plan: _Plan, rows: Side, columns: tuple[Side | None, ...], scale: j
             kept.append(logits if plan.keep else None)
         return totals, (of_rows, kept)
 
-    nothing = [_nothing(others) if kind == "both" else None for kind, others in zip(plan.kinds, columns)]
+    nothing = [
+        _nothing(others) if kind == "both" and others is not None else None for kind, others in zip(plan.kinds, columns)
+    ]
     of_columns, (of_rows, kept) = jax.lax.scan(step, nothing, split_side(rows, plan.chunk))
     results = list(zip(join(of_rows, rows.bias.shape[0]), of_columns))
     return results, (rows, columns, scale, results, kept)

@@ -130,7 +130,7 @@ def _bce(
 ) -> tuple[jax.Array, jax.Array]:
     """`[B, A]` binary cross-entropies, and which of them are of a known label."""
     arguments.check_same_shape(2, logits=logits, labels=labels)
-    known = arguments.mask_like(where, jnp.shape(logits))
+    known = jnp.asarray(arguments.mask_like(where, jnp.shape(logits)))
     s = jnp.where(known, arguments.as_float(logits), 0.0)
     y = jnp.where(known, arguments.as_float(labels), 0.0)
-    return -(positive_weight * y * jax.nn.log_sigmoid(s) + (1 - y) * jax.nn.log_sigmoid(-s)), known
+    return -(jnp.asarray(positive_weight) * y * jax.nn.log_sigmoid(s) + (1 - y) * jax.nn.log_sigmoid(-s)), known

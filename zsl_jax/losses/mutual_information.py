@@ -233,7 +233,7 @@ def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array,
         x, mix * y + (1 - mix) * other
     )
     squared = sum(jnp.sum(jnp.square(g).reshape(num_rows, -1), axis=1) for g in (to_x, to_y))
-    return (euclidean.safe_sqrt(squared) - 1.0) ** 2
+    return (euclidean.safe_sqrt(jnp.asarray(squared)) - 1.0) ** 2
 
 
 def _own_and_others(scores: jax.Array, is_column: jax.Array, first: ArrayLike = 0) -> tuple[jax.Array, jax.Array]:

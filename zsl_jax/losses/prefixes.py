@@ -127,7 +127,7 @@ def matryoshka_2d(
 
     last, earlier = [x[-1] for x in layers], [x[layer] for x in layers]
     total = base(last) + base(earlier) / (1 + layer).astype(jnp.float32)
-    return LayerLoss(total, sum(_divergence(*pair, temperature) for pair in zip(earlier, last)))
+    return LayerLoss(total, jnp.asarray(sum(_divergence(*pair, temperature) for pair in zip(earlier, last))))
 
 
 def _check(embeddings: Sequence[ArrayLike], dims: Sequence[int]) -> None:

@@ -51,7 +51,7 @@ def fold(
     num_groups: int,
     first: ArrayLike = 0,
     top: int = 1,
-    temperatures: ArrayLike = (),
+    temperatures: ArrayLike | tuple[()] = (),
     keep: bool = False,
 ) -> Rows:
     """Returns what is kept of the scores for a chunk of classes.

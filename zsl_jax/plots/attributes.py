@@ -45,9 +45,11 @@ def attribute_maps(
         axes.axhline(num_seen - 0.5, color="black", linewidth=1.2)
     left.set_yticks(range(len(rows)), [readable(names[row]) for row in rows], fontsize=6.5)
     paint_labels(left.get_yticklabels(), is_seen[rows])
-    bar = figure.colorbar(image, ax=(left, right), shrink=0.6, aspect=30)
+    bar = figure.colorbar(image, ax=(left, right), shrink=0.6, aspect=30, extend="both")
     bar.set_label("deviations from the attribute's mean", fontsize=8)
-    sides = f"{num_seen} seen (blue) and {len(rows) - num_seen} unseen (orange) classes"
+    shown = ((num_seen, is_seen.sum()), (len(rows) - num_seen, (~is_seen).sum()))
+    some = [f"{part}" if part == whole else f"{part} of {whole}" for part, whole in shown]
+    sides = f"{some[0]} seen (blue) and {some[1]} unseen (orange) classes"
     figure.suptitle(f"attributes of {sides}; correlation of the two maps {correlation:.2f}", fontsize=11)
     return figure
 

@@ -33,7 +33,9 @@ def confusion_matrix(labels, predictions, *, names: Sequence[str], is_seen) -> m
     is_seen = np.asarray(is_seen, bool)
     counts = _counts(labels, predictions, len(names))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = mpl_figure.Figure(figsize=(9, 8), layout="constrained")
+    # A label of 8 points takes 0.15 inches.
+    side = max(8.0, 2.0 + 0.15 * len(names)) if len(names) <= _MAX_LABELS else 8.0
+    figure = mpl_figure.Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(np.sqrt(shares), cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
     num_seen = int(is_seen.sum())
@@ -41,8 +43,8 @@ def confusion_matrix(labels, predictions, *, names: Sequence[str], is_seen) -> m
         draw(num_seen - 0.5, color="black", linewidth=1)
     if len(names) <= _MAX_LABELS:
         texts = [readable(name) for name in names]
-        axes.set_xticks(range(len(names)), texts, rotation=90, fontsize=6)
-        axes.set_yticks(range(len(names)), texts, fontsize=6)
+        axes.set_xticks(range(len(names)), texts, rotation=90, fontsize=8)
+        axes.set_yticks(range(len(names)), texts, fontsize=8)
         paint_labels(axes.get_xticklabels(), is_seen)
         paint_labels(axes.get_yticklabels(), is_seen)
     else:

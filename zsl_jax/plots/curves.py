@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib import figure as mpl_figure
+from matplotlib import ticker
 
 from zsl_jax.plots.style import SEEN, UNSEEN, WRONG
 
@@ -40,6 +41,8 @@ def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
     _draw_history(right, selection)
     for axes in (left, *middle, right):
         axes.spines[["top", "right"]].set_visible(False)
+        if len(axes.get_xticks()):
+            axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))  # there is no epoch 2.5
     return figure
 
 
@@ -81,6 +84,9 @@ def _draw_own(axes, entries: list[dict], names: list[str]) -> None:
         points = [(entry["epoch"], entry[name]) for entry in entries if entry["phase"] == phase and name in entry]
         axes.plot(*zip(*points), label=name.replace("_", " "), marker="." if len(points) < 3 else None)
     axes.set_yscale("symlog", linthresh=1e-2)
+    low, high = axes.get_ylim()
+    if low > 0 and high < 10 * low:  # less than a decade holds no tick of a logarithmic axis
+        axes.set_yscale("linear")
     axes.set(xlabel="epoch", ylabel="mean of the steps", title="what the method says of its steps")
     axes.legend(frameon=False, fontsize=8)
 

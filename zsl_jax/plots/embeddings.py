@@ -10,6 +10,7 @@ from zsl_jax import errors
 from zsl_jax.plots.style import SEEN, UNSEEN, readable
 
 _MAX_NAMES = 40
+_NAME_POINTS = 110.0  # width of a long name
 
 
 def embeddings(
@@ -43,9 +44,13 @@ def embeddings(
     for seen, colour, name in ((True, SEEN, "seen"), (False, UNSEEN, "unseen")):
         of_side = is_seen[labels] == seen
         axes.plot(*flat[of_side].T, ".", color=colour, alpha=0.25, markersize=4, label=f"images of {name} classes")
+    is_named = False
     for row in np.flatnonzero(~is_seen):
         if np.any(labels == row):
-            axes.plot(*zip(flat[labels == row].mean(axis=0), stars[row]), color=UNSEEN, linewidth=0.8, alpha=0.7)
+            ends = zip(flat[labels == row].mean(axis=0), stars[row])
+            says = None if is_named else "from the mean of a class's images to its description"
+            axes.plot(*ends, color=UNSEEN, linewidth=0.8, alpha=0.7, label=says)
+            is_named = True
     for seen, colour, name in ((True, SEEN, "seen"), (False, UNSEEN, "unseen")):
         axes.plot(
             *stars[is_seen == seen].T,
@@ -58,13 +63,29 @@ def embeddings(
         )
     unseen = np.flatnonzero(~is_seen)
     if len(unseen) <= _MAX_NAMES:
-        for row in unseen:
-            text = axes.annotate(readable(names[row]), stars[row], (4, 4), textcoords="offset points", fontsize=7)
+        for row, lift in zip(unseen, _lifts(axes, stars[unseen])):
+            text = axes.annotate(readable(names[row]), stars[row], (5, lift), textcoords="offset points", fontsize=7)
             text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white")])
-    axes.set(xticks=[], yticks=[], title=title)
+    axes.set(xticks=[], yticks=[], title=f"images and descriptions of classes: {title}")
     axes.legend(frameon=False, fontsize=8, loc="best")
     axes.spines[:].set_color("#bbbbbb")
     return figure
+
+
+def _lifts(axes, places: np.ndarray, apart: float = 9.0) -> np.ndarray:
+    """How many points above its star each name stands, so that names side by side keep `apart` points between them."""
+    axes.figure.draw_without_rendering()  # limits and layout are settled by drawing
+    points = 72 / axes.figure.dpi * axes.transData.transform(places)
+    heights = np.zeros(len(points))
+    taken: list[tuple[float, float]] = []
+    for row in np.argsort(points[:, 1]):
+        x, y = points[row, 0], points[row, 1] + 3
+        for other_x, other_y in sorted(taken, key=lambda place: place[1]):
+            if abs(other_x - x) < _NAME_POINTS and abs(other_y - y) < apart:
+                y = other_y + apart
+        taken.append((x, y))
+        heights[row] = y - points[row, 1]
+    return heights
 
 
 def _centred(x: np.ndarray) -> np.ndarray:

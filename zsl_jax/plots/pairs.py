@@ -45,7 +45,9 @@ def pair_matrix(pairs: Sequence[tuple[str, str]], accuracies, is_seen) -> mpl_fi
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_title("accuracy among all classes, %: seen pairs blue, unseen pairs orange", fontsize=10)
-    figure.colorbar(image, ax=axes, shrink=0.7).ax.tick_params(labelsize=8)
+    bar = figure.colorbar(image, ax=axes, shrink=0.7)
+    bar.ax.tick_params(labelsize=8)
+    bar.set_label("share of a pair's test images named right", fontsize=8)
     return figure
 
 

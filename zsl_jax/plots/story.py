@@ -70,7 +70,8 @@ def class_bars(axes, per_class: dict) -> None:
     positions = np.arange(len(shown))
     axes.bar(positions, [accuracy for accuracy, _ in shown], color=UNSEEN)
     axes.axhline(1 / len(bars), color="black", linewidth=0.8, linestyle=":")
-    axes.annotate("chance", (len(shown) - 0.5, 1 / len(bars)), ha="right", va="bottom", fontsize=8)
+    # Beside the bars: over the last one it would be read as its name.
+    axes.annotate(" chance", (1, 1 / len(bars)), xycoords=axes.get_yaxis_transform(), va="center", fontsize=8)
     size = 9 if len(shown) <= 20 else 6.5
     axes.set_xticks(
         positions, [textwrap.shorten(readable(name), 28) for _, name in shown], rotation=60, ha="right", fontsize=size

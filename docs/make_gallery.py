@@ -1,0 +1,33 @@
+"""Writes the pictures of docs/gallery.md from the figures of finished runs.
+
+zsl-jax train --config=ale --workdir=runs/ale
+python docs/make_gallery.py runs/ale
+"""
+
+import pathlib
+import sys
+
+import PIL.Image
+
+from zsl_jax.verbs.captions import CAPTIONS
+
+GALLERY = pathlib.Path(__file__).with_name("gallery")
+WIDTH = 1000  # pixels
+
+
+def write(workdir: pathlib.Path) -> list[str]:
+    """Writes every figure of a run, at most `WIDTH` wide and with few colours; returns their names."""
+    GALLERY.mkdir(exist_ok=True)
+    found = [name for name in CAPTIONS if (workdir / name).is_file()]
+    for name in found:
+        with PIL.Image.open(workdir / name) as opened:
+            picture = opened.convert("RGB")
+        if picture.width > WIDTH:
+            size = (WIDTH, round(picture.height * WIDTH / picture.width))
+            picture = picture.resize(size, PIL.Image.Resampling.LANCZOS)
+        picture.quantize(128).save(GALLERY / name, optimize=True)
+    return found
+
+
+if __name__ == "__main__":
+    print("written:", *write(pathlib.Path(sys.argv[1])))
