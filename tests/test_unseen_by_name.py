@@ -39,7 +39,7 @@ def test_names_of_a_benchmark_and_its_validation_classes(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("too", r"unknown class 'too': did you mean 'two'\? \(of 10 classes\)"),
+        ("too", r"unknown class 'too': did you mean 'two'\? \(the 10 classes begin with zero, one, two\)"),
         (",", "0 of 10 classes are to be unseen"),
         ("zero,one,two,three,four,five,six,seven,eight", "9 of 10 classes are to be unseen: at least 1, with 2 left"),
     ],

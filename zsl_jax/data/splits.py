@@ -65,9 +65,8 @@ def unseen_names(text: str, names: Sequence[str]) -> np.ndarray:
     wanted = [tables.name(name.strip()) for name in given if name.strip()]
     for name in wanted:
         if name not in names:
-            raise errors.unlisted(
-                "class", name, difflib.get_close_matches(name, names, n=1), f"of {len(names)} classes"
-            )
+            near = difflib.get_close_matches(name, names, n=1)
+            raise errors.unlisted("class", name, near, f"the {len(names)} classes begin with {', '.join(names[:3])}")
     unseen = np.isin(np.array(names), wanted)
     if unseen.all() or not unseen.any() or (~unseen).sum() < 2:
         raise errors.UserError(
