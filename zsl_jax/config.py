@@ -59,6 +59,8 @@ def base(
         config.protocol, config.select.metric = "pairs", "auc"
     if dataset in sources.OF_TEXTS:
         add_towers(config, template="{}")
+    elif methods.learns_prompts(method):
+        add_towers(config, template="a photo of a {}.")
     if methods.wraps(method):
         config.scorer = scorer_section(scorer)
     _add_parts(config, scorer if methods.wraps(method) else method, encoder, class_encoder)

@@ -26,10 +26,16 @@ from zsl_jax import class_encoders, errors
 from zsl_jax.data import arrays, dataset, missing, recorded, soundness, tables
 
 _TEST = 2
+HELD_OUT = ("drawn", "last")
 
 
 def load(
-    file: str | os.PathLike = "", *, semantics: str = "hierarchy", num_unseen: int = 20, seed: int = 0
+    file: str | os.PathLike = "",
+    *,
+    semantics: str = "hierarchy",
+    num_unseen: int = 20,
+    held_out: str = "drawn",
+    seed: int = 0,
 ) -> dataset.Dataset:
     """An archive as `numpy.savez` writes it, as a dataset.
 
@@ -37,6 +43,7 @@ def load(
       file: the archive, see the module for what it holds.
       semantics: what describes the classes: `attributes`, `hierarchy`, `descriptions`, `iconic` or `names`.
       num_unseen: classes held out; 0 where no class has a training image.
+      held_out: which: `drawn` by the seed, or the `last` ones by label.
       seed: of the choice of unseen classes, and of the seen test images where the archive does not split.
 
     Returns:
@@ -60,7 +67,7 @@ def load(
         )
     rng = np.random.default_rng(seed)
     is_seen = np.full(num_classes, num_unseen > 0)
-    is_seen[rng.permutation(num_classes)[:num_unseen]] = False
+    is_seen[_held_out(held_out, rng.permutation(num_classes), num_unseen)] = False
     names = _names(path, held, num_classes)
     return dataset.Dataset(
         name=path.stem,
@@ -70,10 +77,22 @@ def load(
         splits=_splits(path, held, labels, is_seen, rng),
         info={
             "semantics": semantics,
-            "split": f"{num_unseen} classes held out by seed {seed}" if num_unseen else "all images are tested",
+            "split": _said(num_unseen, held_out, seed),
             "files": {path.name: digest},
         },
     )
+
+
+def _held_out(how: str, drawn: np.ndarray, count: int) -> np.ndarray:
+    if how not in HELD_OUT:
+        raise errors.unknown("held_out", how, HELD_OUT)
+    return drawn[:count] if how == "drawn" else np.arange(len(drawn) - count, len(drawn))
+
+
+def _said(num_unseen: int, held_out: str, seed: int) -> str:
+    if not num_unseen:
+        return "all images are tested"
+    return f"{num_unseen} classes held out by seed {seed}" if held_out == "drawn" else f"last {num_unseen} held out"
 
 
 def semantics_in(file: str | os.PathLike) -> tuple[str, ...]:

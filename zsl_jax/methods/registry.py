@@ -59,3 +59,8 @@ def trains_encoder(name: str) -> bool:
 def wraps(name: str) -> bool:
     """Whether a method is made around another one: its factory takes a `Method`, `scorer`, first."""
     return "scorer" in inspect.signature(factory(name)).parameters
+
+
+def learns_prompts(name: str) -> bool:
+    """Whether a method is trained through a frozen text tower: its factory takes a `prompts.PromptTower`, `tower`."""
+    return "tower" in inspect.signature(factory(name)).parameters

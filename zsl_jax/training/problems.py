@@ -11,7 +11,7 @@ import numpy as np
 
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.encoders import described, image_towers, towers
+from zsl_jax.encoders import described, image_towers, prompts, ties, towers
 from zsl_jax.training import encoding, parallel, protocols, states
 
 
@@ -121,14 +121,37 @@ def _source(config: ml_collections.ConfigDict) -> data.Dataset:
     return image_towers.dataset_of(config.data.dir, config.towers.image)
 
 
-def class_describer(config: ml_collections.ConfigDict) -> described.Describer:
-    """Returns what describes the classes of a config by sentences.
+def class_describer(config: ml_collections.ConfigDict) -> described.Describer | prompts.PromptTower:
+    """Returns what describes the classes of a config by sentences, or as tokens where its method learns prompts.
 
     Raises:
       UserError: a tower, tie or file of texts that is missing or of another kind.
     """
+    if methods.learns_prompts(config.method.name):
+        return prompt_tower(config)
     options = described.Options(**{name: config.towers[name] for name in described.Options._fields})
     return described.Describer(text_tower(config), options)
+
+
+def prompt_tower(config: ml_collections.ConfigDict) -> prompts.PromptTower:
+    """Returns the frozen tower that the method of a config is trained through.
+
+    Raises:
+      UserError: a tower or tie that is missing or of another kind, or a template that is no sentence with a name in it.
+    """
+    if "towers" not in config or not config.towers.text:
+        raise errors.UserError(
+            f"{config.method.name} learns a prompt before a frozen text tower: --config.towers.text=FOLDER "
+            "(config.json, tokenizer.json, weights), and a tie where inputs are features of another space"
+        )
+    return _prompt_tower(ml_collections.FrozenConfigDict(config.towers))
+
+
+@functools.lru_cache(maxsize=2)
+def _prompt_tower(section: ml_collections.FrozenConfigDict) -> prompts.PromptTower:
+    options = described.Options(**{name: section[name] for name in described.Options._fields})
+    tower = towers.load_text_tower(section.text, pool=section.pool)
+    return prompts.PromptTower(tower, ties.load(section.tie) if section.tie else None, section.template, options)
 
 
 def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
@@ -181,6 +204,8 @@ def make_method(
     if "scorer" in config:
         scorer = {**config.scorer, **parts}
         parts = {"scorer": methods.factory(scorer.pop("name"))(**scorer)}
+    if methods.learns_prompts(config.method.name):
+        parts["tower"] = prompt_tower(config)
     return methods.normalized(methods.factory(knobs.pop("name"))(**parts, **knobs), **(scaling or config.normalize))
 
 
