@@ -81,7 +81,6 @@ def groceries(found: dict, file: str, towers: dict[str, str]) -> None:
             "data.held_out": "last",
             "protocol": "base_to_new",
             "select.on": "nothing",
-            "select.metric": "base_new_harmonic",
             "train.batch_size": "64",
             "plots": "none",
         }

@@ -1,5 +1,6 @@
 """Prompts before a frozen tower: what a text is, what is learned, what stays, and what is refused."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -16,13 +17,13 @@ from zsl_jax import __main__, data, errors, methods
 from zsl_jax.encoders import prompts, ties
 from zsl_jax.methods import base
 from zsl_jax.methods.prompts import family
-from zsl_jax.training import problems, protocols
+from zsl_jax.training import loop, parallel, problems, protocols, run, states
+from zsl_jax.verbs import command_line
 
 # Knobs that suit the small problem, and what its hidden texts say in other words.
 CASES = {
     "csp": ("csp", {"learning_rate": 0.05, "dropout": 0.1}, "names"),
     "learned_names": ("learned_names", {"learning_rate": 0.05, "pull": 0.1}, "names"),
-    "coop": ("coop", {"learning_rate": 0.05}, "context"),
     "coop_class": ("coop", {"learning_rate": 0.05, "context": "class", "pull": 0.1, "length": 3}, "context"),
     "coop_parts": ("coop", {"learning_rate": 0.05, "context": "parts", "position": "middle"}, "names"),
     "cocoop": ("cocoop", {"learning_rate": 0.02, "num_hidden": 4}, "context"),
@@ -52,7 +53,7 @@ def make(name) -> methods.Method:
 def finished(name):
     method, task = make(name), problem(name)
     if method.update is not None:
-        return small_trainer.fitted(method, task, epochs=12)
+        return small_trainer.fitted(method, task, epochs=4 if name == "cocoop" else 12)
     like = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.ones(16, bool))
 
     @jax.jit
@@ -115,7 +116,7 @@ def test_a_class_is_described_by_itself_or_the_method_says_otherwise(name):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["csp", "coop_class", "bayesian_prompts"])
+@pytest.mark.parametrize("name", ["csp", "bayesian_prompts"])
 def test_two_halves_of_a_batch_give_the_update_of_the_whole_and_the_tower_stays(name):
     method, task = make(name), problem(name)
     batch = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.arange(16) < 12)
@@ -139,12 +140,12 @@ def test_two_halves_of_a_batch_give_the_update_of_the_whole_and_the_tower_stays(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["csp", "coop", "cocoop"])
+@pytest.mark.parametrize("name", ["csp", "coop_class", "cocoop"])
 def test_training_begins_at_the_template(name):
     """Every name is one token here, so that learned vectors begin as the tokens themselves."""
     task, tower = problem(name), small_tower.prompted(16)
     like = data.Batch(task.train.inputs[:4], task.train.labels[:4], np.ones(4, bool))
-    method = small_trainer.make(name)
+    method = small_trainer.make(CASES[name][0])
     state = jax.jit(lambda train, classes: small_trainer.started(method, like, train, classes))(
         task.train, task.seen_classes
     )
@@ -249,10 +250,52 @@ def test_a_run_learns_two_vectors_a_pair_and_keeps_nothing_of_the_tower(files, t
         shapes = [tuple(shape) for shape, _ in content["arrays"].values() if len(shape) > 1]
         assert set(shapes) <= {(4, widths["tower"]), (4, 1), (13, 2), (10, 2), (9, 2)}, shapes
     capsys.readouterr()
-    inputs = np.load(files / "pairs.npz")["features"][:2]
-    np.save(tmp_path / "new.npy", inputs)
-    assert __main__.main(["predict", f"--workdir={tmp_path}", f"--inputs={tmp_path / 'new.npy'}"]) == 0
-    assert "red star" in capsys.readouterr().out
+    held = np.load(files / "pairs.npz")
+    np.save(tmp_path / "new.npy", held["features"][1::4])
+    assert __main__.main(["predict", f"--workdir={tmp_path}", str(tmp_path / "new.npy")]) == 0
+    found = [line.split(",")[1] for line in capsys.readouterr().out.splitlines()[1:]]
+    wanted = [f"{a} {o}" for a, o in zip(held["attribute"][1::4], held["object"][1::4])]
+    assert np.mean(np.array(found) == np.array(wanted)) > 0.3  # one of 16
+
+
+def small_config(files):
+    """Two epochs of CSP on the archive, choices on one draw."""
+    given = command(files, **{"train.epochs": "2", "train.checkpoint_every": "1"})[2:]
+    return command_line.recipe("csp:pairs", command_line.split_overrides(given)[1])
+
+
+@pytest.mark.long
+def test_a_run_that_is_stopped_again_and_again_ends_in_the_same_bits(files, tmp_path):
+    config = small_config(files)
+    problem, asked, stops = problems.make_problem(config), iter(range(1000)), 0
+    given = {"problem": problem, "say": lambda line: None}
+    whole = run.run(config, tmp_path / "whole", **given).record
+    while stops < 3:
+        with contextlib.suppress(errors.Stopped):
+            run.run(config, tmp_path / "stopped", should_stop=lambda: next(asked) % 5 == 4, **given)
+            break
+        stops += 1
+    assert stops > 1
+    stopped = run.run(config, tmp_path / "stopped", **given).record
+    for field in ("state_sha256", "selection", "metrics", "per_class"):
+        assert stopped[field] == whole[field], field
+
+
+@pytest.mark.long
+def test_eight_devices_in_every_mode_are_one(files):
+    config = small_config(files)
+    problem = problems.make_problem(config)
+    (task, *_), _ = problem.protocol.tasks(problem.dataset, config)
+
+    def train(mesh, mode):
+        training = states.Training(problem.method, task, jax.random.key(0), 32, mesh, mode)
+        *_, (_, state, _) = loop.fit(training, epochs=1)
+        return jax.device_get(base.split(loop.finish(training, state))[0])
+
+    one = train(parallel.make_mesh(devices=1), "jit")
+    for mode in parallel.MODES:
+        many = train(parallel.make_mesh(mode=mode), mode)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-4), one, many)
 
 
 REFUSED = {
@@ -287,7 +330,7 @@ def test_names_that_are_nothing_or_the_same_are_refused():
     with pytest.raises(errors.UserError, match="class ' ' has a name that is no token"):
         tower(["dot", " "])
     with pytest.raises(errors.UserError, match="csp needs classes that are pairs"):
-        small_trainer.steps(make("csp"), problem("coop"), data.Batch(*problem("coop").train[:2], None))
+        small_trainer.steps(make("csp"), problem("hand_prompt"), data.Batch(*problem("hand_prompt").train[:2], None))
 
 
 def test_base_to_new_asks_base_among_base_and_new_among_new():
@@ -334,7 +377,6 @@ def test_halves_of_the_classes_and_a_few_images_of_each(files, tmp_path):
         "data.file": "",
         "protocol": "base_to_new",
         "select.on": "nothing",
-        "select.metric": "base_new_harmonic",
         "data.num_unseen": "8",
         "data.held_out": "last",
         "few_shot.of_seen": "4",

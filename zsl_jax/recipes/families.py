@@ -77,7 +77,7 @@ def prompts(method: str, argument: str | None = None) -> ml_collections.ConfigDi
         # Images through a tower that was trained with that of texts.
         config.method.centre = "none"
     if not config_lib.is_smoke(argument):
-        config.train.epochs = 8
+        config.train.epochs = 6
         config.select.every = 2
     config.train.batch_size = 128
     return config

@@ -127,7 +127,7 @@ def class_describer(config: ml_collections.ConfigDict) -> described.Describer | 
     Raises:
       UserError: a tower, tie or file of texts that is missing or of another kind.
     """
-    if methods.learns_prompts(config.method.name):
+    if methods.learns_prompts(_trained(config)):
         return prompt_tower(config)
     options = described.Options(**{name: config.towers[name] for name in described.Options._fields})
     return described.Describer(text_tower(config), options)
@@ -141,7 +141,7 @@ def prompt_tower(config: ml_collections.ConfigDict) -> prompts.PromptTower:
     """
     if "towers" not in config or not config.towers.text:
         raise errors.UserError(
-            f"{config.method.name} learns a prompt before a frozen text tower: --config.towers.text=FOLDER "
+            f"{_trained(config)} learns a prompt before a frozen text tower: --config.towers.text=FOLDER "
             "(config.json, tokenizer.json, weights), and a tie where inputs are features of another space"
         )
     return _prompt_tower(ml_collections.FrozenConfigDict(config.towers))
@@ -201,12 +201,17 @@ def make_method(
       **knobs: of the method.
     """
     knobs, parts = {**config.method, **knobs}, encoding.make_parts(config, steps_per_epoch=steps_per_epoch)
+    if methods.learns_prompts(_trained(config)):
+        parts["tower"] = prompt_tower(config)
     if "scorer" in config:
         scorer = {**config.scorer, **parts}
         parts = {"scorer": methods.factory(scorer.pop("name"))(**scorer)}
-    if methods.learns_prompts(config.method.name):
-        parts["tower"] = prompt_tower(config)
     return methods.normalized(methods.factory(knobs.pop("name"))(**parts, **knobs), **(scaling or config.normalize))
+
+
+def _trained(config: ml_collections.ConfigDict) -> str:
+    """The name of the method that is trained: the inner one, where one is made around another."""
+    return config.scorer.name if "scorer" in config else config.method.name
 
 
 def made_of(problem: Problem) -> dict[str, str]:

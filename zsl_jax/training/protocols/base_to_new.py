@@ -112,7 +112,7 @@ BASE_TO_NEW = base.Protocol(
             "base_new_harmonic",
             ("base_to_new", "harmonic"),
             "H",
-            choice="base_new_harmonic",
+            choice="harmonic",
             interval="harmonic",
         ),
         base.Metric("all_harmonic", ("base_to_new", "all", "harmonic"), "H, all classes", choice="all_harmonic"),
