@@ -17,7 +17,7 @@ from zsl_jax import __main__, data, errors, methods
 from zsl_jax.encoders import prompts, ties
 from zsl_jax.methods import base
 from zsl_jax.methods.prompts import family
-from zsl_jax.training import loop, parallel, problems, protocols, run, states
+from zsl_jax.training import loop, parallel, problems, protocols, run, scoring, states
 from zsl_jax.verbs import command_line
 
 # Knobs that suit the small problem, and what its hidden texts say in other words.
@@ -335,31 +335,31 @@ def test_names_that_are_nothing_or_the_same_are_refused():
 
 def test_base_to_new_asks_base_among_base_and_new_among_new():
     """Rows by hand: two base classes, two new ones, and where the other side wins among all."""
-    from zsl_jax import metrics
-
-    is_seen = np.array([True, True, False, False])
     labels = np.array([0, 1, 1, 2, 3, 3])
-    scores = np.array([[3, 1, 2, 0], [1, 3, 4, 0], [2, 1, 0, 0], [5, 0, 4, 1], [0, 0, 2, 1], [0, 0, 1, 3]], np.float32)
-    sides = {"base": (slice(0, 3), np.where(is_seen, 0, -1)), "new": (slice(3, 6), np.where(is_seen, -1, 0))}
-    sides["all"] = (slice(0, 6), np.zeros(4, int))
-    fold = jax.jit(metrics.fold, static_argnames="num_groups")
-    rows = {
-        name: fold(jnp.asarray(scores[which]), groups, labels[which], num_groups=1)
-        for name, (which, groups) in sides.items()
-    }
-    facts = {"is_seen": jnp.asarray(is_seen)}
-    asked = protocols.BASE_TO_NEW
-    report, counts = jax.jit(lambda r: (asked.report(r, facts, {}), asked.counts(r, facts, {})))(rows)
+    scores = [[3, 1, 2, 0], [1, 3, 4, 0], [2, 1, 0, 0], [5, 0, 4, 1], [0, 0, 1, 2], [0, 0, 1, 3]]
+    sets = {"test_seen": slice(0, 3), "test_unseen": slice(3, 6)}
+    table = data.ClassTable(np.eye(4, dtype=np.float32), np.array([True, True, False, False]), tuple("abcd"))
+    examples = {name: data.Examples(np.array(scores, np.float32)[rows], labels[rows]) for name, rows in sets.items()}
+    asked, task = protocols.BASE_TO_NEW, data.Task(examples["test_seen"], examples, table)
+    method = methods.Method(lambda *given: (), None, lambda state, images, described: images @ described.T)
+    facts = {"is_seen": jnp.asarray(table.is_seen)}
+
+    @jax.jit
+    def evaluated(examples, classes):
+        rows = scoring.score_arrays(method, (), examples, classes, asked.looks(task))
+        return asked.report(rows, facts, {}), asked.counts(rows, facts, {})
+
+    report, counts = evaluated(examples, table)
     found = report["base_to_new"]
-    expected = {"base": 2 / 3, "new": 2 / 3, "harmonic": 2 / 3}
-    assert {name: float(found[name]) for name in expected} == pytest.approx(expected)
-    assert {name: float(x) for name, x in found["per_class"].items()} == pytest.approx(
-        {"base": 0.75, "new": 0.75, "harmonic": 0.75}
-    )
-    everything = {name: float(x) for name, x in found["all"].items()}
-    assert everything == pytest.approx({"base": 1 / 3, "new": 1 / 3, "harmonic": 1 / 3})
-    assert counts["correct"].tolist() == [1, 1, 1, 1]
-    assert counts["images"].tolist() == [1, 2, 1, 2]
+    wanted = {"base": 2 / 3, "new": 1, "harmonic": 0.8}
+    assert {name: float(found[name]) for name in wanted} == pytest.approx(wanted)
+    assert jax.tree.map(float, found["per_class"]) == pytest.approx({"base": 0.75, "new": 1, "harmonic": 6 / 7})
+    assert jax.tree.map(float, found["all"]) == pytest.approx({"base": 1 / 3, "new": 2 / 3, "harmonic": 4 / 9})
+    assert {name: x.tolist() for name, x in counts.items()} == {
+        "correct": [1, 1, 1, 2],
+        "all_correct": [1, 0, 0, 2],
+        "images": [1, 2, 1, 2],
+    }
 
 
 @pytest.mark.long
