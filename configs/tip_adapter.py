@@ -16,4 +16,8 @@ from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    return families.prompts("tip_adapter", argument)
+    config = families.prompts("tip_adapter", argument)
+    # Late knobs: no array depends on them.
+    config.late.alpha = (0.0, 0.1, 0.3, 1.0)
+    config.late.beta = (1.0, 5.5, 20.0)
+    return config
