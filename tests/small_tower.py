@@ -1,7 +1,9 @@
 """A text tower of random weights in a folder, small enough for a test."""
 
+import functools
 import json
 import pathlib
+import tempfile
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ import numpy as np
 import safetensors.numpy
 import tokenizers
 
-from zsl_jax.encoders import bert
+from zsl_jax.encoders import bert, described, prompts, ties, towers
 from zsl_jax.encoders import weights as weights_lib
 
 SIZE = bert.Size(60, 12, 1, 3, 20, 64, 2, 1e-12)
@@ -29,6 +31,8 @@ WORDS = (
     "stripes",
     ".",
     ",",
+    "old",
+    "cat",
 )
 
 
@@ -54,3 +58,17 @@ def write(folder: pathlib.Path, *, size: bert.Size = SIZE, seed: int = 0, weight
     else:
         np.savez(folder / weights, **tensors)
     return folder
+
+
+@functools.cache
+def prompted(width: int = 0, template: str = "a photo of a {}.") -> prompts.PromptTower:
+    """The tower to learn prompts through; behind a random tie where a width is given."""
+    tower = towers.load_text_tower(write(pathlib.Path(tempfile.mkdtemp()) / "small"))
+    return prompts.PromptTower(tower, tie(tower, width) if width else None, template, described.Options())
+
+
+def tie(tower: towers.TextTower, width: int) -> ties.Tie:
+    """A random map, around the mean of some texts."""
+    texts = tower.encode([f"a photo of a {a} {b}." for a in WORDS[3:6] for b in WORDS[6:9]])
+    matrix = np.random.default_rng(1).standard_normal((SIZE.hidden_size, width)).astype(np.float32)
+    return ties.Tie(matrix, texts.mean(axis=0), {})

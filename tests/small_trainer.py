@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import small_generative
+import small_tower
 
 from zsl_jax import data, encoders, methods
 from zsl_jax.training import optimizers
@@ -23,6 +24,8 @@ def make(name: str, **knobs):
         given["class_encoder"] = encoders.MLP(widths=(16,))
     if methods.wraps(name):
         given["scorer"] = methods.eszsl()
+    if methods.learns_prompts(name):
+        given["tower"] = small_tower.prompted(16)
     return factory(**given, **(small_generative.KNOBS.get(name, {}) | knobs))
 
 
@@ -42,7 +45,8 @@ def zeros_like(batch: data.Batch) -> data.Batch:
 
 def started(method, batch, train, classes):
     """The state before the first step."""
-    state = method.init(KEY, zeros_like(batch), classes, method.weights())
+    weights = jax.tree.map(jnp.asarray, method.weights())
+    state = method.init(KEY, zeros_like(batch), classes, weights)
     return method.prepare(state, train, classes, jax.random.fold_in(KEY, 1))
 
 

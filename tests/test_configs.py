@@ -10,10 +10,12 @@ import shlex
 import jax
 import numpy as np
 import pytest
+import small_prompts
+import small_tower
 import toy
 import toy_frame
 
-from zsl_jax import class_encoders, config, data, errors
+from zsl_jax import class_encoders, config, data, errors, methods
 from zsl_jax.data import sources
 from zsl_jax.training import parallel, problems, protocols, states
 from zsl_jax.verbs import command_line
@@ -24,16 +26,20 @@ WORDS = [",".join(words) for count in range(3) for words in itertools.combinatio
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipe_builds(path):
+def test_recipe_builds(path, monkeypatch):
     recipe = command_line.load_recipe(path.stem)
     config.check(recipe)
+    needs_tower = methods.learns_prompts(recipe.method.name)
+    if needs_tower:
+        monkeypatch.setattr(problems, "prompt_tower", lambda config: small_tower.prompted(16))
     method = problems.make_method(recipe)
     task = data.test_task(toy.dataset())
     if recipe.protocol == "pairs":
-        _, task = protocols.PAIRS.tasks(toy_frame.pairs_dataset(), recipe)
+        source = small_prompts.dataset(as_pairs=True) if needs_tower else toy_frame.pairs_dataset()
+        _, task = protocols.PAIRS.tasks(source, recipe)
     if recipe.data.get("inputs") == "pixels":
         task = dataclasses.replace(task, train=task.train._replace(inputs=np.zeros((54, 32, 32, 3), np.uint8)))
-    if method.update is None:  # inputs and descriptions share a space
+    if method.update is None and not needs_tower:  # inputs and descriptions share a space
         described = task.train._replace(inputs=task.classes.embedding[task.train.labels])
         task = dataclasses.replace(task, train=described, sets={})
     if recipe.data.get("semantics") == "names":

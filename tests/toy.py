@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from zsl_jax import data
+from zsl_jax import data, methods
 
-# Methods for other data than these: inputs and classes in one space, classes that are pairs.
-OF_OTHER_DATA = {"label_similarity", "label_embed_plus", "two_heads"}
+# Methods for other data than these: inputs and classes in one space, classes that are pairs, names before a tower.
+PROMPTS = {name for name in methods.METHODS if methods.learns_prompts(name)}
+OF_OTHER_DATA = {"label_similarity", "label_embed_plus", "two_heads"} | PROMPTS
 
 
 def dataset(*, num_seen=6, num_unseen=3, per_class=12, num_attributes=8, num_features=10, seed=0) -> data.Dataset:

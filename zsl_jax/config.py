@@ -59,11 +59,14 @@ def base(
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
     if dataset in sources.OF_PAIRS:
         config.protocol, config.select.metric = "pairs", "auc"
+    trained = scorer if methods.wraps(method) else method
     if dataset in sources.OF_TEXTS:
         add_towers(config, template="{}")
+    elif methods.learns_prompts(trained):
+        add_towers(config, template="a photo of a {}.")
     if methods.wraps(method):
         config.scorer = scorer_section(scorer)
-    _add_parts(config, scorer if methods.wraps(method) else method, encoder, class_encoder)
+    _add_parts(config, trained, encoder, class_encoder)
     if "sent" in words:
         _describe_by_sentences(config)
     if is_smoke(argument):

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from zsl_jax import methods
-from zsl_jax.data import streaming
+from zsl_jax.data import npz, streaming
 from zsl_jax.encoders import described, mobilenet, scaling, vit
 from zsl_jax.rules import STRETCH, Rule, number, one_of, whole, wholes
 from zsl_jax.training import optimizers, protocols
@@ -36,6 +36,7 @@ KEYS = {
     "few_shot.reserve": Key(
         0, "images of each unseen class that leave the test, so that figures of fewer shots compare", whole(0)
     ),
+    "few_shot.of_seen": Key(0, "training images kept of each seen class, drawn by the seed; 0 for all", whole(0)),
     "train.nonfinite": Key("stop", "what becomes of a step that is not finite", one_of(("stop", "skip"))),
     "select.on": Key(
         "validation",
@@ -144,6 +145,7 @@ OPTIONS = {
     "seed": ("seed of the rendered images, or of the split", whole(0, bits=32)),
     "num_unseen": ("classes held out; 0 where no class has a training example", whole(0)),
     "hold_out": ("classes without training examples; 0 where no class has any", whole(0)),
+    "held_out": ("which classes are held out", one_of(npz.HELD_OUT)),
     "unseen_count": ("pairs drawn as unseen; 0 for a fifth of them, or for those of the split", whole(0)),
     "new_parts": ("whether attributes and objects without a training input are allowed", one_of((False, True))),
     "num_per_class": ("images rendered a class", whole(2)),

@@ -16,6 +16,36 @@ from zsl_jax import errors
 from zsl_jax.data import dataset, inputs
 
 
+def limited(source: dataset.Dataset, shots: int, *, seed: int = 0) -> dataset.Dataset:
+    """Returns the dataset with a few training examples of each class that has any; the others are left out.
+
+    The examples of the same seed are nested: those of 2 shots are among those of 5.
+
+    Args:
+      source: with a label per example.
+      shots: of each class; 0 leaves the dataset as it is.
+      seed: of which are kept.
+
+    Raises:
+      UserError: a class with fewer, or several labels per example.
+    """
+    if not shots:
+        return source
+    if source.labels.ndim != 1:
+        raise errors.UserError(f"{source.name} gives an example several labels: few_shot.of_seen is for one")
+    rows, kept = source.splits["train"], []
+    rng = np.random.default_rng(seed)
+    for label in np.unique(source.labels[rows]):
+        of_class = rng.permutation(rows[source.labels[rows] == label])
+        if len(of_class) < shots:
+            raise errors.UserError(
+                f"few_shot.of_seen={shots}: class {source.classes.names[label]!r} has {len(of_class)} training "
+                f"{source.kind}"
+            )
+        kept.append(of_class[:shots])
+    return dataclasses.replace(source, splits={**source.splits, "train": np.sort(np.concatenate(kept))})
+
+
 def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int = 0, seed: int = 0) -> dataset.Task:
     """Returns the task with labelled examples of its unseen classes moved from `test_unseen` to `train`.
 

@@ -26,10 +26,16 @@ from zsl_jax import class_encoders, errors
 from zsl_jax.data import arrays, dataset, missing, recorded, soundness, splits, tables
 
 _TEST = 2
+HELD_OUT = ("drawn", "last")
 
 
 def load(
-    file: str | os.PathLike = "", *, semantics: str = "hierarchy", num_unseen: int = 20, seed: int = 0
+    file: str | os.PathLike = "",
+    *,
+    semantics: str = "hierarchy",
+    num_unseen: int = 20,
+    held_out: str = "drawn",
+    seed: int = 0,
 ) -> dataset.Dataset:
     """An archive as `numpy.savez` writes it, as a dataset.
 
@@ -37,6 +43,7 @@ def load(
       file: the archive, see the module for what it holds.
       semantics: what describes the classes: `attributes`, `hierarchy`, `descriptions`, `iconic` or `names`.
       num_unseen: classes held out; 0 where no class has a training image.
+      held_out: which: `drawn` by the seed, or the `last` ones by label.
       seed: of the choice of unseen classes, and of the seen test images where the archive does not split.
 
     Returns:
@@ -45,15 +52,19 @@ def load(
     Raises:
       UserError: no such file, an array that is missing or at odds with the others, or nothing left to train on.
     """
-    return _load(file, semantics, num_unseen, seed, "")
+    return _load(file, semantics, num_unseen, held_out, seed, "")
 
 
-def load_with_unseen(unseen: str, file: str | os.PathLike = "", *, semantics="hierarchy", num_unseen=20, seed=0):
-    """The same, with the unseen classes chosen by name, see `splits.unseen_names`; `num_unseen` does not count then."""
-    return _load(file, semantics, num_unseen, seed, unseen)
+def load_with_unseen(
+    unseen: str, file: str | os.PathLike = "", *, semantics="hierarchy", num_unseen=20, held_out="drawn", seed=0
+):
+    """The same, with the unseen classes chosen by name, see `splits.unseen_names`; how many and which do not count."""
+    return _load(file, semantics, num_unseen, held_out, seed, unseen)
 
 
-def _load(file: str | os.PathLike, semantics: str, num_unseen: int, seed: int, unseen: str) -> dataset.Dataset:
+def _load(
+    file: str | os.PathLike, semantics: str, num_unseen: int, held_out: str, seed: int, unseen: str
+) -> dataset.Dataset:
     if not os.fspath(file):
         raise errors.UserError("npz needs an archive of features in its option file: --config.data.file=FILE")
     path = pathlib.Path(file).expanduser()
@@ -75,8 +86,7 @@ def _load(file: str | os.PathLike, semantics: str, num_unseen: int, seed: int, u
     if unseen:
         is_seen = ~splits.unseen_names(unseen, names)
     else:
-        is_seen[rng.permutation(num_classes)[:num_unseen]] = False
-    split = f"{num_unseen} classes held out by seed {seed}" if num_unseen else "all images are tested"
+        is_seen[_held_out(held_out, rng.permutation(num_classes), num_unseen)] = False
     return dataset.Dataset(
         name=path.stem,
         inputs=inputs,
@@ -85,10 +95,22 @@ def _load(file: str | os.PathLike, semantics: str, num_unseen: int, seed: int, u
         splits=_splits(path, held, labels, is_seen, rng),
         info={
             "semantics": semantics,
-            "split": f"{num_unseen} unseen classes by name" if unseen else split,
+            "split": f"{num_unseen} unseen classes by name" if unseen else _said(num_unseen, held_out, seed),
             "files": {path.name: digest},
         },
     )
+
+
+def _held_out(how: str, drawn: np.ndarray, count: int) -> np.ndarray:
+    if how not in HELD_OUT:
+        raise errors.unknown("held_out", how, HELD_OUT)
+    return drawn[:count] if how == "drawn" else np.arange(len(drawn) - count, len(drawn))
+
+
+def _said(num_unseen: int, held_out: str, seed: int) -> str:
+    if not num_unseen:
+        return "all images are tested"
+    return f"{num_unseen} classes held out by seed {seed}" if held_out == "drawn" else f"last {num_unseen} held out"
 
 
 def semantics_in(file: str | os.PathLike) -> tuple[str, ...]:

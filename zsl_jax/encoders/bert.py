@@ -47,6 +47,8 @@ class Size(NamedTuple):
 class Bert(nn.Module):
     """The encoder of texts `[B, L]` token ids with their mask `[B, L]`; returns `[B, D]`, of unit length.
 
+    `words [B, L, D]` take the place of the vectors that the ids have, for prompts that are learned.
+
     Args:
       size: of the model.
       pool: `mean` over the tokens, or `cls`, the first one.
@@ -56,8 +58,8 @@ class Bert(nn.Module):
     pool: str = "mean"
 
     @nn.compact
-    def __call__(self, ids: jax.Array, mask: jax.Array) -> jax.Array:
-        x = _Embeddings(self.size, name="embeddings")(ids)
+    def __call__(self, ids: jax.Array, mask: jax.Array, words: jax.Array | None = None) -> jax.Array:
+        x = _Embeddings(self.size, name="embeddings")(ids, words)
         x = _Encoder(self.size, name="encoder")(x, mask)
         if self.pool == "cls":
             return similarity.l2_normalize(x[:, 0])
@@ -69,9 +71,10 @@ class _Embeddings(nn.Module):
     size: Size
 
     @nn.compact
-    def __call__(self, ids):
+    def __call__(self, ids, words):
         size = self.size
-        words = transformer.Table(size.vocab_size, size.hidden_size, name="word_embeddings")(ids)
+        if words is None:
+            words = transformer.Table(size.vocab_size, size.hidden_size, name="word_embeddings")(ids)
         places = transformer.Table(size.max_position_embeddings, size.hidden_size, name="position_embeddings")(
             jnp.arange(ids.shape[1])
         )

@@ -63,14 +63,14 @@ class ImageTower(nn.Module):
 
 
 class TextTower(nn.Module):
-    """Token ids `[B, L]` to `[B, D]`, not normalised."""
+    """Token ids `[B, L]` to `[B, D]`, not normalised; `words [B, L, D]` take the place of the vectors of the ids."""
 
     size: TextSize
 
     @nn.compact
-    def __call__(self, ids: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+    def __call__(self, ids: jax.Array, mask: jax.Array | None = None, words: jax.Array | None = None) -> jax.Array:
         del mask  # what fills up a text comes after its end, where nothing looks
-        x = _Text(self.size, name="text_model")(ids)
+        x = _Text(self.size, name="text_model")(ids, words)
         if self.size.siglip:
             return x
         dtype = self.size.shape.dtype
@@ -147,9 +147,9 @@ class _Text(nn.Module):
     size: TextSize
 
     @nn.compact
-    def __call__(self, ids):
+    def __call__(self, ids, words):
         size, shape = self.size, self.size.shape
-        x = _Tokens(size, name="embeddings")(ids)
+        x = _Tokens(size, name="embeddings")(ids, words)
         x = transformer.Transformer(shape, causal=not size.siglip, name="encoder")(x)
         x = transformer.layer_norm(shape, name="final_layer_norm")(x)
         if size.siglip:
@@ -162,8 +162,9 @@ class _Tokens(nn.Module):
     size: TextSize
 
     @nn.compact
-    def __call__(self, ids):
+    def __call__(self, ids, words):
         width = self.size.shape.width
-        words = transformer.Table(self.size.vocabulary, width, name="token_embedding")(ids)
+        if words is None:
+            words = transformer.Table(self.size.vocabulary, width, name="token_embedding")(ids)
         places = transformer.Table(self.size.positions, width, name="position_embedding")(jnp.arange(ids.shape[1]))
         return words + places[None]

@@ -149,17 +149,29 @@ class Describer:
         """Returns `[C, F]` for classes by their names."""
         return self.vectors(self.sentences(names, source))
 
+    def table(self, source: dataset.Dataset) -> dataset.ClassTable:
+        """Returns the class table of a dataset with vectors as descriptions."""
+        return dataclasses.replace(source.classes, embedding=self(source.classes.names, source))
 
-def dataset_of(source: dataset.Dataset, describer: Describer) -> dataset.Dataset:
+    @property
+    def semantics(self) -> str:
+        return f"sentences by {self.options.by}"
+
+
+def dataset_of(source: dataset.Dataset, describer: Any) -> dataset.Dataset:
     """Returns a dataset whose classes are described by sentences, and whose texts, if it is of such, are encoded.
+
+    Args:
+      source: the dataset.
+      describer: a `Describer`, or a `prompts.PromptTower`.
 
     Raises:
       UserError: inputs and classes that do not meet in one space.
     """
-    embedding = describer(source.classes.names, source)
+    classes = describer.table(source)
     # The columns of the table are no longer those that the source has names for.
     kept = {name: value for name, value in source.info.items() if name != "attributes"}
-    info = {**kept, "semantics": f"sentences by {describer.options.by}", "described_by": describer.said}
+    info = {**kept, "semantics": describer.semantics, "described_by": describer.said}
     inputs = source.inputs
     if source.kind == "texts":
         if describer.tie is not None:
@@ -172,7 +184,6 @@ def dataset_of(source: dataset.Dataset, describer: Describer) -> dataset.Dataset
         inputs = _columns(source, describer.options.columns)
     if describer.tie is not None:
         _check_spaces(inputs, describer.tie)
-    classes = dataclasses.replace(source.classes, embedding=embedding)
     return dataclasses.replace(source, inputs=inputs, classes=classes, info=info)
 
 

@@ -50,6 +50,7 @@ class TextTower:
       most: tokens that are looked at; a longer text is cut, its end token kept.
       lengths: of batches, in tokens; a text is filled up to the next.
       fill: the token that does so.
+      table: where the vectors of the tokens stand among the variables.
     """
 
     module: Any
@@ -61,6 +62,7 @@ class TextTower:
     most: int = 256
     lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
     fill: int = 0
+    table: tuple[str, ...] = ("params", "embeddings", "word_embeddings", "weight")
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Returns `[N, D]` float32, of unit length; texts of like length share a batch, and long work shows progress.
@@ -179,6 +181,7 @@ def _clip(folder: pathlib.Path) -> TextTower:
         most=size.positions,
         lengths=(*lengths, size.positions),
         fill=1 if size.siglip else 0,
+        table=("params", "text_model", "embeddings", "token_embedding", "weight"),
     )
 
 

@@ -14,7 +14,7 @@ from zsl_jax.methods.encoded import EncodedState, Parts, by_encoder
 from zsl_jax.methods.gradient import GradientState, by_gradient
 from zsl_jax.methods.normalization import SCALINGS, normalized
 from zsl_jax.methods.objectives import LOSSES, Objective
-from zsl_jax.methods.registry import KNOBS, METHODS, chooses_loss, factory, trains_encoder, wraps
+from zsl_jax.methods.registry import KNOBS, METHODS, chooses_loss, factory, learns_prompts, trains_encoder, wraps
 from zsl_jax.methods.sae import sylvester
 from zsl_jax.methods.seen_classes import as_proportions, keep_seen
 from zsl_jax.methods.shifted import shifted_solve
@@ -50,6 +50,7 @@ __all__ = [
     "from_sums",
     "in_class_span",
     "keep_seen",
+    "learns_prompts",
     "normalized",
     "score",
     "seen_proportions",

@@ -58,3 +58,26 @@ def small_pixels(method: str, argument: str | None = None, **encoder_names: str)
         config.encoder.update({"merges": (4, 2), "pool": "max"})
         config.augmentation.update({"crop": 3, "flip": True, "brightness": 0.1})
     return config
+
+
+def prompts(method: str, argument: str | None = None) -> ml_collections.ConfigDict:
+    """Returns `config.base` of a method that learns a prompt before a frozen text tower.
+
+    Args:
+      method: a name in `methods.METHODS`.
+      argument: what follows the colon in `--config=NAME:DATASET[,WORD...]`; `pairs` without one.
+    """
+    config = config_lib.base(method, argument or "pairs")
+    if config.data.name == "pairs":
+        config.data.semantics = "parts"
+        config.select.folds = 3
+    if config.data.name == "npz":
+        config.data.semantics = "names"
+    if config.data.name == "image_folder":
+        # Images through a tower that was trained with that of texts.
+        config.method.centre = "none"
+    if not config_lib.is_smoke(argument):
+        config.train.epochs = 6
+        config.select.every = 2
+    config.train.batch_size = 128
+    return config

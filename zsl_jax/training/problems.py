@@ -13,7 +13,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.data import splits
-from zsl_jax.encoders import described, image_towers, towers
+from zsl_jax.encoders import described, image_towers, prompts, ties, towers
 from zsl_jax.methods import objectives
 from zsl_jax.training import balanced, encoding, parallel, protocols, states
 
@@ -125,14 +125,37 @@ def _source(config: ml_collections.ConfigDict) -> data.Dataset:
     return splits.with_unseen(found, config.unseen_classes) if config.unseen_classes else found
 
 
-def class_describer(config: ml_collections.ConfigDict) -> described.Describer:
-    """Returns what describes the classes of a config by sentences.
+def class_describer(config: ml_collections.ConfigDict) -> described.Describer | prompts.PromptTower:
+    """Returns what describes the classes of a config by sentences, or as tokens where its method learns prompts.
 
     Raises:
       UserError: a tower, tie or file of texts that is missing or of another kind.
     """
+    if methods.learns_prompts(config_lib.trained(config).name):
+        return prompt_tower(config)
     options = described.Options(**{name: config.towers[name] for name in described.Options._fields})
     return described.Describer(text_tower(config), options)
+
+
+def prompt_tower(config: ml_collections.ConfigDict) -> prompts.PromptTower:
+    """Returns the frozen tower that the method of a config is trained through.
+
+    Raises:
+      UserError: a tower or tie that is missing or of another kind, or a template that is no sentence with a name in it.
+    """
+    if "towers" not in config or not config.towers.text:
+        raise errors.UserError(
+            f"{config_lib.trained(config).name} learns a prompt before a frozen text tower: "
+            "--config.towers.text=FOLDER (config.json, tokenizer.json, weights), and a tie where inputs are features of another space"
+        )
+    return _prompt_tower(ml_collections.FrozenConfigDict(config.towers))
+
+
+@functools.lru_cache(maxsize=2)
+def _prompt_tower(section: ml_collections.FrozenConfigDict) -> prompts.PromptTower:
+    options = described.Options(**{name: section[name] for name in described.Options._fields})
+    tower = towers.load_text_tower(section.text, pool=section.pool)
+    return prompts.PromptTower(tower, ties.load(section.tie) if section.tie else None, section.template, options)
 
 
 def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
@@ -187,6 +210,8 @@ def make_method(
       **knobs: of the method, and of its loss with `loss.` before their names.
     """
     parts = encoding.make_parts(config, steps_per_epoch=steps_per_epoch)
+    if methods.learns_prompts(config_lib.trained(config).name):
+        parts["tower"] = prompt_tower(config)
     objective = _objective(config, {name: value for name, value in knobs.items() if name.startswith("loss.")})
     knobs = {**config.method, **{name: value for name, value in knobs.items() if not name.startswith("loss.")}}
     if "scorer" in config:

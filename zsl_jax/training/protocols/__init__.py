@@ -2,12 +2,13 @@
 
 from zsl_jax import errors
 from zsl_jax.training.protocols.base import Look, Metric, Protocol, value
+from zsl_jax.training.protocols.base_to_new import BASE_TO_NEW
 from zsl_jax.training.protocols.gzsl import GZSL
 from zsl_jax.training.protocols.multilabel import MULTILABEL
 from zsl_jax.training.protocols.pairs import PAIRS
 from zsl_jax.training.protocols.transfer import TRANSFER
 
-PROTOCOLS = {protocol.name: protocol for protocol in (GZSL, PAIRS, TRANSFER, MULTILABEL)}
+PROTOCOLS = {protocol.name: protocol for protocol in (GZSL, PAIRS, TRANSFER, MULTILABEL, BASE_TO_NEW)}
 
 
 def find(name: str) -> Protocol:
@@ -21,4 +22,16 @@ def find(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
-__all__ = ["GZSL", "MULTILABEL", "PAIRS", "PROTOCOLS", "TRANSFER", "Look", "Metric", "Protocol", "find", "value"]
+__all__ = [
+    "BASE_TO_NEW",
+    "GZSL",
+    "MULTILABEL",
+    "PAIRS",
+    "PROTOCOLS",
+    "TRANSFER",
+    "Look",
+    "Metric",
+    "Protocol",
+    "find",
+    "value",
+]

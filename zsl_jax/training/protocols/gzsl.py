@@ -28,6 +28,7 @@ _KEPT = 2**22  # scores that a figure may ask for
 
 def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], dataset.Task]:
     """Returns the validation tasks, one per class fold, and the benchmark's own."""
+    source = few_shot.limited(source, config.few_shot.of_seen, seed=config.seed)
     final = _with_shots(data.test_task(source), config)
     if config.select.on == "nothing":
         return (), final
@@ -56,17 +57,23 @@ def looks(task: dataset.Task, keep: bool = False) -> dict[str, base.Look]:
     Raises:
       UserError: no unseen class to score, or no test image of one.
     """
+    check_unseen(task)
+    is_seen, unseen = np.asarray(task.classes.is_seen), task.sets["test_unseen"]
+    kept = keep and len(unseen.labels) * len(is_seen) <= _KEPT
+    return {
+        "zsl": base.Look(("test_unseen",), np.where(is_seen, -1, 0), keep=kept),
+        "gzsl": base.Look(("test_unseen", "test_seen"), np.where(is_seen, _SEEN, _UNSEEN), num_groups=2),
+    }
+
+
+def check_unseen(task: dataset.Task) -> None:
+    """Raises a UserError for a task without a test input of an unseen class."""
     is_seen, unseen = np.asarray(task.classes.is_seen), task.sets["test_unseen"]
     if is_seen.all() or not len(unseen.labels):
         raise errors.UserError(
             f"nothing to score: the task has {int(np.sum(~is_seen))} unseen classes with {len(unseen.labels)} test "
             "inputs"
         )
-    kept = keep and len(unseen.labels) * len(is_seen) <= _KEPT
-    return {
-        "zsl": base.Look(("test_unseen",), np.where(is_seen, -1, 0), keep=kept),
-        "gzsl": base.Look(("test_unseen", "test_seen"), np.where(is_seen, _SEEN, _UNSEEN), num_groups=2),
-    }
 
 
 def choose(rows: dict[str, metrics.Rows], facts: dict[str, Any]) -> dict[str, Any]:

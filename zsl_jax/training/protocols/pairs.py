@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, errors, metrics
-from zsl_jax.data import arrays, dataset, pair_splits, pairs
+from zsl_jax.data import arrays, dataset, few_shot, pair_splits, pairs
 from zsl_jax.data import tasks as tasks_lib
 from zsl_jax.training.protocols import base
 
@@ -46,6 +46,7 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
             raise errors.UserError(
                 f"{source.name} has no {source.kind} in its split {name}, which protocol=pairs asks for"
             )
+    source = few_shot.limited(source, config.few_shot.of_seen, seed=config.seed)
     final = _task(source, "test")
     if config.select.on == "nothing":
         choosing = []

@@ -1,0 +1,189 @@
+"""Writes the figures of docs/prompts.md: prompts learned before a frozen text tower.
+
+    python docs/make_prompts.py --text=TOWER --tie=TIE.npz --clothes=FILE.npz       # runs what docs/prompts.json lacks
+    python docs/make_prompts.py --text=TOWER --tie=TIE.npz --groceries=FILE.npz
+    python docs/make_prompts.py                                                     # only writes the tables
+
+The clothes are the archive of docs/pairs.md. The groceries have `features`, `coarse [N]`, `coarse_names [43]`, `split`.
+Nothing is chosen: the number of epochs is fixed, and knobs are at their defaults.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import tempfile
+
+import numpy as np
+from scipy import stats
+
+DOCS = pathlib.Path(__file__).resolve().parent
+RECORD, PAGE = DOCS / "prompts.json", DOCS / "prompts.md"
+PAIRS = {
+    "hand-written": ("hand_prompt", {}),
+    "CoOp": ("coop", {}),
+    "CSP": ("csp", {}),
+}
+CLASSES = {
+    "hand-written": ("hand_prompt", {}),
+    "CoOp": ("coop", {}),
+    "CoOp, pull 8": ("coop", {"method.pull": "8.0"}),
+    "learned names": ("learned_names", {}),
+    "Bayesian": ("bayesian_prompts", {}),
+    "CoCoOp": ("cocoop", {"train.batch_size": "16"}),
+}
+DRAWS, SEEDS = 5, 3
+SHOTS = (16, 4, 1)
+STEPS = 60
+SCORES = ("seen", "unseen", "harmonic", "auc")
+
+
+def run(found: dict, key: str, recipe: str, overrides: dict[str, str]):
+    """Adds a run's metrics to `found`, and writes them; returns its config and result."""
+    from zsl_jax.training import run as running
+    from zsl_jax.verbs import command_line
+
+    config = command_line.recipe(
+        f"{DOCS.parent / 'configs' / recipe.partition(':')[0]}.py:{recipe.partition(':')[2]}", overrides
+    )
+    with tempfile.TemporaryDirectory() as workdir:
+        result = running.run(config, pathlib.Path(workdir) / "run", say=lambda line: None)
+    found[key] = _rounded(result.record["metrics"])
+    RECORD.write_text(json.dumps(found, indent=0) + "\n")
+    print(key, found[key], flush=True)
+    return config, result
+
+
+def _rounded(tree):
+    return {k: _rounded(v) for k, v in tree.items()} if isinstance(tree, dict) else round(tree, 4)
+
+
+def clothes(found: dict, file: str, towers: dict[str, str]) -> None:
+    fixed = {"data.file": file, "data.unseen_count": "2", "select.on": "nothing", "train.epochs": "6", "plots": "none"}
+    for seed in range(SEEDS):
+        for draw in range(DRAWS):
+            for name, (method, knobs) in PAIRS.items():
+                key = f"clothes/{name}/{draw}/{seed}"
+                if key not in found and (method != "hand_prompt" or seed == 0):
+                    overrides = fixed | towers | knobs | {"data.seed": str(draw), "seed": str(seed)}
+                    run(found, key, f"{method}:pairs", overrides)
+
+
+def words(found: dict, file: str, towers: dict[str, str]) -> None:
+    """Adds the words of the tower that are nearest to the learned vectors, of the first run of CSP."""
+    from zsl_jax.encoders import prompts
+    from zsl_jax.training import problems
+
+    fixed = {"data.file": file, "data.unseen_count": "2", "select.on": "nothing", "train.epochs": "6", "plots": "none"}
+    config, result = run(found, "clothes/CSP/0/0", "csp:pairs", fixed | towers | {"data.seed": "0", "seed": "0"})
+    tower, nearest = problems.prompt_tower(config).tower, {}
+    for side, names in zip(("attribute_tokens", "object_tokens"), problems.load_data(config).parts):
+        vectors = np.asarray(result.state["params"][side])
+        nearest |= dict(zip(names, prompts.nearest_words(tower, vectors, count=4)))
+    found["words"] = {name: [[word, round(cosine, 2)] for word, cosine in near] for name, near in nearest.items()}
+    RECORD.write_text(json.dumps(found, indent=0) + "\n")
+
+
+def words_table(found: dict) -> str:
+    """The nearest words with their cosines."""
+    lines = ["| name | nearest words to its learned vector, cosine |", "|---|---|"]
+    for name, near in found.get("words", {}).items():
+        lines.append(f"| {name} | {', '.join(f'{word} {cosine:.2f}' for word, cosine in near)} |")
+    return "\n".join(lines)
+
+
+def groceries(found: dict, file: str, towers: dict[str, str]) -> None:
+    held = np.load(file)
+    with tempfile.TemporaryDirectory() as folder:
+        archive = pathlib.Path(folder) / "groceries43.npz"
+        named = {"features": held["features"], "labels": held["coarse"], "split": held["split"]}
+        np.savez(archive, class_names=held["coarse_names"], **named)
+        half = len(held["coarse_names"]) // 2
+        fixed = {
+            "data.file": str(archive),
+            "data.num_unseen": str(half),
+            "data.held_out": "last",
+            "protocol": "base_to_new",
+            "select.on": "nothing",
+            "train.batch_size": "64",
+            "plots": "none",
+        }
+        # CoCoOp, which takes by far the longest, comes last.
+        order = [(s, k, name) for s in range(SEEDS) for k in SHOTS for name in CLASSES if name != "CoCoOp"]
+        order += [(s, SHOTS[0], "CoCoOp") for s in range(SEEDS)]
+        for seed, shots, name in order:
+            (method, knobs), key = CLASSES[name], f"groceries/{name}/{shots}/{seed}"
+            if key in found:
+                continue
+            overrides = fixed | towers | knobs | {"few_shot.of_seen": str(shots), "seed": str(seed)}
+            base = len(held["coarse_names"]) - half
+            per_epoch = -(-base * shots // int(overrides["train.batch_size"]))
+            run(found, key, f"{method}:npz", overrides | {"train.epochs": str(max(1, STEPS // per_epoch))})
+
+
+def pairs_table(found: dict) -> str:
+    """Means over draws and seeds, with the 95 % interval of a mean over the draws."""
+    lines = ["| world | prompt | S | U | H | AUC | runs |", "|---|---|---|---|---|---|---|"]
+    for world in ("closed", "open"):
+        for name in PAIRS:
+            of_draw = [_of(found, f"clothes/{name}/{draw}/", ("pairs", world)) for draw in range(DRAWS)]
+            if all(of_draw):
+                cells = [_cell([np.mean([run[s] for run in runs]) for runs in of_draw]) for s in SCORES]
+                lines.append(f"| {world} | {name} | {' | '.join(cells)} | {sum(map(len, of_draw))} |")
+    return "\n".join(lines)
+
+
+def classes_table(found: dict) -> str:
+    """Means over seeds, with the 95 % interval of a mean over them."""
+    lines = ["| shots | prompt | base | new | H | H among all | seeds |", "|---|---|---|---|---|---|---|"]
+    for shots in sorted(SHOTS):
+        for name in CLASSES:
+            runs = _of(found, f"groceries/{name}/{shots}/", ("base_to_new",))
+            if runs:
+                values = [[run[s] for run in runs] for s in ("base", "new", "harmonic")]
+                values.append([run["all"]["harmonic"] for run in runs])
+                lines.append(f"| {shots} | {name} | {' | '.join(map(_cell, values))} | {len(runs)} |")
+    return "\n".join(lines)
+
+
+def _of(found: dict, prefix: str, path: tuple[str, ...]) -> list[dict]:
+    runs = [value for key, value in found.items() if key.startswith(prefix)]
+    for name in path:
+        runs = [run[name] for run in runs]
+    return runs
+
+
+def _cell(values: list[float]) -> str:
+    """The mean in percent, and half the width of its interval by Student's t."""
+    values = 100 * np.array(values)
+    if len(values) < 2:
+        return f"{values[0]:.1f}"
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{np.mean(values):.1f} ± {half:.1f}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("text", "tie", "clothes", "groceries"):
+        parser.add_argument(f"--{name}")
+    given = parser.parse_args()
+    found = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    towers = {"towers.text": given.text, "towers.tie": given.tie}
+    if given.clothes:
+        clothes(found, given.clothes, towers)
+        if "words" not in found:
+            words(found, given.clothes, towers)
+    if given.groceries:
+        groceries(found, given.groceries, towers)
+    text = PAGE.read_text()
+    tables = {"clothes": pairs_table(found), "words": words_table(found), "groceries": classes_table(found)}
+    for name, table in tables.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        head, _, rest = text.partition(begin)
+        text = f"{head}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
