@@ -16,6 +16,7 @@ import toy_runs
 
 from zsl_jax import data, methods
 from zsl_jax.training import evaluation, loop, phases, protocols, states
+from zsl_jax.training.protocols import base
 
 # One by gradient and one in closed form in the short part.
 SHORT = ("ale", "eszsl")
@@ -64,19 +65,28 @@ def test_what_a_run_must_not_see_moves_nothing(name, honest, tmp_path):
     assert one["setting"] == next((by[name] for name in by if name in seen), "inductive")
 
 
-@pytest.mark.parametrize("folds", [1, 3])
+@pytest.mark.parametrize("folds", [1, 3, 0])
 def test_what_choices_are_made_on_holds_nothing_of_the_test(folds, honest):
     """Also the descriptions of unseen classes, for which some methods ask in training."""
     made = toy_runs.recipe("ale", **{"select.folds": folds})
     choosing, final = protocols.GZSL.tasks(honest, made)
     others, other = protocols.GZSL.tasks(altered(honest, descriptions=True), made)
-    assert len(choosing) == folds
+    assert len(choosing) == (folds or 5), "five draws where nobody says how many, and no benchmark names classes"
     assert [task.classes.names for task in choosing] == [task.classes.names for task in others]
     jax.tree.map(
         np.testing.assert_array_equal, *([(t.train, t.sets, t.classes) for t in c] for c in (choosing, others))
     )
     jax.tree.map(np.testing.assert_array_equal, final.train, other.train)
     assert not np.array_equal(final.sets["test_unseen"].inputs, other.sets["test_unseen"].inputs)
+
+
+def test_how_many_draws_are_made():
+    """Several where one would be noise, one where the benchmark names the classes."""
+    made = toy_runs.recipe("ale", **{"select.folds": 0})
+    assert base.folds(made, 40) == 5
+    assert base.folds(made, 3) == 3
+    assert base.folds(made, 40, named=True) == 1
+    assert base.folds(toy_runs.recipe("ale", **{"select.folds": 2}), 40, named=True) == 2
 
 
 def test_the_temperature_of_a_run_is_that_of_its_calibrated_scores(honest, tmp_path):

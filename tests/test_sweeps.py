@@ -1,5 +1,6 @@
 """Settings side by side are the settings one by one; a killed sweep goes on; no test label takes part."""
 
+import collections
 import dataclasses
 import json
 import pathlib
@@ -223,6 +224,12 @@ def test_folds_are_disjoint_and_of_one_shape():
     for task in tasks:
         assert set(task.train.labels) <= set(range(task.num_seen))
         assert set(task.sets["test_unseen"].labels) == set(range(task.num_seen, len(task.classes)))
+    many = data.validation_tasks(training, folds=5, seed=1)
+    drawn = [frozenset(task.unseen_classes.names) for task in many]
+    assert len(set(drawn)) == 5, "different sets of a quarter of eight classes"
+    assert {len(names) for names in drawn} == {2}
+    times = collections.Counter(name for names in drawn for name in names)
+    assert max(times.values()) <= 2, "each class about as often"
     with pytest.raises(errors.UserError, match=r"select.folds=9 is more than the 8 seen classes"):
         data.validation_tasks(training, folds=9)
 

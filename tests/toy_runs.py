@@ -17,6 +17,7 @@ def recipe(name: str, *, class_encoder: str = "mlp", **changes):
     """Two epochs with small knobs."""
     made = config.base(name, "digits", encoder="mlp", class_encoder=class_encoder)
     made.train.update(epochs=2, batch_size=16)
+    made.select.folds = 1
     made.normalize.inputs = "l2"
     if "encoder" in made:
         made.encoder.widths = (8,)

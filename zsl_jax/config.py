@@ -70,7 +70,7 @@ def base(
     if "sent" in words:
         _describe_by_sentences(config)
     if is_smoke(argument):
-        config.train.epochs = 2
+        config.train.epochs, config.select.folds = 2, 1
         if "num_per_class" in config.data:
             config.data.num_per_class = 10
     return config

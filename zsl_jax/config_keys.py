@@ -49,7 +49,9 @@ KEYS = {
         "what chooses the epochs on validation classes; uncalibrated is the harmonic mean at gamma 0",
         one_of(tuple(dict.fromkeys(name for each in protocols.PROTOCOLS.values() for name in each.choices()))),
     ),
-    "select.folds": Key(1, "draws of validation classes that are averaged over", whole(1)),
+    "select.folds": Key(
+        0, "draws of validation classes that are averaged over; 0: one where the benchmark names them, else 5", whole(0)
+    ),
     "select.seeds": Key(1, "seeds that a sweep averages validation scores over", whole(1)),
     "select.every": Key(1, "epochs between validation scores", whole(1)),
     "select.split.class_fraction": Key(
@@ -61,6 +63,7 @@ KEYS = {
     "sweep.side_by_side": Key(
         0, "settings of a sweep that a device trains at a time; 0: as many as suit its cache or memory", whole(0)
     ),
+    "sweep.widen": Key(3, "times that a grid is widened where its winner is on an end of it", whole(0)),
     "sweep.samples": Key(32, "settings drawn where the sweep names a range", whole(1)),
     "sweep.seeds": Key(3, "seeds that the winner of a sweep is trained with", whole(1)),
     "parallel.mode": Key("jit", "how steps are compiled for several devices", one_of(("jit", "pmap", "shard_map"))),

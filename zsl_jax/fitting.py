@@ -16,7 +16,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import errors, methods
 from zsl_jax.data import in_memory
 from zsl_jax.recipes import finding
-from zsl_jax.training import parallel, problems, run, sweeps, trained
+from zsl_jax.training import parallel, problems, run, searching, sweeps, trained
 from zsl_jax.verbs import command_line
 
 _UNNAMED = "given"
@@ -83,6 +83,8 @@ def fit(
         )
     with tempfile.TemporaryDirectory() as folder, parallel.left_as_found():
         workdir = pathlib.Path(folder) / "run"
+        if any(isinstance(value, tuple | list) for value in knobs.values()):
+            settings = sweeps.overridden(settings, {"sweep.widen": 0})  # values that the caller named are all there are
         if space:
             settings = _swept(settings, space, dataset, pathlib.Path(folder) / "sweep", say)
         given = problems.remembered(settings) if isinstance(method, str) else method
@@ -140,14 +142,11 @@ def _unnamed(method, changes: Mapping[str, Any], knobs: Mapping[str, Any], sweep
 
 def _swept(config, space: Mapping[str, Any], dataset, workdir: pathlib.Path, say) -> ml_collections.ConfigDict:
     """The config with the setting that is best on validation classes."""
-    points = sweeps.settings(dict(space), samples=config.sweep.samples, seed=config.seed)
-    for point in points:
-        config_lib.check(sweeps.overridden(config, point))
-    trials = sweeps.run_trials(config, points, workdir, source=dataset)
+    trials = searching.search(config, dict(space), workdir, say=say, source=dataset)
     metric = config.select.metric
     best = max(trials, key=lambda trial: np.nan_to_num(trial[metric], nan=-1.0))
     chosen = ", ".join(f"{key.removeprefix('method.')} {value}" for key, value in best["setting"].items())
-    say(f"chosen among {len(points)} settings: {chosen} ({metric} {best[metric]:.3f} on validation classes)")
+    say(f"chosen among {len(trials)} settings: {chosen} ({metric} {best[metric]:.3f} on validation classes)")
     return sweeps.overridden(config, best["setting"])
 
 

@@ -15,6 +15,8 @@ from zsl_jax import errors
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.data.dataset import Dataset, Examples, Task, rows_of
 
+_MOST_TRIES = 20  # at a set of held-out classes that no earlier draw had
+
 
 def test_task(dataset: Dataset) -> Task:
     """The problem that the benchmark poses: all seen classes for training, the test splits for scoring."""
@@ -95,12 +97,12 @@ def validation_task(
 def validation_tasks(
     training: Dataset, *, folds: int = 1, seed: int = 0, class_fraction: float = 0.25, image_fraction: float = 0.2
 ) -> list[Task]:
-    """Returns one `validation_task`, or one a fold: disjoint sets of seen classes, each held out in turn.
+    """Returns one `validation_task`, or several draws of the classes that are held out.
 
-    The folds are of one shape, so that they can be trained in one program: each holds out as many classes, from few to
-    many images alike, and where the images do not come out even some of the larger ones' are left out. With C
-    classes, `C % folds` of the largest are in no fold. With several folds the classes come from the seed, not from the
-    benchmark's validation classes.
+    Several draws hold out `class_fraction` of the classes each: different sets, from classes with few images to those
+    with many, and each class about equally often. They are disjoint where `folds * class_fraction <= 1`. All draws are
+    of one shape, so that they can be trained in one program: where the images do not come out even some of the larger
+    ones' are left out. With several draws the classes come from the seed, not from the benchmark's validation classes.
 
     Args:
       training: what `training_part` returns.
@@ -114,11 +116,12 @@ def validation_tasks(
         return [validation_task(training, seed=seed, class_fraction=class_fraction, image_fraction=image_fraction)]
     if folds > len(training.classes):
         raise errors.UserError(f"select.folds={folds} is more than the {len(training.classes)} seen classes")
+    if training.labels.ndim != 1:
+        raise errors.UserError(f"{training.name} gives an example several labels: choose a protocol for those")
     rng = np.random.default_rng(seed)
     sizes = np.bincount(training.labels, minlength=len(training.classes))
     by_size = np.lexsort((rng.random(len(sizes)), sizes))
-    strata = by_size[: len(sizes) // folds * folds].reshape(-1, folds)
-    parts = rng.permuted(strata, axis=1).T
+    parts = _held_out(rng, by_size, folds, max(1, round(class_fraction * len(sizes))))
     tasks = [
         validation_task(
             dataclasses.replace(training, validation_classes=part), seed=seed, image_fraction=image_fraction
@@ -126,6 +129,27 @@ def validation_tasks(
         for part in parts
     ]
     return of_one_size(tasks, rng)
+
+
+def _held_out(rng: np.random.Generator, by_size: np.ndarray, folds: int, count: int) -> list[np.ndarray]:
+    """Returns different sets of `count` classes, one class of each stratum of sizes, in turn within a stratum.
+
+    A stratum goes through its classes in a random order, and through all of them before it begins again. Sets that
+    come out equal are drawn again, as long as that helps.
+    """
+    strata = [stratum for stratum in np.array_split(by_size, count) if len(stratum)]
+    orders = [np.zeros(0, int)] * len(strata)
+    parts: list[np.ndarray] = []
+    for _ in range(folds):
+        for _ in range(_MOST_TRIES):
+            orders = [order if len(order) else rng.permutation(each) for order, each in zip(orders, strata)]
+            part = np.sort([order[0] for order in orders])
+            if not any(np.array_equal(part, earlier) for earlier in parts):
+                break
+            orders = [rng.permutation(order) for order in orders]
+        orders = [order[1:] for order in orders]
+        parts.append(part)
+    return parts
 
 
 def of_one_size(tasks: list[Task], rng: np.random.Generator) -> list[Task]:

@@ -16,7 +16,7 @@ from zsl_jax import errors
 from zsl_jax.training import checkpoints, logs, loop, processes, profiling, states, tracing
 
 PHASES = ("select", "train")
-# Where data lies, how it is read and what is drawn or logged do not make another run.
+# Where data lies, how it is read, what is drawn, logged or kept, and how a sweep goes about it do not make another run.
 SAME_RUN = (
     "data.dir",
     "data.file",
@@ -31,6 +31,11 @@ SAME_RUN = (
     "towers.attributes",
     "plots",
     "tensorboard",
+    "train.checkpoint_every",
+    "sweep.side_by_side",
+    "sweep.seeds",
+    "sweep.widen",
+    "sweep.samples",
     "parallel",
     "profile",
     "compilation_cache",
@@ -96,13 +101,18 @@ class Run:
 
 def config_sha256(config: ml_collections.ConfigDict) -> str:
     """Returns a hash over all keys of a config that make another run."""
-    kept = {name: value for name, value in _flat(json.loads(config.to_json())).items() if not _is_same_run(name)}
+    kept = {name: value for name, value in _flat(json.loads(config.to_json())).items() if not is_same_run(name)}
     # Workdirs of before a key existed are still read.
     kept = {name: value for name, value in kept.items() if LATER.get(name) != value}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def _is_same_run(name: str) -> bool:
+def is_same_run(name: str) -> bool:
+    """Whether a config key, by its dotted name, makes no other run.
+
+    >>> is_same_run("parallel.devices"), is_same_run("train.epochs")
+    (True, False)
+    """
     return any(name == key or name.startswith(f"{key}.") for key in SAME_RUN)
 
 

@@ -38,10 +38,14 @@ def choose(run: phases.Run, problem, tasks) -> dict[str, Any]:
     else:
         selection = _chosen(run, problem, tasks)
         what = {"validation": "validation classes", "test": "TEST CLASSES"}[config.select.on]
+        spread = selection["deviation"] or {}
         drawn = f" in {len(tasks)} draws" if len(tasks) > 1 else ""
         numbers = ", ".join(f"{name} {selection[name]:.3f}" for name in selection["knobs"])
         best = next(entry for entry in selection["history"] if entry["epochs"] == selection["epochs"])
-        there = ", ".join(f"{metric.title} {best[name]:.3f}" for name, metric in protocol.choices().items())
+        there = ", ".join(
+            f"{metric.title} {best[name]:.3f}" + (f" ± {spread[name]:.3f}" if name in spread else "")
+            for name, metric in protocol.choices().items()
+        )
         run.say(
             f"chosen on {len(selection['classes'])} {what}{drawn}: {selection['epochs']} of {config.train.epochs} "
             f"epochs{', ' * bool(numbers)}{numbers} (there: {there})"
@@ -71,9 +75,18 @@ def _chosen(run: phases.Run, problem, tasks) -> dict[str, Any]:
         "knobs": list(knobs),
         "late": late_knobs,
         "draws": len(tasks),
+        "drawn": {name: [entry["knobs"][name] for entry in _at(draws, best)] for name in knobs},
+        "deviation": best.get("deviation"),
+        "held_out": [list(_held_out(task)) for task in tasks] if len(tasks) > 1 else None,
         "classes": list(names),
         "history": history,
     }
+
+
+def _at(draws: list[list[dict[str, Any]]], best: dict[str, Any]) -> list[dict[str, Any]]:
+    """The entries of all draws at the epoch that was chosen, and there of the late setting."""
+    found = [entry for history in draws for entry in history if entry["epochs"] == best["epochs"]]
+    return [entry["settings"][best["setting"]] for entry in found] if "setting" in best else found
 
 
 def _draw(run: phases.Run, problem, task, number: int, num_draws: int) -> list[dict[str, Any]]:

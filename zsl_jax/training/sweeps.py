@@ -196,7 +196,15 @@ class Trainer:
       tasks: what settings are trained and scored on, of equal shapes.
     """
 
-    def __init__(self, config, names: Sequence[str], tasks: Sequence[data.Task]):
+    def __init__(self, config, names: Sequence[str], tasks: Sequence[data.Task], evaluate: Callable | None = None):
+        """Compiles the structure of a config.
+
+        Args:
+          config: the recipe.
+          names: of the numeric knobs that settings differ in.
+          tasks: of one shape, one per fold.
+          evaluate: `(method, finished_state, sets, classes) -> arrays by name`; None for the protocol's choices.
+        """
         self._config, self._names = config, names
         self._protocol = protocols.find(config.protocol)
         steps = states.steps_per_epoch(len(tasks[0].train.labels), config.train.batch_size)
@@ -207,7 +215,7 @@ class Trainer:
         self._tasks = side_by_side.stack_tasks(tasks, method)
         self.program = side_by_side.make_program(
             factory,
-            functools.partial(_scores, self._protocol, self._protocol.looks(tasks[0])),
+            evaluate or functools.partial(_scores, self._protocol, self._protocol.looks(tasks[0])),
             shapes,
             self._tasks,
             self._weights,
@@ -250,7 +258,7 @@ class Trainer:
                 found.append(jax.device_get(self.program.score(moving, *given)))
             tick(len(settings) / config.train.epochs)
         names = found[0]
-        return epochs, {name: np.stack([scores[name] for scores in found])[..., : len(settings)] for name in names}
+        return epochs, {name: np.stack([each[name] for each in found])[:, :, :, : len(settings)] for name in names}
 
     def start(self, settings: list[dict[str, Any]], size: int) -> tuple:
         """Returns states before the first step, what is frozen in them, knobs, tasks and keys, all on the devices."""

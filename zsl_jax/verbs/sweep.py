@@ -21,8 +21,10 @@ usage: python -m zsl_jax sweep --config=NAME[:DATASET[,WORD...]] --workdir=DIR [
 
   --config.sweep.seeds=3           seeds that the winner is trained with
   --config.sweep.samples=32        settings drawn, where the sweep names a range and not a grid
+  --config.sweep.widen=3           times that a grid is widened where its winner is on an end of it
   --config.sweep.side_by_side=0    settings that a device trains at a time (0: as many as suit its cache or memory)
-  --config.select.folds=1          class folds that the validation scores are averaged over
+  --config.select.folds=0          draws of validation classes that the validation scores are averaged over (0: one
+                                   where the benchmark names them, else 5)
   --config.select.seeds=1          seeds that the validation scores are averaged over"""
 
 _SHOWN = 10
@@ -42,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
     if config.few_shot.shots or config.few_shot.reserve:
         raise errors.UserError("sweep chooses for zero-shot learning: leave config.few_shot.shots and .reserve at 0")
-    from zsl_jax.training import files, problems, processes, protocols, run, selection, sweeps
+    from zsl_jax.training import files, problems, processes, protocols, run, searching, selection, sweeps
 
     if processes.process_arguments("auto", os.environ) is not None:
         raise errors.UserError("sweep runs in one process, on all of its devices; train the winner with several")
@@ -55,14 +57,13 @@ def main(argv: Sequence[str]) -> int:
             raise errors.UserError(
                 f"sweep() cannot choose {key}: settings must be scored alike; --config.select.seeds averages over seeds"
             )
-    points = sweeps.settings(space, samples=config.sweep.samples, seed=config.seed)
-    for point in points:
+    for point in sweeps.settings(space, samples=config.sweep.samples, seed=config.seed):
         config_lib.check(sweeps.overridden(config, point))
     problem = problems.make_problem(config)
     run.open_workdir(workdir, config, problems.made_of(problem))
     if config.select.on == "test":
         print(run.ORACLE)
-    trials = sweeps.run_trials(config, points, workdir)
+    trials = searching.search(config, space, workdir)
     metric, where = config.select.metric, selection.SELECTED_ON[config.select.on]
     ranked = sorted(trials, key=lambda trial: trial[metric], reverse=True)
     winner = ranked[0]

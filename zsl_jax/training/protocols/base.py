@@ -9,6 +9,8 @@ import numpy as np
 from zsl_jax.data import dataset
 
 _DRAWS, _LEVEL = 2000, 0.95
+# Draws of validation classes where nobody says: one of them is noise (docs/choices.md).
+FOLDS = 5
 
 
 class Look(NamedTuple):
@@ -54,6 +56,20 @@ class Metric(NamedTuple):
     interval: str | None = None
 
 
+def folds(config, num_classes: int, *, named: bool = False) -> int:
+    """Returns the number of draws of validation classes.
+
+    Args:
+      config: its `select.folds` says so, or is 0: one draw where the benchmark names validation classes, else `FOLDS`, as
+        far as there are classes.
+      num_classes: classes, or pairs, that can be held out.
+      named: whether the benchmark names validation classes.
+    """
+    if config.select.folds:
+        return config.select.folds
+    return 1 if named else max(1, min(FOLDS, num_classes))
+
+
 def is_seen(classes: dataset.ClassTable) -> dict[str, Any]:
     return {"is_seen": jnp.asarray(classes.is_seen)}
 
@@ -73,6 +89,9 @@ class Protocol(NamedTuple):
       report: `(rows, facts, knobs) -> metrics`, a tree of scalars, pure.
       unchosen: the knobs, as pairs of name and value, where nothing is chosen.
       counts: `(rows, facts, knobs) -> {name: [C]}`, right answers and inputs of every class, pure.
+      hits: `(rows, facts, knobs) -> {question: [N] bool}`, the test inputs that are answered rightly, in the order of
+        the look `hits_of`; None where an input has no one right answer.
+      hits_of: a look whose sets are all that is scored.
       intervals: `per_class -> {name: (low, high)}` of a record's counts over test images.
       temperature: `(rows, facts, knobs) -> [T]`, the mean negative log-likelihood of the labels at each temperature of
         `rows.lse`; None where there are no probabilities.
@@ -92,6 +111,8 @@ class Protocol(NamedTuple):
     unchosen: tuple[tuple[str, float], ...] = ()
     intervals: Callable[..., dict[str, Any]] = lambda per_class: {}
     temperature: Callable[..., Any] | None = None
+    hits: Callable[..., dict[str, Any]] | None = None
+    hits_of: str = ""
 
     def choices(self) -> dict[str, Metric]:
         """The metrics that may choose on validation classes, by the name that a config gives them."""

@@ -38,9 +38,9 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
                 f"select.folds={config.select.folds} are of validation classes: with select.on=test it must be 1"
             )
         return (final,), final
-    choosing = data.validation_tasks(
-        data.training_part(source), folds=config.select.folds, seed=config.seed, **config.select.split
-    )
+    training = data.training_part(source)
+    folds = base.folds(config, len(training.classes), named=training.validation_classes is not None)
+    choosing = data.validation_tasks(training, folds=folds, seed=config.seed, **config.select.split)
     return tuple(_with_shots(task, config) for task in choosing), final
 
 
@@ -132,6 +132,17 @@ def predictions(rows: metrics.Rows, gamma: Any = None) -> jax.Array:
     return metrics.predicted_class(rows, None if gamma is None else jnp.stack([jnp.zeros(()), -jnp.asarray(gamma)]))
 
 
+def hits(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any]) -> dict[str, Any]:
+    """Returns `[N]` bool for each question; images of seen classes are not asked for zero-shot learning."""
+    gzsl, zsl = rows["gzsl"], rows["zsl"]
+    right = metrics.predicted_class(zsl) == zsl.label
+    return {
+        "zsl": jnp.concatenate([right, jnp.zeros(len(gzsl.label) - len(right), bool)]),
+        "gzsl": predictions(gzsl) == gzsl.label,
+        "calibrated": predictions(gzsl, knobs["gamma"]) == gzsl.label,
+    }
+
+
 def temperature(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> jax.Array:
     """Returns `[T]` the mean negative log-likelihood of the right class of the calibrated scores, all classes."""
     gzsl, gamma = rows["gzsl"], jnp.asarray(knobs["gamma"])
@@ -189,6 +200,8 @@ GZSL = base.Protocol(
     counts=counts,
     intervals=intervals,
     temperature=temperature,
+    hits=hits,
+    hits_of="gzsl",
     unchosen=(("gamma", 0.0),),
     best="calibrated_harmonic",
     schema=(

@@ -37,7 +37,8 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
     if config.select.on == "test":
         return (final,), final
     training = data.training_part(source)
-    return tuple(_validation(training, config, draw) for draw in range(config.select.folds)), final
+    folds = base.folds(config, len(training.classes))
+    return tuple(_validation(training, config, draw) for draw in range(folds)), final
 
 
 def _validation(training: dataset.Dataset, config, draw: int) -> dataset.Task:

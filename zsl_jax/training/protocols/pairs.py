@@ -32,7 +32,7 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
     """Returns the tasks of the validation pairs, and that of the test pairs with all pairs in its table.
 
     The splits are `train`, `test` and, where the benchmark has one, `validation`; the table's `is_seen` marks the pairs
-    of training. Without `validation`, each of `config.select.folds` draws holds out `class_fraction` of the training
+    of training. Without `validation`, each draw (see `base.folds`) holds out `class_fraction` of the training
     pairs, such that every attribute and object stays in another one, and `image_fraction` of the inputs of the others.
     Where no pair can be held out, nothing is chosen.
 
@@ -76,7 +76,7 @@ def _drawn(source: dataset.Dataset, config) -> list[dataset.Task]:
     training, share = data.training_part(source), config.select.split
     parts, rng = np.asarray(training.classes.parts), np.random.default_rng(config.seed)
     count, found = max(1, round(share.class_fraction * len(parts))), []
-    for _ in range(config.select.folds):
+    for _ in range(base.folds(config, len(parts))):
         held_out = pair_splits.draw(parts, count, rng)
         if not len(held_out):
             return []

@@ -1,0 +1,89 @@
+"""A sweep from its space to its trials: a grid whose winner stands on an edge is widened, a few times.
+
+The best of a grid is the best of nothing where it is the largest or smallest value that was tried. Where the values are
+positive numbers the next one in the same ratio is tried with all values of the other keys, as long as the winner is on
+an edge and `config.sweep.widen` allows.
+"""
+
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from zsl_jax import config as config_lib
+from zsl_jax import data, errors
+from zsl_jax.training import sweeps
+
+
+def search(
+    config,
+    space: dict[str, Any],
+    workdir: pathlib.Path,
+    *,
+    say: Callable[[str], None] = print,
+    source: data.Dataset | None = None,
+) -> list[dict[str, Any]]:
+    """Returns the trials of a space, those of widened grids among them; see `sweeps.run_trials`.
+
+    Args:
+      config: the recipe.
+      space: what its `sweep()` returns.
+      workdir: where trials.jsonl is, or will be.
+      say: called with a line where a winner is on an edge.
+      source: the data; None for that of the config.
+
+    Raises:
+      UserError: a space without values, or a value that the config cannot have.
+    """
+    points = sweeps.settings(space, samples=config.sweep.samples, seed=config.seed)
+    for point in points:
+        config_lib.check(sweeps.overridden(config, point))
+    trials = sweeps.run_trials(config, points, workdir, source=source)
+    is_grid = not any(isinstance(values, sweeps.Range) for values in space.values())
+    for round_left in range(config.sweep.widen if is_grid else 0, -1, -1):
+        winner = max(trials, key=lambda trial: trial[config.select.metric])
+        edges = on_edges(space, winner["setting"])
+        beyond = {key: value for key, value in edges.items() if _allowed(config, winner["setting"], key, value)}
+        if not edges:
+            break
+        for key in edges:
+            what = f"trying {beyond[key]:.4g}" if key in beyond and round_left else "no value beyond it is tried"
+            say(f"the winner has {key}={winner['setting'][key]:.4g}, an end of its grid: {what}")
+        if not beyond or not round_left:
+            break
+        space = space | {key: tuple(sorted({*space[key], value})) for key, value in beyond.items()}
+        known = [trial["setting"] for trial in trials]
+        new = [point for point in sweeps.settings(space, samples=0, seed=0) if point not in known]
+        trials = trials + sweeps.run_trials(config, new, workdir, source=source)
+    return trials
+
+
+def on_edges(space: dict[str, Any], setting: dict[str, Any]) -> dict[str, float]:
+    """Returns the next value in the same ratio for each key whose setting is at an end of its positive numbers.
+
+    >>> on_edges({"a": (1.0, 10.0), "b": (1.0, 2.0, 4.0), "c": ("x", "y")}, {"a": 10.0, "b": 2.0, "c": "x"})
+    {'a': 100.0}
+    """
+    found = {}
+    for key, given in space.items():
+        values = sorted(set(given)) if all(isinstance(x, float) and x > 0 for x in given) else []
+        if len(values) < 2:
+            continue
+        if setting[key] == values[0]:
+            found[key] = _rounded(values[0] * values[0] / values[1])
+        elif setting[key] == values[-1]:
+            found[key] = _rounded(values[-1] * values[-1] / values[-2])
+    return found
+
+
+def _rounded(value: float) -> float:
+    """To three digits, so that the command of a winner is short."""
+    return round(value, 2 - math.floor(math.log10(value)))
+
+
+def _allowed(config, setting: dict[str, Any], key: str, value: float) -> bool:
+    try:
+        config_lib.check(sweeps.overridden(config, setting | {key: value}))
+    except errors.UserError:
+        return False
+    return True
