@@ -59,13 +59,29 @@ def test_html_holds_all_it_shows(written):
     assert "<b>64.3 ± 2.3</b>" in page
 
 
+def test_the_leaderboard_holds_all_it_shows_and_marks_what_survives(written):
+    page = (written / "leaderboard.html").read_text()
+    assert not re.search(r"https?:|<link|src=", page)
+    sections = page.split("<section ")[1:]
+    assert [section.split('"')[1] for section in sections] == ["CUB (att)", "birds (att)"]
+    rows = re.findall(r"<tr data-setting=.*?</tr>", sections[1])
+    assert [re.search('data-value="(.*?)"', row)[1] for row in rows] == ["ale", "sje"], "the best stands first"
+    assert rows[0].count("class=best") == 4
+    assert "class=tied" not in rows[1], "every lead survives"
+    assert page.count("class=old>") == 3
+    assert "aria-sort=descending>AUSUC<" in sections[1], "with four unseen classes"
+    ends = re.search(r'95 %: ([\d.]+) to ([\d.]+)"><span class=bar style="left:([\d.]+)%;width:([\d.]+)%', rows[0])
+    low, high, left, width = map(float, ends.groups())
+    assert (left, width) == (pytest.approx(low), pytest.approx(high - low, abs=0.11))
+
+
 def test_the_terminal_shows_the_same_table(written, capsys):
     assert __main__.main(["report", str(written.parent), f"--out={written.parent.parent / 'again'}"]) == 0
     out = capsys.readouterr().out
     (line,) = (line for line in out.splitlines() if line.startswith("ale         3"))
     (row,) = (line for line in MARKDOWN.splitlines() if line.startswith("| ale | 3 |"))
     assert re.sub(r"[ *|]", "", line) == re.sub(r"[ *|]", "", row)
-    assert out.rstrip().endswith("results.html")
+    assert out.rstrip().endswith("leaderboard.html")
 
 
 def test_mixed_protocols_and_data_are_said_openly(tmp_path, capsys):

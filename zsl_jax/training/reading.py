@@ -4,12 +4,14 @@ import dataclasses
 import json
 import os
 import pathlib
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from zsl_jax import errors
+from zsl_jax.training import hits as hits_lib
 from zsl_jax.training import problems, protocols
 from zsl_jax.training import record as record_lib
 
@@ -128,6 +130,18 @@ def values(record: Record, metric: protocols.Metric) -> np.ndarray | None:
     None where it was not measured.
     """
     return _values(record.content, metric)
+
+
+def hits(record: Record) -> hits_lib.Hits:
+    """Returns on which images a record's seeds are right.
+
+    Raises:
+      UserError: the entry is damaged.
+    """
+    try:
+        return hits_lib.read(record.content["hits"])
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise errors.UserError(f"{record.path} is damaged: its hits cannot be read ({error})") from error
 
 
 def _get(content: Any, name: str) -> Any:

@@ -12,16 +12,18 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import checkpoints, evaluation, parallel, phases, problems
+from zsl_jax.training import checkpoints, evaluation, hits, parallel, phases, problems
 
 VERSION = 1
 _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "described_by")
-_PLACES = (
+# The keys that say where files are: a record has the last name alone.
+PLACES = (
     *(("data", name) for name in ("dir", "file", "words", "unseen_file")),
     ("encoder", "weights"),
     *(("towers", name) for name in ("text", "image", "tie", "texts", "attributes")),
 )
 _SHARED = ("version", "method", "setting", "sees", "protocol", "dataset", "made_of", "config", "versions", "device")
+_OF_A_RUN = ("seeds", "selection", "losses", "diverged", "state_sha256", "classes_sha256", "timing")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -64,6 +66,7 @@ def make(
         "selection": selection,
         "seeds": [config.seed],
         "per_class": per_class,
+        **_hits(protocol, evaluated, task, per_class),
         "state_sha256": checkpoints.state_sha256(state),
         "classes_sha256": problems.table_sha256(task.classes),
         "made_of": made_of,
@@ -75,6 +78,15 @@ def make(
     }
 
 
+def _hits(protocol, evaluated: evaluation.Evaluated | None, task: dataset.Task, per_class: dict) -> dict[str, Any]:
+    """Which test inputs are answered rightly, where the protocol and the ids of the inputs say so."""
+    rows = None if evaluated is None or protocol.hits is None else evaluated.rows[protocol.hits_of]
+    if rows is None or rows.id is None:
+        return {}
+    right = {name: np.asarray(x) for name, x in protocol.hits(evaluated.rows, evaluated.facts, evaluated.knobs).items()}
+    return {"hits": hits.make(np.asarray(rows.id), np.asarray(rows.label), right, task.classes.names, list(per_class))}
+
+
 def _measured(metrics: dict[str, Any]) -> dict[str, Any]:
     """The metrics without those that are not finite: what was not measured is left out."""
     nested = {name: _measured(value) if isinstance(value, dict) else value for name, value in metrics.items()}
@@ -84,15 +96,19 @@ def _measured(metrics: dict[str, Any]) -> dict[str, Any]:
 def merged(records: Sequence[dict]) -> dict:
     """Returns one record of several runs that differ in their seed alone.
 
-    Metrics, and the epochs and gamma that were chosen, become lists, one value a seed; correct images of a class
-    become means over the seeds, times medians. The scores of every epoch and the hash of the state are left out, and of
-    the places of the data all but the last name.
+    Metrics, and the epochs and gamma that were chosen, become lists, one value per seed; correct images of a class
+    become means over the seeds, times medians, and hits have a row per seed. What else is a seed's own (its whole
+    selection with the scores of every epoch, its losses and the hash of its state) stands in `runs`; of the places of
+    the data all but the last name is left out.
     """
     first = records[0]
     fields = [name for name in _SHARED if name in first]
     selection = {name: first["selection"][name] for name in ("on", "metric", "classes")}
+    selection |= {name: first["selection"][name] for name in ("draws",) if name in first["selection"]}
     chosen = ("epochs", *first["selection"].get("knobs", ("gamma",)), "temperature")
     selection |= {name: [record["selection"].get(name) for record in records] for name in chosen}
+    hits_there = [record["hits"] for record in records if "hits" in record]
+    together = hits.merged(hits_there) if len(hits_there) == len(records) else None
     return {name: first[name] for name in fields} | {
         "config": _without_folders(first["config"]),
         "metrics": _zipped([record["metrics"] for record in records], list),
@@ -102,14 +118,25 @@ def merged(records: Sequence[dict]) -> dict:
             name: _zipped([record["per_class"][name] for record in records], _mean) | {"seen": entry["seen"]}
             for name, entry in first["per_class"].items()
         },
+        **({"hits": together} if together else {}),
         "timing": _zipped([record["timing"] for record in records], statistics.median),
+        "runs": [_rounded({name: record[name] for name in _OF_A_RUN if name in record}) for record in records],
     }
+
+
+def _rounded(tree: Any) -> Any:
+    """Numbers to seven digits, more than a share of test images has."""
+    if isinstance(tree, dict):
+        return {name: _rounded(value) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return [_rounded(value) for value in tree]
+    return float(f"{tree:.7g}") if isinstance(tree, float) else tree
 
 
 def _without_folders(config: dict) -> dict:
     """The config with the last name of each path and no more: a record says nothing of its machine's folders."""
     result = dict(config)
-    for section, name in _PLACES:
+    for section, name in PLACES:
         place = config.get(section, {}).get(name) if isinstance(config.get(section, {}), dict) else None
         if place:
             result[section] = result[section] | {name: pathlib.PurePath(place).name}

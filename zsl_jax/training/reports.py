@@ -11,20 +11,14 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import jax
 import numpy as np
 
 from zsl_jax import config as config_lib
 from zsl_jax import errors, metrics
-from zsl_jax.training import protocols, reading
+from zsl_jax.training import phases, protocols, reading, resampling
 
-NUM_SAMPLES = 10_000
 USUAL = ("inductive", "validation classes")
-# Where data lies, what is drawn, logged and kept, and how many settings a sweep tries do not make another result.
-_IRRELEVANT = (
-    *("seed", "data.dir", "data.file", "data.words", "data.unseen_file"),
-    *("plots", "tensorboard", "train.checkpoint_every"),
-)
+_FIELDS = {"zsl": "zsl_correct", "gzsl": "gzsl_correct", "calibrated": "calibrated_correct"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +36,9 @@ class Row:
       sees: what the runs were handed beyond labelled examples and descriptions of seen classes.
       values: by metric of the protocol `[S]`, one per seed; one per record where a record gives only the mean over its
         seeds. What was not measured is not there.
-      samples: by metric `[R]`, the mean over seeds after test images are drawn again; see `metrics.resampled_counts`.
+      samples: by metric `[R]`, the mean over seeds after test classes and images are drawn again; see `resampling`.
+      freedom: by metric, of the spread of its samples.
+      by_image: whether the records say on which images the row is right.
     """
 
     method: str
@@ -55,6 +51,8 @@ class Row:
     seeds: tuple[int, ...]
     values: dict[str, np.ndarray]
     samples: dict[str, np.ndarray]
+    freedom: dict[str, int]
+    by_image: bool
 
     @property
     def label(self) -> str:
@@ -147,18 +145,35 @@ def _rows(members: list[reading.Record], protocol: protocols.Protocol, column: i
     same_method = collections.defaultdict(list)
     for key, group in groups.items():
         same_method[key[:5]].append(_relevant(group[0]))
-    rows = []
-    for number, (key, group) in enumerate(sorted(groups.items(), key=lambda item: item[0])):
+    ordered = sorted(groups.items(), key=lambda item: item[0])
+    for _, group in ordered:
         group.sort(key=lambda record: record.content["seeds"])
         _check_seeds(group)
+    drawn, freedom = _drawn(members, [group for _, group in ordered], protocol, column)
+    rows = []
+    for (key, group), (moved, by_image) in zip(ordered, drawn):
         _, setting, selected_on, sees, method, selected_by, _ = key
         seeds = tuple(seed for record in group for seed in record.content["seeds"])
         found = {metric.name: [reading.values(record, metric) for record in group] for metric in protocol.schema}
         values = {name: np.concatenate(each) for name, each in found.items() if all(x is not None for x in each)}
         variant = _telling(_relevant(group[0]), same_method[key[:5]])
-        samples = _samples(group, values, seed=1000 * column + number) if protocol.name == "gzsl" else {}
-        rows.append(Row(method, variant, setting, sees, selected_on, selected_by, tuple(group), seeds, values, samples))
+        # A harmonic mean of mean counts is not the mean of the seeds' harmonic means: samples lie around the latter.
+        samples = {name: np.clip(values[name].mean() + x, 0, 1) for name, x in moved.items() if name in values}
+        told = (method, variant, setting, sees, selected_on, selected_by)
+        rows.append(Row(*told, tuple(group), seeds, values, samples, freedom, by_image))
     return tuple(rows)
+
+
+def _drawn(members, groups, protocol: protocols.Protocol, column: int) -> tuple[list, dict[str, int]]:
+    """Of each row the samples less their centre, and whether images are known; of all the degrees of freedom."""
+    if protocol.name != "gzsl":
+        return [({}, False)] * len(groups), {}
+    tables = _tables(members)
+    rates = [_rates(group, tables.names) for group in groups]
+    found = resampling.samples(tables, rates, seed=column)
+    moved = [{name: x - x.mean() for name, x in each.items()} for each in found]
+    freedom = {name: resampling.freedom(tables, name) for each in found for name in each}
+    return [(each, row.of_image is not None) for each, row in zip(moved, rates)], freedom
 
 
 def _check_seeds(group: list[reading.Record]) -> None:
@@ -175,39 +190,39 @@ def _check_seeds(group: list[reading.Record]) -> None:
             owner[seed] = record
 
 
-def _samples(group: list[reading.Record], values: dict[str, np.ndarray], *, seed: int) -> dict[str, np.ndarray]:
-    """Metrics after test images are drawn again, of the counts' mean over seeds.
-
-    A harmonic mean of mean counts is not the mean of the seeds' harmonic means: samples are moved by that difference,
-    so that they lie around the figure that the row shows.
-    """
-    tables = [record.content["per_class"] for record in group]
-    names = list(tables[0])
-    images = [{name: (entry["seen"], entry["images"]) for name, entry in table.items()} for table in tables]
-    for record, counted in zip(group, images):
-        if counted != images[0]:
+def _tables(members: list[reading.Record]) -> resampling.Tables:
+    """Test images of each class, which all records of a column must count alike."""
+    first = members[0]
+    counted = [{name: (x["seen"], x["images"]) for name, x in each.content["per_class"].items()} for each in members]
+    for record, images in zip(members, counted):
+        if images != counted[0]:
             raise errors.UserError(
-                f"{group[0].path} and {record.path} count other test images, though their data are described alike"
+                f"{first.path} and {record.path} count other test images, though their data are described alike"
             )
-    total = np.array([images[0][name][1] for name in names], np.float32)
-    is_seen = np.array([images[0][name][0] for name in names], bool)
+    names = tuple(counted[0])
+    seen, images = zip(*(counted[0][name] for name in names))
+    return resampling.Tables(names, np.array(seen, bool), np.array(images, int))
 
-    def drawn(field: str, number: int, metrics_of) -> dict[str, np.ndarray]:
-        correct = np.mean([[table[name].get(field, 0) for name in names] for table in tables], axis=0, dtype=np.float32)
-        key = jax.random.fold_in(jax.random.key(seed), number)
-        again = metrics_of(metrics.resampled_counts(key, correct, total, num_samples=NUM_SAMPLES))
-        centre = metrics_of(correct[None, :])
-        return {name: np.asarray(again[name] - centre[name]) for name in again}
 
-    def gzsl(counts):
-        return metrics.resampled_gzsl(counts, total, is_seen)
-
-    unseen_total = np.where(is_seen, 0, total).astype(np.float32)
-    moved = drawn("zsl_correct", 0, lambda counts: {"zsl": metrics.resampled_accuracy(counts, unseen_total)})
-    moved |= drawn("gzsl_correct", 1, gzsl)
-    if all("calibrated_correct" in table[name] for table in tables for name in names):
-        moved |= {f"calibrated_{name}": value for name, value in drawn("calibrated_correct", 2, gzsl).items()}
-    return {name: np.clip(values[name].mean() + value, 0, 1) for name, value in moved.items() if name in values}
+def _rates(group: list[reading.Record], names: tuple[str, ...]) -> resampling.Rates:
+    """How often the seeds of a row are right, of every image where each of its records says so."""
+    tables = [record.content["per_class"] for record in group]
+    weights = [len(record.content["seeds"]) for record in group]
+    counted = {
+        question: np.average([[t[name].get(field, 0) for name in names] for t in tables], axis=0, weights=weights)
+        for question, field in _FIELDS.items()
+        if question != "calibrated" or all("calibrated_correct" in t[name] for t in tables for name in names)
+    }
+    entries = [record.content.get("hits") for record in group]
+    if not all(entries):
+        return resampling.Rates(counted)
+    found = [reading.hits(record) for record in group]
+    if not all(np.array_equal(a, b) for each in found for a, b in ((each.ids, found[0].ids),)):
+        return resampling.Rates(counted)
+    of_image = {name: np.concatenate([each.right[name] for each in found]).mean(axis=0) for name in found[0].right}
+    listed = list(tables[0])
+    place = np.array([names.index(name) for name in listed])
+    return resampling.Rates(counted, of_image, found[0].ids, place[found[0].classes])
 
 
 def _title(record: reading.Record) -> str:
@@ -224,13 +239,13 @@ def _data_of(record: reading.Record) -> dict:
     return described | {
         "counts": counts,
         "protocol": record.content["protocol"],
-        "options": {k: v for k, v in options.items() if k not in ("dir", "file")},
+        "options": {k: v for k, v in options.items() if not phases.is_same_run(f"data.{k}")},
     }
 
 
 def _relevant(record: reading.Record) -> dict[str, Any]:
     flat = _flat(json.loads(config_lib.from_json(record.content["config"]).to_json()))
-    return {name: flat[name] for name in sorted(flat) if name not in _IRRELEVANT and not name.startswith("sweep.")}
+    return {name: flat[name] for name in sorted(flat) if name != "seed" and not phases.is_same_run(name)}
 
 
 def _telling(one: dict[str, Any], alike: list[dict[str, Any]]) -> tuple[str, ...]:

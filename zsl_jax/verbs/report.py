@@ -12,7 +12,8 @@ from zsl_jax.verbs import command_line
 USAGE = """\
 Builds the table of results from every record.json in the folders and below them: method by dataset, ZSL and GZSL, mean
 and deviation over seeds, intervals over test images, and which differences survive. Published figures stand beside ours
-where dataset and protocol match. Prints it, and writes results.md, results.csv and results.html.
+where dataset and protocol match. Prints it, and writes results.md, results.csv, results.html and leaderboard.html, a
+page whose tables are sorted by a click.
 
 usage: python -m zsl_jax report DIR... [--out=DIR]
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
         raise errors.UserError("report needs the folders of the runs, e.g. python -m zsl_jax report runs")
 
     from zsl_jax.training import files, reading, reports  # jax loads only once the command line is right
-    from zsl_jax.verbs import pages, results, results_csv
+    from zsl_jax.verbs import leaderboard, pages, results, results_csv
 
     left_out: list[str] = []
     report = reports.collect(reading.load(folders, warn=left_out.append))
@@ -42,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
         "results.md": pages.as_markdown(blocks),
         "results.csv": results_csv.render(report),
         "results.html": pages.as_html(blocks, title=results.TITLE),
+        "leaderboard.html": leaderboard.render(report),
     }
     out = pathlib.Path(values.out) if values.out else pathlib.Path(folders[0]) / "report"
     try:

@@ -72,7 +72,7 @@ def _column(column: reports.Column) -> list[pages.Block]:
     result = [pages.Heading(2, column.title), pages.Bullets(tuple(_facts(column)))]
     result.append(_scores(column))
     if any(row.samples for row in rows):
-        result += [pages.Heading(3, "95 % intervals over the test images"), _intervals(column)]
+        result += [pages.Heading(3, "95 % intervals over test classes and images"), _intervals(column)]
     if column.protocol.name == "gzsl":
         result += _published(column)
     groups = _by_footing(rows)
@@ -109,6 +109,10 @@ def _facts(column: reports.Column) -> list[str]:
     if any(row.selected_on.startswith("test") for row in column.rows):
         lines.append("what is chosen on test has seen the test labels, which flatters it")
     first = column.protocol.schema[0].name
+    if any(row.samples for row in column.rows):
+        old = [row.label for row in column.rows if row.samples and not row.by_image]
+        said = f"records that do not say on which images they are right, of an earlier version: {', '.join(old)}"
+        lines += [said] if old else []
     means_only = [row.label for row in column.rows if len(row.values[first]) < len(row.seeds)]
     if means_only:
         lines.append(f"no spread over all seeds, since a record gives only their mean: {', '.join(means_only)}")
@@ -208,10 +212,10 @@ def _survival() -> str:
     share = 1 - comparisons.LEVEL
     return (
         "The best row against each other one. A lead survives if it holds over seeds (Student's t) and over test "
-        "images (bootstrap within classes, the images of each method drawn on their own). With one seed it is judged "
-        "over images alone, without counts a class over seeds alone. The chance that any lead of a line survives by "
-        f"luck is held at {100 * share:.0f} %: of n rows, which make m = n (n - 1) / 2 pairs, each lead is asked for "
-        f"p < {share:.2f} / m and an interval of that level above 0."
+        "classes and images (bootstrap, both rows on the same images where their records say which are right). The "
+        "larger of the two p-values counts. With one seed a lead is judged over images alone, without counts per class "
+        f"over seeds alone. The chance that any lead of a line survives by luck is held at {100 * share:.0f} % by "
+        "Holm's method over all pairs of its rows; intervals are of 95 %, for each lead alone."
     )
 
 
@@ -234,14 +238,21 @@ def _verdicts(column: reports.Column, rows: list[reports.Row], several: bool) ->
 
 
 def _lead(comparison: comparisons.Comparison) -> str:
-    p_value, reasons = comparison.p_value, []
-    if p_value is not None:
-        reasons.append(f"p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'} over seeds")
+    reasons = []
+    if comparison.p_value is not None:
+        reasons.append(f"p {_probability(comparison.p_value)}")
+    for raw, of in ((comparison.over_seeds, "seeds"), (comparison.over_images, "images")):
+        if raw is not None:
+            reasons.append(f"{_probability(raw)} over {of}".removeprefix("= "))
     if comparison.interval is not None:
         low, high = (100 * x for x in comparison.interval)
-        reasons.append(f"{low:.1f} to {high:.1f} over images")
+        reasons.append(f"{low:.1f} to {high:.1f}")
     said = f" ({', '.join(reasons)})" if reasons else ""
     return f"{100 * comparison.difference:.1f} over {comparison.other.label}{said}"
+
+
+def _probability(p_value: float) -> str:
+    return "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}"
 
 
 def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:
