@@ -16,6 +16,7 @@ VERBS = {
     "predict": "name the class of new inputs, among the classes of a table given at that moment",
     "export": "write a trained method as one file that scores without this package",
     "report": "build the table of results from the records of runs, as text, Markdown, CSV and a page",
+    "reproduce": "run a record's run again from the record alone, and compare",
     "sweep": "search hyper-parameters on validation classes, side by side, and train the winner",
     "data": "check or prepare a folder of benchmark files, or import a folder of images of your own",
     "extract": "turn imported images into features, by any encoder and its weights",
