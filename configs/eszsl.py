@@ -23,11 +23,9 @@ def get_config(argument=None):
     config = config_lib.base("eszsl", argument)
     config.train.epochs = 1
     config.train.batch_size = 512
-    if config_lib.has_sentences(config):
-        config.method.feature_ridge = 3.0
-        config.method.class_ridge = 0.01
+    config.method.update(unit="variance", feature_ridge=1.0, class_ridge=1.0)
     return config
 
 
 def sweep():
-    return {"method.feature_ridge": (0.1, 0.3, 1.0, 3.0, 10.0), "method.class_ridge": (0.001, 0.01, 0.1, 0.3, 1.0)}
+    return {"method.feature_ridge": (0.1, 0.3, 1.0, 3.0, 10.0), "method.class_ridge": (0.1, 0.3, 1.0, 3.0, 10.0)}

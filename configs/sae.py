@@ -31,4 +31,4 @@ def get_config(argument=None):
 
 
 def sweep():
-    return {"method.encoder_weight": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)}
+    return {"method.encoder_weight": (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}

@@ -60,6 +60,27 @@ def test_eszsl_solves_its_normal_equations(task, other_target):
     np.testing.assert_allclose(scores, inputs @ expected @ task.classes.embedding.T, rtol=1e-3, atol=1e-4)
 
 
+def test_eszsl_in_units_of_the_variances_scores_alike_at_any_scale(task):
+    method, scales = methods.eszsl(feature_ridge=0.5, class_ridge=0.3, unit="variance"), (30.0, 0.2)
+
+    def scaled(examples):
+        return examples._replace(inputs=examples.inputs * scales[0])
+
+    classes = dataclasses.replace(task.classes, embedding=task.classes.embedding * scales[1])
+    sets = {name: scaled(examples) for name, examples in task.sets.items()}
+    other = dataclasses.replace(task, train=scaled(task.train), sets=sets, classes=classes)
+    one, two = (
+        methods.score(method, at_once(method, each), each.sets["test_unseen"].inputs, each.classes)
+        for each in (task, other)
+    )
+    np.testing.assert_allclose(two, one, rtol=1e-3, atol=1e-4 * np.abs(one).max())
+    x, _, phi = normal_equations(task)
+    units = [np.sum((rows - rows.mean(axis=0)) ** 2) / rows.shape[1] for rows in (x, phi)]
+    plain = methods.eszsl(feature_ridge=0.5 * units[0], class_ridge=0.3 * units[1])
+    same = methods.score(plain, at_once(plain, task), task.sets["test_unseen"].inputs, task.classes)
+    np.testing.assert_allclose(task.num_seen * same, one, rtol=1e-3, atol=1e-4 * np.abs(one).max())
+
+
 @pytest.mark.parametrize(("count", "width"), [(7, 5), (7, 512), (7, 1030), (1024, 600), (2055, 600)])
 def test_the_gram_matrix_is_the_product(count, width):
     x = np.random.default_rng(0).standard_normal((count, width)).astype(np.float32)

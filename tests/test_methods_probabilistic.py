@@ -56,6 +56,21 @@ def test_dap_is_its_rule_on_logistic_probabilities():
     contract.assert_close(scores, posterior(there, np.array([[1, 1], [0, 1]])))
 
 
+def test_an_attribute_that_seen_classes_have_in_common_does_not_count():
+    """Its classifier grows surer with every step, and a gap that grows so is bridged by no constant gamma."""
+    x, table = jnp.array([[1.0]]), data.ClassTable(np.array([[0.6, 0.0], [0.6, 1.0]], np.float32), np.zeros(2, bool))
+    for name in ("dap", "iap"):
+        state = classifier_state(np.zeros((1, 2 if name == "dap" else 3)), np.zeros(2 if name == "dap" else 3))
+        common = state._replace(kept=state.kept * jnp.array([[1.0, 0.0]]))
+        method = methods.METHODS[name]()
+        if name == "dap":
+            common.inner.params["bias"] = jnp.array([0.0, -50.0])
+        found = methods.score(method, common, x, table)
+        contract.assert_close(found[:, 0], found[:, 1])
+        varied = state._replace(kept=state.kept * jnp.array([[1.0, 1.0]]))
+        assert np.ptp(methods.score(method, varied, x, table)) > 0.1
+
+
 def test_iap_is_its_rule_on_the_attributes_of_probable_classes():
     weights, bias, x = np.array([[1.0, -2.0, 0.0]]), np.array([0.5, 0.0, 0.2]), np.array([[2.0], [-1.0]])
     scores = methods.score(methods.iap(smoothing=0.1), classifier_state(weights, bias), jnp.array(x), OTHERS)

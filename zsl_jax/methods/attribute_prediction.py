@@ -49,8 +49,7 @@ def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attrib
     binary = cutter(cut)
 
     def scores(logits, has, seen):
-        prior = smoothed_share(binary(seen, seen))
-        return attribute_log_posterior(jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits), has, prior)
+        return _posterior(jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits), has, binary(seen, seen))
 
     return seen_classes.keep_seen(
         detectors(binary, optax.sgd(learning_rate, momentum=momentum)),
@@ -88,8 +87,7 @@ def iap(
         return (1 - smoothing) * jax.nn.softmax(logits) @ has + smoothing * smoothed_share(has)[None, :]
 
     def scores(there, has, seen):
-        prior = smoothed_share(binary(seen, seen))
-        return attribute_log_posterior(jnp.log(there), jnp.log1p(-there), has, prior)
+        return _posterior(jnp.log(there), jnp.log1p(-there), has, binary(seen, seen))
 
     return seen_classes.keep_seen(
         seen_classes.seen_softmax(optax.sgd(learning_rate, momentum=momentum)),
@@ -141,6 +139,20 @@ def attribute_log_posterior(
     has, prior = jnp.asarray(binary_attributes, jnp.float32), jnp.asarray(prior, jnp.float32)
     there, absent = log_there - jnp.log(prior)[None, :], log_absent - jnp.log1p(-prior)[None, :]
     return there @ has.T + absent @ (1 - has).T
+
+
+def _posterior(log_there, log_absent, has, has_seen) -> jax.Array:
+    """The scores, in which an attribute that all seen classes have in common, or none has, does not count.
+
+    Nothing can be learned of it. Its classifier grows ever surer that it is as it was in training, and every unseen
+    class that differs there loses by as much as training was long: a gap that no constant gamma carries from validation
+    classes to the test.
+    """
+    prior = smoothed_share(has_seen)
+    varies = jnp.any(has_seen != has_seen[:1], axis=0)
+    log_there = jnp.where(varies, log_there, jnp.log(prior)[None, :])
+    log_absent = jnp.where(varies, log_absent, jnp.log1p(-prior)[None, :])
+    return attribute_log_posterior(log_there, log_absent, has, prior)
 
 
 def cutter(cut: str) -> Callable:

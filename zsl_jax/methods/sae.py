@@ -12,13 +12,16 @@ DIRECTIONS = {
     "to_attributes": (lambda weights, inputs: inputs @ weights.T, lambda weights, embedding: embedding),
     "to_features": (lambda weights, inputs: inputs, lambda weights, embedding: embedding @ weights),
 }
+# What becomes of the rows of W `[A, F]` after the equation is solved.
+ROWS = {"solved": lambda weights: weights, "unit": similarity.l2_normalize}
 
 
 @registry.method(
     encoder_weight=rules.Knob("weight of the encoder, where the decoder has 1", rules.number(0)),
     direction=rules.Knob("space in which images meet classes", rules.one_of(tuple(DIRECTIONS))),
+    rows=rules.Knob("rows of W when classes are scored: as solved, or of unit length", rules.one_of(tuple(ROWS))),
 )
-def sae(*, encoder_weight: float = 0.3, direction: str = "to_features") -> base.Method:
+def sae(*, encoder_weight: float = 0.3, direction: str = "to_features", rows: str = "solved") -> base.Method:
     """Semantic autoencoder: W `[A, F]` that encodes features X as descriptions S, tied to the decoder W^T.
 
         min_W ||X - W^T S||^2 + lambda ||W X - S||^2,    X [F, N],  S [A, N]
@@ -26,21 +29,26 @@ def sae(*, encoder_weight: float = 0.3, direction: str = "to_features") -> base.
 
     Args:
       encoder_weight: lambda > 0.
-      direction: `to_attributes` scores cos(W x, phi_c), `to_features` scores cos(x, W^T phi_c).
+      direction: `to_attributes` scores cos(W x, phi_c), `to_features` scores cos(x, W^T phi_c). Each wants a weight of
+        its own: on CUB127 `to_attributes` has validation ZSL .28 at the .3 that is good for the other, .52 at 100.
+      rows: `solved` scores with W as it solves the equation, `unit` with each row of W at unit length, as the authors'
+        released demonstration does.
 
     Raises:
-      UserError: an unknown direction.
+      UserError: an unknown direction, or unknown rows.
 
     Reference: Kodirov, Xiang, Gong, "Semantic Autoencoder for Zero-Shot Learning", CVPR 2017.
     """
     if direction not in DIRECTIONS:
         raise errors.unknown("direction", direction, DIRECTIONS)
+    if rows not in ROWS:
+        raise errors.unknown("rows", rows, ROWS)
     embed, describe = DIRECTIONS[direction]
 
     def solve(sums, attributes):
         semantic_gram = (attributes * sums.counts[:, None]).T @ attributes
         targets = (1 + encoder_weight) * attributes.T @ sums.features
-        return sylvester(semantic_gram, sums.gram, targets, weight=encoder_weight)
+        return ROWS[rows](sylvester(semantic_gram, sums.gram, targets, weight=encoder_weight))
 
     return closed_form.from_sums(
         solve=solve,

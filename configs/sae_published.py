@@ -1,0 +1,23 @@
+"""SAE as it was released: each row of W at unit length before classes are scored.
+
+    python -m zsl_jax train --config=configs/sae_published.py:xlsa17 --config.data.dir=FOLDER --workdir=runs/published
+
+The weight is that of a public re-implementation for CUB (.2; AWA1 .8, AWA2 .2, aPY 4, SUN .16), from classes to
+features. Where this departs from configs/sae.py: the rows of W, and the weight. Seconds per run.
+
+Reference: Kodirov, Xiang, Gong, "Semantic Autoencoder for Zero-Shot Learning", CVPR 2017.
+"""
+
+from zsl_jax import config as config_lib
+
+
+def get_config(argument=None):
+    config = config_lib.base("sae", argument)
+    config.train.epochs = 1
+    config.train.batch_size = 512
+    config.method.update(encoder_weight=0.2, rows="unit")
+    return config
+
+
+def sweep():
+    return {"method.encoder_weight": (0.01, 0.1, 0.2, 1.0, 10.0, 100.0)}
