@@ -1,0 +1,30 @@
+"""docs/make_results.py: every recipe has a row or a page of its own, and a command line that is one."""
+
+import importlib.util
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SPEC = importlib.util.spec_from_file_location("make_results", ROOT / "docs" / "make_results.py")
+make_results = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(make_results)
+
+
+def test_every_recipe_has_rows_or_a_page_elsewhere():
+    recipes = {path.stem for path in (ROOT / "configs").glob("*.py")}
+    listed = [*make_results.METHODS, *make_results.ELSEWHERE]
+    published = {name for name in recipes if name.endswith("_published")}
+    assert sorted(listed) == sorted(recipes - published)
+
+
+def test_rows_of_the_carried_datasets():
+    rows = make_results.rows([], [])
+    assert {row.name.split("/")[0] for row in rows} == {"digits", "shapes"}
+    by_name = {row.name: row for row in rows}
+    assert by_name["digits/eszsl"].seeds == (0, 1, 2, 3, 4), "closed forms depend on the draws of validation classes"
+    assert by_name["digits/eszsl"].swept
+    assert not by_name["shapes/f_clswgan"].swept
+    (command,) = by_name["digits/ale"].commands()
+    assert command == (
+        "python -m zsl_jax sweep --config=configs/ale.py:digits --config.sweep.seeds=5 "
+        "--workdir=runs/results/digits/ale"
+    )
