@@ -25,7 +25,7 @@ def start(workdir: pathlib.Path, epochs: int, processes: int, cache: pathlib.Pat
 
     command = [sys.executable, "-m", "zsl_jax", "train", f"--config={ROOT / 'configs/ale.py'}:digits"]
     command += [f"--workdir={workdir}", f"--config.train.epochs={epochs}", "--config.train.checkpoint_every=1"]
-    command += ["--config.plots=none", f"--config.compilation_cache={cache}"]
+    command += ["--config.plots=none", "--config.select.folds=1", f"--config.compilation_cache={cache}"]
     log = (workdir.parent / "log").open("a")
     with log:
         return [

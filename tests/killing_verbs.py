@@ -25,7 +25,10 @@ from zsl_jax import data
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MOMENTS = ("time", "seconds", "train_s", "evaluate_s", "steps_per_s", "timing", "made", "prepare_s", "optimum_s")
-SMALL = ("--config.train.epochs=3", "--config.plots=none", "--config.compilation_cache={cache}")
+SMALL = (
+    *("--config.train.epochs=3", "--config.select.folds=1", "--config.plots=none"),
+    "--config.compilation_cache={cache}",
+)
 DIGITS = ("train", "--config={root}/configs/ale.py:digits", "--workdir={given}/run", *SMALL)
 
 

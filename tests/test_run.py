@@ -17,7 +17,10 @@ from zsl_jax.training import checkpoints, files, protocols, run
 from zsl_jax.verbs import command_line, train
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LINE = (f"--config={ROOT / 'configs/ale.py'}:digits", "--config.train.epochs=6", "--config.train.checkpoint_every=1")
+LINE = (
+    *(f"--config={ROOT / 'configs/ale.py'}:digits", "--config.train.epochs=6", "--config.train.checkpoint_every=1"),
+    "--config.select.folds=1",
+)
 
 
 def make_config(**overrides):
