@@ -32,9 +32,9 @@ def eszsl(
         eigenvalues of the centred X^T X and Phi^T Phi. The scores then do not depend on the scale of features and
         descriptions, the penalties grow with the numbers of examples and classes, and a direction that all examples
         have in common, which tells nothing apart, does not make them larger: 1 and 1 are near the best on features as
-        different as those of birds, groceries, digits and rendered shapes (docs/choices.md). With such penalties W falls
-        as one over the number S of training classes, and is multiplied with it: a constant gamma that was chosen where
-        fewer classes train is then right where all do.
+        different as those of birds, groceries, digits and rendered shapes (docs/choices.md). With such penalties W
+        falls as one over the number S of training classes, and is multiplied with it: a constant gamma that was chosen
+        where fewer classes train is then right where all do.
       other_target: what Y holds, in [-1, 1), where the right class has 1: 0 for one-hot. The paper has -1, which adds
         the same image-wide term to the scores of all classes with alike descriptions; on validation classes described
         by attributes, which have a direction in common, that cost a third of the accuracy.

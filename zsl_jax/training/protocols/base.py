@@ -60,8 +60,8 @@ def folds(config, num_classes: int, *, named: bool = False) -> int:
     """Returns the number of draws of validation classes.
 
     Args:
-      config: its `select.folds` says so, or is 0: one draw where the benchmark names validation classes, else `FOLDS`, as
-        far as there are classes.
+      config: its `select.folds` says so, or is 0: one draw where the benchmark names validation classes, else `FOLDS`,
+        as far as there are classes.
       num_classes: classes, or pairs, that can be held out.
       named: whether the benchmark names validation classes.
     """
