@@ -23,4 +23,4 @@ def get_config(argument=None, scorer="eszsl"):
 
 
 def sweep():
-    return {"scorer.feature_ridge": (0.3, 1.0, 3.0), "scorer.class_ridge": (0.01, 0.1, 0.3)}
+    return {"scorer.feature_ridge": (0.3, 1.0, 3.0), "scorer.class_ridge": (0.1, 1.0, 3.0)}
