@@ -190,6 +190,12 @@ def test_sae_solves_its_sylvester_equation(task):
         np.testing.assert_allclose(scores, cosines, atol=1e-4)
 
 
+def test_sae_rows_of_unit_length_are_those_of_the_solution(task):
+    solved, unit = (np.asarray(at_once(methods.sae(rows=rows), task).value) for rows in ("solved", "unit"))
+    np.testing.assert_allclose(unit, solved / np.linalg.norm(solved, axis=1, keepdims=True), rtol=1e-4, atol=1e-6)
+    assert np.ptp(np.linalg.norm(solved, axis=1)) > 0.01
+
+
 def test_sylvester_of_two_singular_matrices_is_finite():
     ones = jnp.ones((6, 6))
     assert np.all(np.isfinite(methods.sylvester(ones, ones, ones)))
@@ -222,7 +228,11 @@ def test_gfzsl_scores_are_the_log_likelihoods(task, kernel):
 
 
 @pytest.mark.parametrize(
-    ("factory", "knob"), [(methods.ridge, "score"), (methods.sae, "direction"), (methods.gfzsl, "kernel")]
+    ("factory", "knob"),
+    [
+        *((methods.ridge, "score"), (methods.sae, "direction"), (methods.sae, "rows")),
+        *((methods.gfzsl, "kernel"), (methods.eszsl, "unit")),
+    ],
 )
 def test_unknown_choices_are_refused_with_the_known_ones(factory, knob):
     with pytest.raises(errors.UserError, match=f"unknown {knob} 'sideways'.*choices"):

@@ -67,6 +67,21 @@ def test_a_wrong_value_is_said_before_anything_is_tried(tried, tmp_path):
     assert not tried
 
 
+def test_what_is_no_better_than_the_noise_of_the_draws_is_left(tried, tmp_path, monkeypatch):
+    made_up, noise = sweeps.run_trials, {}
+
+    def noisy(config, points, workdir, *, source=None):
+        found = made_up(config, points, workdir, source=source)
+        return [trial | {"deviation": noise, "lanes": 4} for trial in found]
+
+    monkeypatch.setattr(sweeps, "run_trials", noisy)
+    for spread, best in ((0.01, 27.0), (0.03, 3.0)):  # each step is ahead by ln(3) / 100
+        noise["harmonic"] = spread
+        trials, lines = search(tmp_path, GRID)
+        assert max(trials, key=lambda trial: trial["harmonic"])["setting"]["method.learning_rate"] == best
+    assert "by more than the noise of the draws" in lines[-1]
+
+
 def test_a_winner_inside_its_grid_is_left_alone(tried, tmp_path):
     tried.best = 1.0
     trials, lines = search(tmp_path, {"method.learning_rate": (0.3, 1.0, 3.0)})

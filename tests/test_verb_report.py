@@ -105,7 +105,7 @@ def test_mixed_protocols_and_data_are_said_openly(tmp_path, capsys):
     assert names == ["| method", "| ale", "| sje", "| sje, chosen on test", "| sje, instance-transductive"]
     (verdict,) = (line for line in page.splitlines() if line.startswith("- ZSL"))
     assert verdict.startswith(
-        "- ZSL, inductive, chosen on validation classes: ale is best of 2 (63.0). Leads that survive: 28.0 over sje"
+        "- ZSL, inductive, chosen on validation classes: ale is best of 2 (63.0). Leads that cannot be judged: 28.0 "
     )
     assert "over seeds" not in verdict
     assert "- GZSL calibrated, H" in page

@@ -166,6 +166,10 @@ def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
     record = toy_runs.train(tmp_path / "straight", made, source).record
     chosen = record["selection"]
     assert (chosen["draws"], len(chosen["classes"]), len(set(chosen["classes"]))) == (3, 9, 9)
+    assert [len(names) for names in chosen["held_out"]] == [3, 3, 3]
+    assert np.std(chosen["drawn"]["gamma"]) > 0, "each draw has a constant of its own"
+    there = next(entry for entry in chosen["history"] if entry["epochs"] == chosen["epochs"])
+    assert chosen["deviation"] == there["deviation"]
     best = max(entry["harmonic"] for entry in chosen["history"])
     assert next(e for e in chosen["history"] if e["epochs"] == chosen["epochs"])["harmonic"] == best
     assert all(entry["deviation"]["harmonic"] >= 0 for entry in chosen["history"])

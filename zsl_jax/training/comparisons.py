@@ -32,7 +32,7 @@ class Comparison(NamedTuple):
       difference: of their means over seeds, not negative.
       over_seeds: p-value over seeds; None with fewer than two seeds of either.
       over_images: p-value over test classes and images; None for a metric without counts per class.
-      p_value: the larger of those that there are, as Holm's method adjusts it; None where there is none.
+      p_value: the larger of the two, as Holm's method adjusts it; None where one of them is missing.
       interval: of the difference over test classes and images, for this comparison alone, of the level `LEVEL`.
     """
 
@@ -47,7 +47,7 @@ class Comparison(NamedTuple):
 
     @property
     def survives(self) -> bool | None:
-        """Whether all that could be judged says so; None if nothing could."""
+        """Whether seeds say so as well as classes and images; None where one of them cannot."""
         return None if self.p_value is None else bool(self.p_value < 1 - LEVEL)
 
 
@@ -56,7 +56,7 @@ def with_the_best(rows: list[reports.Row], metric: str) -> list[Comparison]:
     rows = sorted((row for row in rows if metric in row.values), key=lambda row: -row.values[metric].mean())
     pairs = list(itertools.combinations(rows, 2))
     found = [(_over_seeds(a, b, metric), _over_images(a, b, metric)) for a, b in pairs]
-    raw = [max((p for p in each if p is not None), default=None) for each in found]
+    raw = [None if None in each else max(each) for each in found]
     adjusted = iter(holm([p for p in raw if p is not None]))
     result = []
     for (best, other), each, p_value in zip(pairs, found, raw):

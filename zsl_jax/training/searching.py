@@ -2,7 +2,8 @@
 
 The best of a grid is the best of nothing where it is the largest or smallest value that was tried. Where the values are
 positive numbers the next one in the same ratio is tried with all values of the other keys, as long as the winner is on
-an edge and `config.sweep.widen` allows.
+an edge and `config.sweep.widen` allows. What is found there counts only where it is ahead by more than one standard
+error over the draws of validation classes; where a score is flat, a grid would else be left for nothing.
 """
 
 import math
@@ -54,7 +55,12 @@ def search(
         space = space | {key: tuple(sorted({*space[key], value})) for key, value in beyond.items()}
         known = [trial["setting"] for trial in trials]
         new = [point for point in sweeps.settings(space, samples=0, seed=0) if point not in known]
-        trials = trials + sweeps.run_trials(config, new, workdir, source=source)
+        found = sweeps.run_trials(config, new, workdir, source=source)
+        ahead = max(trial[config.select.metric] for trial in found) - winner[config.select.metric]
+        if ahead <= _standard_error(winner, config.select.metric):
+            say(f"nothing beyond is better by more than the noise of the draws: {winner['setting']} is kept")
+            break
+        trials = trials + found
     return trials
 
 
@@ -74,6 +80,11 @@ def on_edges(space: dict[str, Any], setting: dict[str, Any]) -> dict[str, float]
         elif setting[key] == values[-1]:
             found[key] = _rounded(values[-1] * values[-1] / values[-2])
     return found
+
+
+def _standard_error(trial: dict[str, Any], metric: str) -> float:
+    """Of a trial's score over draws and seeds; 0 where there was one of each."""
+    return trial["deviation"][metric] / math.sqrt(trial.get("lanes", 1)) if "deviation" in trial else 0.0
 
 
 def _rounded(value: float) -> float:

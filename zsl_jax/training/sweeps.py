@@ -286,6 +286,7 @@ def best(metric: str, epochs: list[int], history: dict[str, np.ndarray]) -> dict
     result = {"epochs": epochs[best], **{name: float(means[name][best]) for name in means}}
     if history[metric][best].size > 1:
         spread = {name: np.std(values[best], ddof=1) for name, values in history.items()}
+        result["lanes"] = int(history[metric][best].size)
         result["deviation"] = {name: float(np.nan_to_num(value, nan=0.0)) for name, value in spread.items()}
     return result
 

@@ -11,6 +11,7 @@ from zsl_jax.training import comparisons, protocols, reports
 
 TITLE = "zsl_jax leaderboard"
 _FEW = 10  # unseen classes; with fewer, AUSUC leads, because one constant gamma is a matter of luck
+_LEVEL = 100 * (1 - comparisons.LEVEL)
 _BEST, _TIED = "best", "not told apart from the best"
 
 _STYLE = """
@@ -56,10 +57,10 @@ def render(report: reports.Report) -> str:
         f"<style>{_STYLE}</style></head>",
         f"<body><h1>{TITLE}</h1>",
         "<p>Per-class top-1 in percent, mean ± standard deviation over seeds; bars are 95 % intervals over test "
-        "classes and images. Bold is the best of its setting, ≈ a row whose gap to the best does not survive: over "
-        f"seeds, over classes and images, and Holm's correction over all pairs, at {100 * (1 - comparisons.LEVEL):.0f} "
-        "%. A click on a heading sorts. Old rows are of records that do not say on which images they are right: their "
-        "gaps ignore that the images are shared.</p>",
+        "classes and images. Bold is the best of its setting, ≈ a row whose judged gap to the best does not survive: "
+        f"over seeds, over classes and images, and Holm's correction over all pairs, at {_LEVEL:.0f} %. A click on a "
+        "heading sorts. Old rows are of records that do not say on which images they are right: their gaps ignore that "
+        "the images are shared.</p>",
         _select("dataset", [column.title for column in report.columns]),
         _select("setting", settings),
         *(line for column in report.columns for line in _section(column)),
@@ -116,7 +117,7 @@ def _said(column: reports.Column, shown: list[protocols.Metric]) -> dict[tuple, 
             if found:
                 said[found[0].best.label, footing, metric.name] = _BEST
             for each in found:
-                if not each.survives:
+                if each.survives is False:
                     said[each.other.label, footing, metric.name] = _TIED
     return said
 

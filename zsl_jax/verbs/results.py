@@ -213,9 +213,9 @@ def _survival() -> str:
     return (
         "The best row against each other one. A lead survives if it holds over seeds (Student's t) and over test "
         "classes and images (bootstrap, both rows on the same images where their records say which are right). The "
-        "larger of the two p-values counts. With one seed a lead is judged over images alone, without counts per class "
-        f"over seeds alone. The chance that any lead of a line survives by luck is held at {100 * share:.0f} % by "
-        "Holm's method over all pairs of its rows; intervals are of 95 %, for each lead alone."
+        "larger of the two p-values counts; with one seed, or without counts per class, a lead cannot be judged. "
+        f"The chance that any lead of a line survives by luck is held at {100 * share:.0f} % by Holm's method over all "
+        "pairs of its rows; intervals are of 95 %, for each lead alone."
     )
 
 
