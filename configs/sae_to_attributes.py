@@ -5,7 +5,13 @@
 
 The weight of the encoder is a matter of the direction: images that are mapped to attributes want a far larger one
 than classes that are mapped to features (configs/sae.py), because only the encoder's own error pulls them
-together. Seconds per run.
+together.
+
+CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; the weight and gamma are chosen on
+validation classes (docs/results.md).
+
+Attributes, 13 seconds of one CPU core per run: ZSL 50.1, GZSL 15.4 / 78.3 / 25.7, calibrated 45.7 / 47.6 / 46.6; with
+the weight of the other direction, .3, ZSL 27.2.
 
 Reference: Kodirov, Xiang, Gong, "Semantic Autoencoder for Zero-Shot Learning", CVPR 2017.
 """
