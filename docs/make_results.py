@@ -45,6 +45,7 @@ ELSEWHERE = (
     *("ideal_words", "label_embed_plus", "two_heads"),  # docs/pairs.md
     *("csls", "inverted_softmax", "label_propagation", "sinkhorn_balancing", "transclip"),  # docs/transduction.md
     *("clip_words", "label_similarity", "zero_shot"),  # docs/zero_shot.md
+    "bilinear",  # docs/atlas.md
 )
 
 
