@@ -3,7 +3,10 @@
     python -m zsl_jax train --config=configs/sae_published.py:xlsa17 --config.data.dir=FOLDER --workdir=runs/published
 
 The weight is that of a public re-implementation for CUB (.2; AWA1 .8, AWA2 .2, aPY 4, SUN .16), from classes to
-features. Where this departs from configs/sae.py: the rows of W, and the weight. Seconds per run.
+features. Where this departs from configs/sae.py: the rows of W, and the weight.
+
+CUB127 (attributes, seed 0), 10 seconds of one CPU core: ZSL 52.2, GZSL 17.7 / 75.2 / 28.7, calibrated 44.4 / 60.4 /
+51.2, where configs/sae.py reaches 58.3 and a calibrated H of 55.8: rows as solved are our default.
 
 Reference: Kodirov, Xiang, Gong, "Semantic Autoencoder for Zero-Shot Learning", CVPR 2017.
 """

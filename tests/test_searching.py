@@ -42,7 +42,7 @@ def test_a_grid_is_widened_to_its_winner_and_no_further(tried, tmp_path):
     assert len(tried) == 12, "each new value goes with all values of the other keys, once"
     assert len(trials) == 10, "what is no better is left out"
     assert max(trials, key=lambda trial: trial["harmonic"])["setting"]["method.learning_rate"] == 27.0
-    of_rate = [line for line in lines if "learning_rate" in line]
+    of_rate = [line for line in lines if "learning_rate=" in line]
     assert of_rate[0] == "the winner has method.learning_rate=3, an end of its grid: trying 9"
     assert len(of_rate) == 3
 
