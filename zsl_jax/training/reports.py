@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zsl_jax import config as config_lib
-from zsl_jax import errors, metrics
+from zsl_jax import errors, methods, metrics
 from zsl_jax.training import phases, protocols, reading, resampling
 
 USUAL = ("inductive", "validation classes")
@@ -244,7 +244,13 @@ def _data_of(record: reading.Record) -> dict:
 
 
 def _relevant(record: reading.Record) -> dict[str, Any]:
-    flat = _flat(json.loads(config_lib.from_json(record.content["config"]).to_json()))
+    """What tells a row from another: keys that an older record lacks have their defaults, and draws are counted."""
+    content = record.content
+    flat = _flat(json.loads(config_lib.from_json(content["config"]).to_json()))
+    if content["method"] in methods.METHODS:
+        knobs = json.loads(json.dumps(config_lib.method_section(content["method"])))
+        flat = {f"method.{name}": value for name, value in knobs.items()} | flat
+    flat["select.folds"] = content["selection"].get("draws") or max(1, flat["select.folds"])
     return {name: flat[name] for name in sorted(flat) if name != "seed" and not phases.is_same_run(name)}
 
 
