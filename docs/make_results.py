@@ -48,7 +48,8 @@ def recipes() -> list[str]:
     found = []
     for path in sorted((ROOT / "configs").glob("*.py")):
         config = command_line.load_recipe(f"{path}:digits")
-        own = config.protocol == "gzsl" and not {"encoder", "scorer", "towers"} & set(config)
+        of_pairs = command_line.load_recipe(str(path)).protocol == "pairs"
+        own = config.protocol == "gzsl" and not of_pairs and not {"encoder", "scorer", "towers"} & set(config)
         if own and config.data.name == "digits" and not path.stem.endswith("_published"):
             found.append(path.stem)
     place = {name: number for number, name in enumerate((*CHEAPEST, *sorted(set(found) - {*CHEAPEST, *GENERATIVE})))}

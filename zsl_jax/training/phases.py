@@ -41,7 +41,7 @@ SAME_RUN = (
     "compilation_cache",
 )
 # Keys that came after the first workdirs, at a value that changes nothing.
-LATER = {"unseen_classes": ""}
+LATER = {"unseen_classes": "", "train.per_class": 0, "few_shot.of_seen": 0, "precision": "float32"}
 
 
 class Run:

@@ -146,7 +146,8 @@ def prompt_tower(config: ml_collections.ConfigDict) -> prompts.PromptTower:
     if "towers" not in config or not config.towers.text:
         raise errors.UserError(
             f"{config_lib.trained(config).name} learns a prompt before a frozen text tower: "
-            "--config.towers.text=FOLDER (config.json, tokenizer.json, weights), and a tie where inputs are features of another space"
+            "--config.towers.text=FOLDER (config.json, tokenizer.json, weights), and a tie where inputs are features "
+            "of another space"
         )
     return _prompt_tower(ml_collections.FrozenConfigDict(config.towers))
 
