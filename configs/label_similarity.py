@@ -16,4 +16,6 @@ def get_config(argument=None):
     config = config_lib.base("label_similarity", argument)
     config.protocol, config.select.metric = "transfer", "top1"
     config.train.epochs = 1
+    # Class vectors move to the unlabelled texts; rounds=0 leaves them at the names.
+    config.method.rounds = 10
     return config

@@ -5,7 +5,7 @@ import numpy as np
 from zsl_jax import data
 
 # Methods for other data than these: inputs and classes in one space, classes that are pairs.
-OF_OTHER_DATA = {"label_similarity", "label_embed_plus", "two_heads"}
+OF_OTHER_DATA = {"label_similarity", "lbl2vec", "label_embed_plus", "two_heads"}
 
 
 def dataset(*, num_seen=6, num_unseen=3, per_class=12, num_attributes=8, num_features=10, seed=0) -> data.Dataset:

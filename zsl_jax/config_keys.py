@@ -130,6 +130,7 @@ OPTIONS = {
     "seed": ("seed of the rendered images, or of the split", whole(0, bits=32)),
     "num_unseen": ("classes held out; 0 where no class has a training example", whole(0)),
     "hold_out": ("classes without training examples; 0 where no class has any", whole(0)),
+    "sample": ("texts that are tested, drawn by the seed; 0 for all", whole(0)),
     "unseen_count": ("pairs drawn as unseen; 0 for a fifth of them, or for those of the split", whole(0)),
     "new_parts": ("whether attributes and objects without a training input are allowed", one_of((False, True))),
     "num_per_class": ("images rendered a class", whole(2)),
