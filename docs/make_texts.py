@@ -102,9 +102,9 @@ def page(figures: dict) -> str:
     """Returns the part of docs/texts.md that begins with `BEGIN`."""
     lines = [
         BEGIN,
-        "MiniLM (all-MiniLM-L6-v2, weights of 8 bits). Mean and standard deviation over five samples of the texts, in %;",
-        "the gain over the names is the mean of the differences on the same samples, with its 95 % interval (t, 4 degrees",
-        "of freedom). Written by `docs/make_texts.py`; names in capitals stand for files.\n",
+        "MiniLM (all-MiniLM-L6-v2, weights of 8 bits). Mean and standard deviation over five samples of the texts, in",
+        "%; the gain is that over the names on the same samples, with the 95 % interval of its mean (t, 4 degrees of",
+        "freedom). Written by `docs/make_texts.py`; names in capitals stand for files.\n",
     ]
     for name, (title, _, sample) in SETS.items():
         lines += [
@@ -122,7 +122,7 @@ def page(figures: dict) -> str:
         lines.append("")
     lines += [
         "### Seen and unseen intents of CLINC150\n",
-        f"{HELD_OUT} of 150 intents have no labelled text, drawn anew by each of five seeds; setting `pretrained`, knobs,",
+        f"{HELD_OUT} of 150 intents have no labelled text, drawn anew by each of five seeds. Setting `pretrained`;",
         "epochs and the constant gamma are chosen on validation intents.\n",
         "| recipe | ZSL | unseen | seen | H, calibrated |",
         "|---|---|---|---|---|",
