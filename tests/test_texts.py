@@ -43,13 +43,15 @@ def test_a_round_shares_inputs_and_moves_classes_to_theirs():
     for _ in range(2):
         shares = np.exp(x @ wanted.T / 0.1)
         shares /= shares.sum(1, keepdims=True)
-        wanted = unit(np.stack([2 * phi[c] + sum(shares[i, c] * x[i] for i in range(len(x))) for c in range(len(phi))]))
-    given = {"temperature": 0.1, "prior": 2.0}
+        wanted = unit(
+            np.stack([2.0 * phi[c] + sum(shares[i, c] * x[i] for i in range(len(x))) for c in range(len(phi))])
+        )
+    given = {"temperature": 0.1, "prior": 0.5}  # of 4 inputs per class
     found = label_similarity.refined(source.classes.embedding, source.inputs, rounds=2, **given)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     # A class that gets no input stays where it is described.
     lonely = jnp.concatenate([jnp.eye(3), jnp.asarray([[0.0, 0.0, -1.0]])])
-    found = label_similarity.refined(lonely, jnp.eye(3), rounds=5, temperature=0.01, prior=1.0)
+    found = label_similarity.refined(lonely, jnp.eye(3), rounds=5, temperature=0.01, prior=0.0)
     np.testing.assert_allclose(found, lonely, atol=1e-6)
 
 

@@ -21,10 +21,13 @@ _REFINES = frozenset({"test inputs", "unseen descriptions", "other candidates"})
     ),
     rounds=rules.Knob("times that class vectors move to the unlabelled inputs; 0: none does", rules.whole(0)),
     temperature=rules.Knob("of the softmax over cosines that shares inputs among classes", rules.number(0)),
-    prior=rules.Knob("inputs that the description of a class counts for when its vector moves", rules.number(0)),
+    prior=rules.Knob(
+        "what the description of a class counts for when its vector moves, in units of the inputs per class",
+        rules.number(0, ends="[)"),
+    ),
 )
 def label_similarity(
-    *, centre: str = "none", rounds: int = 0, temperature: float = 0.03, prior: float = 1.0
+    *, centre: str = "none", rounds: int = 0, temperature: float = 0.03, prior: float = 0.05
 ) -> base.Method:
     """Inputs and descriptions in one space, as a sentence encoder or a pair of towers puts them there.
 
@@ -35,7 +38,7 @@ def label_similarity(
     begin at the descriptions:
 
         p_ic = softmax_c(cos(x_i, mu_c) / temperature)
-        mu_c = unit(prior phi_c + sum_i p_ic x_i)
+        mu_c = unit(max(1, prior N / C) phi_c + sum_i p_ic x_i)
 
     Names are short and texts are not, so that the names are a poor place for class vectors and a good one to begin.
     The inputs are kept, without any label, so that `predict` refines other candidates on the inputs of the run. Both
@@ -45,7 +48,8 @@ def label_similarity(
       centre: `none`, `training` or `inputs`.
       rounds: >= 0.
       temperature: > 0; small ones give each input to one class (spherical k-means).
-      prior: > 0; a class that gets no input stays at its description.
+      prior: >= 0; the description counts for one input at least, so that a class without any stays there. Larger ones
+        hold rare classes back from the inputs of others.
 
     Raises:
       UserError: in `init`, inputs and descriptions of different shapes, or no vectors where they are refined; in
@@ -107,12 +111,14 @@ def refined(descriptions: Any, inputs: Any, *, rounds: int, temperature: Any, pr
       descriptions: `[C, D]`.
       inputs: `[N, D]`.
       rounds: >= 0.
-      temperature, prior: > 0.
+      temperature: > 0.
+      prior: >= 0.
     """
+    weight = jnp.maximum(1.0, prior * len(inputs) / len(descriptions))
     descriptions, inputs = similarity.l2_normalize(descriptions), similarity.l2_normalize(inputs)
 
     def move(_, vectors):
         shares = jax.nn.softmax(similarity.dot(inputs, vectors) / temperature, axis=1)
-        return similarity.l2_normalize(prior * descriptions + similarity.dot(shares.T, inputs.T))
+        return similarity.l2_normalize(weight * descriptions + similarity.dot(shares.T, inputs.T))
 
     return jax.lax.fori_loop(0, rounds, move, descriptions)
