@@ -13,6 +13,7 @@ say what each label is called, and which classes there are:
     3,science and technology
 """
 
+import codecs
 import csv
 import difflib
 import json
@@ -153,7 +154,9 @@ def _read(path: pathlib.Path) -> Iterator[tuple[str, str]]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise errors.UserError(f"{path} is not in UTF-8 (byte {error.start}): save it as UTF-8") from error
+        is_utf16 = error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        guess = "by its first bytes UTF-16" if is_utf16 else "perhaps Latin-1"
+        raise errors.UserError(f"{path} is not in UTF-8 (byte {error.start}), {guess}: save it as UTF-8") from error
     if path.suffix in (".jsonl", ".ndjson"):
         yield from _json_lines(path, content)
     elif path.suffix == ".txt":
