@@ -155,7 +155,9 @@ TABLES = {
     "an empty text": ("text,category\na,x\n ,y\n", "row 2 has no text"),
     "cells": ("text,category\na,x\nb,c,y\n", "line 3: 3 cells, the header has 2"),
     "an open quote": ('text,category\n"a,x\n', "line 2"),
-    "latin-1": ("text,category\nd\xe9,x\nb,y\n".encode("latin-1"), "not in UTF-8"),
+    "a label without a word": ("text,category\na,x\nb,_\n", "row 2 has no label"),
+    "utf-16": ("text,category\na,x\nb,y\n".encode("utf-16"), "not in UTF-8 .*by its first bytes UTF-16"),
+    "latin-1": ("text,category\nd\xe9,x\nb,y\n".encode("latin-1"), "not in UTF-8 .*perhaps Latin-1"),
 }
 
 

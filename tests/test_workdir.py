@@ -11,7 +11,7 @@ import pytest
 import toy
 import toy_runs
 
-from zsl_jax import __main__, data, errors, methods, rules
+from zsl_jax import __main__, config_keys, data, errors, methods, rules
 from zsl_jax.data import few_shot
 from zsl_jax.training import phases, problems, protocols, selection, states, sweeps, trained
 from zsl_jax.verbs import sweep as sweep_verb
@@ -252,6 +252,17 @@ def test_a_late_knob_is_chosen_without_training_again(with_tilted, tmp_path):
     lines = (tmp_path / "late" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["phase"] for line in lines] == ["select", "train"], "one training for all values"
     assert trained.load(tmp_path / "late").record["selection"]["late"] == {"tilt": found}
+
+
+def test_keys_that_came_later_make_no_other_run_at_their_defaults():
+    made = toy_runs.recipe("ale")
+    before = phases.config_sha256(made)
+    for name, value in phases.LATER.items():
+        assert config_keys.KEYS[name].default == value
+        other = made.copy_and_resolve_references().unlock()
+        section, _, key = name.rpartition(".")
+        (other[section] if section else other)[key] = type(value)(1) if value != 1 else type(value)(2)
+        assert phases.config_sha256(other) != before
 
 
 LATE = {

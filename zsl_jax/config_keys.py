@@ -3,10 +3,13 @@
 from typing import Any, NamedTuple
 
 from zsl_jax import methods
+from zsl_jax.class_encoders import wordnet
 from zsl_jax.data import npz, streaming
-from zsl_jax.encoders import described, mobilenet, scaling, vit
+from zsl_jax.encoders import class_sources, described, mobilenet, scaling, vit
 from zsl_jax.rules import STRETCH, Rule, number, one_of, whole, wholes
 from zsl_jax.training import optimizers, protocols
+
+PLACE = Rule(lambda x: isinstance(x, str), "a path")
 
 
 class Key(NamedTuple):
@@ -60,6 +63,26 @@ KEYS = {
     "select.split.image_fraction": Key(0.2, "share of the other seen classes' images held out", number(0, 1)),
     "normalize.inputs": Key("l2", "scaling of each input", one_of(tuple(methods.SCALINGS))),
     "normalize.classes": Key("l2", "scaling of each class description", one_of(tuple(methods.SCALINGS))),
+    "classes.source": Key(
+        "dataset",
+        "what describes classes: the dataset itself, or files, by their names; several, with + between, side by side",
+        Rule(class_sources.is_source, f"some of {', '.join(class_sources.SOURCES)}, + between them"),
+    ),
+    "classes.words": Key("", "file of word vectors (.txt, .gz, .bin, .npz), for words", PLACE),
+    "classes.text": Key("", "folder of a text tower, for sentences", PLACE),
+    "classes.template": Key(
+        "a photo of a {}.", "sentence on a class, {} stands for its name", Rule(lambda x: "{}" in x, "a text with {}")
+    ),
+    "classes.wordnet": Key("", "archive of WordNet nouns, for wordnet", PLACE),
+    "classes.measure": Key("ancestors", "what wordnet says of a class", one_of(wordnet.MEASURES)),
+    "classes.missing": Key(
+        "error",
+        "a class that a source knows no word of is an error, or gets the mean of the seen ones",
+        one_of(("error", "mean")),
+    ),
+    "classes.permuted": Key(
+        False, "whether each class gets the description of another one, as a control", one_of((False, True))
+    ),
     "sweep.side_by_side": Key(
         0, "settings of a sweep that a device trains at a time; 0: as many as suit its cache or memory", whole(0)
     ),
@@ -149,6 +172,7 @@ OPTIONS = {
     "num_unseen": ("classes held out; 0 where no class has a training example", whole(0)),
     "hold_out": ("classes without training examples; 0 where no class has any", whole(0)),
     "held_out": ("which classes are held out", one_of(npz.HELD_OUT)),
+    "sample": ("texts that are tested, drawn by the seed; 0 for all", whole(0)),
     "unseen_count": ("pairs drawn as unseen; 0 for a fifth of them, or for those of the split", whole(0)),
     "new_parts": ("whether attributes and objects without a training input are allowed", one_of((False, True))),
     "num_per_class": ("images rendered a class", whole(2)),

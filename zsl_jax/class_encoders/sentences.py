@@ -39,9 +39,15 @@ TEMPLATES = {
 def readable(name: str) -> str:
     """Returns a class name as words: without a number before it, with blanks for underscores, pluses and hyphens.
 
+    A name of capitalised words without anything between them is taken apart.
+
     >>> readable("046.Black_footed_Albatross"), readable("polar+bear"), readable("Golden-Delicious")
     ('Black footed Albatross', 'polar bear', 'Golden Delicious')
+    >>> readable("AddToPlaylist"), readable("McDonald"), readable("iPhone")
+    ('Add To Playlist', 'McDonald', 'iPhone')
     """
+    if re.fullmatch(r"(?!Ma?c[A-Z])([A-Z][a-z]+){2,}", name):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     without = re.sub(r"^\d+\.(?=\S)", "", name)
     return " ".join(re.sub(r"[_+]|(?<=\w)-(?=\w)", " ", without).split()) or name
 

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import pathlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 
@@ -20,22 +21,32 @@ def words(name: str) -> list[str]:
 
 
 def load_word_vectors(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """Reads the vectors of some words from a text file as word2vec and GloVe write them.
+    """Reads the vectors of some words from a file as word2vec and GloVe write them.
 
-    A line is a word and its numbers, separated by blanks; the first line may be `COUNT WIDTH`. Words are compared in
-    lower case, and the first line that matches counts: such files are sorted by frequency. The rest of the file is
-    skipped, so that a file of millions of words needs no memory.
+        .txt, .vec, .gz    a line is a word and its numbers, separated by blanks; the first line may be `COUNT WIDTH`
+        .bin               `COUNT WIDTH`, then each word, a blank and its numbers in float32
+        .npz               `words [N]`, `vectors [N, D]` and, where these are whole numbers, a `scale [N]` of each row
+
+    Words are compared in lower case, and the first one that matches counts: such files are sorted by frequency. The
+    rest of a text or binary file is skipped, so that a file of millions of words needs no memory.
 
     Args:
-      path: the file, plain or `.gz`.
+      path: the file.
       wanted: words in lower case.
 
     Returns:
       Vectors `[D]`, float32, by word, of those that are there.
 
     Raises:
-      UserError: a vector of another width than the one before it, or a number that is none.
+      UserError: no such file, an archive or binary file of another form, a vector of another width than the one before
+        it, or a number that is none.
     """
+    if not pathlib.Path(path).is_file():
+        raise errors.UserError(f"no file of word vectors {os.fspath(path)!r}")
+    if os.fspath(path).endswith(".npz"):
+        return _from_archive(path, wanted)
+    if os.fspath(path).endswith(".bin"):
+        return _from_binary(path, wanted)
     wanted, found, width = set(wanted), {}, None
     opened = gzip.open if os.fspath(path).endswith(".gz") else open
     with opened(path, "rt", encoding="utf-8", errors="replace") as file:
@@ -55,6 +66,47 @@ def load_word_vectors(path: str | os.PathLike, wanted: Collection[str]) -> dict[
                 )
             width = len(vector)
             found[word] = vector
+    return found
+
+
+def _from_archive(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            words, vectors = archive["words"], archive["vectors"]
+            scale = archive["scale"].astype(np.float32) if "scale" in archive else None
+        if vectors.ndim != 2 or len(words) != len(vectors) or (vectors.dtype.kind == "i") != (scale is not None):
+            raise ValueError(f"words {words.shape}, vectors {vectors.dtype} {vectors.shape}")
+        if scale is not None and scale.shape != words.shape:
+            raise ValueError(f"scale {scale.shape} for {len(words)} words")
+    except Exception as error:  # a damaged archive raises what it likes
+        raise errors.UserError(
+            f"{path} is no archive of word vectors (words, vectors, and scale where these are whole numbers): "
+            f"{' '.join(str(error).split())}"
+        ) from error
+    wanted, rows = set(wanted), {}
+    for row, word in enumerate(words.tolist()):
+        if word.lower() in wanted:
+            rows.setdefault(word.lower(), row)
+    return {word: vectors[row].astype(np.float32) * (1 if scale is None else scale[row]) for word, row in rows.items()}
+
+
+def _from_binary(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    wanted, found = set(wanted), {}
+    with open(path, "rb") as file:
+        head = file.readline().split()
+        if len(head) != 2 or not all(part.isdigit() for part in head):
+            raise errors.UserError(f"{path} is no binary file of word vectors: it does not begin with COUNT WIDTH")
+        count, size = int(head[0]), 4 * int(head[1])
+        for number in range(1, count + 1):
+            letters = bytearray()
+            while (letter := file.read(1)) not in (b" ", b""):
+                letters += letter
+            numbers = file.read(size)
+            if len(numbers) < size:
+                raise errors.UserError(f"{path} ends within word {number} of {count}: it is not whole")
+            word = letters.decode("utf-8", errors="replace").strip().lower()
+            if word in wanted and word not in found:
+                found[word] = np.frombuffer(numbers, "<f4").copy()
     return found
 
 

@@ -6,37 +6,48 @@
     {"text": "...", "label": "..."}   JSON lines
     label<TAB>text                    .txt
 
-Classes are described by their names, which a text tower encodes; underscores in names are blanks.
+Classes are described by their names, which a text tower encodes; underscores in names are blanks. A list of classes may
+say what each label is called, and which classes there are:
+
+    label,name                        CSV with a header; a class without a text is a candidate, too
+    3,science and technology
 """
 
+import codecs
 import csv
+import difflib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, matfile
+from zsl_jax.data import dataset, matfile, tables
 
 _LABELS = ("category", "label", "intent", "class", "topic")
 _TEST_SHARE = 0.25
 
 
-def load(file: str | os.PathLike = "", hold_out: int = 0, seed: int = 0) -> dataset.Dataset:
+def load(
+    file: str | os.PathLike = "", classes: str | os.PathLike = "", hold_out: int = 0, sample: int = 0, seed: int = 0
+) -> dataset.Dataset:
     """Texts as a dataset.
 
     Args:
       file: a .csv, .tsv, .jsonl or .txt file.
+      classes: a .csv file of all labels with the name of each; empty: the labels of the texts, in their order, by name.
       hold_out: classes without training examples; 0 where no class has any, as protocol=transfer asks.
-      seed: of which classes are unseen, and which texts of the others are tested.
+      sample: texts that are tested, drawn among those that could be; 0 for all of them.
+      seed: of which classes are unseen, which texts of the others are tested, and of the sample.
 
     Returns:
       A `Dataset` of kind `texts`, `inputs [N]` of strings.
 
     Raises:
-      UserError: no such file, no column of texts or labels, an empty text, or fewer than two classes.
+      UserError: no such file, no column of texts or labels, an empty text, fewer than two classes, a label that the
+        list of classes lacks, or a sample larger than the test.
     """
     if not os.fspath(file):
         raise errors.UserError("texts needs a file in its option file: --config.data.file=FILE.csv")
@@ -44,23 +55,81 @@ def load(file: str | os.PathLike = "", hold_out: int = 0, seed: int = 0) -> data
     if not path.is_file():
         raise errors.UserError(f"no file of texts {str(path)!r}")
     pairs = list(_read(path))
-    empty = [number for number, (text, label) in enumerate(pairs, 1) if not text.strip() or not label.strip()]
+    empty = [number for number, (text, label) in enumerate(pairs, 1) if not text.strip() or not _words(label)]
     if empty:
         raise errors.UserError(f"{path}: row {empty[0]} has no {'label' if pairs[empty[0] - 1][0].strip() else 'text'}")
-    names = tuple(dict.fromkeys(" ".join(label.replace("_", " ").split()) for _, label in pairs))
-    if len(names) < 2:
-        raise errors.UserError(f"{path}: {len(names)} classes among {len(pairs)} texts, at least 2 are wanted")
-    row = {name: number for number, name in enumerate(names)}
-    labels = np.array([row[" ".join(label.replace("_", " ").split())] for _, label in pairs], np.int32)
-    is_seen, splits = _split(labels, len(names), hold_out, seed)
-    table = dataset.ClassTable(np.arange(len(names), dtype=np.int32), is_seen, names)
+    files = {path.name: matfile.sha256(path)}
+    if os.fspath(classes):
+        listed = pathlib.Path(classes).expanduser()
+        named = _class_list(listed)
+        files[listed.name] = matfile.sha256(listed)
+        _check_listed([label for _, label in pairs], named, path, listed)
+    else:
+        named = {_words(label): _words(label) for _, label in pairs}
+    if len(named) < 2:
+        raise errors.UserError(f"{path}: {len(named)} classes among {len(pairs)} texts, at least 2 are wanted")
+    row = {label: number for number, label in enumerate(named)}
+    labels = np.array([row[_words(label)] for _, label in pairs], np.int32)
+    is_seen, splits = _split(labels, len(named), hold_out, seed)
+    table = dataset.ClassTable(np.arange(len(named), dtype=np.int32), is_seen, tuple(named.values()))
+    split = f"seed {seed}" if hold_out else "all texts are tested"
     info = {
         "semantics": "names",
-        "split": f"seed {seed}" if hold_out else "all texts are tested",
-        "files": {path.name: matfile.sha256(path)},
+        "split": f"{split}, of them {sample} by seed {seed}" if sample else split,
+        "files": files,
     }
     inputs = np.array([text for text, _ in pairs], np.str_)
-    return dataset.Dataset(path.stem, inputs, labels, table, splits, info=info, kind="texts")
+    return dataset.Dataset(
+        path.stem, inputs, labels, table, _sampled(splits, sample, seed, path), info=info, kind="texts"
+    )
+
+
+def _words(label: str) -> str:
+    return " ".join(label.replace("_", " ").split())
+
+
+def _class_list(path: pathlib.Path) -> dict[str, str]:
+    """The name of each label."""
+    if not path.is_file():
+        raise errors.UserError(f"no list of classes {str(path)!r}")
+    named: dict[str, str] = {}
+    header: list[str] | None = None
+    for line, cells in tables.rows(path):
+        if header is None:
+            header = [cell.lower() for cell in cells]
+            if sorted(header) != ["label", "name"]:
+                raise errors.UserError(f"{path}: the header label,name is wanted, not {','.join(cells)[:80]!r}")
+            continue
+        label, name = (_words(dict(zip(header, cells)).get(column, "")) for column in ("label", "name"))
+        if len(cells) != 2 or not label or not name:
+            raise errors.UserError(
+                f"{path}, line {line}: a label and its name are wanted, not {','.join(cells)[:80]!r}"
+            )
+        if label in named or name in named.values():
+            raise errors.UserError(f"{path}, line {line}: {label if label in named else name!r} is there twice")
+        named[label] = name
+    return named
+
+
+def _check_listed(labels: Sequence[str], named: dict[str, str], path: pathlib.Path, listed: pathlib.Path) -> None:
+    absent = [(number, label) for number, label in enumerate(labels, 1) if _words(label) not in named]
+    if absent:
+        number, label = absent[0]
+        near = difflib.get_close_matches(_words(label), named, 1)
+        hint = f"; the nearest there is {near[0]!r}" if near else ""
+        more = f", and {len(absent) - 1} more rows" if len(absent) > 1 else ""
+        raise errors.UserError(f"{path}: row {number} has label {label[:80]!r}{more}, which {listed} lacks{hint}")
+
+
+def _sampled(splits: dict[str, np.ndarray], sample: int, seed: int, path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The splits, of the tested rows as many as the sample has, each as likely as the others."""
+    if not sample:
+        return splits
+    tested = np.concatenate([rows for name, rows in splits.items() if name != "train"])
+    if sample > len(tested):
+        raise errors.UserError(f"config.data.sample={sample} is more than the {len(tested)} texts of {path} tested")
+    kept = np.random.default_rng(seed).permutation(tested)[:sample]
+    return {name: rows if name == "train" else rows[np.isin(rows, kept)] for name, rows in splits.items()}
 
 
 def _split(labels: np.ndarray, num_classes: int, hold_out: int, seed: int) -> tuple[np.ndarray, dict]:
@@ -85,7 +154,9 @@ def _read(path: pathlib.Path) -> Iterator[tuple[str, str]]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise errors.UserError(f"{path} is not in UTF-8 (byte {error.start}): save it as UTF-8") from error
+        is_utf16 = error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        guess = "by its first bytes UTF-16" if is_utf16 else "perhaps Latin-1"
+        raise errors.UserError(f"{path} is not in UTF-8 (byte {error.start}), {guess}: save it as UTF-8") from error
     if path.suffix in (".jsonl", ".ndjson"):
         yield from _json_lines(path, content)
     elif path.suffix == ".txt":
@@ -105,7 +176,9 @@ def _json_lines(path: pathlib.Path, content: str) -> Iterator[tuple[str, str]]:
         try:
             entry = json.loads(line)
             label = next(entry[name] for name in _LABELS if name in entry)
-            yield str(entry["text"]), str(label)
+            if not isinstance(entry["text"], str) or not isinstance(label, (str, int)):
+                raise TypeError("no text")
+            yield entry["text"], str(label)
         except (ValueError, TypeError, KeyError, StopIteration) as error:
             raise errors.UserError(
                 f"{path}, line {number}: an object with text and label is wanted, not {line[:40]!r}"

@@ -24,6 +24,9 @@ SAME_RUN = (
     "data.unseen_file",
     "data.cache",
     "data.workers",
+    "classes.words",
+    "classes.text",
+    "classes.wordnet",
     "towers.text",
     "towers.image",
     "towers.tie",
@@ -41,7 +44,17 @@ SAME_RUN = (
     "compilation_cache",
 )
 # Keys that came after the first workdirs, at a value that changes nothing.
-LATER = {"unseen_classes": "", "train.per_class": 0, "few_shot.of_seen": 0, "precision": "float32"}
+LATER = {
+    "unseen_classes": "",
+    "train.per_class": 0,
+    "few_shot.of_seen": 0,
+    "precision": "float32",
+    "classes.source": "dataset",
+    "classes.template": "a photo of a {}.",
+    "classes.measure": "ancestors",
+    "classes.missing": "error",
+    "classes.permuted": False,
+}
 
 
 class Run:

@@ -13,7 +13,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.data import splits
-from zsl_jax.encoders import described, image_towers, prompts, ties, towers
+from zsl_jax.encoders import class_sources, described, image_towers, prompts, ties, towers
 from zsl_jax.methods import objectives
 from zsl_jax.training import balanced, encoding, parallel, protocols, states
 
@@ -100,6 +100,22 @@ def load_data(config: ml_collections.ConfigDict) -> data.Dataset:
     Raises:
       UserError: data that is not sound, or classes that only a tower can describe, without one.
     """
+    source = class_source(config)
+    return class_sources.dataset_of(_described(config), source, permuted=config.classes.permuted, seed=config.seed)
+
+
+def class_source(config: ml_collections.ConfigDict) -> class_sources.Source | None:
+    """Returns what describes classes by their names as `config.classes` says; None where the dataset does.
+
+    Raises:
+      UserError: a file that is missing or of another kind.
+    """
+    options = {name: config.classes[name] for name in class_sources.Options._fields}
+    return class_sources.make(class_sources.Options(**options))
+
+
+def _described(config: ml_collections.ConfigDict) -> data.Dataset:
+    """The dataset of a config, its classes as itself or `config.towers` describes them."""
     if "towers" in config:
         describer = class_describer(config)
         return described.dataset_of(_source(config), describer)
@@ -298,8 +314,9 @@ def sees(method: methods.Method, config: ml_collections.ConfigDict, info: Mappin
     found = set(method.sees)
     if method.together is not None:
         found.add("test inputs")
-    by_tower = info.get("described_by", {}).get("by") == "text_tower"
-    if jax.tree.leaves(method.weights()) or info.get("stages") or by_tower:
+    said = info.get("described_by", {})
+    by_others = said.get("by") == "text_tower" or said.get("learned")
+    if jax.tree.leaves(method.weights()) or info.get("stages") or by_others:
         found.add("other data")
     if config.few_shot.shots:
         found.add("shots")

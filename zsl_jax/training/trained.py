@@ -190,6 +190,11 @@ class Trained:
                     f"{describer.said['sha256'][:12]}, not {said['sha256'][:12]})"
                 )
             embedding = describer(names)
+        elif said["by"] == "class_source":
+            source = problems.class_source(self.config)
+            if source is None or source.sha256 != said["sha256"]:
+                raise errors.UserError("the files in config.classes are not those that the run was made with")
+            embedding = source(names, self.classes)
         else:
             embedding = descriptions.make(said)(list(names))
         return dataclasses.replace(

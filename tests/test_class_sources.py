@@ -1,0 +1,164 @@
+"""Classes described from their names by files: word vectors, WordNet, several side by side."""
+
+import json
+
+import numpy as np
+import pytest
+
+from zsl_jax import __main__, class_encoders, data, errors
+from zsl_jax.class_encoders import wordnet
+from zsl_jax.encoders import class_sources
+
+NAMES = ("001.Polar_bear", "brown+bear", "zebra", "wild horse", "okapi")
+WORDS = {"polar": [1.0, 0.0], "bear": [0.0, 1.0], "zebra": [1.0, 1.0], "horse": [2.0, 1.0]}
+#      entity 0    animal 1    bear 2    horse 3    polar bear 4    zebra 5
+SENSES = "bear\t2\nhorse\t3\npolar_bear\t4\nzebra\t5"
+HYPERNYM = np.array([[1, 0], [2, 1], [3, 1], [4, 2], [5, 3]], np.int32)
+
+
+def files(folder) -> dict[str, str]:
+    vectors = np.array(list(WORDS.values()))
+    np.savez(folder / "words.npz", words=np.array(list(WORDS)), vectors=vectors)
+    of_bytes = {"lemmas": "entity\nanimal\nbear\nhorse\npolar_bear\nzebra", "first_sense": SENSES}
+    as_bytes = {name: np.frombuffer(text.encode(), np.uint8) for name, text in of_bytes.items()}
+    np.savez(folder / "wordnet.npz", hypernym=HYPERNYM, **as_bytes)
+    return {"words": str(folder / "words.npz"), "wordnet": str(folder / "wordnet.npz")}
+
+
+def table(names=NAMES):
+    return data.ClassTable(np.eye(len(names), 7, dtype=np.float32), np.arange(len(names)) < 3, names)
+
+
+def described(folder, **options):
+    given = files(folder) | {"missing": "mean"} | options
+    return class_sources.make(class_sources.Options(**given))
+
+
+@pytest.mark.parametrize("form", ["words.npz", "bytes.npz", "words.bin", "words.txt"])
+def test_every_form_of_word_vectors_says_the_same(form, tmp_path):
+    path, wanted = tmp_path / form, np.array(list(WORDS.values()), np.float32)
+    if form == "bytes.npz":
+        np.savez(path, words=np.array(["Polar", *list(WORDS)]), vectors=np.int8([[2, 0], *wanted * 2]), scale=[0.5] * 5)
+    elif form == "words.npz":
+        np.savez(path, words=np.array(list(WORDS)), vectors=wanted)
+    elif form == "words.bin":
+        rows = (f"{word} ".encode() + np.float32(row).tobytes() + b"\n" for word, row in WORDS.items())
+        path.write_bytes(b"4 2\n" + b"".join(rows))
+    else:
+        path.write_text("".join(f"{word} {row[0]} {row[1]}\n" for word, row in WORDS.items()))
+    found = class_encoders.load_word_vectors(path, {*WORDS, "gnu"})
+    assert found.keys() == WORDS.keys()
+    np.testing.assert_array_equal([found[word] for word in WORDS], wanted)
+
+
+DAMAGED = {
+    "none.txt": (None, "no file of word vectors"),
+    "cut.bin": (b"2 2\nbear " + bytes(7), "ends within word 1 of 2"),
+    "text.bin": (b"bear 1 0\n", "does not begin with COUNT WIDTH"),
+    "text.npz": (b"bear 1 0\n", "is no archive of word vectors"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_word_vectors_that_are_damaged_are_one_line(name, tmp_path):
+    content, says = DAMAGED[name]
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(errors.UserError, match=says) as raised:
+        class_encoders.load_word_vectors(tmp_path / name, {"bear"})
+    assert "\n" not in str(raised.value)
+
+
+def test_a_name_is_described_by_its_words_and_by_what_is_above_it(tmp_path):
+    mean = np.mean([[0.5, 0.5], [0, 1], [1, 1]], axis=0)  # of the seen classes, for a class of which nothing is known
+    found = described(tmp_path, source="words")
+    np.testing.assert_allclose(found(NAMES, table()), [[0.5, 0.5], [0, 1], [1, 1], [2, 1], mean])
+    assert found.notes(NAMES) == {"brown+bear": "brown", "wild horse": "wild", "okapi": "okapi"}
+    # Columns: what is at or above a polar bear, a bear and a zebra; a horse is above the zebra.
+    above = [[1, 1, 1, 0, 1, 0], [1, 1, 1, 0, 0, 0], [1, 1, 0, 1, 0, 1], [1, 1, 0, 1, 0, 0]]
+    by_tree = described(tmp_path, source="wordnet")(NAMES, table())
+    np.testing.assert_allclose(by_tree, [*above, np.mean(above[:3], axis=0)])
+    both = described(tmp_path, source="words+wordnet")(NAMES, table())
+    assert both.shape == (5, 8)
+    np.testing.assert_allclose(np.sum(both**2, axis=1), 2, rtol=1e-6)
+
+
+def test_another_list_of_unseen_classes_moves_no_description_of_the_seen(tmp_path):
+    others = (*NAMES[:3], "horse", "bear")
+    for source in ("words", "wordnet"):
+        for measure in wordnet.MEASURES:
+            found = described(tmp_path, source=source, measure=measure)
+            np.testing.assert_array_equal(found(NAMES, table())[:3], found(others, table(others))[:3])
+
+
+def test_similarities_in_a_tree_are_their_formulas():
+    nouns = wordnet.Nouns({}, HYPERNYM, 6)
+    rows, anchors = [4, 5, 3], [2, 5]
+    path = wordnet.embedding(nouns, rows, anchors=anchors, measure="path")
+    np.testing.assert_allclose(path, [[1 / 2, 1 / 5], [1 / 4, 1], [1 / 3, 1 / 2]])
+    says = {0: 0.0, 1: 1 - np.log(5) / np.log(6), 2: 1 - np.log(2) / np.log(6), 4: 1.0, 5: 1.0}
+    says[3] = says[2]
+    lin = wordnet.embedding(nouns, rows, anchors=anchors, measure="lin")
+    lowest = {(4, 2): 2, (4, 5): 1, (5, 2): 1, (5, 5): 5, (3, 2): 1, (3, 5): 3}
+    wanted = [[2 * says[lowest[a, b]] / (says[a] + says[b]) for b in anchors] for a in rows]
+    np.testing.assert_allclose(lin, wanted, rtol=1e-5)
+    resnik = wordnet.embedding(nouns, rows, anchors=anchors, measure="resnik")
+    np.testing.assert_allclose(resnik, [[says[lowest[a, b]] for b in anchors] for a in rows], rtol=1e-5)
+    # A cycle ends the walk and nothing else.
+    loop = wordnet.Nouns({}, np.array([[1, 0], [0, 1]]), 2)
+    assert wordnet.distances(loop, [1])[1].tolist() == [[1, 0]]
+
+
+WRONG = {
+    "no file": ({"source": "words", "words": ""}, "needs a file: --config.classes.words=FILE"),
+    "a file that is not there": ({"source": "wordnet", "wordnet": "nowhere.npz"}, "there is no such file"),
+    "unknown words": ({"source": "words", "missing": "error"}, "no vector for any word of 'okapi'"),
+    "no noun": ({"source": "wordnet", "missing": "error"}, "no noun for 'okapi': --config.classes.missing=mean"),
+    "another archive": ({"source": "wordnet", "wordnet": "WORDS"}, "no archive of WordNet nouns"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_source_that_does_not_know_a_class_is_one_line(case, tmp_path):
+    options, says = WRONG[case]
+    given = {name: files(tmp_path)["words"] if value == "WORDS" else value for name, value in options.items()}
+    with pytest.raises(errors.UserError, match=says) as raised:
+        described(tmp_path, **given)(NAMES, table())
+    assert "\n" not in str(raised.value)
+
+
+def test_a_permuted_table_keeps_its_rows_and_says_so():
+    info = {"semantics": "att", "split": "", "files": {}}
+    source = data.Dataset("toy", np.zeros((5, 2)), np.arange(5), table(), {}, info=info)
+    found = class_sources.dataset_of(source, None, permuted=True)
+    rows = np.argmax(found.classes.embedding, axis=1)
+    assert sorted(rows) == list(range(5))
+    assert not np.any(rows == np.arange(5))
+    assert found.info["semantics"] == "att, permuted"
+
+
+def test_any_recipe_takes_a_source_and_predict_takes_names(tmp_path, capsys):
+    """As a user calls them: features follow the word vectors, so that an unseen horse is found by its name."""
+    rng, labels = np.random.default_rng(0), np.repeat(np.arange(5), 12)
+    vectors = {"polar": [3, 0, 1], "bear": [1, 2, 0], "zebra": [0, 1, 3], "okapi": [0, 3, 1], "gnu": [2, 2, 0]}
+    vectors |= {"horse": [2, 1, 2], "brown": [0, 2, 2], "wild": [2, 1, 2]}
+    (tmp_path / "words.txt").write_text("".join(f"{w} {' '.join(map(str, v))}\n" for w, v in vectors.items()))
+    words = {word: np.array(vector, np.float32) for word, vector in vectors.items()}
+    centres = class_encoders.word_embedding(NAMES, words) @ rng.standard_normal((3, 6))
+    features = (centres[labels] + 0.1 * rng.standard_normal((60, 6))).astype(np.float32)
+    archive = {"features": features, "labels": labels, "class_names": np.array(NAMES)}
+    np.savez(tmp_path / "data.npz", **archive, iconic_features=np.eye(5, 6, dtype=np.float32))
+    line = ["train", "--config=eszsl:npz", f"--config.data.file={tmp_path / 'data.npz'}", "--config.plots=none"]
+    line += ["--config.data.semantics=iconic", "--config.data.num_unseen=2", f"--workdir={tmp_path / 'run'}"]
+    chosen = ["--config.classes.source=words", f"--config.classes.words={tmp_path / 'words.txt'}"]
+    assert __main__.main([*line, "--config.select.on=nothing", *chosen]) == 0
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert (record["setting"], record["dataset"]["semantics"]) == ("pretrained", "words")
+    assert record["metrics"]["zsl"]["top1"] > 0.7  # one in two by chance
+    assert str(tmp_path / "words.txt") not in json.dumps(record["dataset"])
+    np.save(tmp_path / "new.npy", features[labels == 3])
+    capsys.readouterr()
+    names = ["--names", "wild_horse", "bear", "gnu"]
+    assert __main__.main(["predict", f"--workdir={tmp_path / 'run'}", *names, str(tmp_path / "new.npy")]) == 0
+    answers = [line.split(",")[1] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert answers.count("wild_horse") >= 10

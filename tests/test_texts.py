@@ -1,0 +1,146 @@
+"""Texts without labels: class vectors that move to unlabelled inputs, and the lists that name their classes."""
+
+import dataclasses
+import importlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import toy_runs
+from sklearn import neighbors
+
+from zsl_jax import data, errors, methods
+
+# The package gives the names of these modules to their factories.
+label_similarity, lbl2vec = (
+    importlib.import_module(f"zsl_jax.methods.{name}") for name in ("label_similarity", "lbl2vec")
+)
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def named_off(*, num_classes=5, per_class=30, width=8, seed=0) -> data.Dataset:
+    """Clusters that are tight, and descriptions beside them, some nearer to another cluster than to their own."""
+    rng = np.random.default_rng(seed)
+    centres = unit(rng.standard_normal((num_classes, width)))
+    labels = np.repeat(np.arange(num_classes, dtype=np.int32), per_class)
+    inputs = centres[labels] + 0.1 * rng.standard_normal((len(labels), width))
+    described = unit(centres + 0.3 * rng.standard_normal(centres.shape))
+    names = tuple(f"topic {i}" for i in range(num_classes))
+    table = data.ClassTable(described.astype(np.float32), np.zeros(num_classes, bool), names)
+    info = {"semantics": "names", "split": "all", "files": {}}
+    tested = {"test": np.arange(len(labels))}
+    return data.Dataset("topics", inputs.astype(np.float32), labels, table, tested, info=info, kind="texts")
+
+
+def test_a_round_shares_inputs_and_moves_classes_to_theirs():
+    source = named_off(per_class=4)
+    phi, x = unit(np.asarray(source.classes.embedding, np.float64)), unit(source.inputs.astype(np.float64))
+    wanted = phi
+    for _ in range(2):
+        shares = np.exp(x @ wanted.T / 0.1)
+        shares /= shares.sum(1, keepdims=True)
+        wanted = unit(
+            np.stack([2.0 * phi[c] + sum(shares[i, c] * x[i] for i in range(len(x))) for c in range(len(phi))])
+        )
+    given = {"temperature": 0.1, "prior": 0.5}  # of 4 inputs per class
+    found = label_similarity.refined(source.classes.embedding, source.inputs, rounds=2, **given)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    # A class that gets no input stays where it is described.
+    lonely = jnp.concatenate([jnp.eye(3), jnp.asarray([[0.0, 0.0, -1.0]])])
+    found = label_similarity.refined(lonely, jnp.eye(3), rounds=5, temperature=0.01, prior=0.0)
+    np.testing.assert_allclose(found, lonely, atol=1e-6)
+
+
+def test_a_label_vector_is_the_mean_of_the_nearest_inputs_without_outliers():
+    """With 36 of 150 inputs a class of 30 has some of its neighbours' among its own."""
+    source = named_off()
+    x, phi = unit(source.inputs), np.asarray(source.classes.embedding)
+    like = data.Batch(source.inputs[:2], source.labels[:2], np.ones(2, bool))
+    near = [x[np.argsort(-(x @ row), kind="stable")[:36]] for row in phi]
+    factors = [-neighbors.LocalOutlierFactor(n_neighbors=20).fit(rows).negative_outlier_factor_ for rows in near]
+    np.testing.assert_allclose(lbl2vec.local_outlier_factor(near[0], neighbours=20), factors[0], rtol=1e-3)
+    assert 0 < np.sum(np.array(factors) > 1.5) < 5 * 15
+    for outliers, most in ((0.0, np.inf), (1.5, 1.5)):
+        method = methods.lbl2vec(share=1.2, outliers=outliers)
+        start = method.init(jax.random.key(0), like, source.classes, ())
+        unlabelled = data.Examples(source.inputs, np.full(len(x), -1))
+        found = method.describe(method.finish(start, unlabelled, source.classes, None), source.classes)
+        wanted = [rows[factor <= most].mean(0) for rows, factor in zip(near, factors)]
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+RECIPES = {"label_similarity": {"method.rounds": 5}, "lbl2vec": {}}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_unlabelled_inputs_mend_descriptions_and_labels_take_no_part(name, tmp_path):
+    changes = {"protocol": "transfer", "select.metric": "top1"}
+    made = toy_runs.recipe(name, **changes, **RECIPES[name])
+    source = named_off(num_classes=12, seed=2)
+    shuffled = dataclasses.replace(source, labels=np.random.default_rng(0).permutation(source.labels))
+    one, other = (
+        toy_runs.train(tmp_path / folder, made, source).record
+        for folder, source in (("one", source), ("other", shuffled))
+    )
+    plain = toy_runs.train(tmp_path / "plain", toy_runs.recipe("label_similarity", **changes), source).record
+    by_name, refined, chance = (r["metrics"]["transfer"]["top1"] for r in (plain, one, other))
+    assert refined > by_name + 0.02
+    assert chance < 0.25
+    assert other["state_sha256"] == one["state_sha256"]
+    assert (one["setting"], plain["setting"]) == ("instance-transductive", "inductive")
+    assert {"test inputs", "unseen descriptions", "other candidates"} == set(one["sees"])
+
+
+def test_inputs_that_are_no_vectors_are_refused():
+    images = data.Batch(np.zeros((2, 4, 4)), np.zeros(2, np.int32), np.ones(2, bool))
+    classes = data.ClassTable(np.zeros((3, 4, 4)), np.zeros(3, bool))
+    for method, says in (
+        (methods.label_similarity(rounds=3), r"rounds=3 moves class vectors .* \[4, 4\] are no vectors: choose 0"),
+        (methods.lbl2vec(), r"an input is \[4, 4\]"),
+    ):
+        with pytest.raises(errors.UserError, match=says):
+            method.init(jax.random.key(0), images, classes, ())
+
+
+TEXTS = 'text,category\n"play it",play_music\nrain?,weather\nsnow?,weather\n'
+LISTS = {
+    "no file": (None, "no list of classes"),
+    "no header": ("weather,rain\n", "the header label,name is wanted, not 'weather,rain'"),
+    "a label twice": ("label,name\nweather,a\nweather,b\n", "line 3: 'weather' is there twice"),
+    "a name twice": ("label,name\nweather,a\nplay music,a\n", "line 3: 'a' is there twice"),
+    "no name": ("label,name\nweather,\n", "line 2: a label and its name are wanted"),
+    "a label that is not listed": (
+        "label,name\nweathers,rain\nplay_music,songs\n",
+        "row 2 has label 'weather', and 1 more rows, which .*classes.csv lacks; the nearest there is 'weathers'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LISTS)
+def test_a_list_of_classes_that_does_not_fit_is_one_line(case, tmp_path):
+    content, says = LISTS[case]
+    (tmp_path / "texts.csv").write_text(TEXTS)
+    if content is not None:
+        (tmp_path / "classes.csv").write_text(content)
+    with pytest.raises(errors.UserError, match=says) as raised:
+        data.load("texts", file=str(tmp_path / "texts.csv"), classes=str(tmp_path / "classes.csv"))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_list_names_the_classes_and_a_sample_is_drawn_by_the_seed(tmp_path):
+    file, listed = tmp_path / "texts.csv", tmp_path / "classes.csv"
+    file.write_text(TEXTS)
+    listed.write_text("label;name\nalarm;wake me\nweather;rain and snow\nplay music;songs\n")
+    found = data.load("texts", file=str(file), classes=str(listed))
+    assert found.classes.names == ("wake me", "rain and snow", "songs")
+    assert found.labels.tolist() == [2, 1, 1]
+    assert set(found.info["files"]) == {"texts.csv", "classes.csv"}
+    drawn = [data.load("texts", file=str(file), sample=2, seed=seed).splits["test"].tolist() for seed in range(8)]
+    assert all(len(rows) == 2 for rows in drawn)
+    assert len(set(map(tuple, drawn))) == 3
+    with pytest.raises(errors.UserError, match=r"sample=4 is more than the 3 texts"):
+        data.load("texts", file=str(file), sample=4)
