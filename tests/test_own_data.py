@@ -50,7 +50,9 @@ def test_four_commands(tmp_path, monkeypatch, capsys):
     assert verbs == ["data", "extract", "train", "predict"]
     for command in COMMANDS[:3]:
         assert (
-            __main__.main([*shlex.split(adapted(command)), *(["--config.plots=none"] if "train" in command else [])])
+            __main__.main(
+                [*shlex.split(adapted(command)), *(["--config.plots=none"] if command.startswith("train") else [])]
+            )
             == 0
         )
     *shown, folder = shlex.split(COMMANDS[3])
