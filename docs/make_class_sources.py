@@ -100,7 +100,7 @@ def page(figures: dict) -> str:
     lines = [
         BEGIN,
         f"[`{METHOD}`](methods.md#{METHOD}), in %. ZSL is per-class top-1 among unseen classes with its 95 % interval",
-        "over test images; H is the harmonic mean with gamma chosen on validation classes. One run each (a closed form).",
+        "over test images; H is the harmonic mean with gamma chosen on validation classes. One run each.",
         "Written by `docs/make_class_sources.py`; names in capitals stand for files.\n",
     ]
     for name, (title, _, _, about, own) in SETS.items():
