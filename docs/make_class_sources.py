@@ -76,9 +76,11 @@ def commands() -> dict[str, list[str]]:
 
 
 def measure(places: dict[str, str]) -> dict:
-    """Runs what has no record yet; returns what the page needs of the records."""
+    """Runs what has no record yet, on the sets that have a place; returns what the page needs of the records."""
     found = {}
     for folder, line in commands().items():
+        if folder.partition("/")[0].upper() not in places:
+            continue
         record = RUNS / folder / "record.json"
         if not record.exists():
             record.parent.parent.mkdir(parents=True, exist_ok=True)
@@ -104,6 +106,8 @@ def page(figures: dict) -> str:
         "Written by `docs/make_class_sources.py`; names in capitals stand for files.\n",
     ]
     for name, (title, _, _, about, own) in SETS.items():
+        if f"{name}/permuted" not in figures:
+            continue
         lines += [f"### {title}\n", f"{about}\n", "| classes described by | setting | ZSL | 95 % | H |"]
         lines += ["|---|---|---|---|---|"]
         for way, (says, _) in SOURCES.items():
@@ -114,7 +118,10 @@ def page(figures: dict) -> str:
                 f"| {says or own} | {entry['setting']} | {100 * zsl:.1f} | {low:.1f} to {high:.1f} | {100 * gzsl:.1f} |"
             )
         lines.append("")
-    lines += ["Commands:\n", *(f"    zsl-jax {shlex.join(words)}" for words in commands().values())]
+    lines += [
+        "Commands:\n",
+        *(f"    zsl-jax {shlex.join(words)}" for folder, words in commands().items() if folder in figures),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -125,7 +132,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", help=f"what stands for {name.upper()}")
     given = parser.parse_args()
     if not given.page:
-        found = measure({name.upper(): getattr(given, name) for name in PLACES})
+        found = measure({name.upper(): getattr(given, name) for name in PLACES if getattr(given, name)})
         FIGURES.write_text(json.dumps(found, indent=1) + "\n")
     head = PAGE.read_text().partition(BEGIN)[0]
     PAGE.write_text(head + page(json.loads(FIGURES.read_text())))
