@@ -127,7 +127,7 @@ def test_a_source_that_does_not_know_a_class_is_one_line(case, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-def test_a_permuted_table_keeps_its_rows_and_says_so():
+def test_a_permuted_table_keeps_its_rows_and_says_so(tmp_path):
     info = {"semantics": "att", "split": "", "files": {}}
     source = data.Dataset("toy", np.zeros((5, 2)), np.arange(5), table(), {}, info=info)
     found = class_sources.dataset_of(source, None, permuted=True)
@@ -135,6 +135,8 @@ def test_a_permuted_table_keeps_its_rows_and_says_so():
     assert sorted(rows) == list(range(5))
     assert not np.any(rows == np.arange(5))
     assert found.info["semantics"] == "att, permuted"
+    by_words = class_sources.dataset_of(source, described(tmp_path, source="words"), permuted=True)
+    assert (by_words.info["semantics"], by_words.info["described_by"]["learned"]) == ("words, permuted", True)
 
 
 def test_any_recipe_takes_a_source_and_predict_takes_names(tmp_path, capsys):

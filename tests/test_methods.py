@@ -134,7 +134,8 @@ WHOLE_TABLE = [name for name in sorted(methods.METHODS) if "unseen descriptions"
 
 def test_methods_that_fit_anything_on_candidates_say_so():
     assert sorted([*small_generative.KNOBS, "lbl2vec", "minimax"]) == WHOLE_TABLE
-    for name in WHOLE_TABLE:
+    # Lbl2Vec fits a class to the inputs that are near to it, whatever the others are.
+    for name in {*WHOLE_TABLE} - {"lbl2vec"}:
         assert "other candidates" in small_trainer.make(name).sees
 
 

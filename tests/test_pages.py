@@ -95,6 +95,15 @@ def test_the_page_of_zero_shot_is_the_generated_one():
     }
 
 
+@pytest.mark.parametrize("name", ["texts", "class_sources"])
+def test_pages_of_runs_are_the_generated_ones(name):
+    maker = runpy.run_path(str(ROOT / "docs" / f"make_{name}.py"))
+    figures = json.loads((ROOT / "docs" / f"{name}.json").read_text())
+    begin, page = maker["BEGIN"], (ROOT / "docs" / f"{name}.md").read_text()
+    assert begin + page.partition(begin)[2] == maker["page"](figures), f"run: python docs/make_{name}.py --page"
+    assert figures.keys() <= maker["commands"]().keys()
+
+
 def test_the_page_of_the_ablations_is_the_generated_one():
     maker = runpy.run_path(str(ROOT / "docs" / "make_ablations.py"))
     records = {name: json.loads((ROOT / "docs" / "ablations" / f"{name}.json").read_text()) for name in maker["TERMS"]}

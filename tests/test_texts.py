@@ -11,6 +11,8 @@ import toy_runs
 from sklearn import neighbors
 
 from zsl_jax import data, errors, methods
+from zsl_jax.methods import moved
+from zsl_jax.training import trained
 
 # The package gives the names of these modules to their factories.
 label_similarity, lbl2vec = (
@@ -69,8 +71,16 @@ def test_a_label_vector_is_the_mean_of_the_nearest_inputs_without_outliers():
         start = method.init(jax.random.key(0), like, source.classes, ())
         unlabelled = data.Examples(source.inputs, np.full(len(x), -1))
         found = method.describe(method.finish(start, unlabelled, source.classes, None), source.classes)
-        wanted = [rows[factor <= most].mean(0) for rows, factor in zip(near, factors)]
+        wanted = unit(np.stack([rows[factor <= most].mean(0) for rows, factor in zip(near, factors)]))
         np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_a_class_that_the_run_did_not_know_moves_as_the_others_did_on_average():
+    kept = jax.tree.map(np.asarray, moved.keep(np.eye(2, 4), np.array([[1.0, 0, 1, 0], [0, 1, 1, 0]])))
+    found = moved.describe(kept, np.eye(4))
+    np.testing.assert_allclose(found[:2], kept["vectors"], atol=1e-6)
+    shift = np.mean(kept["vectors"] - np.eye(2, 4), axis=0)
+    np.testing.assert_allclose(found[2:], unit(np.eye(4)[2:] + shift[None]), atol=1e-6)
 
 
 RECIPES = {"label_similarity": {"method.rounds": 5}, "lbl2vec": {}}
@@ -92,7 +102,14 @@ def test_unlabelled_inputs_mend_descriptions_and_labels_take_no_part(name, tmp_p
     assert chance < 0.25
     assert other["state_sha256"] == one["state_sha256"]
     assert (one["setting"], plain["setting"]) == ("instance-transductive", "inductive")
-    assert {"test inputs", "unseen descriptions", "other candidates"} == set(one["sees"])
+    assert {"test inputs", "unseen descriptions"} == set(one["sees"])
+    # Read back without the data, the run answers as it did, also among some of its classes.
+    model = trained.load(tmp_path / "one")
+    right = np.array(source.classes.names)[source.labels]
+    assert np.mean(np.asarray(model.predict(source.inputs)) == right) == pytest.approx(refined)
+    among = np.isin(source.labels, [3, 5])
+    some = np.asarray(model.predict(source.inputs[among], names=source.classes.names[3:6:2]))
+    assert np.mean(some == right[among]) >= refined
 
 
 def test_inputs_that_are_no_vectors_are_refused():

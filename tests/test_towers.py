@@ -197,8 +197,13 @@ def test_intents_are_told_by_their_names_and_trained_methods_take_them_too(share
     workdir = tmp_path / "run"
     assert __main__.main(["train", "--config=label_similarity:texts", *given, f"--workdir={workdir}"]) == 0
     record = json.loads((workdir / "record.json").read_text())
-    assert (record["protocol"], record["setting"], record["sees"]) == ("transfer", "pretrained", ["other data"])
-    assert record["metrics"]["transfer"]["top1"] > 0.5
+    assert (record["protocol"], record["setting"]) == ("transfer", "instance-transductive")
+    assert {"other data", "test inputs"} < set(record["sees"])
+    by_name = ["--config.method.rounds=0", f"--workdir={tmp_path / 'by_name'}"]
+    assert __main__.main(["train", "--config=label_similarity:texts", *given, *by_name]) == 0
+    plain = json.loads((tmp_path / "by_name" / "record.json").read_text())
+    assert (plain["setting"], plain["sees"]) == ("pretrained", ["other data"])
+    assert record["metrics"]["transfer"]["top1"] > plain["metrics"]["transfer"]["top1"] > 0.5
     assert set(record["metrics"]["transfer"]) == {"top1", "top1_micro", "macro_f1"}
     assert str(shared_data) not in (workdir / "record.json").read_text()
     (tmp_path / "new.txt").write_text("play some jazz\nis it going to rain\n")

@@ -126,8 +126,18 @@ def dataset_of(
     if permuted:
         embedding = jax.tree.map(lambda x: np.asarray(class_encoders.permuted(jax.random.key(seed), x)), embedding)
         info["semantics"] = f"{info['semantics']}, permuted"
-        info.pop("described_by", None)
+        if "described_by" in info:  # the name of another class says nothing of it
+            info["described_by"] = {
+                **info["described_by"],
+                "by": "permuted",
+                "learned": _is_learned(info["described_by"]),
+            }
     return dataclasses.replace(source, classes=dataclasses.replace(source.classes, embedding=embedding), info=info)
+
+
+def _is_learned(said: dict[str, Any]) -> bool:
+    """Whether vectors come from weights that were learned on other data."""
+    return bool(said.get("learned") or said["by"] == "text_tower")
 
 
 def _own(names: list[str], table: dataset.ClassTable) -> np.ndarray:

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 
 from zsl_jax import errors, rules, similarity
-from zsl_jax.methods import base, registry
+from zsl_jax.methods import base, moved, registry
 
 # Whose mean is subtracted from inputs, and what a method that does so asks for.
 CENTRES = {"none": frozenset(), "training": frozenset(), "inputs": frozenset({"test inputs"})}
-# What refining asks for: it fits vectors of all candidates to all inputs at hand.
-_REFINES = frozenset({"test inputs", "unseen descriptions", "other candidates"})
+# What refining asks for: it fits vectors of all classes of the run to all inputs at hand.
+_REFINES = frozenset({"test inputs", "unseen descriptions"})
 
 
 @registry.method(
@@ -41,8 +41,8 @@ def label_similarity(
         mu_c = unit(max(1, prior N / C) phi_c + sum_i p_ic x_i)
 
     Names are short and texts are not, so that the names are a poor place for class vectors and a good one to begin.
-    The inputs are kept, without any label, so that `predict` refines other candidates on the inputs of the run. Both
-    this and the mean of tested inputs make the run instance-transductive.
+    A class that the run did not know is at its description, moved as the others were on average (`moved`). Both this
+    and the mean of tested inputs make the run instance-transductive.
 
     Args:
       centre: `none`, `training` or `inputs`.
@@ -87,11 +87,9 @@ def label_similarity(
         return inputs if centre == "none" else inputs - state["mean"][None]
 
     def finish(state, train, classes, key):
-        return {**state, "corpus": jnp.asarray(train.inputs)}
-
-    def describe(state, classes):
-        inputs = embed(state, state["corpus"])
-        return refined(classes.embedding, inputs, rounds=rounds, temperature=temperature, prior=prior)
+        inputs = embed(state, jnp.asarray(train.inputs))
+        vectors = refined(classes.embedding, inputs, rounds=rounds, temperature=temperature, prior=prior)
+        return {**state, **moved.keep(classes.embedding, vectors)}
 
     return base.Method(
         init=init,
@@ -100,7 +98,11 @@ def label_similarity(
         scores=lambda state, images, described: similarity.cosine(images, described),
         sees=CENTRES[centre] | (_REFINES if rounds else frozenset()),
         **({} if centre == "none" else {"prepare": prepare}),
-        **({"finish": finish, "describe": describe} if rounds else {}),
+        **(
+            {"finish": finish, "describe": lambda state, classes: moved.describe(state, classes.embedding)}
+            if rounds
+            else {}
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from zsl_jax import errors, rules, similarity
-from zsl_jax.methods import base, registry
+from zsl_jax.methods import base, moved, registry
 
 _NEIGHBOURS = 20  # of the local outlier factor
 
@@ -25,9 +25,9 @@ def lbl2vec(*, share: float = 0.3, outliers: float = 1.5) -> base.Method:
         mu_c = mean of the unit vectors x_i in D_c whose local outlier factor is at most `outliers`
         F(x, c) = cos(x, mu_c)
 
-    of the N inputs at hand, without any label, for C candidates. They are kept, so that `predict` finds the inputs of
-    other candidates among those of the run. The release takes the inputs within an offset of the best one's similarity
-    instead, by default the best one alone; it cleans no outliers unless told to.
+    of the N inputs at hand, without any label, for C classes. A class that the run did not know is at its description,
+    moved as the others were on average (`moved`). The release takes the inputs within an offset of the best one's
+    similarity instead, by default the best one alone; it cleans no outliers unless told to.
 
     Args:
       share: > 0.
@@ -53,10 +53,7 @@ def lbl2vec(*, share: float = 0.3, outliers: float = 1.5) -> base.Method:
         return {}
 
     def finish(state, train, classes, key):
-        return {"corpus": similarity.l2_normalize(train.inputs)}
-
-    def describe(state, classes):
-        corpus = state["corpus"]
+        corpus = similarity.l2_normalize(train.inputs)
         count = min(max(1, math.ceil(share * len(corpus) / len(classes))), len(corpus))
 
         def mean_of_nearest(description):
@@ -69,15 +66,16 @@ def lbl2vec(*, share: float = 0.3, outliers: float = 1.5) -> base.Method:
             return jnp.mean(found, axis=0, where=kept[:, None])
 
         # A class at a time: the distances of its inputs [K, K] would not fit for all of them.
-        return jax.lax.map(mean_of_nearest, similarity.l2_normalize(classes.embedding))
+        vectors = jax.lax.map(mean_of_nearest, similarity.l2_normalize(classes.embedding))
+        return moved.keep(classes.embedding, vectors)
 
     return base.Method(
         init=init,
         update=None,
         finish=finish,
-        describe=describe,
+        describe=lambda state, classes: moved.describe(state, classes.embedding),
         scores=lambda state, images, described: similarity.cosine(images, described),
-        sees=frozenset({"test inputs", "unseen descriptions", "other candidates"}),
+        sees=frozenset({"test inputs", "unseen descriptions"}),
     )
 
 
