@@ -3,7 +3,11 @@
     python -m zsl_jax train --config=configs/csp.py:pairs --config.data.file=FILE.npz \
         --config.towers.text=FOLDER --config.towers.tie=TIE.npz --workdir=runs/csp
 
-About a minute per run on two CPU cores. docs/prompts.md has figures.
+About a minute per run on two CPU cores.
+
+Clothes (2,518 photos, 7 pairs, 2 unseen; MobileNetV2 tied to MiniLM), 6 epochs, nothing chosen, means of 5 draws with
+95 % intervals (docs/prompts.md): closed world S 95.8, U 98.0 ± 2.8, H 80.8 ± 5.4, AUC 85.3
+± 6.2; open world AUC 55.6 ± 25.0. The hand-written prompt has AUC 51.7 ± 5.2 on the same draws.
 
 Published, ViT-L/14 of CLIP, MIT-States, closed world, S / U / H / AUC: CLIP 30.2 / 46.0 / 26.1 / 11.0, CoOp 34.4 / 47.6
 / 29.8 / 13.5, CSP 46.6 / 49.9 / 36.3 / 19.4 (Nayak, Yu, Bach, "Learning to Compose Soft Prompts for Compositional

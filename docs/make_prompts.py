@@ -130,7 +130,18 @@ def pairs_table(found: dict) -> str:
             if all(of_draw):
                 cells = [_cell([np.mean([run[s] for run in runs]) for runs in of_draw]) for s in SCORES]
                 lines.append(f"| {world} | {name} | {' | '.join(cells)} | {sum(map(len, of_draw))} |")
-    return "\n".join(lines)
+    gains = [_gain(found, "CSP", other) for other in ("hand-written", "CoOp")]
+    return "\n".join([*lines, "", *filter(None, gains)])
+
+
+def _gain(found: dict, name: str, other: str) -> str:
+    """The difference of two prompts on the same draws."""
+    auc = [
+        [[run["auc"] for run in _of(found, f"clothes/{each}/{d}/", ("pairs", "closed"))] for d in range(DRAWS)]
+        for each in (name, other)
+    ]
+    both = [np.mean(mine) - np.mean(theirs) for mine, theirs in zip(*auc) if mine and theirs]
+    return f"AUC of {name} minus that of {other}, {len(both)} draws: {_cell(both)}." if both else ""
 
 
 def classes_table(found: dict) -> str:
