@@ -56,7 +56,7 @@ def squared(scores, labels, *, width: float = 1.0):
     return (own - width) ** 2 + jnp.mean(scores**2, axis=1)
 
 
-made = methods.bilinear(loss=squared)
+made = methods.normalized(methods.bilinear(loss=squared))  # for zsl_jax.fit(made, inputs, labels, classes)
 ```
 
 A recipe sweeps knobs of the loss side by side, in one compiled program: `{"loss.scale": (8.0, 24.0, 72.0)}` in

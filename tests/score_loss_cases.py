@@ -108,7 +108,7 @@ def split(row, is_positive, kept):
 
 def class_sigmoid(row, label, kept, scale, bias):
     rivals = others(row, label, kept)
-    if not (0 <= label < len(row) and kept[label]):
+    if not rivals:
         return 0.0
     return np.log1p(np.exp(-scale * row[label] - bias)) + sum(np.log1p(np.exp(scale * row[c] + bias)) for c in rivals)
 

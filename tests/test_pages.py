@@ -104,6 +104,16 @@ def test_pages_of_runs_are_the_generated_ones(name):
     assert figures.keys() <= maker["commands"]().keys()
 
 
+def test_the_tables_of_the_atlas_are_the_generated_ones():
+    maker = runpy.run_path(str(ROOT / "docs" / "make_atlas.py"))
+    begin, page = maker["BEGIN"], (ROOT / "docs" / "atlas.md").read_text()
+    assert page.partition(begin)[0] + maker["page"](maker["read"]()) == page, "run: python docs/make_atlas.py"
+    for dataset, rows in maker["read"]().items():
+        assert dataset in maker["DATASETS"]
+        for text, row in rows.items():
+            assert row["setting"] in maker["settings"](text), text
+
+
 def test_the_page_of_the_ablations_is_the_generated_one():
     maker = runpy.run_path(str(ROOT / "docs" / "make_ablations.py"))
     records = {name: json.loads((ROOT / "docs" / "ablations" / f"{name}.json").read_text()) for name in maker["TERMS"]}

@@ -220,7 +220,7 @@ def class_sigmoid(
       scale: scalar > 0.
       bias: scalar; negative where most classes should at first be taken not to match.
       where: bool, broadcastable to `[B, C]`: the candidate classes. An example whose own class is
-        not a candidate gives 0.
+        not a candidate, or the only one, gives 0.
 
     Returns:
       `[B]` losses, float32.
@@ -237,9 +237,9 @@ def class_sigmoid(
     """
     cosines, is_label, is_candidate = _class_scores.candidates(cosines, labels, where)
     logits = arguments.as_scalar(scale=scale) * cosines + arguments.as_scalar(bias=bias)
-    has_label = jnp.any(is_label, axis=1, keepdims=True)
+    has_both = jnp.any(is_label, axis=1, keepdims=True) & jnp.any(is_candidate & ~is_label, axis=1, keepdims=True)
     terms = jax.nn.softplus(jnp.where(is_label, -logits, logits))
-    return jnp.sum(jnp.where(is_candidate & has_label, terms, 0.0), axis=1)
+    return jnp.sum(jnp.where(is_candidate & has_both, terms, 0.0), axis=1)
 
 
 def multi_positive_clip(
