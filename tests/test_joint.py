@@ -295,7 +295,7 @@ def test_over_several_draws_the_setting_with_the_best_mean_is_chosen(source, tmp
 
 def test_the_scorer_is_named_on_the_command_line_and_its_knobs_are_reached():
     made = command_line.recipe("transclip:digits", {"scorer.name": "sae", "scorer.encoder_weight": "0.5"})
-    assert dict(made.scorer) == {"name": "sae", "encoder_weight": 0.5, "direction": "to_features"}
+    assert dict(made.scorer) == {"name": "sae", "encoder_weight": 0.5, "direction": "to_features", "rows": "solved"}
     made = command_line.recipe("transclip:digits", {"scorer.name": "label_embedding", "encoder.widths": "(8,)"})
     assert made.encoder.widths == (8,)
     assert made.optimizer.learning_rate > 0

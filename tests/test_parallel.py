@@ -208,9 +208,10 @@ def test_products_are_made_in_the_precision_that_was_asked_for():
         lowered = jax.jit(lambda x: x @ x).trace(x).lower(lowering_platforms=("cuda",)).as_text()
         return re.findall(r"precision = \[(\w+), \1\]", lowered)
 
+    before = jax.config.jax_default_matmul_precision
     with parallel.left_as_found():
         assert [products(name)[0] for name in parallel.PRECISIONS] == ["HIGHEST", "HIGH", "DEFAULT"]
-    assert jax.config.jax_default_matmul_precision is None
+    assert jax.config.jax_default_matmul_precision == before
 
 
 BAD = {
