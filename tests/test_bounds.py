@@ -12,6 +12,8 @@ from zsl_jax import bounds
 from zsl_jax.bounds import _exact, _groups, _problem, programs
 from zsl_jax.bounds import adversary as adversary_lib
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(0)
 MATRIX = RNG.random((4, 5)).round(2)
 

@@ -139,6 +139,7 @@ def test_a_permuted_table_keeps_its_rows_and_says_so(tmp_path):
     assert (by_words.info["semantics"], by_words.info["described_by"]["learned"]) == ("words, permuted", True)
 
 
+@pytest.mark.long
 def test_any_recipe_takes_a_source_and_predict_takes_names(tmp_path, capsys):
     """As a user calls them: features follow the word vectors, so that an unseen horse is found by its name."""
     rng, labels = np.random.default_rng(0), np.repeat(np.arange(5), 12)

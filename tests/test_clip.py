@@ -19,6 +19,8 @@ from zsl_jax.training import problems
 from zsl_jax.verbs import command_line
 from zsl_jax.verbs import data as data_verb
 
+pytestmark = pytest.mark.long
+
 MERGES = ["l o", "lo w</w>", "e r</w>", "ð Ł", "r e", "re d</w>", "n a", "n e"]
 END = oracle.VOCABULARY - 1
 

@@ -13,6 +13,8 @@ import tiny_photos
 from zsl_jax import encoders, errors
 from zsl_jax.encoders import counts, mobilenet, positions, resnet, vit
 
+pytestmark = pytest.mark.long
+
 
 def random_variables(module, *args, **kwargs):
     """Variables of a module, random everywhere so that nothing cancels; variances are positive."""

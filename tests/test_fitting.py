@@ -102,6 +102,7 @@ def test_a_saved_model_is_a_workdir(chosen, tmp_path, capsys):
         again.save(tmp_path / "run")
 
 
+@pytest.mark.long
 def test_without_a_test_nothing_is_scored_and_without_names_rows_are_predicted(tmp_path, capsys):
     model = fit(names=None, config={"select.on": "nothing"})
     assert model.record["metrics"] == {}

@@ -33,8 +33,7 @@ from zsl_jax.training import (
 )
 
 NAMES = sorted(toy_frame.TOYS)
-# One by gradient and one that trains nothing in the short part.
-SHORT = ("toy_pairs", "toy_transductive")
+SHORT = ("toy_pairs",)
 
 
 @pytest.fixture(

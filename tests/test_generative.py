@@ -19,6 +19,8 @@ from zsl_jax import data, errors, losses, methods
 from zsl_jax.methods.generative import classifier, gaussians, imagined, networks, scaling
 from zsl_jax.methods.generative.cizsl import hallucinate
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def task():

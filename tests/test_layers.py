@@ -5,6 +5,8 @@ import pathlib
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "zsl_jax"
 FLOORS = (
     ("errors", "arguments", "rules", "similarity", "losses", "metrics", "bounds"),

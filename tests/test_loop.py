@@ -41,6 +41,7 @@ def test_an_epoch_takes_every_example_once(num_examples, batch_size):
     assert any((epochs[0] != epoch).any() for epoch in epochs[1:])
 
 
+@pytest.mark.long
 def test_balanced_batches_hold_some_classes_with_as_many_images_each():
     labels = np.repeat([0, 1, 2, 4, 5], [5, 9, 4, 2, 7])  # class 3 has no example
     balance = stretches.Balance(labels, 6, 3)

@@ -10,6 +10,8 @@ import pytest
 
 from zsl_jax import losses
 
+pytestmark = pytest.mark.long
+
 BATCH = 5
 RNG = np.random.default_rng(0)
 SCORES = RNG.normal(size=(BATCH, BATCH)).astype(np.float32)

@@ -9,6 +9,8 @@ import pytest
 from zsl_jax import losses
 from zsl_jax.losses import _pairwise, _pairwise_softplus
 
+pytestmark = pytest.mark.long
+
 ROWS, COLUMNS, WIDTH = 7, 5, 3
 # Without the passes that would make a program run faster: these run once, on seven rows.
 jit = jax.jit

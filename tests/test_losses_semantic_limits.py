@@ -11,6 +11,8 @@ import pytest
 
 from zsl_jax import losses, similarity
 
+pytestmark = pytest.mark.long
+
 P = jnp.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [1.0, 0.0, 0.0]])
 Q = jnp.array([0.2, 0.5, 0.3])
 

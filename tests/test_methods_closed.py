@@ -13,6 +13,8 @@ import toy
 from zsl_jax import data, errors, methods, metrics
 from zsl_jax.methods import closed_form, shifted
 
+pytestmark = pytest.mark.long
+
 KEY = jax.random.key(0)
 FACTORIES = {
     "eszsl": methods.eszsl,

@@ -13,6 +13,8 @@ import toy
 
 from zsl_jax import bounds, data, errors, methods
 
+pytestmark = pytest.mark.long
+
 KEY = jax.random.key(0)
 
 

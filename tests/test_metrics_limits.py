@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from zsl_jax import metrics
 
+pytestmark = pytest.mark.long
+
 
 def test_counts_added_over_batches_are_the_counts_of_the_whole():
     rng = np.random.default_rng(0)

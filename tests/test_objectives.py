@@ -208,6 +208,7 @@ def test_loss_and_knobs_survive_json_and_reach_the_scorer():
     assert problems.make_method(again).update is not None
 
 
+@pytest.mark.long
 def test_knobs_of_the_loss_are_swept_side_by_side(tmp_path):
     """Two scales in one program are what each of them is alone."""
     source = toy.dataset(num_seen=8)

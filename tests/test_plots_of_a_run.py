@@ -8,6 +8,8 @@ import pytest
 from zsl_jax import errors, plots
 from zsl_jax.verbs import captions, figures
 
+pytestmark = pytest.mark.long
+
 RNG = np.random.default_rng(0)
 NAMES = ("001.Red_fox", "wolf", "okapi", "zebra")
 IS_SEEN = np.array([True, True, False, False])

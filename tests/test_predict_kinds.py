@@ -21,6 +21,8 @@ from zsl_jax import class_encoders, data, encoders, errors, methods
 from zsl_jax.data import class_tables, input_files
 from zsl_jax.training import exporting, predicting, trained
 
+pytestmark = pytest.mark.long
+
 SHAPES, COLOURS = ("star", "moon", "heart"), ("red", "blue", "cyan", "grey")
 
 

@@ -48,6 +48,7 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+@pytest.mark.long
 def test_every_part_that_the_reference_shows_loads_on_first_use():
     pages = (ROOT / "docs" / "api").glob("*.md")
     program = "import zsl_jax\n" + "\n".join(f"zsl_jax.{page.stem}" for page in pages)

@@ -177,6 +177,7 @@ def test_a_score_that_is_not_finite_names_its_look(task, monkeypatch):
         score(bad, task, monkeypatch, chunk=4)
 
 
+@pytest.mark.long
 def test_an_input_without_a_finite_score_answers_no_class():
     """In particular not the last one, which -1 would index."""
     nan = np.full((1, 3), np.nan, np.float32)

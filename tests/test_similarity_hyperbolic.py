@@ -12,6 +12,8 @@ import pytest
 
 from zsl_jax import losses, similarity
 
+pytestmark = pytest.mark.long
+
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(4, 3)).astype(np.float32), rng.normal(size=(5, 3)).astype(np.float32)
 CURVATURES = (0.3, 1.0, 4.0)

@@ -14,6 +14,8 @@ from zsl_jax import data, errors, methods
 from zsl_jax.methods import moved
 from zsl_jax.training import trained
 
+pytestmark = pytest.mark.long
+
 # The package gives the names of these modules to their factories.
 label_similarity, lbl2vec = (
     importlib.import_module(f"zsl_jax.methods.{name}") for name in ("label_similarity", "lbl2vec")

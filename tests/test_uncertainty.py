@@ -11,6 +11,8 @@ import scipy.stats
 
 from zsl_jax import metrics
 
+pytestmark = pytest.mark.long
+
 TOTAL = np.array([30, 25, 40, 0, 35, 1, 30, 20])
 CORRECT = np.array([12.0, 25.0, 0.0, 0.0, 30.5, 1.0, 21.0, 10.0])
 IS_SEEN = np.arange(8) % 2 == 1

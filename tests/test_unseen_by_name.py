@@ -8,6 +8,8 @@ import tiny_xlsa17
 from zsl_jax import __main__, data, errors
 from zsl_jax.data import image_folder, splits, xlsa17_writing
 
+pytestmark = pytest.mark.long
+
 
 def test_named_classes_are_unseen_and_the_others_keep_their_images():
     before = data.load("digits")
