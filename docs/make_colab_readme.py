@@ -85,6 +85,6 @@ def small(picture: bytes) -> PIL.Image.Image:
 if __name__ == "__main__":
     for notebook in NOTEBOOKS:
         for picture in pictures(notebook)[-1:]:
-            small(picture).quantize(128).save(COLAB / f"{notebook}.png", optimize=True)
+            small(picture).save(COLAB / f"{notebook}.png", optimize=True)
     (COLAB / "README.md").write_text(page())
     print(f"written: {COLAB / 'README.md'}")

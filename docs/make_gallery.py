@@ -16,7 +16,7 @@ WIDTH = 1000  # pixels
 
 
 def write(workdir: pathlib.Path) -> list[str]:
-    """Writes every figure of a run, at most `WIDTH` wide and with few colours; returns their names."""
+    """Writes every figure of a run, at most `WIDTH` wide; returns their names."""
     GALLERY.mkdir(exist_ok=True)
     found = [name for name in CAPTIONS if (workdir / name).is_file()]
     for name in found:
@@ -25,7 +25,7 @@ def write(workdir: pathlib.Path) -> list[str]:
         if picture.width > WIDTH:
             size = (WIDTH, round(picture.height * WIDTH / picture.width))
             picture = picture.resize(size, PIL.Image.Resampling.LANCZOS)
-        picture.quantize(128).save(GALLERY / name, optimize=True)
+        picture.save(GALLERY / name, optimize=True)
     return found
 
 
