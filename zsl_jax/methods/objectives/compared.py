@@ -92,12 +92,15 @@ class Kind(NamedTuple):
       call: `(loss, compared, options) -> values`; the options are the knobs, and `axis_name` for a loss that has it.
       by_row: whether the loss of an image depends on no other image.
       sees: what a method with such a loss asks for, see `base.Method.sees`.
+      divides: whether a loss that has `axis_name` may see a device's share of the batch: not where it takes something
+        of the whole batch, or draws for it.
     """
 
     says: str
     call: Callable[[Callable, Compared, dict], jax.Array]
     by_row: bool = True
     sees: frozenset[str] = frozenset()
+    divides: bool = True
 
 
 def kind_of(name: str, loss: Callable) -> Kind:
@@ -286,11 +289,13 @@ KINDS: dict[tuple[str, ...], Kind] = {
     ("bound",): Kind(f"{_BATCH}; the bound is made large", _of_bound, by_row=False),
     ("scores",): Kind(f"{_BATCH}; images of one class are no negatives of each other", _of_matching, by_row=False),
     ("scores", "kernel"): Kind(f"{_BATCH}, and cosines of their descriptions", _of_kernel, by_row=False),
-    ("views", "kernel"): Kind("an image and its class as two views, and cosines of descriptions", _of_views, False),
+    ("views", "kernel"): Kind(
+        "an image and its class as two views, and cosines of descriptions", _of_views, False, divides=False
+    ),
     ("anchors", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets),
     ("queries", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets),
     ("anchors", "positives", "blocks"): Kind("images, the class of each, and all wrong classes", _of_blocks),
     ("similarities", "relations"): Kind("scores, and cosines of the descriptions", _of_relations),
     ("squared_distances", "is_match"): Kind("squared distances to all training classes", _of_matches),
-    ("key", "critic", "x", "y"): Kind(f"{_PAIRS}, compared by their product", _of_critic, by_row=False),
+    ("key", "critic", "x", "y"): Kind(f"{_PAIRS}, compared by their product", _of_critic, by_row=False, divides=False),
 }

@@ -173,7 +173,7 @@ KNOB = rules.Knob(
 
 
 def _divides(loss: table.Loss) -> bool:
-    return loss.kind.by_row or _has(loss.function, "axis_name")
+    return loss.kind.by_row or (loss.kind.divides and _has(loss.function, "axis_name"))
 
 
 def _has(function: Callable, name: str) -> bool:
