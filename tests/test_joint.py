@@ -276,7 +276,8 @@ def test_a_run_that_was_stopped_gives_the_same(source, finished, tmp_path):
 def test_over_several_draws_the_setting_with_the_best_mean_is_chosen(source, tmp_path):
     def selection(name, late):
         made = recipe()
-        made.late, made.select.folds = late, 2
+        made.late = late
+        made.select.update(folds=2, split={"class_fraction": 0.6, "image_fraction": 0.2})
         return toy_runs.train(tmp_path / name, made, source).record["selection"]
 
     values = dict(recipe().late)

@@ -255,17 +255,17 @@ def sweep():
 """
 
 
-def call(tmp_path, capsys, space):
+def call(tmp_path, capsys, space, *arguments):
     recipe = tmp_path / "recipe.py"
     recipe.write_text(RECIPE.replace("{SPACE}", space))
-    code = __main__.main(["sweep", f"--config={recipe}", f"--workdir={tmp_path / 'run'}"])
+    code = __main__.main(["sweep", f"--config={recipe}", f"--workdir={tmp_path / 'run'}", *arguments])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
 
 @pytest.mark.long
 def test_the_verb_trains_the_winner_and_says_its_command(toy_data, tmp_path, capsys):
-    code, out, err = call(tmp_path, capsys, '{"method.learning_rate": (0.5, 1e-6)}')
+    code, out, err = call(tmp_path, capsys, '{"method.learning_rate": (0.5, 1e-6)}', "--config.sweep.widen=0")
     assert (code, err) == (0, "")
     result = json.loads((tmp_path / "run" / "sweep.json").read_text())
     assert result["winner"]["setting"] == {"method.learning_rate": 0.5}

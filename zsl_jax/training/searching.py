@@ -15,6 +15,8 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, errors
 from zsl_jax.training import sweeps
 
+_MOST_RATIO = 10.0
+
 
 def search(
     config,
@@ -65,7 +67,7 @@ def search(
 
 
 def on_edges(space: dict[str, Any], setting: dict[str, Any]) -> dict[str, float]:
-    """Returns the next value in the same ratio for each key whose setting is at an end of its positive numbers.
+    """Returns the next value, in the same ratio and tenfold at most, for each key whose setting is at an end.
 
     >>> on_edges({"a": (1.0, 10.0), "b": (1.0, 2.0, 4.0), "c": ("x", "y")}, {"a": 10.0, "b": 2.0, "c": "x"})
     {'a': 100.0}
@@ -76,9 +78,9 @@ def on_edges(space: dict[str, Any], setting: dict[str, Any]) -> dict[str, float]
         if len(values) < 2:
             continue
         if setting[key] == values[0]:
-            found[key] = _rounded(values[0] * values[0] / values[1])
+            found[key] = _rounded(values[0] / min(values[1] / values[0], _MOST_RATIO))
         elif setting[key] == values[-1]:
-            found[key] = _rounded(values[-1] * values[-1] / values[-2])
+            found[key] = _rounded(values[-1] * min(values[-1] / values[-2], _MOST_RATIO))
     return found
 
 
