@@ -15,7 +15,7 @@ import time
 import jax
 import numpy as np
 
-from zsl_jax.training import states, sweeps
+from zsl_jax.training import spaces, states, sweeps
 from zsl_jax.verbs import command_line
 
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
@@ -33,7 +33,7 @@ def main(folder: str, recipes: list[str]) -> None:
         config.data.dir = folder
         config.lock()
         tasks = tasks or sweeps.selection_tasks(config)
-        points = sweeps.settings(module.sweep(), samples=config.sweep.samples, seed=config.seed)
+        points = spaces.settings(module.sweep(), samples=config.sweep.samples, seed=config.seed)
         knobs = [key for key in points[0] if sweeps.is_knob(config, key)]
         trainer = sweeps.Trainer(config, knobs, tasks)
         parts, size = sweeps.chunks(points, trainer.most())

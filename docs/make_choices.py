@@ -142,12 +142,12 @@ def _curve(draws: list[Lanes], lane: tuple) -> tuple[np.ndarray, np.ndarray, np.
 
 def study(recipe: str, overrides: dict, training, seed: int) -> dict[str, list[float]]:
     """Returns what `choices` says of one recipe and one outer split."""
-    from zsl_jax.training import protocols, sweeps
+    from zsl_jax.training import protocols, spaces, sweeps
     from zsl_jax.verbs import command_line
 
     config = sweeps.overridden(command_line.recipe(str(ROOT / recipe), overrides), {"select.every": EVERY})
     outer, inner = splits(training, seed)
-    points = sweeps.settings(command_line.load_module(str(ROOT / recipe)).sweep(), samples=0, seed=0)
+    points = spaces.settings(command_line.load_module(str(ROOT / recipe)).sweep(), samples=0, seed=0)
     names = [key for key in points[0] if sweeps.is_knob(config, key)]
     assert len(names) == len(points[0]), f"{recipe} sweeps more than numbers"
 

@@ -11,9 +11,6 @@ import argparse
 import json
 import pathlib
 import shlex
-import sys
-
-from zsl_jax import __main__
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FIGURES, PAGE = ROOT / "docs" / "class_sources.json", ROOT / "docs" / "class_sources.md"
@@ -75,26 +72,16 @@ def commands() -> dict[str, list[str]]:
     }
 
 
-def measure(places: dict[str, str]) -> dict:
-    """Runs what has no record yet, on the sets that have a place; returns what the page needs of the records."""
-    found = {}
+def measure(places: dict[str, str]) -> None:
+    """Runs what has no record yet, on the sets that have a place, and keeps what the page needs of each record."""
+    import measuring
+
+    found = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     for folder, line in commands().items():
-        if folder.partition("/")[0].upper() not in places:
-            continue
-        record = RUNS / folder / "record.json"
-        if not record.exists():
-            record.parent.parent.mkdir(parents=True, exist_ok=True)
-            filled = [_filled(word, places) for word in line]
-            if __main__.main(filled):
-                sys.exit(f"failed: {shlex.join(filled)}")
-        held = json.loads(record.read_text())
-        found[folder] = {name: held[name] for name in ("setting", "metrics", "intervals")}
-    return found
-
-
-def _filled(word: str, places: dict[str, str]) -> str:
-    flag, sign, value = word.partition("=")
-    return f"{flag}={places[value]}" if sign and value in places else word
+        held = measuring.record([line], places)
+        if held is not None:
+            found[folder] = {name: held[name] for name in ("setting", "metrics", "intervals")}
+            FIGURES.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def page(figures: dict) -> str:
@@ -132,8 +119,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", help=f"what stands for {name.upper()}")
     given = parser.parse_args()
     if not given.page:
-        found = measure({name.upper(): getattr(given, name) for name in PLACES if getattr(given, name)})
-        FIGURES.write_text(json.dumps(found, indent=1) + "\n")
+        measure({name.upper(): getattr(given, name) for name in PLACES if getattr(given, name)})
     head = PAGE.read_text().partition(BEGIN)[0]
     PAGE.write_text(head + page(json.loads(FIGURES.read_text())))
 

@@ -10,7 +10,7 @@ import toy
 import zsl_jax
 from zsl_jax import __main__, data, errors, methods
 from zsl_jax.data import in_memory
-from zsl_jax.training import parallel, problems, protocols, run
+from zsl_jax.training import hashes, parallel, problems, protocols, run
 from zsl_jax.verbs import command_line
 
 SOURCE = toy.dataset(num_seen=8)
@@ -181,7 +181,7 @@ def test_trees_images_and_tables_are_taken_and_come_back_from_a_file(tmp_path):
     made = in_memory.make(inputs, [0, 0, 1, 1, 0, 1], table, validation=["b"])
     assert (made.inputs["image"].dtype, made.inputs["vector"].dtype) == ("uint8", "float32")
     np.savez(tmp_path / in_memory.FILE, **in_memory.arrays_of(made))
-    assert problems.data_sha256(in_memory.load(tmp_path)) == problems.data_sha256(made)
+    assert hashes.data_sha256(in_memory.load(tmp_path)) == hashes.data_sha256(made)
     assert in_memory.load(tmp_path).validation_classes.tolist() == [1]
 
 

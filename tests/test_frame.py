@@ -18,6 +18,7 @@ from zsl_jax.data import input_files
 from zsl_jax.methods import base, registry
 from zsl_jax.training import (
     checkpoints,
+    hashes,
     loop,
     parallel,
     phases,
@@ -179,7 +180,7 @@ def test_what_is_frozen_is_in_no_checkpoint(name, toy, finished):
     if frozen is None:
         pytest.skip("this toy has nothing frozen")
     made_of = finished[1].record["made_of"]
-    assert made_of["weights"] == problems.tree_sha256(frozen)
+    assert made_of["weights"] == hashes.tree_sha256(frozen)
     for manifest in finished[0].rglob("manifest.json"):
         content = json.loads(manifest.read_text())
         assert all(shape != list(frozen.shape) for shape, _ in content["arrays"].values())

@@ -17,7 +17,7 @@ from zsl_jax import __main__, data, errors, methods
 from zsl_jax.encoders import prompts, ties
 from zsl_jax.methods import base
 from zsl_jax.methods.prompts import family
-from zsl_jax.training import loop, parallel, problems, protocols, run, scoring, states
+from zsl_jax.training import hashes, loop, parallel, problems, protocols, run, scoring, states
 from zsl_jax.verbs import command_line
 
 # Knobs that suit the small problem, and what its hidden texts say in other words.
@@ -241,7 +241,7 @@ def test_a_run_learns_two_vectors_a_pair_and_keeps_nothing_of_the_tower(files, t
     assert set(closed) >= {"seen", "unseen", "harmonic", "auc"}
     assert closed["auc"] > 0.4  # 0.02 before training
     assert (record["setting"], record["sees"]) == ("pretrained", ["other data"])
-    weights = problems.tree_sha256(small_tower.prompted(16).weights())
+    weights = hashes.tree_sha256(small_tower.prompted(16).weights())
     assert record["made_of"]["weights"] == weights
     widths = {"tower": 12, "image": 16}
     for manifest in tmp_path.rglob("manifest.json"):

@@ -204,7 +204,7 @@ def test_a_run_may_go_on_from_memory_where_it_stopped_in_a_stream(folder, tmp_pa
 
 def test_a_stream_whose_images_were_changed_is_other_data(folder, tmp_path):
     def made_of(folder):
-        return problems.made_of(problems.make_problem(config(folder, "stream")))
+        return problems.make_problem(config(folder, "stream")).made_of()
 
     before, imported = made_of(folder), image_folder.read(folder)
     changed = tmp_path / "photos"

@@ -11,7 +11,18 @@ import pytest
 import toy
 
 from zsl_jax import __main__, config, data, errors, methods
-from zsl_jax.training import evaluation, loop, parallel, phases, problems, protocols, side_by_side, states, sweeps
+from zsl_jax.training import (
+    evaluation,
+    loop,
+    parallel,
+    phases,
+    problems,
+    protocols,
+    side_by_side,
+    spaces,
+    states,
+    sweeps,
+)
 from zsl_jax.verbs import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -33,32 +44,32 @@ def make_config(**overrides):
 
 
 def points(**space):
-    return sweeps.settings({"method.learning_rate": RATES, **space}, samples=0, seed=0)
+    return spaces.settings({"method.learning_rate": RATES, **space}, samples=0, seed=0)
 
 
 def test_tuples_make_a_grid():
-    grid = sweeps.settings({"a": (1, 2), "b": ("x", "y", "z")}, samples=0, seed=0)
+    grid = spaces.settings({"a": (1, 2), "b": ("x", "y", "z")}, samples=0, seed=0)
     assert len(grid) == 6
     assert {"a": 2, "b": "y"} in grid
 
 
 def test_ranges_are_drawn_between_their_ends_and_alike_for_a_seed():
-    space = {"rate": sweeps.log_uniform(1e-3, 10.0), "margin": sweeps.uniform(1.0, 2.0), "word": ("a", "b")}
-    drawn = sweeps.settings(space, samples=200, seed=1)
+    space = {"rate": spaces.log_uniform(1e-3, 10.0), "margin": spaces.uniform(1.0, 2.0), "word": ("a", "b")}
+    drawn = spaces.settings(space, samples=200, seed=1)
     rates = np.array([point["rate"] for point in drawn])
     assert 1e-3 <= rates.min() < 1e-2
     assert 1 < rates.max() <= 10
     assert abs(np.mean(np.log10(rates)) - -1) < 0.3
     assert all(1 <= point["margin"] <= 2 for point in drawn)
     assert {point["word"] for point in drawn} == {"a", "b"}
-    assert drawn == sweeps.settings(space, samples=200, seed=1)
-    assert drawn != sweeps.settings(space, samples=200, seed=2)
+    assert drawn == spaces.settings(space, samples=200, seed=1)
+    assert drawn != spaces.settings(space, samples=200, seed=2)
 
 
-@pytest.mark.parametrize("values", [(), sweeps.uniform(2.0, 1.0), sweeps.log_uniform(0.0, 1.0)])
+@pytest.mark.parametrize("values", [(), spaces.uniform(2.0, 1.0), spaces.log_uniform(0.0, 1.0)])
 def test_an_empty_range_is_an_error(values):
     with pytest.raises(errors.UserError, match="range of margin is empty"):
-        sweeps.settings({"margin": values}, samples=3, seed=0)
+        spaces.settings({"margin": values}, samples=3, seed=0)
 
 
 def test_the_best_epoch_is_that_of_the_mean_over_seeds_and_folds():
@@ -190,7 +201,7 @@ def test_a_killed_sweep_goes_on(real, toy_data, tmp_path, monkeypatch):
 @pytest.mark.long
 def test_a_setting_that_diverges_does_not_stop_the_others(toy_data, tmp_path):
     space = {"method.learning_rate": (0.01, 3e38), "normalize.inputs": ("none",)}
-    trials = sweeps.run_trials(make_config(), sweeps.settings(space, samples=0, seed=0), tmp_path)
+    trials = sweeps.run_trials(make_config(), spaces.settings(space, samples=0, seed=0), tmp_path)
     assert trials[0]["zsl"] > 0.3
     assert trials[1]["zsl"] == -1
 

@@ -1,7 +1,6 @@
-"""A config brought to life: the dataset, the method, the protocol and the devices, and what they are made of."""
+"""A config brought to life: the dataset, the method, the protocol and the devices, and what they have seen."""
 
 import functools
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.data import splits
 from zsl_jax.encoders import class_sources, described, image_towers, prompts, ties, towers
 from zsl_jax.methods import objectives
-from zsl_jax.training import balanced, encoding, parallel, protocols, states
+from zsl_jax.training import balanced, encoding, hashes, parallel, protocols, states
 
 
 class Problem(NamedTuple):
@@ -32,6 +31,10 @@ class Problem(NamedTuple):
     method: methods.Method
     protocol: protocols.Protocol
     mesh: jax.sharding.Mesh
+
+    def made_of(self) -> dict[str, str]:
+        """Returns hashes of the data and of the weights, see `hashes.made_of`."""
+        return hashes.made_of(self.dataset, self.method)
 
     def factory(self, task: data.Task, config: ml_collections.ConfigDict) -> Callable[..., methods.Method]:
         """Returns `(**knobs) -> Method` for a task, the other knobs as the config has them; knobs may be traced."""
@@ -246,67 +249,6 @@ def _objective(config: ml_collections.ConfigDict, knobs: Mapping[str, Any]) -> d
     given = {name: value for name, value in {**leaves, **knobs}.items() if name.startswith("loss.")}
     named = {name.removeprefix("loss."): value for name, value in given.items()}
     return {"loss": objectives.make(config_lib.trained(config).loss, **named)}
-
-
-def made_of(problem: Problem) -> dict[str, str]:
-    """Returns hashes of what a run is made of.
-
-    `labels` with class table, splits and the hashes of the files; `data` with the inputs too, where they are in memory;
-    `images` with the sizes of image files; `weights` where the method has any from elsewhere.
-    """
-    found = {} if inputs_lib.is_stream(problem.dataset.inputs) else {"data": data_sha256(problem.dataset)}
-    found["labels"] = labels_sha256(problem.dataset)
-    if "sizes_sha256" in problem.dataset.info:
-        found["images"] = problem.dataset.info["sizes_sha256"]
-    weights = problem.method.weights()
-    if jax.tree.leaves(weights):
-        found["weights"] = tree_sha256(weights)
-    return found
-
-
-def data_sha256(dataset: data.Dataset) -> str:
-    """Returns a hash over inputs, labels, class table and splits."""
-    return tree_sha256({"inputs": dataset.inputs, **_without_inputs(dataset)})
-
-
-def labels_sha256(dataset: data.Dataset) -> str:
-    """Returns a hash over labels, class table, splits and the hashes of files, which a stream has too."""
-    return tree_sha256({"files": dict(dataset.info.get("files", {})), **_without_inputs(dataset)})
-
-
-def _without_inputs(dataset: data.Dataset) -> dict[str, Any]:
-    table = dataset.classes
-    return {
-        "labels": dataset.labels,
-        "classes": (table.embedding, table.is_seen, table.parts, table.shared),
-        "names": list(table.names),
-        "splits": dict(dataset.splits),
-    }
-
-
-def table_sha256(classes: data.ClassTable) -> str:
-    """Returns a hash over a class table as a run writes it: in float32, with its names."""
-    arrays = jax.tree.map(_as_written, (classes.embedding, classes.is_seen, classes.parts, classes.shared))
-    return tree_sha256({"arrays": arrays, "names": list(classes.names)})
-
-
-def _as_written(x) -> np.ndarray:
-    array = np.asarray(x)
-    return array.astype(np.float32) if np.issubdtype(array.dtype, np.floating) else array
-
-
-def tree_sha256(tree: Any) -> str:
-    """Returns a hash over structure, shapes, dtypes and values of a pytree of arrays, texts and numbers."""
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        digest.update(jax.tree_util.keystr(path).encode())
-        if isinstance(leaf, (str, int, float)):
-            digest.update(repr(leaf).encode())
-            continue
-        array = np.ascontiguousarray(leaf)
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(array.tobytes() if array.dtype.kind != "O" else repr(array.tolist()).encode())
-    return digest.hexdigest()
 
 
 def sees(method: methods.Method, config: ml_collections.ConfigDict, info: Mapping[str, Any]) -> list[str]:

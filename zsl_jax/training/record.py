@@ -12,7 +12,7 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import checkpoints, evaluation, hits, parallel, phases, problems
+from zsl_jax.training import checkpoints, evaluation, hashes, hits, parallel, phases, problems
 
 VERSION = 1
 _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "described_by")
@@ -68,7 +68,7 @@ def make(
         "per_class": per_class,
         **_hits(protocol, evaluated, task, per_class),
         "state_sha256": checkpoints.state_sha256(state),
-        "classes_sha256": problems.table_sha256(task.classes),
+        "classes_sha256": hashes.table_sha256(task.classes),
         "made_of": made_of,
         "config": _without_folders(json.loads(config.to_json())),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},

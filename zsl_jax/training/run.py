@@ -82,7 +82,7 @@ def run(
     for line in encoding.sizes(config, problem.dataset):
         say(line)
     choosing, final = problem.protocol.tasks(problem.dataset, config)
-    made_of = problems.made_of(problem)
+    made_of = problem.made_of()
     travelling = phases.Run(config, workdir, say=say, should_stop=should_stop, made_of=made_of)
     for task in choosing[:1]:
         late.check(config, problem, travelling.training(problem.method_for(task, config), task, "select", problem.mesh))
@@ -153,7 +153,7 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: C
     """Scores the finished state of a workdir again; returns a record with everything but a new selection and timing."""
     saved = json.loads((workdir / "record.json").read_text())
     problem, training, state = restore_finished(config, workdir, say=say)
-    run = phases.Run(config, workdir, say=say, made_of=problems.made_of(problem))
+    run = phases.Run(config, workdir, say=say, made_of=problem.made_of())
     evaluated = _evaluate(run, problem, training, state, saved["selection"])
     result = record.make(
         config,
@@ -184,7 +184,7 @@ def restore_finished(
     if files_now != files_then:
         changed = sorted(name for name in files_then if files_now.get(name) != files_then[name])
         raise errors.UserError(f"the data has changed since {workdir} was trained: {', '.join(changed)}")
-    made_of = problems.made_of(problem)
+    made_of = problem.made_of()
     _check_made_of(saved.get(MADE_OF, {}), made_of, workdir)
     _, final = problem.protocol.tasks(problem.dataset, config)
     method = problem.method_for(final, config, **saved["selection"].get("late", {}))

@@ -13,7 +13,7 @@ from typing import Any
 
 from zsl_jax import config as config_lib
 from zsl_jax import data, errors
-from zsl_jax.training import sweeps
+from zsl_jax.training import spaces, sweeps
 
 _MOST_RATIO = 10.0
 
@@ -36,13 +36,10 @@ def search(
       source: the data; None for that of the config.
 
     Raises:
-      UserError: a space without values, or a value that the config cannot have.
+      UserError: as `settings` does.
     """
-    points = sweeps.settings(space, samples=config.sweep.samples, seed=config.seed)
-    for point in points:
-        config_lib.check(sweeps.overridden(config, point))
-    trials = sweeps.run_trials(config, points, workdir, source=source)
-    is_grid = not any(isinstance(values, sweeps.Range) for values in space.values())
+    trials = sweeps.run_trials(config, settings(config, space), workdir, source=source)
+    is_grid = not any(isinstance(values, spaces.Range) for values in space.values())
     for round_left in range(config.sweep.widen if is_grid else 0, -1, -1):
         winner = max(trials, key=lambda trial: trial[config.select.metric])
         edges = on_edges(space, winner["setting"])
@@ -56,7 +53,7 @@ def search(
             break
         space = space | {key: tuple(sorted({*space[key], value})) for key, value in beyond.items()}
         known = [trial["setting"] for trial in trials]
-        new = [point for point in sweeps.settings(space, samples=0, seed=0) if point not in known]
+        new = [point for point in spaces.settings(space, samples=0, seed=0) if point not in known]
         found = sweeps.run_trials(config, new, workdir, source=source)
         ahead = max(trial[config.select.metric] for trial in found) - winner[config.select.metric]
         if ahead <= _standard_error(winner, config.select.metric):
@@ -64,6 +61,18 @@ def search(
             break
         trials = trials + found
     return trials
+
+
+def settings(config, space: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the settings of a space, before any is widened.
+
+    Raises:
+      UserError: a space without values, or a value that the config cannot have.
+    """
+    points = spaces.settings(space, samples=config.sweep.samples, seed=config.seed)
+    for point in points:
+        config_lib.check(sweeps.overridden(config, point))
+    return points
 
 
 def on_edges(space: dict[str, Any], setting: dict[str, Any]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from zsl_jax.data import class_files, class_tables, descriptions
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.encoders import preprocessing as preprocessing_lib
 from zsl_jax.encoders import stages
-from zsl_jax.training import checkpoints, parallel, phases, problems, reading, run, states
+from zsl_jax.training import checkpoints, hashes, parallel, phases, problems, reading, run, states
 
 
 @dataclasses.dataclass(frozen=True)
@@ -293,7 +293,7 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
     if checkpoints.state_sha256(restored.state) != record.get("state_sha256"):
         raise errors.UserError(f"the finished state in {workdir} is not the one of its record.json: train it again")
-    there = problems.table_sha256(found.classes)
+    there = hashes.table_sha256(found.classes)
     if record.get("classes_sha256", there) != there:
         raise errors.UserError(
             f"the class table in {workdir} was changed since the run ended: keep it, and give yours as --classes=FILE"

@@ -57,10 +57,9 @@ def main(argv: Sequence[str]) -> int:
             raise errors.UserError(
                 f"sweep() cannot choose {key}: settings must be scored alike; --config.select.seeds averages over seeds"
             )
-    for point in sweeps.settings(space, samples=config.sweep.samples, seed=config.seed):
-        config_lib.check(sweeps.overridden(config, point))
+    searching.settings(config, space)  # its complaints come before anything is written
     problem = problems.make_problem(config)
-    run.open_workdir(workdir, config, problems.made_of(problem))
+    run.open_workdir(workdir, config, problem.made_of())
     if config.select.on == "test":
         print(run.ORACLE)
     trials = searching.search(config, space, workdir)
@@ -93,7 +92,7 @@ def _train_winner(config, workdir) -> list[dict]:
         problem = problem or problems.make_problem(config)
         if (folder / "record.json").exists():
             # What sweep() names may have changed since, and with it the winner.
-            run.open_workdir(folder, chosen, problems.made_of(problem))
+            run.open_workdir(folder, chosen, problem.made_of())
             records.append(reading.read(folder / "record.json"))
         else:
             say = functools.partial(print, f"seed {seed}:")

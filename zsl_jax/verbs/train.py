@@ -52,7 +52,7 @@ def _train(config, workdir: pathlib.Path) -> int:
 
     done = workdir / "record.json"
     if processes.from_first(done.exists):
-        run.open_workdir(workdir, config, problems.made_of(problems.make_problem(config)))
+        run.open_workdir(workdir, config, problems.make_problem(config).made_of())
         record = reading.read(done)
         print(f"{workdir} is finished; to train it anew, choose another --workdir or delete this one")
         if config.plots == "story" and record["metrics"] and processes.is_first() and not any(workdir.glob("*.png")):
