@@ -126,4 +126,5 @@ status = __main__.main(
         str(asked),
     ]
 )
-IPython.display.Image(folder / "named.png")
+PIL.Image.open(folder / "named.png").convert("RGB").save(folder / "named.jpg", quality=85)  # small enough to keep
+IPython.display.Image(folder / "named.jpg")

@@ -69,10 +69,9 @@ def pictures(name: str) -> list[bytes]:
     """Returns the pictures that a notebook shows, as PNG files."""
     cells = json.loads((COLAB / f"{name}.ipynb").read_text())["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    shown = [output.get("data", {}) for output in outputs]
     return [
-        base64.b64decode("".join(output["data"]["image/png"]))
-        for output in outputs
-        if "image/png" in output.get("data", {})
+        base64.b64decode("".join(data[kind])) for data in shown for kind in ("image/png", "image/jpeg") if kind in data
     ]
 
 
