@@ -238,3 +238,12 @@ def test_what_is_wrong_with_a_question_is_one_line(fitted):
         assert words in str(error.value)
     with pytest.raises(errors.UserError, match="top=12 is not a whole number from 1 to the 11 classes"):
         model.predict(SOURCE.inputs, top=12)
+
+
+def test_settings_of_jax_are_left_as_they_were(fitted):
+    before = jax.config.jax_default_matmul_precision, jax.config.jax_compilation_cache_dir
+    fitted.predict(SOURCE.inputs[:2])
+    assert (jax.config.jax_default_matmul_precision, jax.config.jax_compilation_cache_dir) == before
+    with jax.default_matmul_precision("bfloat16"):
+        fitted.scores(SOURCE.inputs[:2])
+        assert jax.config.jax_default_matmul_precision == "bfloat16"

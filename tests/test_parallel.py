@@ -19,9 +19,10 @@ import pytest
 import small_trainer
 import topology
 import toy
+import toy_runs
 
 from zsl_jax import __main__, data, errors, methods
-from zsl_jax.training import loop, parallel, processes, states, stretches
+from zsl_jax.training import loop, parallel, problems, processes, states, stretches
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOPOLOGIES = {"8 devices": (1, 8), "2 processes of 4 devices": (2, 4)}
@@ -212,6 +213,12 @@ def test_products_are_made_in_the_precision_that_was_asked_for():
     with parallel.left_as_found():
         assert [products(name)[0] for name in parallel.PRECISIONS] == ["HIGHEST", "HIGH", "DEFAULT"]
     assert jax.config.jax_default_matmul_precision == before
+
+
+def test_a_problem_is_made_in_the_precision_of_its_config():
+    with parallel.left_as_found():
+        problems.make_problem(toy_runs.recipe("eszsl", precision="tf32"), dataset=toy.dataset())
+        assert jax.config.jax_default_matmul_precision == parallel.PRECISIONS["tf32"]
 
 
 BAD = {

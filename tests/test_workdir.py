@@ -5,6 +5,7 @@ import json
 import pathlib
 import shutil
 
+import conftest
 import jax
 import numpy as np
 import pytest
@@ -255,6 +256,9 @@ def test_a_late_knob_is_chosen_without_training_again(with_tilted, tmp_path):
 
 
 def test_keys_that_came_later_make_no_other_run_at_their_defaults():
+    """Workdirs from before a key existed are still read: keys_of_first_frame.json has those that are in every one."""
+    there = json.loads((conftest.ROOT / "tests" / "keys_of_first_frame.json").read_text())
+    assert {name for name in config_keys.KEYS if not phases.is_same_run(name)} - set(there) == set(phases.LATER)
     made = toy_runs.recipe("ale")
     before = phases.config_sha256(made)
     for name, value in phases.LATER.items():
