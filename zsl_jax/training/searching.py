@@ -80,6 +80,8 @@ def on_edges(space: dict[str, Any], setting: dict[str, Any]) -> dict[str, float]
 
     >>> on_edges({"a": (1.0, 10.0), "b": (1.0, 2.0, 4.0), "c": ("x", "y")}, {"a": 10.0, "b": 2.0, "c": "x"})
     {'a': 100.0}
+    >>> on_edges({"a": (0.001, 1.0)}, {"a": 1.0})
+    {'a': 10.0}
     """
     found = {}
     for key, given in space.items():
