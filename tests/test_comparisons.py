@@ -1,14 +1,16 @@
 """Which leads survive: equal methods almost never, a known effect nearly always, whatever the seed of the draws."""
 
+import base64
 import dataclasses
 import json
+import re
+import zlib
 
 import numpy as np
 import pytest
 import tiny_records
 from scipy import stats
 
-from zsl_jax import errors
 from zsl_jax.training import comparisons, hits, reading, record, reports, resampling
 
 CLASSES, IMAGES, SEEDS = 24, 15, 5
@@ -176,14 +178,39 @@ def test_hits_come_back_as_they_were_also_merged(tmp_path):
     for content in contents:
         content["selection"] |= {"classes": ["a"], "history": [{"epochs": 1, "harmonic": 0.1234567891}]}
     together = json.loads(json.dumps(record.merged(contents)))
-    found = hits.read(together["hits"])
+    images = [counted["images"] for counted in together["per_class"].values()]
+    found = hits.read(together["hits"], images, 3)
     for seed, content in enumerate(contents):
-        one = hits.read(content["hits"])
+        one = hits.read(content["hits"], images, 1)
         np.testing.assert_array_equal(one.ids, np.arange(1000, 1200))
         np.testing.assert_array_equal(found.classes, one.classes)
         for question, right in one.right.items():
             np.testing.assert_array_equal(found.right[question][seed], right[0])
     assert [run["selection"]["history"][0]["harmonic"] for run in together["runs"]] == [0.1234568] * 3
-    tiny_records.write(tmp_path / "run", contents[0] | {"hits": contents[0]["hits"] | {"ids": "AAAA"}})
-    with pytest.raises(errors.UserError, match="is damaged: its hits cannot be read"):
-        reports.collect(reading.load([tmp_path]))
+
+
+def packed(values) -> str:
+    return base64.b64encode(zlib.compress(np.asarray(values).tobytes())).decode()
+
+
+DAMAGE = {
+    "no base64": ({"ids": "!"}, "Only base64"),
+    "cut off": ({"ids": "AAAA"}, "decompress"),
+    "too many": ({"ids": packed(np.zeros(10**6, "<i4"))}, "more than 800 bytes instead of 800"),
+    "other classes": ({"classes": packed(np.zeros(200, "<i4"))}, "of other classes than per_class counts"),
+    "other seeds": ({"right": {"zsl": []}}, "not one row for each of 1 seeds"),
+    "too few": ({"right": {"zsl": [packed(np.zeros(3, np.uint8))]}}, "3 bytes instead of 25"),
+    "no text": ({"right": {"zsl": [7]}}, ""),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_record_with_damaged_hits_is_named_and_left_out(kind, tmp_path):
+    changes, words = DAMAGE[kind]
+    sound = with_hits(tiny_records.record(), np.arange(200) % 2 == 0)
+    tiny_records.write(tmp_path / "sound", sound)
+    tiny_records.write(tmp_path / "run", sound | {"hits": sound["hits"] | changes})
+    lines = []
+    assert [each.name for each in reading.load([tmp_path], warn=lines.append)] == ["sound"]
+    assert len(lines) == 1
+    assert re.search(f"run/record.json is damaged: its hits cannot be read .*{words}", lines[0])

@@ -55,15 +55,25 @@ def merged(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return first | {"right": right}
 
 
-def read(entry: dict[str, Any]) -> Hits:
+def read(entry: dict[str, Any], images: Sequence[int], seeds: int) -> Hits:
     """Returns what an entry holds.
 
+    Args:
+      entry: of a record.
+      images: `[C]` test images of each class, as `per_class` counts them.
+      seeds: of the record.
+
     Raises:
-      ValueError: it is damaged.
+      ValueError: it is damaged, or at odds with the rest of the record.
     """
-    count = entry["count"]
+    count = int(sum(images))
+    ids, classes = (_unpack(entry[name], count) for name in ("ids", "classes"))
+    if classes.min(initial=0) < 0 or np.bincount(classes, minlength=len(images)).tolist() != list(images):
+        raise ValueError("its images are of other classes than per_class counts")
+    if any(len(texts) != seeds for texts in entry["right"].values()):
+        raise ValueError(f"a question has not one row for each of {seeds} seeds")
     right = {name: np.stack([_bits(text, count) for text in texts]) for name, texts in entry["right"].items()}
-    return Hits(_unpack(entry["ids"], count), _unpack(entry["classes"], count), right)
+    return Hits(ids, classes, right)
 
 
 def _pack(numbers: np.ndarray) -> str:
@@ -73,10 +83,7 @@ def _pack(numbers: np.ndarray) -> str:
 
 
 def _unpack(text: str, count: int) -> np.ndarray:
-    steps = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<i4")
-    if len(steps) != count:
-        raise ValueError(f"{len(steps)} numbers where {count} images are counted")
-    return np.cumsum(steps, dtype=np.int64)
+    return np.cumsum(np.frombuffer(_bytes(text, 4 * count), "<i4"), dtype=np.int64)
 
 
 def _pack_bits(right: np.ndarray) -> str:
@@ -84,7 +91,13 @@ def _pack_bits(right: np.ndarray) -> str:
 
 
 def _bits(text: str, count: int) -> np.ndarray:
-    packed = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
-    if len(packed) != -(-count // 8):
-        raise ValueError(f"{len(packed)} bytes of hits where {count} images are counted")
+    packed = np.frombuffer(_bytes(text, -(-count // 8)), np.uint8)
     return np.unpackbits(packed, count=count).astype(bool)
+
+
+def _bytes(text: str, size: int) -> bytes:
+    """What was packed: so many bytes, and no more are made of it."""
+    found = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size + 1)
+    if len(found) != size:
+        raise ValueError(f"{'more than ' * (len(found) > size)}{min(len(found), size)} bytes instead of {size}")
+    return found

@@ -113,6 +113,8 @@ def read(path: pathlib.Path) -> dict:
         missing = [field for field in needed if _get(counted, field) is None]
         if missing:
             raise errors.UserError(f"{path} is damaged: per_class.{name} lacks {', '.join(missing)}")
+    if "hits" in content:
+        _hits(path, content)
     if content["metrics"]:  # empty where there was no test input
         for metric in protocol.schema:
             _check_values(path, metric, content)
@@ -133,15 +135,16 @@ def values(record: Record, metric: protocols.Metric) -> np.ndarray | None:
 
 
 def hits(record: Record) -> hits_lib.Hits:
-    """Returns on which images a record's seeds are right.
+    """Returns on which images a record's seeds are right."""
+    return _hits(record.path, record.content)
 
-    Raises:
-      UserError: the entry is damaged.
-    """
+
+def _hits(path: pathlib.Path, content: dict) -> hits_lib.Hits:
+    images = [counted["images"] for counted in content["per_class"].values()]
     try:
-        return hits_lib.read(record.content["hits"])
-    except (KeyError, TypeError, ValueError, zlib.error) as error:
-        raise errors.UserError(f"{record.path} is damaged: its hits cannot be read ({error})") from error
+        return hits_lib.read(content["hits"], images, len(content["seeds"]))
+    except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as error:
+        raise errors.UserError(f"{path} is damaged: its hits cannot be read ({error})") from error
 
 
 def _get(content: Any, name: str) -> Any:
