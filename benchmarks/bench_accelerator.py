@@ -4,11 +4,11 @@
 
     ceilings   a large product in bfloat16, float32 and tf32, and a large copy
     epochs     an epoch of the feature methods at the size of AWA2, by batch size; its floor reads every input once
-    attention  XLA's attention and cuDNN's
-    towers     images a second of ViT-B/16 and L/14: features, and two-tower training, as a share of the bfloat16 peak
     sweep      64 settings of ALE side by side, and the same on the host's processors
-    parity     ZSL and H of `train` on this device in each precision, and on the host's processors
     gan        the whole of f-CLSWGAN on the benchmark
+    parity     ZSL and H of `train` on this device in each precision (with JAX_PLATFORMS=cpu: on the processors)
+    towers     images a second of ViT-B/16 and L/14: features, and two-tower training, as a share of the bfloat16 peak
+    attention  XLA's attention and cuDNN's
 
 Each section is a process of its own, so that one which fails or fills the memory leaves the others alone.
 """
@@ -230,14 +230,14 @@ def gan(folder: str) -> None:
         print(f"f_clswgan, {precision}: {trained(folder, 'f_clswgan', f'--config.precision={precision}')}", flush=True)
 
 
-SECTIONS = {f.__name__: f for f in (ceilings, epochs, attention, towers, sweep, parity, gan)}
-ON_THE_HOST = ("sweep", "parity")
+SECTIONS = {f.__name__: f for f in (ceilings, epochs, sweep, gan, parity, towers, attention)}
+ON_THE_HOST = ("sweep",)
 
 
 def main(folder: str, sections: list[str]) -> None:
     for name in sections:
         for host in (False, True) if name in ON_THE_HOST else (False,):
-            where = {"JAX_PLATFORMS": "cpu"} if host else {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+            where = {"JAX_PLATFORMS": "cpu"} if host else {}
             print(f"\n{name}{', on the processors' if host else ''}", flush=True)
             started = time.perf_counter()
             subprocess.run([sys.executable, __file__, folder, "--here", name], env={**os.environ, **where}, check=False)
@@ -250,5 +250,6 @@ if __name__ == "__main__":
     if sys.argv[2:3] == ["--here"]:
         SECTIONS[sys.argv[3]](sys.argv[1])
     else:
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # the processes of the sections share the memory
         print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}, {os.cpu_count()} processors")
         main(sys.argv[1], sys.argv[2:] or list(SECTIONS))

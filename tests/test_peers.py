@@ -47,8 +47,24 @@ def watched():
 def test_a_process_that_stops_without_a_word_is_missed(watched):
     _, watches, said = watched
     watches[1]._closed.set()
+    watches[1]._thread.join()
+    watches[0].leave()  # as a process whose collective operation fails does
+    assert said[0].get(timeout=0) == "process 1 of 2 is gone (silent for 0 s)"
+    assert said[1].empty()
+
+
+def test_a_process_that_fails_alone_leaves_at_once_and_is_missed(watched):
+    _, watches, said = watched
+    watches[1].leave()
+    assert said[1].empty()
     assert said[0].get(timeout=10) == "process 1 of 2 is gone (silent for 0 s)"
-    watches[0].wait()
+
+
+def test_processes_that_fail_together_miss_nobody(watched):
+    _, watches, said = watched
+    for watch in watches:
+        watch.leave()
+    assert said[0].empty()
     assert said[1].empty()
 
 

@@ -16,7 +16,7 @@ from typing import Any
 EVERY_S = 1.0
 SILENCE_S = 20.0
 EXIT_CODE = 3
-_PLACE, _DONE = "zsl_jax/alive", "done"
+_PLACE, _DONE, _LEFT = "zsl_jax/alive", "done", "left"
 
 
 class Watch:
@@ -48,34 +48,52 @@ class Watch:
 
     def close(self) -> None:
         """Ends the watch, and tells the others that this process has done its part."""
+        self._say_last(_DONE)
+
+    def leave(self) -> None:
+        """Ends the watch before this process has done its part; the others miss it if they go on.
+
+        Before that it waits until every other process has given a sign of life or has left too. Where one is gone,
+        `lost` is called instead: what this process fails of is then most likely that.
+        """
+        began, first = time.monotonic(), None
+        while self._thread.is_alive() and time.monotonic() - began <= 2 * self._silence:
+            with contextlib.suppress(Exception):  # a coordinator that does not answer is the thread's to miss
+                signs = self._others()
+                first = first or signs
+                if all(sign in ("", _DONE, _LEFT) or sign != first[other] for other, sign in signs.items()):
+                    break
+            time.sleep(self._every / 10)
+        self._say_last(_LEFT)
+
+    def _others(self) -> dict[int, str]:
+        """Returns the last sign of every other process; an empty one where there was none yet."""
+        signs = dict(self._client.key_value_dir_get(_PLACE))
+        return {n: signs.get(f"{_PLACE}/{n}", "") for n in range(self._count) if n != self._number}
+
+    def _say_last(self, sign: str) -> None:
         self._closed.set()
         self._thread.join()
         with contextlib.suppress(RuntimeError):
-            self._client.key_value_set(f"{_PLACE}/{self._number}", _DONE, allow_overwrite=True)
-
-    def wait(self) -> None:
-        """Waits until a process that has just gone must have been noticed."""
-        self._thread.join(2 * self._silence)
+            self._client.key_value_set(f"{_PLACE}/{self._number}", sign, allow_overwrite=True)
 
     def _run(self) -> None:
-        began = time.monotonic()
-        last = {other: ("", began) for other in range(self._count) if other != self._number}
-        turn, reached = 0, began
+        turn, reached = 0, time.monotonic()
+        last: dict[int, tuple[str, float]] = {}
         while not self._closed.wait(self._every):
             turn += 1
             try:
                 self._client.key_value_set(f"{_PLACE}/{self._number}", str(turn), allow_overwrite=True)
-                signs = dict(self._client.key_value_dir_get(_PLACE))
+                signs = self._others()
             except Exception:  # whatever the runtime raises where its coordinator does not answer
                 if time.monotonic() - reached <= self._silence:
                     continue
                 self._lost(f"process 0 of {self._count}, which coordinates, is gone")
                 return
             now = reached = time.monotonic()
-            for other, (sign, _) in last.items():
-                found = signs.get(f"{_PLACE}/{other}", "")
-                if found != sign:
-                    last[other] = (found, now)
+            for other, sign in signs.items():
+                if other not in last or last[other][0] != sign:
+                    last[other] = (sign, now)
             silent = {other: sign for other, (sign, seen) in last.items() if now - seen > self._silence}
             gone = [str(other) for other, sign in silent.items() if sign not in ("", _DONE)]
             if gone:

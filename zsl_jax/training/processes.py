@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -77,14 +78,16 @@ def connected(hosts: str = "auto", *, timeout_s: int = 300) -> Iterator[None]:
             yield
         watch.close()
     except BaseException as error:
+        if isinstance(error, Exception) and not isinstance(error, errors.Stopped):
+            # Where another process is gone the watch says so, and ends this one.
+            watch.leave()
         if isinstance(error, errors.UserError):
             print(f"zsl-jax: process {number} of {count}: {error}", file=sys.stderr, flush=True)
         else:
-            if isinstance(error, Exception) and not isinstance(error, errors.Stopped):
-                # Where another process is gone the watch says so, and ends this one.
-                watch.wait()
             traceback.print_exc()
         sys.stdout.flush()
+        if is_first():
+            time.sleep(3 * peers.EVERY_S)  # the others read its last sign from the store that ends with it
         os._exit(getattr(error, "exit_code", 1))
 
 
