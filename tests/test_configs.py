@@ -46,7 +46,7 @@ def test_recipe_builds(path, monkeypatch):
         tokens = class_encoders.tokens(task.classes.names)
         task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=tokens))
     training = states.Training(method, task, jax.random.key(0), recipe.train.batch_size, parallel.make_mesh())
-    state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
+    state = training.shapes
     assert jax.tree.leaves(state) or method.update is None
 
 

@@ -99,7 +99,7 @@ def test_the_temperature_of_a_run_is_that_of_its_calibrated_scores(honest, tmp_p
     state = loop.finish(training, there.restore("select", states.abstract_state(training)).state)
     evaluate = evaluation.make_evaluate(problem.method, task, problem.mesh)
     chosen = record["selection"]
-    fitted = {gamma: evaluate.temperature(state, {"gamma": gamma}) for gamma in (chosen["gamma"], 0.0)}
+    fitted = {gamma: evaluate.temperature(state, evaluate(state, {"gamma": gamma})) for gamma in (chosen["gamma"], 0.0)}
     assert chosen["temperature"] == pytest.approx(fitted[chosen["gamma"]], rel=1e-4)
     assert abs(fitted[0.0] / chosen["temperature"] - 1) > 0.01, "the constant must matter for this to mean something"
 

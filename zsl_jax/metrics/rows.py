@@ -84,8 +84,8 @@ def fold(
         )
     classes = jnp.arange(scores.shape[1], dtype=jnp.int32) + jnp.asarray(first, jnp.int32)
     temperatures = jnp.asarray(temperatures, jnp.float32)
-    found = [_of_group(scores, groups == group, classes, top, temperatures) for group in range(num_groups)]
-    best, of, lse = (jnp.stack(parts, axis=1) for parts in zip(*found))
+    found = [_of_group(scores, groups == group, classes, top) for group in range(num_groups)]
+    best, of = (jnp.stack(parts, axis=1) for parts in zip(*found))
     is_candidate = groups >= 0
     is_own = (classes[None, :] == labels[:, None]) & is_candidate[None, :]
     return Rows(
@@ -94,7 +94,7 @@ def fold(
         own=jnp.max(jnp.where(is_own, scores, -jnp.inf), axis=1, initial=-jnp.inf),
         best=best,
         of=of,
-        lse=lse,
+        lse=_log_sums(scores, groups, best[..., 0], temperatures),
         finite=jnp.all(jnp.isfinite(scores) | ~is_candidate[None, :], axis=1),
         scores=scores if keep else None,
     )
@@ -150,8 +150,8 @@ def predicted_class(rows: Rows, offsets: ArrayLike | None = None) -> jax.Array:
     return jnp.where(jnp.any(is_best, axis=-1), lowest, -1)
 
 
-def _of_group(scores, is_member, classes, top: int, temperatures):
-    """Returns `best [N, k]`, `of [N, k]` and `lse [N, T]` of one group of a chunk."""
+def _of_group(scores, is_member, classes, top: int):
+    """Returns `best [N, k]` and `of [N, k]` of one group of a chunk."""
     within = jnp.where(is_member[None, :], scores, -jnp.inf)
     if top == 1:
         best = jnp.max(within, axis=1, keepdims=True)
@@ -160,6 +160,23 @@ def _of_group(scores, is_member, classes, top: int, temperatures):
         best, places = jax.lax.top_k(within, min(top, within.shape[1]))
         best = jnp.pad(best, ((0, 0), (0, top - best.shape[1])), constant_values=-jnp.inf)
         of = jnp.pad(classes[places], ((0, 0), (0, top - places.shape[1])), constant_values=-1)
-    of = jnp.where(best > -jnp.inf, of, -1)
-    scaled = within[:, None, :] / temperatures[None, :, None]
-    return best, of, jax.nn.logsumexp(scaled, axis=-1) if temperatures.size else jnp.zeros((len(scores), 0))
+    return best, jnp.where(best > -jnp.inf, of, -1)
+
+
+def _log_sums(scores, groups, largest, temperatures):
+    """Returns `[N, G, T]` log-sum-exp of the scores of each group over each temperature; `largest [N, G]` of a group.
+
+    An exponential per score and temperature, and one product that adds them up by group: nothing of [N, T, c] is made.
+    """
+    num_groups = largest.shape[1]
+    if not temperatures.size:
+        return jnp.zeros((*largest.shape, 0))
+    is_member = jax.nn.one_hot(groups, num_groups, dtype=jnp.float32)
+    subtracted = jnp.where(jnp.isfinite(largest), largest, 0)
+    below = jnp.where((groups >= 0)[None, :], scores - subtracted[:, groups], -jnp.inf)
+
+    def at(temperature):
+        sums = jnp.matmul(jnp.exp(below / temperature), is_member, precision="highest")
+        return jnp.log(sums) + subtracted / temperature
+
+    return jnp.moveaxis(jax.lax.map(at, temperatures), 0, -1)

@@ -14,7 +14,7 @@ from zsl_jax.methods import base
 from zsl_jax.training import protocols, scoring
 
 # The temperature is sought between these multiples of the largest score, each pass around the best of the one before.
-_COLDEST, _HOTTEST, _TEMPERATURES, _PASSES = 1e-7, 1e4, 32, 5
+_COLDEST, _HOTTEST, _TEMPERATURES, _PASSES = 1e-7, 1e4, 32, 3
 
 
 class Evaluated(NamedTuple):
@@ -57,9 +57,9 @@ class Evaluator:
         """
         return summarized(self.protocol, self.score(state), self.facts, knobs)
 
-    def temperature(self, state, knobs: dict[str, float]) -> float | None:
-        """Returns the temperature that makes probabilities of the scores; see `fitted_temperature`."""
-        return fitted_temperature(self.protocol, functools.partial(self.score, state), self.facts, knobs)
+    def temperature(self, state, evaluated: Evaluated) -> float | None:
+        """Returns the temperature that makes probabilities of the scores that an evaluation of the state is of."""
+        return fitted_temperature(self.protocol, functools.partial(self.score, state), evaluated)
 
 
 def make_evaluate(
@@ -108,31 +108,36 @@ def chosen_knobs(protocol: protocols.Protocol, draws: list[tuple[Any, Any]]) -> 
     return jax.tree.map(float, jax.device_get(jax.jit(protocol.choose)(rows, facts)))
 
 
-def fitted_temperature(
-    protocol: protocols.Protocol, score: Callable[..., Any], facts: dict[str, Any], knobs: dict[str, float]
-) -> float | None:
+def fitted_temperature(protocol: protocols.Protocol, score: Callable[..., Any], evaluated: Evaluated) -> float | None:
     """Returns the temperature of the softmax under which the labels are most likely, or None where there is none.
 
     The mean negative log-likelihood is convex in its inverse. It is computed at some temperatures in one pass over the
-    inputs, and again between the neighbours of the best, to a relative width of 10^-4.
+    inputs, and again between the neighbours of the best; of the last, 0.3 % apart, the parabola through the best and its
+    neighbours has its least value where the temperature is, to some 10^-4 of it.
 
     Args:
       protocol: what has the likelihood.
       score: `temperatures -> {look: Rows}`, on validation classes.
-      facts, knobs: of the protocol.
+      evaluated: of the same scores.
     """
     if protocol.temperature is None:
         return None
-    best = [np.abs(rows.best[np.isfinite(rows.best)]).max(initial=0.0) for rows in score(()).values()]
-    scale = float(max(best)) or 1.0
+    largest = [np.abs(rows.best[np.isfinite(rows.best)]).max(initial=0.0) for rows in evaluated.rows.values()]
+    scale = float(max(largest)) or 1.0
     low, high = np.log(_COLDEST * scale), np.log(_HOTTEST * scale)
     for _ in range(_PASSES):
         logarithms = np.linspace(low, high, _TEMPERATURES)
         temperatures = np.exp(logarithms).astype(np.float32)
-        likelihood = jax.jit(protocol.temperature)(_on_device(score(temperatures)), facts, knobs, temperatures)
-        place = int(np.argmin(np.nan_to_num(np.asarray(likelihood), nan=np.inf)))
-        low, high = logarithms[max(place - 1, 0)], logarithms[min(place + 1, _TEMPERATURES - 1)]
-    return float(np.exp((low + high) / 2))
+        rows = _on_device(score(temperatures))
+        likelihood = jax.jit(protocol.temperature)(rows, evaluated.facts, evaluated.knobs, temperatures)
+        likelihood = np.nan_to_num(np.asarray(likelihood, float), nan=np.inf)
+        place = min(max(int(np.argmin(likelihood)), 1), _TEMPERATURES - 2)
+        low, best, high = logarithms[place - 1 : place + 2]
+    left, least, right = likelihood[place - 1 : place + 2]
+    bend = left - 2 * least + right
+    if np.isfinite(bend) and bend > 0:
+        best += np.clip(0.5 * (left - right) / bend, -1, 1) * (high - best)
+    return float(np.exp(best))
 
 
 @functools.partial(jax.jit, static_argnames="protocol")

@@ -211,7 +211,7 @@ def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
             sizes = {"batch_size": config.train.batch_size, "per_class": config.train.per_class}
             balanced.check(states.training_examples(method, each).labels, **sizes)
     training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
-    state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
+    state = training.shapes
     if inputs_lib.is_stream(task.train.inputs) or not len(task.train.labels):
         # That a method looks at all inputs together is said now, too.
         for function in (method.prepare, method.finish):

@@ -7,6 +7,8 @@ eigendecomposition) count as nothing. The peak is that of dense bfloat16 product
 more than it can reach.
 """
 
+import functools
+
 import jax
 
 from zsl_jax.training import parallel, states
@@ -40,10 +42,15 @@ def step_flops(training: states.Training) -> float | None:
     method = training.method
     if method.update is None:
         return None
-    state = jax.eval_shape(lambda weights: states.init_state(training, weights), method.weights())
     batch = states.first_batch(training.examples, training.batch_size)
-    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), batch)
-    lowered = jax.jit(method.update).lower(state, batch, training.classes, jax.random.key(0))
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (training.shapes, batch, training.classes))
+    leaves, tree = jax.tree.flatten(shapes)
+    return _counted(method.update, tuple(leaves), tree)
+
+
+@functools.lru_cache(maxsize=8)
+def _counted(update, leaves: tuple[jax.ShapeDtypeStruct, ...], tree) -> float | None:
+    lowered = jax.jit(update).lower(*tree.unflatten(leaves), jax.random.key(0))
     return (lowered.cost_analysis() or {}).get("flops")
 
 

@@ -107,7 +107,7 @@ def _draw(run: phases.Run, problem, task, number: int, num_draws: int) -> list[d
             scored = evaluate(finished)
             entry = {"epochs": epoch, **_scores(protocol, scored), "knobs": scored.knobs, "late": knobs}
             if num_draws > 1 or all(entry[metric] > earlier[metric] for earlier in history):
-                entry["temperature"] = evaluate.temperature(finished, scored.knobs)
+                entry["temperature"] = evaluate.temperature(finished, scored)
             if num_draws > 1 and rows:
                 each = [evaluation.summarized(protocol, found, scored.facts) for found in rows]
                 entry["settings"] = [

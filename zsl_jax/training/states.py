@@ -51,6 +51,11 @@ class Training:
         """What training sees of the classes."""
         return training_classes(self.method, self.task)
 
+    @functools.cached_property
+    def shapes(self):
+        """The shapes of the state before the first step."""
+        return jax.eval_shape(functools.partial(init_state, self), self.method.weights())
+
     @property
     def num_steps(self) -> int:
         """Steps of an epoch."""
@@ -86,7 +91,7 @@ def first_batch(examples: dataset.Examples, batch_size: int) -> dataset.Batch:
 
 
 def init_state(training: Training, weights: Any):
-    """Returns the state before the first step (under `jax.eval_shape`, its shapes alone)."""
+    """Returns the state before the first step."""
     like = first_batch(training.examples, training.batch_size)
     return training.method.init(jax.random.fold_in(training.key, 0), like, training.classes, weights)
 
@@ -94,13 +99,13 @@ def init_state(training: Training, weights: Any):
 def start_state(training: Training):
     """Returns the state before the first step, on the devices."""
     weights = parallel.replicate(training.method.weights(), training.mesh)
-    return parallel.init(lambda weights: init_state(training, weights), training.mesh, weights)
+    shardings = parallel.state_shardings(training.shapes, training.mesh)
+    return jax.jit(functools.partial(init_state, training), out_shardings=shardings)(weights)
 
 
 def abstract_state(training: Training):
     """Returns shapes and placement of the state, without its frozen parts: what a checkpoint holds."""
-    shapes = jax.eval_shape(lambda weights: init_state(training, weights), training.method.weights())
-    return parallel.abstract(base.split(shapes)[0], training.mesh)
+    return parallel.abstract(base.split(training.shapes)[0], training.mesh)
 
 
 def finished_shapes(training: Training):

@@ -17,7 +17,6 @@ from zsl_jax.training.parallel.meshes import (
 )
 from zsl_jax.training.parallel.placement import (
     abstract,
-    init,
     keep_state,
     keep_whole,
     must_divide,
@@ -27,6 +26,7 @@ from zsl_jax.training.parallel.placement import (
     replicate,
     split_settings,
     state_sharding,
+    state_shardings,
     to_host,
 )
 from zsl_jax.training.parallel.steps import (
@@ -50,7 +50,6 @@ __all__ = [
     "device_kind",
     "fitting",
     "gather_batch",
-    "init",
     "keep_compiled",
     "keep_state",
     "keep_whole",
@@ -69,6 +68,7 @@ __all__ = [
     "settings_mesh",
     "split_settings",
     "state_sharding",
+    "state_shardings",
     "take_batch",
     "to_host",
     "whole_examples",

@@ -1,8 +1,6 @@
 """Arrays on the devices of a mesh: states whole or split along `model`, rows of examples split along `data`."""
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,10 +57,9 @@ def abstract(tree, mesh: Mesh):
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=state_sharding(x.shape, mesh)), tree)
 
 
-def init(function: Callable[..., Any], mesh: Mesh, *args):
-    """Returns `function(*args)`, computed where its values are wanted: laid out as a state."""
-    shardings = jax.tree.map(lambda x: state_sharding(x.shape, mesh), jax.eval_shape(function, *args))
-    return jax.jit(function, out_shardings=shardings)(*args)
+def state_shardings(shapes, mesh: Mesh):
+    """Returns how `place_state` lays out a state of these shapes."""
+    return jax.tree.map(lambda x: state_sharding(x.shape, mesh), shapes)
 
 
 def must_divide(tree, mesh: Mesh) -> bool:
