@@ -1,8 +1,11 @@
 """Strict everywhere: no silent broadcasting of ranks, and eight CPU devices so that every test can shard."""
 
+import json
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -38,6 +41,27 @@ def shared_data() -> pathlib.Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"needs the real benchmarks in {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """Runs `train` in a process of its own, compiled as users compile it, and returns the record.
+
+    For data on which the steps take longer than compiling them well.
+    """
+
+    def train(*arguments: str) -> dict:
+        line = (sys.executable, "-m", "zsl_jax", "train", f"--workdir={tmp_path / 'run'}", "--config.plots=none")
+        done = subprocess.run((*line, *arguments), env=as_users(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads((tmp_path / "run" / "record.json").read_text())
+
+    return train
+
+
+def as_users() -> dict[str, str]:
+    """The environment of a program that is compiled as users compile it."""
+    return {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | {"PYTHONPATH": str(ROOT)}
 
 
 def digits_config():

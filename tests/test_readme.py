@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import as_users
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -30,7 +31,9 @@ def test_commands_run_one_after_another(tmp_path):
             command += " --workdir=runs/ale"
         command = command.replace("runs/", f"{tmp_path}/runs/")
         command = re.sub(r"^zsl-jax ", f"{sys.executable} -m zsl_jax ", command)
-        done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, shell=True, cwd=ROOT, env=as_users(), capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "runs/ale/record.json").exists()
     assert (tmp_path / "runs/ale/story.png").stat().st_size > 10_000

@@ -55,7 +55,6 @@ def make() -> dict[str, methods.Method]:
     sgd = optax.sgd(0.1)
     return {
         "ale": methods.normalized(methods.ale()),
-        "softmax": methods.normalized(methods.softmax()),
         "eszsl": methods.normalized(methods.eszsl()),
         "ale_sgd": methods.normalized(methods.ale_sgd()),  # does not divide: the batch is gathered
         "clip": contrastive(lambda x, y, b: losses.clip_softmax(x, y, scale=5.0, **keys_of_rows(b)), sgd),

@@ -112,8 +112,8 @@ def fitted_temperature(protocol: protocols.Protocol, score: Callable[..., Any], 
     """Returns the temperature of the softmax under which the labels are most likely, or None where there is none.
 
     The mean negative log-likelihood is convex in its inverse. It is computed at some temperatures in one pass over the
-    inputs, and again between the neighbours of the best; of the last, 0.3 % apart, the parabola through the best and its
-    neighbours has its least value where the temperature is, to some 10^-4 of it.
+    inputs, and again between the neighbours of the best. The last ones are 0.3 % apart: the parabola through the best
+    and its neighbours has its least value where the temperature is, to some 10^-4 of it.
 
     Args:
       protocol: what has the likelihood.
