@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn import datasets
 
 from zsl_jax import errors
 from zsl_jax.data import digits
@@ -98,3 +99,9 @@ def test_wrong_options(options, message):
     with pytest.raises(errors.UserError) as caught:
         digits.load(**options)
     assert str(caught.value) == message
+
+
+def test_pixels_and_labels_are_those_of_scikit_learn():
+    source, found = datasets.load_digits(), digits.load(inputs="pixels")
+    np.testing.assert_array_equal(found.labels, source.target)
+    np.testing.assert_array_equal(found.inputs[..., 0], source.images / 16)
