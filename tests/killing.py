@@ -71,9 +71,11 @@ def state_of(workdir: pathlib.Path) -> str:
 
 def endure(folder: pathlib.Path, *, kills: int, epochs: int, processes: int, seed: int = 0) -> tuple[int, str, str]:
     """Returns the number of kills, and the hashes of the final state of the killed and of an undisturbed run."""
-    count = killed(folder / "killed", kills, epochs, processes, folder / "cache", seed)
-    killed(folder / "undisturbed", 0, epochs, processes, folder / "cache", seed)
-    return count, state_of(folder / "killed"), state_of(folder / "undisturbed")
+    disturbed, undisturbed = folder / f"killed_{processes}", folder / "undisturbed"
+    count = killed(disturbed, kills, epochs, processes, folder / "cache", seed)
+    if not undisturbed.exists():
+        killed(undisturbed, 0, epochs, processes, folder / "cache", seed)
+    return count, state_of(disturbed), state_of(undisturbed)
 
 
 def main() -> int:

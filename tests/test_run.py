@@ -175,12 +175,18 @@ def test_an_interrupted_run_ends_with_the_same_bits(saves, finished, problem, tm
     assert epochs == [*range(1, 7), *range(1, record["selection"]["epochs"] + 1)]
 
 
+@pytest.fixture(scope="module")
+def of_kills(tmp_path_factory):
+    """Where one undisturbed run is: two devices are the same run in one process and in two."""
+    return tmp_path_factory.mktemp("kills")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("processes", [1, 2])
-def test_kill_9_at_any_moment_and_resume_gives_the_same_bits(processes, tmp_path):
+def test_kill_9_at_any_moment_and_resume_gives_the_same_bits(processes, of_kills):
     """A few kills; `python tests/killing.py` does it fifty times."""
     kills = 2 if processes == 1 else 1
-    count, one, other = killing.endure(tmp_path, kills=kills, epochs=5, processes=processes)
+    count, one, other = killing.endure(of_kills, kills=kills, epochs=5, processes=processes)
     assert count == kills
     assert one == other
 

@@ -204,6 +204,7 @@ def is_taken_as_seen(best: Winners, gamma: jax.Array) -> jax.Array:
     return (shifted > best.unseen) | ((shifted == best.unseen) & (best.seen_class < best.unseen_class))
 
 
+@jax.jit
 def sweep(
     best: Winners, labels: jax.Array, is_seen: jax.Array, weight: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:

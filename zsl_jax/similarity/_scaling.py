@@ -1,5 +1,7 @@
 """Lengths of vectors whose squares would leave float32: they are first scaled by a power of two, which is exact."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -7,6 +9,8 @@ import jax.numpy as jnp
 _SMALLEST, _LARGEST = 1e-12, 1e12
 
 
+# Compiled of their own, so that programs in which they stand often trace them once for a shape.
+@functools.partial(jax.jit, static_argnames="axis")
 def power_of_two(x: jax.Array, axis: int | None = -1) -> jax.Array:
     """Power of two that brings the largest magnitude along an axis near 1; exactly 1 where it is of ordinary size.
 
@@ -19,6 +23,16 @@ def power_of_two(x: jax.Array, axis: int | None = -1) -> jax.Array:
     return jnp.where(is_unusual, jnp.ldexp(jnp.ones_like(largest), -exponent), 1.0)
 
 
+@functools.partial(jax.jit, static_argnames="axis")
+def unit(x: jax.Array, axis: int = -1) -> jax.Array:
+    """Vectors of length one along an axis; a zero vector stays zero and gets a zero gradient."""
+    x = x * power_of_two(x, axis)
+    squared = jnp.sum(x * x, axis=axis, keepdims=True)
+    is_zero = squared == 0
+    return x * jnp.where(is_zero, 0.0, jax.lax.rsqrt(jnp.where(is_zero, 1.0, squared)))
+
+
+@functools.partial(jax.jit, static_argnames="axis")
 def length(x: jax.Array, axis: int = -1) -> jax.Array:
     """Euclidean length along an axis, which is kept; its gradient at 0 is 0."""
     scale = power_of_two(x, axis)

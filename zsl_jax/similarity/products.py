@@ -39,11 +39,7 @@ def l2_normalize(x: ArrayLike, *, axis: int = -1) -> jax.Array:
     [[0.6 0.8]
      [0.  0. ]]
     """
-    x = arguments.as_float(x)
-    x = x * _scaling.power_of_two(x, axis)
-    squared = jnp.sum(x * x, axis=axis, keepdims=True)
-    is_zero = squared == 0
-    return x * jnp.where(is_zero, 0.0, jax.lax.rsqrt(jnp.where(is_zero, 1.0, squared)))
+    return _scaling.unit(arguments.as_float(x), axis)
 
 
 def dot(image_embeddings: ArrayLike, class_embeddings: ArrayLike) -> jax.Array:

@@ -90,7 +90,7 @@ def make_evaluate(
 
 def summarized(protocol: protocols.Protocol, rows, facts, knobs: dict[str, float] | None = None) -> Evaluated:
     """Returns what rows come to; knobs that are not given are chosen on them."""
-    chosen, metrics, counts = jax.device_get(_summary(_on_device(rows), facts, knobs, protocol=protocol))
+    chosen, metrics, counts = jax.device_get(_summary(without_ids(rows), facts, knobs, protocol=protocol))
     as_float = functools.partial(jax.tree.map, float)
     return Evaluated(rows, facts, as_float(chosen), as_float(metrics), counts)
 
@@ -103,7 +103,7 @@ def chosen_knobs(protocol: protocols.Protocol, draws: list[tuple[Any, Any]]) -> 
     names = draws[0][0].keys()
     count = {name: min(len(rows[name].own) for rows, _ in draws) for name in names}
     cut = [{name: jax.tree.map(lambda x, n=count[name]: x[:n], rows[name]) for name in names} for rows, _ in draws]
-    rows = jax.tree.map(lambda *x: np.stack(x), *map(_on_device, cut))
+    rows = jax.tree.map(lambda *x: np.stack(x), *map(without_ids, cut))
     facts = jax.tree.map(lambda *x: np.stack(x), *(facts for _, facts in draws))
     return jax.tree.map(float, jax.device_get(jax.jit(protocol.choose)(rows, facts)))
 
@@ -128,7 +128,7 @@ def fitted_temperature(protocol: protocols.Protocol, score: Callable[..., Any], 
     for _ in range(_PASSES):
         logarithms = np.linspace(low, high, _TEMPERATURES)
         temperatures = np.exp(logarithms).astype(np.float32)
-        rows = _on_device(score(temperatures))
+        rows = without_ids(score(temperatures))
         likelihood = jax.jit(protocol.temperature)(rows, evaluated.facts, evaluated.knobs, temperatures)
         likelihood = np.nan_to_num(np.asarray(likelihood, float), nan=np.inf)
         place = min(max(int(np.argmin(likelihood)), 1), _TEMPERATURES - 2)
@@ -147,6 +147,6 @@ def _summary(rows, facts, knobs, *, protocol: protocols.Protocol):
     return knobs, protocol.report(rows, facts, knobs), protocol.counts(rows, facts, knobs)
 
 
-def _on_device(rows):
+def without_ids(rows):
     """The rows without ids, which no number depends on."""
     return {name: each._replace(id=None) for name, each in rows.items()}

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from zsl_jax.data import dataset
@@ -83,7 +84,8 @@ def _hits(protocol, evaluated: evaluation.Evaluated | None, task: dataset.Task, 
     rows = None if evaluated is None or protocol.hits is None else evaluated.rows[protocol.hits_of]
     if rows is None or rows.id is None:
         return {}
-    right = {name: np.asarray(x) for name, x in protocol.hits(evaluated.rows, evaluated.facts, evaluated.knobs).items()}
+    found = jax.jit(protocol.hits)(evaluation.without_ids(evaluated.rows), evaluated.facts, evaluated.knobs)
+    right = jax.device_get(found)
     return {"hits": hits.make(np.asarray(rows.id), np.asarray(rows.label), right, task.classes.names, list(per_class))}
 
 
