@@ -96,9 +96,9 @@ def epochs(folder: str) -> None:
                 print(f"{name}, batches of {size}, {precision}: {1e3 * seconds:.2f} ms, {share}")
 
 
-def large(dtype: str) -> tuple:
-    """ViT-L/14 of CLIP, and its operations for an image, products alone."""
-    shape = transformer.Shape(1024, 24, 16, 4096, "quick_gelu", 1e-5, dtype=dtype, scan=True)
+def large(dtype: str, *, remat: bool = False) -> tuple:
+    """ViT-L/14 of CLIP, and its operations for an image, products alone, without those that are computed again."""
+    shape = transformer.Shape(1024, 24, 16, 4096, "quick_gelu", 1e-5, dtype=dtype, scan=True, remat=remat)
     module = clip.ImageTower(clip.VisionSize(shape, SIDE, 14, 768))
     return module, vit_flops(1024, 24, 14)
 
@@ -135,8 +135,9 @@ def towers(folder: str) -> None:
                 f"bfloat16 peak, {error:.1e} from float32 on the processors, {memory()}"
             )
     parallel.multiply_in("tf32")
-    for name, make, size in (("ViT-B/16", base, 256), ("ViT-B/16", base, 512), ("ViT-L/14", large, 128)):
-        train(name, *make("bfloat16"), pictures[:size])
+    for size in (256, 512):
+        train("ViT-B/16", *base("bfloat16"), pictures[:size])
+    train("ViT-L/14, blocks computed again", *large("bfloat16", remat=True), pictures[:128])
 
 
 def attention(folder: str) -> None:

@@ -138,6 +138,7 @@ def test_rank_correlation_is_spearmans():
     assert np.isnan(bounds.rank_correlation(np.ones((3, 3)), observed[:3, :3]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrong", [None, np.full(6, 0.03)], ids=["perfect", "imperfect"])
 def test_the_compiled_map_is_near_the_best(wrong):
     rule = bounds.approximate(MATRIX, error_rates=wrong)

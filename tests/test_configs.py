@@ -50,6 +50,7 @@ def test_recipe_builds(path, monkeypatch):
     assert jax.tree.leaves(state) or method.update is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", WORDS)
 @pytest.mark.parametrize("source", sources.SOURCES)
 def test_every_recipe_takes_every_source_and_word(source, words):

@@ -47,6 +47,7 @@ def test_names_and_axes_of_torchvision(tmp_path):
         assert jax.tree.map(np.shape, loaded) == jax.tree.map(lambda leaf: leaf.shape, variables)
 
 
+@pytest.mark.long
 def test_names_of_mobilenet_and_vit():
     names = weights.names(shapes("mobilenet_v2")[1])
     assert {

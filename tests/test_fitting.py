@@ -126,6 +126,7 @@ def test_without_a_test_nothing_is_scored_and_without_names_rows_are_predicted(t
         assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.long
 def test_a_method_of_ones_own_sees_what_it_is_given(fitted, tmp_path):
     method = methods.normalized(methods.eszsl(unit="variance", class_ridge=1.0))
     model = fit(method, config={"train.epochs": 1, "train.batch_size": 512, "select.on": "nothing"})

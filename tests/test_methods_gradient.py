@@ -43,6 +43,7 @@ def finished(method, task, batch, *, count: int = 1):
     return method.finish(state, task.train, task.seen_classes, KEY)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", GRADIENT)
 def test_loss_falls_and_rows_that_fill_up_do_not_count(name, task):
     method = by_name(name)
@@ -54,6 +55,7 @@ def test_loss_falls_and_rows_that_fill_up_do_not_count(name, task):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), one, other)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["devise", "dem", "semantic_consistency", "ale_learned", "dap", "sync", "eszsl", "gfzsl"]
 )

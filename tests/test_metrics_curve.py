@@ -85,6 +85,7 @@ def test_calibrated_stacking_is_the_subtraction_that_the_curve_counts():
         metrics.calibrated_stacking(scores, HALF_SEEN[:-1], 0.3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_the_area_is_that_of_a_dense_grid(seed):
     rng = np.random.default_rng(seed)

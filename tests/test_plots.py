@@ -41,6 +41,7 @@ def test_the_title_says_the_result_and_the_chance(story):
     assert "chance 33.3 %" in text
 
 
+@pytest.mark.long
 def test_the_trade_off_has_the_curve_and_both_points(story):
     record, scored, _, figure = story
     curve, plain, calibrated = figure.axes[0].lines

@@ -50,6 +50,7 @@ def test_the_model_read_back_is_the_one_of_the_run(finished):
     np.testing.assert_allclose(scores, result.evaluated.rows["zsl"].scores, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.long
 def test_predictions_are_the_calibrated_ones_of_the_record(finished):
     """The accuracy of the calibrated record, out of the blocks of `predict`."""
     _, result, model, _ = finished

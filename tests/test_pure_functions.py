@@ -55,6 +55,7 @@ def floats(result):
     return [np.asarray(x) for x in jax.tree.leaves(result) if jnp.issubdtype(jnp.asarray(x).dtype, jnp.floating)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", WITH_VALUES)
 @hypothesis.settings(max_examples=8, deadline=None, derandomize=True)
 @hypothesis.given(st.integers(0, 2**20))
@@ -144,6 +145,7 @@ def test_ids_far_apart_are_different_groups(name):
     np.testing.assert_array_equal(case(labels=far - 2**33), case(labels=near))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("classes", [200, 255, 256, 300, 717])
 def test_labels_of_one_byte_mix_with_any_number_of_classes(classes):
     labels, where = np.array([5, 9, 7], np.uint8), np.array([True, False, True])
@@ -157,6 +159,7 @@ def test_labels_of_one_byte_mix_with_any_number_of_classes(classes):
     np.testing.assert_array_equal(small, expected)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [

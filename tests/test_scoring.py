@@ -61,6 +61,7 @@ def score(method, task, monkeypatch, *, block=16, asked=None, **options):
     return scoring.make_score(method, task, asked or looks(task), mesh, **options)((), TEMPERATURES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chunk", [1, 2, 4, 9])
 @pytest.mark.parametrize("top", [1, 3])
 def test_chunks_of_classes_change_no_bit(chunk, top, task, inputs, monkeypatch):

@@ -62,6 +62,7 @@ def contents(folder: pathlib.Path) -> dict[str, tuple]:
     return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", EDITS)
 def test_other_data_in_the_same_workdir_are_refused(part, made, finished, monkeypatch, capsys):
     """By the library and by the verb, whether the run is finished or stopped; nothing there is touched."""

@@ -112,6 +112,7 @@ KEYS = {
         Rule(lambda x: isinstance(x, str) and x != "", "auto, none or a folder"),
     ),
     "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),
+    "wandb": Key(False, "also log to Weights & Biases (needs the extra wandb)", one_of((False, True))),
     "plots": Key("story", "images that a run leaves in its workdir", one_of(("story", "none"))),
 }
 

@@ -1,5 +1,6 @@
-"""The log of a run: one JSON object a line, plain lines where no bar shows, on request TensorBoard events."""
+"""The log of a run: one JSON object a line, plain lines where no bar shows, on request TensorBoard or W&B."""
 
+import hashlib
 import json
 import pathlib
 import sys
@@ -67,6 +68,31 @@ class TensorBoard:
             if isinstance(value, float):
                 self._writer.add_scalar(f"{entry['phase']}/{name}", value, entry["step"])
         self._writer.flush()
+
+
+class WeightsAndBiases:
+    """Sends the numbers of every entry, `PHASE/NAME` by `PHASE/step`, to Weights & Biases (the extra `wandb`).
+
+    A workdir is one run there, after a stop too. The package's own variables (`WANDB_PROJECT`, `WANDB_MODE`, ...) hold.
+    """
+
+    def __init__(self, workdir: pathlib.Path, config: dict):
+        try:
+            import wandb
+        except ImportError as error:
+            raise errors.UserError("config.wandb needs wandb: pip install 'zsl-jax[wandb]'") from error
+        number = hashlib.sha256(str(workdir.resolve()).encode()).hexdigest()[:16]
+        if wandb.run is not None and wandb.run.id != number:
+            wandb.finish()
+        self._run = wandb.run or wandb.init(
+            id=number, name=workdir.resolve().name, dir=str(workdir), config=config, resume="allow"
+        )
+
+    def append(self, entry: dict) -> None:
+        phase = entry["phase"]
+        self._run.define_metric(f"{phase}/*", step_metric=f"{phase}/step")
+        numbers = {name: value for name, value in entry.items() if isinstance(value, float) or name == "step"}
+        self._run.log({f"{phase}/{name}": value for name, value in numbers.items()})
 
 
 def _parse(line: str) -> dict | None:

@@ -34,6 +34,7 @@ SAME_RUN = (
     "towers.attributes",
     "plots",
     "tensorboard",
+    "wandb",
     "train.checkpoint_every",
     "sweep.side_by_side",
     "sweep.seeds",
@@ -184,6 +185,8 @@ def epochs(
         sinks += [logs.JsonLines(run.workdir / "metrics.jsonl", keep), logs.PlainLines(num_epochs)]
         if config.tensorboard:
             sinks.append(logs.TensorBoard(run.workdir / "tensorboard"))
+        if config.wandb:
+            sinks.append(logs.WeightsAndBiases(run.workdir, config.to_dict()))
     if start is not None and not within:
         notes["steps"] = 0
         yield *start, notes, lambda: save(first * per_epoch, start[1])
