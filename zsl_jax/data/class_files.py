@@ -38,7 +38,7 @@ class Described(NamedTuple):
 
 def attribute_names(source: dataset.Dataset) -> tuple[str, ...]:
     """The names of a dataset's attributes, or `attribute 1`, `attribute 2`, ... where its files have none."""
-    named = source.info.get("attributes")
+    named = source.info.get("attribute_names", source.info.get("attributes"))
     if isinstance(named, (list, tuple)):
         return tuple(named)
     return tuple(f"attribute {i + 1}" for i in range(np.shape(source.classes.embedding)[-1]))

@@ -20,7 +20,7 @@ import pathlib
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import checks, dataset, matfile, missing, notes, recorded, tables
+from zsl_jax.data import attribute_files, checks, dataset, matfile, missing, notes, recorded, tables
 
 FEATURES_FILE, SPLITS_FILE, VALIDATION_FILE = "res101.mat", "att_splits.mat", "valclasses1.txt"
 SOURCE = (
@@ -80,7 +80,8 @@ def load(dir: str | os.PathLike = "", *, semantics: str = "att", attributes: str
     Returns:
       The dataset; `inputs [N, F]` and the class embedding `[C, A]` are float32. `info` holds `semantics`, `attributes`,
       `split` ("PS", the layout's way of splitting), `benchmark` (the published one whose counts these are, or None),
-      `validation` (where the validation classes come from, or None), `files` (sha256 by name) and `image_files`.
+      `validation` (where the validation classes come from, or None), `files` (sha256 by name), `image_files` and, where
+      attributes.txt or predicates.txt in the folder has them, `attribute_names`.
 
     Raises:
       UserError: a file or variable is missing, damaged or at odds with the others.
@@ -100,6 +101,8 @@ def load(dir: str | os.PathLike = "", *, semantics: str = "att", attributes: str
     if attributes == "original_att":
         described = missing.filled(described, is_seen)
     validation, origin = validation_classes(folder)
+    # The names are those of `att`: another description has columns of its own.
+    named = attribute_files.of_folder(pathlib.Path(dir).expanduser(), len(described)) if semantics == "att" else None
     return dataset.Dataset(
         name=folder.name,
         inputs=np.ascontiguousarray(variables["features"].T, np.float32),
@@ -115,6 +118,7 @@ def load(dir: str | os.PathLike = "", *, semantics: str = "att", attributes: str
             "validation": origin,
             "files": folder.files,
             "image_files": tuple(variables.get("image_files", ())),
+            **({"attribute_names": named} if named else {}),
         },
     )
 

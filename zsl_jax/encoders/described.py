@@ -8,7 +8,6 @@ One place makes the vectors of a dataset's classes and of those that `predict` i
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ import numpy as np
 
 from zsl_jax import errors, rules
 from zsl_jax.class_encoders import sentences
-from zsl_jax.data import class_files, dataset, matfile
+from zsl_jax.data import attribute_files, class_files, dataset, matfile
 from zsl_jax.encoders import bert, stages, ties, towers
 
 
@@ -124,7 +123,10 @@ class Describer:
             raise errors.UserError(
                 f"{source.name} has no attributes to make sentences of: towers.by=attributes needs some"
             )
-        named = _lines(self.options.attributes) if self.options.attributes else class_files.attribute_names(source)
+        given = self.options.attributes
+        named = (
+            attribute_files.read(given, "config.towers.attributes=") if given else class_files.attribute_names(source)
+        )
         return sentences.from_attributes(
             names, matrix, named, self.template, is_seen=np.asarray(source.classes.is_seen)
         )
@@ -209,19 +211,6 @@ def _needed(path: str, name: str, what: str) -> str:
     if not path:
         raise errors.UserError(f"config.towers.by={name} needs a file: --config.towers.{name}={what}")
     return path
-
-
-def _lines(path: str | os.PathLike) -> list[str]:
-    """The lines of a file of names; a number before a name, as CUB's attributes.txt has them, is left out."""
-    try:
-        lines = pathlib.Path(path).expanduser().read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.UserError(
-            f"config.towers.attributes={path}: a text file with a name per line is wanted"
-        ) from error
-    found = [line.strip() for line in lines if line.strip()]
-    numbered = all(line.split()[0].isdecimal() and len(line.split()) > 1 for line in found)
-    return [line.split(maxsplit=1)[1] for line in found] if numbered else found
 
 
 def _unit(x: np.ndarray) -> np.ndarray:

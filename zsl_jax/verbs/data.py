@@ -12,7 +12,7 @@ from absl import flags
 from absl import logging as absl_logging
 
 from zsl_jax import bounds, errors
-from zsl_jax.data import checks, missing, notes, pair_checks, published, recorded, xlsa17
+from zsl_jax.data import attribute_files, checks, missing, notes, pair_checks, published, recorded, xlsa17
 from zsl_jax.verbs import data_import
 
 USAGE = """\
@@ -132,23 +132,28 @@ def _description(folder: xlsa17.Folder, semantics: str, path: pathlib.Path) -> l
     if "allclasses_names" in variables:
         lines.append(("classes", f"{len(variables['allclasses_names'])}: {_seen_and_unseen(folder)}"))
     lines += _images_per_class(variables)
+    named = None
     if "att" in variables:
+        if semantics == "att":
+            named = attribute_files.of_folder(path, len(variables["att"]))
+        words = f" ({', '.join(named[:2])}, ...)" if named else ""
         norms = np.linalg.norm(variables["att"], axis=0)
         low, high = variables["att"].min(), variables["att"].max()
         lines.append(
             (
                 "attributes",
-                f"{len(variables['att'])} of {semantics!r}, values {low:.3g} to {high:.3g}, norms {norms.min():.3g} to "
-                f"{norms.max():.3g}",
+                f"{len(variables['att'])} of {semantics!r}{words}, values {low:.3g} to {high:.3g}, norms "
+                f"{norms.min():.3g} to {norms.max():.3g}",
             )
         )
-    lines += _numbers(variables) if semantics == "att" else []
+    if semantics == "att":
+        lines += _numbers(variables, named)
     lines.append(("semantics", ", ".join(xlsa17.semantics_in(path)) or "none"))
     lines.append(("split", _split(folder)))
     return lines
 
 
-def _numbers(variables: checks.Variables) -> list[tuple[str, str]]:
+def _numbers(variables: checks.Variables, named: tuple[str, ...] | None) -> list[tuple[str, str]]:
     """What the attributes say of the classes: quick numbers of original_att as probabilities, or of att as it is."""
     name = "original_att" if "original_att" in variables else "att"
     values = variables.get(name)
@@ -169,8 +174,10 @@ def _numbers(variables: checks.Variables) -> list[tuple[str, str]]:
         return lines
     separability = np.asarray(bounds.separability(values.T))
     nearest = int(np.argmin(separability))
-    spoken_for = np.max(np.asarray(bounds.representativeness(values.T)), axis=1)
+    representative = np.asarray(bounds.representativeness(values.T))
+    spoken_for = np.max(representative, axis=1)
     least = int(np.argmin(spoken_for))
+    speaker = f" ({named[int(np.argmax(representative[least]))]})" if named else ""
     names = variables["allclasses_names"]
     return [
         (
@@ -180,8 +187,8 @@ def _numbers(variables: checks.Variables) -> list[tuple[str, str]]:
         ),
         (
             "RoA",
-            f"the attribute that speaks most for a class is there {np.exp(spoken_for[least]):.1f} times as often as in "
-            f"the others for {names[least]!r}, the least; median {np.exp(np.median(spoken_for)):.1f} times",
+            f"the attribute that speaks most for a class{speaker} is there {np.exp(spoken_for[least]):.1f} times as "
+            f"often as in the others for {names[least]!r}, the least; median {np.exp(np.median(spoken_for)):.1f} times",
         ),
         *lines,
     ]

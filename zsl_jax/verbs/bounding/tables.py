@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import matfile, missing, tables
+from zsl_jax.data import attribute_files, matfile, missing, tables
 
 SPLITS_FILE, FEATURES_FILE, UNSEEN_FILE = "att_splits.mat", "res101.mat", "testclasses.txt"
 
@@ -25,7 +25,7 @@ def read(path: str, which: str | None) -> Table:
 
     A folder: `original_att` of `att_splits.mat`, percentages (where a value is above 1) divided by 100; -1 among
     percentages marks an unknown value. Its unseen classes are those of `testclasses.txt`, or else of the unseen test
-    images of `res101.mat`. Attributes are numbered from 1.
+    images of `res101.mat`. Attributes have the names in attributes.txt or predicates.txt there, or else numbers from 1.
 
     A file: a header with the names of the attributes after one cell, then a class a line, its name first. An empty cell
     is an unknown value.
@@ -134,7 +134,8 @@ def _folder(folder: pathlib.Path) -> Table:
     unknown = missing.marked(values)
     values = np.where(unknown, 0, values).astype(np.float64)
     matrix = values / 100 if values.max(initial=0) > 1 else values
-    return Table(matrix.T, unknown.T, tuple(classes), tuple(str(i + 1) for i in range(len(values))))
+    named = attribute_files.of_folder(folder, len(values)) or tuple(str(i + 1) for i in range(len(values)))
+    return Table(matrix.T, unknown.T, tuple(classes), named)
 
 
 def _is_unseen(folder: pathlib.Path, classes: tuple[str, ...]) -> np.ndarray:

@@ -1,0 +1,39 @@
+"""Attributes have the names that a file in the benchmark's folder gives them, in every verb."""
+
+import pytest
+import tiny_xlsa17
+
+from zsl_jax import __main__, errors
+from zsl_jax.data import attribute_files, class_files, xlsa17
+from zsl_jax.verbs.bounding import tables
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return tiny_xlsa17.write(tmp_path / "tiny", tiny_xlsa17.variables())
+
+
+def count(bench) -> int:
+    return len(xlsa17.read(bench).variables["att"])
+
+
+@pytest.mark.parametrize("file", attribute_files.NAMES)
+@pytest.mark.parametrize("form", ["{name}", "{number} {name}", "{number}\t{name}"])
+def test_names_of_the_folder_are_those_of_the_dataset(file, form, bench, capsys):
+    wanted = tuple(f"has colour::{i}" for i in range(count(bench)))
+    assert class_files.attribute_names(xlsa17.load(bench))[0] == "attribute 1"
+    lines = [form.format(number=number, name=name) for number, name in enumerate(wanted, 1)]
+    (bench / file).write_text("\n".join(lines) + "\n")
+    assert class_files.attribute_names(xlsa17.load(bench)) == wanted
+    assert tables.read(str(bench), "all").attributes == wanted
+    assert __main__.main(["data", "check", str(bench)]) == 0
+    assert f"({wanted[0]}, {wanted[1]}, ...)" in capsys.readouterr().out
+
+
+def test_a_file_that_does_not_fit_is_one_line(bench):
+    (bench / "attributes.txt").write_text("one\n")
+    with pytest.raises(errors.UserError, match=rf"names 1 attributes, and the benchmark has {count(bench)}"):
+        xlsa17.load(bench)
+    (bench / "attributes.txt").write_text("same\n" * count(bench))
+    with pytest.raises(errors.UserError, match="'same' stands there twice"):
+        xlsa17.load(bench)
