@@ -46,6 +46,7 @@ for method in ("eszsl", "softmax", "dap"):
         settings = config.base(method, "digits")
         settings.seed = seed
         settings.train.epochs = 1 if method == "eszsl" else 3
+        settings.select.folds = 1  # by default five draws of validation classes choose
         run.run(settings, runs / f"{method}_{seed}", say=lambda line: None)
     print(method)
 

@@ -66,6 +66,7 @@ jax.debug.visualize_array_sharding(weights)
 settings = config.base("ale", "digits")
 settings.method.learning_rate = 3.0
 settings.train.epochs = 3
+settings.select.folds = 1  # by default five draws of validation classes choose
 eight = run.run(settings, folder / "eight").record
 print(eight["device"])
 
