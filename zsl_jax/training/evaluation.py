@@ -113,7 +113,7 @@ def fitted_temperature(protocol: protocols.Protocol, score: Callable[..., Any], 
 
     The mean negative log-likelihood is convex in its inverse. It is computed at some temperatures in one pass over the
     inputs, and again between the neighbours of the best. The last ones are 0.3 % apart: the parabola through the best
-    and its neighbours has its least value where the temperature is, to some 10^-4 of it.
+    and its neighbours has its least value where the temperature is, to well under 10^-3 of it.
 
     Args:
       protocol: what has the likelihood.
