@@ -163,7 +163,7 @@ def test_a_problem_in_the_arrays_is_raised(tmp_path):
 
 def test_counts_tell_the_published_benchmarks(shared_data):
     for name, sizes in {"SUN": 717, "CUB": 200, "AWA1": 50, "AWA2": 50, "APY": 32}.items():
-        held = scipy.io.loadmat(shared_data / "xlsa17" / name / "att_splits.mat")
+        held = scipy.io.loadmat(shared_data / "xlsa17" / name / "att_splits.mat", spmatrix=False)
         assert len(held["allclasses_names"]) == sizes
         assert xlsa17.benchmark(held) == name
     held["test_seen_loc"] = held["test_seen_loc"][1:]
