@@ -35,7 +35,7 @@ class Store:
 @pytest.fixture
 def watched():
     store, said = Store(), [queue.Queue(), queue.Queue()]
-    watches = [peers.Watch(store, n, 2, said[n].put, every_s=0.01, silence_s=0.3) for n in range(2)]
+    watches = [peers.Watch(store, n, 2, said[n].put, every_s=0.02, silence_s=1) for n in range(2)]
     while len(store.values) < 2:
         time.sleep(0.01)
     time.sleep(0.05)
@@ -49,7 +49,7 @@ def test_a_process_that_stops_without_a_word_is_missed(watched):
     watches[1]._closed.set()
     watches[1]._thread.join()
     watches[0].leave()  # as a process whose collective operation fails does
-    assert said[0].get(timeout=0) == "process 1 of 2 is gone (silent for 0 s)"
+    assert said[0].get(timeout=0) == "process 1 of 2 is gone (silent for 1 s)"
     assert said[1].empty()
 
 
@@ -57,7 +57,7 @@ def test_a_process_that_fails_alone_leaves_at_once_and_is_missed(watched):
     _, watches, said = watched
     watches[1].leave()
     assert said[1].empty()
-    assert said[0].get(timeout=10) == "process 1 of 2 is gone (silent for 0 s)"
+    assert said[0].get(timeout=10) == "process 1 of 2 is gone (silent for 1 s)"
 
 
 def test_processes_that_fail_together_miss_nobody(watched):
@@ -72,7 +72,7 @@ def test_a_process_that_has_done_its_part_is_not_missed(watched):
     _, watches, said = watched
     watches[1].close()
     with pytest.raises(queue.Empty):
-        said[0].get(timeout=1)
+        said[0].get(timeout=2)
 
 
 def test_a_coordinator_that_is_late_once_is_not_missed(watched):
@@ -81,7 +81,7 @@ def test_a_coordinator_that_is_late_once_is_not_missed(watched):
     time.sleep(0.1)
     store.is_reached = True
     with pytest.raises(queue.Empty):
-        said[1].get(timeout=1)
+        said[1].get(timeout=2)
 
 
 def test_a_coordinator_that_does_not_answer_is_missed(watched):

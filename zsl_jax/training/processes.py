@@ -78,7 +78,8 @@ def connected(hosts: str = "auto", *, timeout_s: int = 300) -> Iterator[None]:
             yield
         watch.close()
     except BaseException as error:
-        if isinstance(error, Exception) and not isinstance(error, errors.Stopped):
+        has_failed = isinstance(error, Exception) and not isinstance(error, errors.Stopped)
+        if has_failed:
             # Where another process is gone the watch says so, and ends this one.
             watch.leave()
         if isinstance(error, errors.UserError):
@@ -86,7 +87,7 @@ def connected(hosts: str = "auto", *, timeout_s: int = 300) -> Iterator[None]:
         else:
             traceback.print_exc()
         sys.stdout.flush()
-        if is_first():
+        if has_failed and is_first():
             time.sleep(3 * peers.EVERY_S)  # the others read its last sign from the store that ends with it
         os._exit(getattr(error, "exit_code", 1))
 
