@@ -76,7 +76,7 @@ class WeightsAndBiases:
     A workdir is one run there, after a stop too. The package's own variables (`WANDB_PROJECT`, `WANDB_MODE`, ...) hold.
     """
 
-    def __init__(self, workdir: pathlib.Path, config: dict):
+    def __init__(self, workdir: pathlib.Path, phase: str, config: dict):
         try:
             import wandb
         except ImportError as error:
@@ -87,12 +87,11 @@ class WeightsAndBiases:
         self._run = wandb.run or wandb.init(
             id=number, name=workdir.resolve().name, dir=str(workdir), config=config, resume="allow"
         )
+        self._run.define_metric(f"{phase}/*", step_metric=f"{phase}/step")
 
     def append(self, entry: dict) -> None:
-        phase = entry["phase"]
-        self._run.define_metric(f"{phase}/*", step_metric=f"{phase}/step")
         numbers = {name: value for name, value in entry.items() if isinstance(value, float) or name == "step"}
-        self._run.log({f"{phase}/{name}": value for name, value in numbers.items()})
+        self._run.log({f"{entry['phase']}/{name}": value for name, value in numbers.items()})
 
 
 def _parse(line: str) -> dict | None:

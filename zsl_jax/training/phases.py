@@ -186,7 +186,7 @@ def epochs(
         if config.tensorboard:
             sinks.append(logs.TensorBoard(run.workdir / "tensorboard"))
         if config.wandb:
-            sinks.append(logs.WeightsAndBiases(run.workdir, config.to_dict()))
+            sinks.append(logs.WeightsAndBiases(run.workdir, phase, config.to_dict()))
     if start is not None and not within:
         notes["steps"] = 0
         yield *start, notes, lambda: save(first * per_epoch, start[1])
