@@ -27,6 +27,13 @@ from zsl_jax.metrics.attributes import (
     recall,
     recall_at_k,
 )
+from zsl_jax.metrics.bootstrap import (
+    percentile_interval,
+    resampled_accuracy,
+    resampled_counts,
+    resampled_gzsl,
+    resampled_pair,
+)
 from zsl_jax.metrics.compositional import (
     CurveSummary,
     binned_compositional_curve,
@@ -48,16 +55,7 @@ from zsl_jax.metrics.geometry import (
 )
 from zsl_jax.metrics.ranking import hierarchical_precision, hits_at_k, label_rank, top_k
 from zsl_jax.metrics.rows import Rows, fold, join, predicted_class
-from zsl_jax.metrics.uncertainty import (
-    mean_and_deviation,
-    paired_p_value,
-    percentile_interval,
-    resampled_accuracy,
-    resampled_counts,
-    resampled_gzsl,
-    resampled_pair,
-    unpaired_p_value,
-)
+from zsl_jax.metrics.seeds import mean_and_deviation, paired_p_value, unpaired_p_value
 
 __all__ = [
     "BinaryCounts",
