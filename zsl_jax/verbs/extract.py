@@ -18,7 +18,7 @@ from zsl_jax.recipes import finding
 from zsl_jax.verbs import command_line
 
 USAGE = f"""\
-Turns imported images into features, by an encoder and its weights, for `train --config=configs/NAME.py:features`.
+Turns imported images into features, by an encoder and its weights, for `train --config=NAME:features`.
 The same line again goes on where a run was stopped.
 
 usage: python -m zsl_jax extract --config=configs/extract/NAME.py --config.data.dir=DATASET --out=FEATURES
