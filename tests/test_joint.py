@@ -280,7 +280,7 @@ def test_over_several_draws_the_setting_with_the_best_mean_is_chosen(source, tmp
         made.select.update(folds=2, split={"class_fraction": 0.6, "image_fraction": 0.2})
         return toy_runs.train(tmp_path / name, made, source).record["selection"]
 
-    values = {"temperature": (0.2, 0.6)}
+    values = dict(recipe().late)
     chosen = selection("chosen", values)
     points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
     alone = [
