@@ -29,4 +29,8 @@ def get_config(argument=None):
         config.method.centre = "none" if config.data.name == "image_folder" else "inputs"
     if config.data.name == "npz":
         config.data.semantics, config.data.num_unseen = "names", 0
+    if config.data.name == "pairs":
+        # The prompt that csp begins with; in an open world, too.
+        config.protocol, config.select.metric = "pairs", "auc"
+        config.data.semantics, config.method.centre = "parts", "training"
     return config

@@ -51,5 +51,6 @@ def dataset(*, moved: str = "names", as_pairs: bool = False) -> data.Dataset:
         table = dataclasses.replace(table, parts=parts, shared=shared)
     info = {"semantics": "names", "split": "toy", "files": {}}
     made = data.Dataset("small", inputs, labels, table, splits, info=info, kind="features")
-    made = dataclasses.replace(made, parts=(ATTRIBUTES, OBJECTS) if as_pairs else None)
+    if as_pairs:
+        made = dataclasses.replace(made, parts=(ATTRIBUTES, OBJECTS), describe=lambda others: others.parts)
     return dataclasses.replace(made, classes=tower.table(made))

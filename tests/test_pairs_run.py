@@ -12,6 +12,7 @@ from test_pairs import arrays, write
 
 from zsl_jax import __main__, data, errors, metrics
 from zsl_jax import config as config_lib
+from zsl_jax.encoders import class_sources
 from zsl_jax.training import protocols
 
 METHODS = ("two_heads", "label_embed_plus", "ideal_words")
@@ -93,6 +94,43 @@ def test_validation_pairs_are_drawn_from_training_alone(source):
     assert held_out[0] != held_out[1]
     assert len({len(task.train.labels) for task in drawn}) == 1
     assert len(final.train.labels) == len(source.splits["train"])
+
+
+@pytest.mark.parametrize("source_of_classes", ["dataset", "words", "words+dataset"])
+def test_a_pair_without_an_input_is_described_as_the_others_are(source_of_classes, tmp_path):
+    held = {name: value[:-20] for name, value in arrays(per_pair=10).items()}  # without the last two pairs
+    missing = data.load("pairs", file=write(tmp_path, held), unseen_count=3)
+    rng = np.random.default_rng(0)
+    vectors = {word: rng.standard_normal(5) for side in missing.parts for name in side for word in name.split()}
+    (tmp_path / "words.txt").write_text("".join(f"{w} {' '.join(map(str, v))}\n" for w, v in vectors.items()))
+    options = class_sources.Options(source=source_of_classes, words=str(tmp_path / "words.txt"))
+    found = class_sources.dataset_of(missing, class_sources.make(options))
+    _, task = protocols.PAIRS.tasks(found, config())
+    table = task.classes
+    assert (len(missing.classes), len(table), table.trained) == (10, 12, task.num_seen)
+
+    def unit(rows):
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    two_hot = np.stack([np.concatenate([np.eye(3)[a], np.eye(4)[o]]) for a, o in table.parts])
+    by_words = np.stack([np.mean([vectors[word] for word in name.split()], axis=0) for name in table.names])
+    wanted = {"dataset": two_hot, "words": by_words, "words+dataset": np.hstack([unit(by_words), unit(two_hot)])}
+    np.testing.assert_allclose(
+        unit(np.asarray(table.embedding)), unit(wanted[source_of_classes]), atol=1e-6, err_msg=str(table.names)
+    )
+
+
+def test_in_a_control_no_pair_keeps_its_own_description(tmp_path):
+    held = {name: value[:-20] for name, value in arrays(per_pair=10).items()}
+    missing = data.load("pairs", file=write(tmp_path, held), unseen_count=3)
+    _, task = protocols.PAIRS.tasks(class_sources.dataset_of(missing, None, permuted=True), config())
+    _, own = protocols.PAIRS.tasks(missing, config())
+    assert task.classes.names == own.classes.names
+    assert not np.all(task.classes.embedding == own.classes.embedding, axis=1).any()
+    for rows in (slice(0, 10), slice(10, 12)):
+        np.testing.assert_array_equal(
+            np.sort(task.classes.embedding[rows], axis=0), np.sort(own.classes.embedding[rows], axis=0)
+        )
 
 
 def test_where_no_pair_can_be_held_out_nothing_is_chosen(source):

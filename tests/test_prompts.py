@@ -298,6 +298,25 @@ def test_eight_devices_in_every_mode_are_one(files):
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-4), one, many)
 
 
+def test_zero_shot_describes_pairs_of_the_open_world_as_the_hand_written_prompt_does(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    held = np.load(files / "pairs.npz")
+    rows = (held["attribute"] != held["attribute"][-1]) | (held["object"] != held["object"][-1])
+    np.savez(tmp_path / "fewer.npz", **{name: held[name][rows] for name in held.files})
+    tables = []
+    for recipe in ("zero_shot:pairs", "hand_prompt:pairs"):
+        given = [*command(files, **{"data.file": ""})[2:], f"--config.data.file={tmp_path / 'fewer.npz'}"]
+        config = command_line.recipe(recipe, command_line.split_overrides(given)[1])
+        problem = problems.make_problem(config)
+        tables.append(problem.protocol.tasks(problem.dataset, config)[1].classes)
+    described, tokens = tables
+    assert described.names == tokens.names
+    assert len(described) == 1 + len(problem.dataset.classes)
+    tower = small_tower.prompted(16)
+    hand = jax.jit(lambda w, c: family.hand_written(tower, w, c))(tower.weights(), tokens)
+    np.testing.assert_allclose(described.embedding, hand, atol=1e-5)
+
+
 REFUSED = {
     "no tower": ({"towers.text": ""}, "learns a prompt before a frozen text tower: --config.towers.text=FOLDER"),
     "no tie": ({"towers.tie": ""}, "an input is [16] numbers and a text [12]"),

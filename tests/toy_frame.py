@@ -113,7 +113,9 @@ def pairs_dataset() -> data.Dataset:
     row[kept] = np.arange(len(kept))
     labels = np.where(row[made.labels] >= 0, row[made.labels], 0).astype(np.int32)
     names = (tuple(f"a{i}" for i in range(4)), tuple(f"o{i}" for i in range(4)))
-    return dataclasses.replace(made, labels=labels, classes=table[kept], splits=splits, parts=names)
+    return dataclasses.replace(
+        made, labels=labels, classes=table[kept], splits=splits, parts=names, describe=lambda others: others.parts
+    )
 
 
 def two_heads(*, learning_rate: float = 0.05) -> base.Method:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -75,6 +75,20 @@ def take(table: ClassTable, rows: Any) -> ClassTable:
     return ClassTable(embedding, is_seen, parts=parts, shared=table.shared)
 
 
+def joined(table: ClassTable, others: ClassTable) -> ClassTable:
+    """Returns the classes of one table, then those of another one that shares what the first shares.
+
+    >>> table = ClassTable(np.eye(3), np.ones(3, bool), ("a", "b", "c"))
+    >>> joined(table[:2], table[2:]).names
+    ('a', 'b', 'c')
+    """
+    embedding, is_seen, parts = jax.tree.map(
+        lambda x, y: np.concatenate([x, y]),
+        *((each.embedding, each.is_seen, each.parts) for each in (table, others)),
+    )
+    return ClassTable(embedding, is_seen, table.names + others.names, parts=parts, shared=table.shared)
+
+
 class Examples(NamedTuple):
     """Inputs `[N, ...]`, their labels and, where somebody asks which they are, their rows in the dataset.
 
@@ -122,6 +136,8 @@ class Dataset:
       info: what identifies the data, as it goes into the record: `semantics`, `split`, `files` (sha256 by name).
       kind: what an input is, in the plural, as messages say it: `images`, `texts`.
       parts: the names of attributes and of objects that `classes.parts` are rows of, where classes are pairs.
+      describe: the embedding of other classes, from a table of their names, parts and what is shared; None where a
+        class outside of the table has no description.
     """
 
     name: str
@@ -134,6 +150,7 @@ class Dataset:
     info: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     kind: str = "images"
     parts: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    describe: Callable[[ClassTable], Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@
 Without a split the unseen pairs are listed or drawn, and a fifth of the images of every other pair is tested.
 """
 
+import dataclasses
 import os
 import pathlib
 from typing import Any
@@ -79,18 +80,23 @@ def load(
     split = _split(found, os.fspath(unseen_file), unseen_count, seed)
     pair_splits.check(found.name, found.kind, pairs, split, new_parts=new_parts)
     shared = _vectors(pairs, os.fspath(words))
-    embedding = pairs.parts if semantics == "parts" else embedded(pairs.parts, shared)
+
+    def describe(table: dataset.ClassTable) -> np.ndarray:
+        return table.parts if semantics == "parts" else embedded(table.parts, shared)
+
+    classes = dataset.ClassTable(None, split.is_seen, pairs.names, parts=pairs.parts, shared=shared)
     seen_test = split.is_seen[pairs.labels[split.rows["test"]]]
     return dataset.Dataset(
         name=found.name,
         inputs=found.inputs,
         labels=pairs.labels,
-        classes=dataset.ClassTable(embedding, split.is_seen, pairs.names, parts=pairs.parts, shared=shared),
+        classes=dataclasses.replace(classes, embedding=describe(classes)),
         splits=split.rows | {"test_seen": split.rows["test"][seen_test], "test_unseen": split.rows["test"][~seen_test]},
         images=found.images,
         info={"semantics": semantics, "split": split.said, "words": os.path.basename(os.fspath(words)), **found.info},
         kind=found.kind,
         parts=(pairs.attributes, pairs.objects),
+        describe=describe,
     )
 
 

@@ -114,6 +114,13 @@ def dataset_of(
     """
     if described_by is None and not permuted:
         return source
+
+    def describe(others: dataset.ClassTable) -> Any:
+        others = dataclasses.replace(others, embedding=source.describe(others))
+        whole = dataset.joined(source.classes, others)
+        found = others.embedding if described_by is None else described_by(whole.names, whole)[len(source.classes) :]
+        return _permuted(found, seed) if permuted and len(others) > 1 else found
+
     info, embedding = dict(source.info), source.classes.embedding
     if described_by is not None:
         if not source.classes.names:
@@ -124,7 +131,7 @@ def dataset_of(
         info["semantics"] = described_by.said["source"]
         info["described_by"] = {**described_by.said, "left_out": described_by.notes(source.classes.names)}
     if permuted:
-        embedding = jax.tree.map(lambda x: np.asarray(class_encoders.permuted(jax.random.key(seed), x)), embedding)
+        embedding = _permuted(embedding, seed)
         info["semantics"] = f"{info['semantics']}, permuted"
         if "described_by" in info:  # the name of another class says nothing of it
             info["described_by"] = {
@@ -132,7 +139,14 @@ def dataset_of(
                 "by": "permuted",
                 "learned": _is_learned(info["described_by"]),
             }
-    return dataclasses.replace(source, classes=dataclasses.replace(source.classes, embedding=embedding), info=info)
+    classes = dataclasses.replace(source.classes, embedding=embedding)
+    return dataclasses.replace(
+        source, classes=classes, info=info, describe=None if source.describe is None else describe
+    )
+
+
+def _permuted(embedding: Any, seed: int) -> Any:
+    return jax.tree.map(lambda x: np.asarray(class_encoders.permuted(jax.random.key(seed), x)), embedding)
 
 
 def _is_learned(said: dict[str, Any]) -> bool:

@@ -186,7 +186,14 @@ def dataset_of(source: dataset.Dataset, describer: Any) -> dataset.Dataset:
         inputs = _columns(source, describer.options.columns)
     if describer.tie is not None:
         _check_spaces(inputs, describer.tie)
-    return dataclasses.replace(source, inputs=inputs, classes=classes, info=info)
+
+    def describe(others: dataset.ClassTable) -> Any:
+        others = dataclasses.replace(others, embedding=source.describe(others))
+        return describer.table(dataclasses.replace(source, classes=others)).embedding
+
+    return dataclasses.replace(
+        source, inputs=inputs, classes=classes, info=info, describe=None if source.describe is None else describe
+    )
 
 
 def _check_spaces(inputs: Any, tie: ties.Tie) -> None:

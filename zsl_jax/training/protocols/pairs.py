@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import data, errors, metrics
-from zsl_jax.data import arrays, dataset, few_shot, pair_splits, pairs
+from zsl_jax.data import arrays, dataset, few_shot, pair_splits
 from zsl_jax.data import tasks as tasks_lib
 from zsl_jax.training.protocols import base
 
@@ -93,7 +93,9 @@ def _drawn(source: dataset.Dataset, config) -> list[dataset.Task]:
 
 
 def _opened(task: dataset.Task, source: dataset.Dataset) -> dataset.Task:
-    """The task with every other pair of an attribute and an object at the end of its table."""
+    """The task with every other pair at the end of its table, where those can be described."""
+    if source.describe is None:
+        return task
     (attributes, objects), table = source.parts, task.classes
     count = len(attributes) * len(objects)
     row_bytes = table.parts[:1].nbytes + sum(x[:1].nbytes for x in jax.tree.leaves(table.embedding)) + _NAME_BYTES
@@ -104,16 +106,19 @@ def _opened(task: dataset.Task, source: dataset.Dataset) -> dataset.Task:
             "data.semantics=parts describes a pair in 8 bytes"
         )
     known = table.parts[:, 0] * len(objects) + table.parts[:, 1]
-    others = np.setdiff1d(np.arange(count), known)
-    every = np.concatenate([table.parts, np.stack(np.divmod(others, len(objects)), axis=1)]).astype(table.parts.dtype)
-    is_ids = np.issubdtype(np.asarray(table.embedding).dtype, np.integer)
-    opened = dataclasses.replace(
-        table,
-        embedding=every if is_ids else pairs.embedded(every, table.shared),
-        parts=every,
-        is_seen=np.concatenate([table.is_seen, np.zeros(len(others), bool)]),
-        names=tuple(f"{attributes[a]} {objects[o]}" for a, o in every),
+    rows = np.setdiff1d(np.arange(count), known)
+    if not len(rows):
+        return task
+    parts = np.stack(np.divmod(rows, len(objects)), axis=1).astype(table.parts.dtype)
+    others = dataset.ClassTable(
+        embedding=None,
+        is_seen=np.zeros(len(rows), bool),
+        names=tuple(f"{attributes[a]} {objects[o]}" for a, o in parts),
+        parts=parts,
+        shared=table.shared,
     )
+    others = dataclasses.replace(others, embedding=source.describe(others))
+    opened = dataclasses.replace(dataset.joined(table, others), trained=table.trained)
     return dataclasses.replace(task, classes=opened)
 
 
