@@ -223,42 +223,6 @@ def test_knobs_of_the_loss_are_swept_side_by_side(tmp_path):
     assert together[0] | {"setting": None} != together[1] | {"setting": None}
 
 
-def test_negatives_are_those_that_were_asked_for():
-    scores = jnp.array([[5.0, 4.0, 6.0, 1.0, 2.0], [0.0, 1.0, 2.0, 3.0, 4.0]])
-    is_own = jnp.array([[True, False, False, False, False], [False, False, True, False, False]])
-    relations = jnp.array([[1.0, 0.2, 0.1, 0.9, 0.3], [0.0, 0.1, 1.0, 0.2, 0.95]])
-
-    def of(name, number=2, similar=1.0):
-        options = {"negatives": name, "num_negatives": number, "similar": similar}
-        found = objectives.chosen(scores, is_own, relations, small_trainer.KEY, **options)
-        assert (found | ~is_own).all(), "the own class always counts"
-        return [np.flatnonzero(row & ~own).tolist() for row, own in zip(found, is_own)]
-
-    assert of("all") == [[1, 2, 3, 4], [0, 1, 3, 4]]
-    assert of("all", similar=0.5) == [[1, 2, 4], [0, 1, 3]]
-    assert of("hardest") == [[1, 2], [3, 4]]
-    assert of("hardest", similar=0.5) == [[1, 2], [1, 3]]
-    assert of("semi_hard") == [[1, 4], [0, 1]]
-    assert of("semi_hard", number=3) == [[1, 3, 4], [0, 1, 3]], "then the easiest of those above"
-    assert [len(row) for row in of("random", number=3)] == [3, 3]
-    with pytest.raises(errors.UserError, match="did you mean 'hardest'"):
-        methods.bilinear(negatives="hardes")
-
-
-def test_a_loss_on_the_hardest_class_is_that_of_the_largest_hinge():
-    """With one negative the rank is one, and all hinges are the largest."""
-    task, batch, weights = on_toy()
-    classes = task.classes[: task.classes.num_trained]
-    given = objectives.of_batch(batch.inputs @ weights, classes.embedding, batch, classes, small_trainer.KEY)
-    one = {"negatives": "hardest", "num_negatives": 1, "similar": 1.0}
-    expected = objectives.make("structured_hinge").loss(given)
-    for name in ("warp", "rank_hinge", "structured_hinge"):
-        found = objectives.with_negatives(objectives.make(name), **one).loss(given)
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert not np.allclose(objectives.make("rank_hinge").loss(given), expected)
-    assert not methods.bilinear(negatives="random").divides
-
-
 def test_descriptions_of_unseen_classes_are_asked_for():
     assert methods.bilinear(loss="warp+0.1*self_calibration").sees == {"unseen descriptions"}
     assert not methods.bilinear(loss="warp").sees

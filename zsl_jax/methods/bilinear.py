@@ -94,6 +94,9 @@ def bilinear(
     negatives: str = "all",
     num_negatives: int = 8,
     similar: float = 1.0,
+    ramp_steps: float = 1000.0,
+    refresh_steps: int = 100,
+    memory_momentum: float = 0.99,
 ) -> base.Method:
     """The bilinear map under any loss, by Adam.
 
@@ -103,16 +106,26 @@ def bilinear(
       loss: a name in `methods.LOSSES`, a sum such as `warp+0.1*self_calibration`, `package.module:function`, or what
         `objectives.make` returns.
       learning_rate: of Adam, > 0.
-      negatives: wrong classes that an image is compared with: `all`, `hardest`, `semi_hard` (the hardest of those that
-        score below the own class) or `random`; for losses on scores and for triplets.
-      num_negatives: how many, unless all.
+      negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
+        classes: `all`, `hardest`, `semi_hard` (the hardest of those that score below the own class), `random`,
+        `curriculum` or `dynamic`. For losses that compare the images of a batch, earlier ones: `queue`, `bank`.
+      num_negatives: how many, unless all; the length of a queue, and per class of `dynamic` and `bank`.
       similar: cosine of descriptions in [-1, 1] above which a class is no negative.
+      ramp_steps: in which a curriculum goes from easy to hard.
+      refresh_steps: after which dynamic negatives are looked at again.
+      memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
 
     Raises:
       UserError: an unknown loss or choice of negatives.
     """
     objective = objectives.with_negatives(
-        objectives.make(loss), negatives=negatives, num_negatives=num_negatives, similar=similar
+        objectives.make(loss),
+        negatives=negatives,
+        num_negatives=num_negatives,
+        similar=similar,
+        ramp_steps=ramp_steps,
+        refresh_steps=refresh_steps,
+        memory_momentum=memory_momentum,
     )
     return by_bilinear(objective, optax.adam(learning_rate))
 
@@ -135,8 +148,9 @@ def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.Gr
     def embed(weights, inputs):
         return inputs @ weights
 
-    def class_loss(weights, batch, classes, key):
-        return objective.loss(objectives.of_batch(embed(weights, batch.inputs), classes.embedding, batch, classes, key))
+    def class_loss(weights, batch, classes, key, notes=()):
+        images = embed(weights, batch.inputs)
+        return objective.loss(objectives.of_batch(images, classes.embedding, batch, classes, key, notes))
 
     method = gradient.by_gradient(
         init_params=init_params,
@@ -145,5 +159,6 @@ def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.Gr
         scores=lambda weights, images, described: objective.scores(images, described),
         optimizer=optimizer,
         divides=objective.divides,
+        memory=objective.memory,
     )
     return span.in_class_span(method._replace(sees=objective.sees))

@@ -17,7 +17,7 @@ from flax import linen as nn
 
 from zsl_jax import losses, similarity
 from zsl_jax.encoders import weights as weights_lib
-from zsl_jax.methods import base, mlp
+from zsl_jax.methods import base, mlp, objectives
 
 CHUNK = 256  # inputs that are encoded at a time where they are scored
 
@@ -58,6 +58,7 @@ class EncodedState(NamedTuple):
       fixed: the encoder's other variables; those of a frozen one, all, `Frozen` where they come from a checkpoint.
       optimizer: the optimiser's memory.
       step: the number of steps done.
+      kept: what is remembered of earlier batches for the loss, in training.
     """
 
     params: Any
@@ -65,6 +66,7 @@ class EncodedState(NamedTuple):
     fixed: Any
     optimizer: Any
     step: jax.Array
+    kept: Any = ()
 
 
 def by_encoder(
@@ -75,16 +77,20 @@ def by_encoder(
     scores: Callable[..., jax.Array],
     embed: Callable[..., Any] = lambda head, embeddings: embeddings,
     describe: Callable[..., Any] = lambda head, classes: classes.embedding,
+    memory: objectives.Memory | None = None,
+    remembered: Callable[..., Any] | None = None,
 ) -> base.Method:
     """Returns the method that trains encoder and head together by the mean of `loss` over the valid rows of a batch.
 
     Args:
       parts: the encoder, its optimiser and its augmentation.
       init_head: `(key, width D, classes) -> head`, a dict of parameters.
-      loss: `(head, embeddings [B, D], batch, classes, key) -> [B]`.
+      loss: `(head, embeddings [B, D], batch, classes, key) -> [B]`. With a memory it takes its `notes`, too.
       scores: `(head, images, described) -> [B, C]`.
       embed: `(head, embeddings [B, D]) -> images`.
       describe: `(head, classes) -> described`.
+      memory: of earlier batches.
+      remembered: `(head, embeddings [B, D]) -> images`, what the memory holds; None: `embed`.
 
     Reference: of the steps before, Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of
     Visual Representations", ICML 2020.
@@ -122,15 +128,27 @@ def by_encoder(
         if parts.pretrain_steps:
             params["head"] = {**params["head"], "contrast": mlp.dense(contrast_key, width, width)}
         average = params if parts.average else ()
-        return EncodedState(params, average, fixed, parts.optimizer.init(params), jnp.int32(0))
+        moments = parts.optimizer.init(params)
+        width = jax.eval_shape(lambda: images_to_keep(params, fixed, inputs)).shape[-1] if memory else 0
+        kept = objectives.begin(memory, params, classes.num_trained, width)
+        return EncodedState(params, average, fixed, moments, jnp.int32(0), kept)
+
+    def images_to_keep(params, fixed, inputs):
+        return (remembered or embed)(params["head"], encode(params, fixed, inputs, train=False)[0])
+
+    def compare(params, fixed, batch, classes, key):
+        images = images_to_keep(params, fixed, parts.augment(key, batch.inputs))
+        return objectives.of_batch(images, describe(params["head"], classes), batch, classes, key)
 
     def update(state, batch, classes, key):
         first, second, dropout, loss_key = jax.random.split(key, 4)
+        notes = {"notes": state.kept.notes} if memory else {}
 
         def supervised(params):
             inputs = parts.augment(first, batch.inputs)
             embeddings, fixed = encode(params, state.fixed, inputs, train=True, key=dropout)
-            return base.mean(loss(params["head"], embeddings, batch, classes, loss_key), batch.where), fixed
+            values = loss(params["head"], embeddings, batch, classes, loss_key, **notes)
+            return base.mean(values, batch.where), fixed
 
         def alike(params):
             """The same input twice: the views should find each other in the batch."""
@@ -146,14 +164,17 @@ def by_encoder(
             return jax.lax.cond(state.step < parts.pretrain_steps, alike, supervised, params)
 
         (value, fixed), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
-        updates, memory = parts.optimizer.update(gradient, state.optimizer, state.params)
+        updates, moments = parts.optimizer.update(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         average = ()
         if parts.average:
             decay = jnp.minimum(parts.average, (1 + state.step) / (10 + state.step))
             average = optax.incremental_update(params, state.average, 1 - decay)
         metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
-        return EncodedState(params, average, fixed, memory, state.step + 1), metrics
+        kept = objectives.after(
+            memory, state.kept, state.params, params, lambda params: compare(params, fixed, batch, classes, first)
+        )
+        return EncodedState(params, average, fixed, moments, state.step + 1, kept), metrics
 
     def scoring_params(state):
         return state.average if parts.average else state.params
@@ -166,6 +187,7 @@ def by_encoder(
     return base.Method(
         init=init,
         update=update,
+        finish=lambda state, train, classes, key: state._replace(kept=()),
         embed=embed_inputs,
         describe=lambda state, classes: describe(scoring_params(state)["head"], classes),
         scores=lambda state, images, described: scores(scoring_params(state)["head"], images, described),

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from zsl_jax.methods import base
+from zsl_jax.methods import base, objectives
 
 
 class GradientState(NamedTuple):
@@ -18,7 +18,7 @@ class GradientState(NamedTuple):
 
 
 class Transposed(NamedTuple):
-    """The same in training, with every matrix transposed.
+    """The same in training, with every matrix transposed, and what is remembered of earlier batches for the loss.
 
     The gradient of `x @ w` leaves its product as `[columns of w, columns of x]`. Where weights, gradient and memory all
     have that form, nothing is copied or read across, which makes a step of the bilinear methods on a CPU about twice as
@@ -27,6 +27,7 @@ class Transposed(NamedTuple):
 
     params: Any
     optimizer: Any
+    kept: Any = ()
 
 
 def by_gradient(
@@ -38,39 +39,52 @@ def by_gradient(
     embed: Callable[..., Any] = lambda params, inputs: inputs,
     describe: Callable[..., Any] = lambda params, classes: classes.embedding,
     divides: bool = True,
+    memory: objectives.Memory | None = None,
 ) -> base.Method:
     """Returns a method that minimises the mean of `loss` over the valid rows of each batch.
 
     Args:
       init_params: `(key, like, classes) -> params`.
       loss: `(params, batch, classes, key) -> [B]`, one value per example. A loss that compares rows of the batch passes
-        `axis_name=batch.axis_name` on to one of `zsl_jax.losses` that takes it.
+        `axis_name=batch.axis_name` on to one of `zsl_jax.losses` that takes it. With a memory it takes `notes=`, too.
       scores: `(params, images, described) -> [B, C]`.
       optimizer: any optax transformation that treats the entries of a matrix equally.
       embed: `(params, inputs) -> images`.
       describe: `(params, classes) -> described`.
       divides: see `base.Method`; False for a loss with random numbers, or one that compares rows in another way.
+      memory: of earlier batches.
     """
+
+    def compare(params, batch, classes, key):
+        images, described = embed(transposed(params), batch.inputs), describe(transposed(params), classes)
+        return objectives.of_batch(images, described, batch, classes, key)
 
     def init(key, like, classes, weights):
         del weights
         params = init_params(key, like, classes)
-        return Transposed(*transposed((params, optimizer.init(params))))
+        width = jax.eval_shape(lambda: embed(params, like.inputs)).shape[-1] if memory else 0
+        moving = transposed((params, optimizer.init(params)))
+        return Transposed(*moving, objectives.begin(memory, moving[0], classes.num_trained, width))
 
     def update(state, batch, classes, key):
+        notes = {"notes": state.kept.notes} if memory else {}
         count = jnp.maximum(base.total(jnp.sum(batch.where), batch.axis_name), 1)
 
         def share_of_mean(params):
-            return jnp.sum(loss(transposed(params), batch, classes, key), where=batch.where) / count
+            return jnp.sum(loss(transposed(params), batch, classes, key, **notes), where=batch.where) / count
 
         value, gradient = base.total(jax.value_and_grad(share_of_mean)(state.params), batch.axis_name)
-        updates, memory = optimizer.update(gradient, state.optimizer, state.params)
+        updates, moments = optimizer.update(gradient, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, updates)
+        kept = objectives.after(
+            memory, state.kept, state.params, params, lambda params: compare(params, batch, classes, key)
+        )
         metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
-        return Transposed(optax.apply_updates(state.params, updates), memory), metrics
+        return Transposed(params, moments, kept), metrics
 
     def finish(state, train, classes, key):
         del train, classes, key
-        return GradientState(*transposed(tuple(state)))
+        return GradientState(*transposed((state.params, state.optimizer)))
 
     return base.Method(
         init=init,

@@ -11,6 +11,9 @@ def label_embedding(
     negatives: str = "all",
     num_negatives: int = 8,
     similar: float = 1.0,
+    ramp_steps: float = 1000.0,
+    refresh_steps: int = 100,
+    memory_momentum: float = 0.99,
 ) -> base.Method:
     """Returns the bilinear map of `methods.bilinear` with an encoder under it that is trained with it.
 
@@ -18,10 +21,14 @@ def label_embedding(
       parts: the encoder f, its optimiser and its augmentation.
       loss: a name in `methods.LOSSES`, a sum such as `warp+0.1*self_calibration`, `package.module:function`, or what
         `objectives.make` returns.
-      negatives: wrong classes that an image is compared with: `all`, `hardest`, `semi_hard` (the hardest of those that
-        score below the own class) or `random`; for losses on scores and for triplets.
-      num_negatives: how many, unless all.
+      negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
+        classes: `all`, `hardest`, `semi_hard` (the hardest of those that score below the own class), `random`,
+        `curriculum` or `dynamic`. For losses that compare the images of a batch, earlier ones: `queue`, `bank`.
+      num_negatives: how many, unless all; the length of a queue, and per class of `dynamic` and `bank`.
       similar: cosine of descriptions in [-1, 1] above which a class is no negative.
+      ramp_steps: in which a curriculum goes from easy to hard.
+      refresh_steps: after which dynamic negatives are looked at again.
+      memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
 
     Raises:
       UserError: an unknown loss or choice of negatives.
@@ -30,12 +37,18 @@ def label_embedding(
     features that stay as they are.
     """
     objective = objectives.with_negatives(
-        objectives.make(loss), negatives=negatives, num_negatives=num_negatives, similar=similar
+        objectives.make(loss),
+        negatives=negatives,
+        num_negatives=num_negatives,
+        similar=similar,
+        ramp_steps=ramp_steps,
+        refresh_steps=refresh_steps,
+        memory_momentum=memory_momentum,
     )
 
-    def class_loss(head, embeddings, batch, classes, key):
+    def class_loss(head, embeddings, batch, classes, key, notes=()):
         images = embeddings @ head["map"]
-        return objective.loss(objectives.of_batch(images, classes.embedding, batch, classes, key))
+        return objective.loss(objectives.of_batch(images, classes.embedding, batch, classes, key, notes))
 
     method = encoded.by_encoder(
         parts,
@@ -43,5 +56,6 @@ def label_embedding(
         loss=class_loss,
         embed=lambda head, embeddings: embeddings @ head["map"],
         scores=lambda head, images, described: objective.scores(images, described),
+        memory=objective.memory,
     )
     return method._replace(sees=objective.sees)

@@ -24,6 +24,7 @@ from zsl_jax.methods import base, encoded, mlp, objectives, registry
     width=rules.Knob("entries of the embeddings in which images and classes meet", rules.whole(1)),
     prefixes=rules.Knob("lengths at which the first entries alone are trained as well", rules.wholes(1)),
     score_width=rules.Knob("first entries of the embeddings that scores use; 0 for all", rules.whole(0)),
+    **objectives.NEGATIVES,
 )
 def two_tower(
     parts: encoded.Parts,
@@ -33,6 +34,12 @@ def two_tower(
     width: int = 64,
     prefixes: tuple[int, ...] = (),
     score_width: int = 0,
+    negatives: str = "all",
+    num_negatives: int = 8,
+    similar: float = 1.0,
+    ramp_steps: float = 1000.0,
+    refresh_steps: int = 100,
+    memory_momentum: float = 0.99,
 ) -> base.Method:
     """Returns the method that trains both towers.
 
@@ -46,6 +53,14 @@ def two_tower(
       prefixes: lengths below `width` at which the first entries of the embeddings alone should do as well
         (Matryoshka): the losses of all are summed.
       score_width: entries that scores use; 0 for all.
+      negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
+        classes: `all`, `hardest`, `semi_hard` (the hardest of those that score below the own class), `random`,
+        `curriculum` or `dynamic`. For losses that compare the images of a batch, earlier ones: `queue`, `bank`.
+      num_negatives: how many, unless all; the length of a queue, and per class of `dynamic` and `bank`.
+      similar: cosine of descriptions in [-1, 1] above which a class is no negative.
+      ramp_steps: in which a curriculum goes from easy to hard.
+      refresh_steps: after which dynamic negatives are looked at again.
+      memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
 
     Raises:
       UserError: an unknown loss, or a prefix or `score_width` beyond `width`.
@@ -54,7 +69,15 @@ def two_tower(
     Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023; Khosla et al., "Supervised
     Contrastive Learning", NeurIPS 2020; Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022.
     """
-    objective = objectives.make(loss)
+    objective = objectives.with_negatives(
+        objectives.make(loss),
+        negatives=negatives,
+        num_negatives=num_negatives,
+        similar=similar,
+        ramp_steps=ramp_steps,
+        refresh_steps=refresh_steps,
+        memory_momentum=memory_momentum,
+    )
     for name, value in [("prefixes", prefix) for prefix in prefixes] + [("score_width", score_width)]:
         if not 0 <= value <= width or (name == "prefixes" and value == 0):
             raise errors.UserError(f"method.{name}: {value} is not a length of embeddings of method.width={width}")
@@ -82,11 +105,11 @@ def two_tower(
             "knobs": {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in objective.learned.items()},
         }
 
-    def towers_loss(head, embeddings, batch, classes, key):
+    def towers_loss(head, embeddings, batch, classes, key, notes=()):
         learned = {name: _as_knob(name, value) for name, value in head["knobs"].items()}
 
         def at_prefix(x, y):
-            return objective.loss(objectives.of_batch(x, y, batch, classes, key), **learned)
+            return objective.loss(objectives.of_batch(x, y, batch, classes, key, notes), **learned)
 
         images, described = embeddings @ head["of_images"], describe(head, classes, key)
         return losses.matryoshka(at_prefix, images, described, dims=dims, normalize=True) / len(dims)
@@ -98,6 +121,8 @@ def two_tower(
         embed=lambda head, embeddings: (embeddings @ head["of_images"])[:, :used],
         describe=lambda head, classes: describe(head, classes)[:, :used],
         scores=lambda head, images, described: similarity.cosine(images, described),
+        memory=objective.memory,
+        remembered=lambda head, embeddings: embeddings @ head["of_images"],
     )
     return method._replace(sees=objective.sees)
 

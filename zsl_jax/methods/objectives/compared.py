@@ -8,7 +8,7 @@ loss(embeddings, labels)                          takes both as one set of examp
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ class Compared:
       key: PRNG key of the step.
       axis_name: mapped axis over which the batch is divided, or None.
       candidates: `[B, S]` bool, the training classes that count for each image; None for all.
+      notes: what is remembered of earlier batches, see `memory`.
     """
 
     images: jax.Array
@@ -39,6 +40,7 @@ class Compared:
     key: jax.Array
     axis_name: str | None = None
     candidates: jax.Array | None = None
+    notes: Any = ()
 
     @property
     def trained(self) -> jax.Array:
@@ -79,9 +81,12 @@ class Compared:
         )
 
 
-def of_batch(images, described, batch: data.Batch, classes: data.ClassTable, key: jax.Array) -> Compared:
+def of_batch(
+    images, described, batch: data.Batch, classes: data.ClassTable, key: jax.Array, notes: Any = ()
+) -> Compared:
     """Returns what a loss is given of a batch: its embedded images, and the classes described in the same space."""
-    return Compared(images, jnp.asarray(described), batch.labels, batch.where, classes, key, batch.axis_name)
+    where, axis_name = batch.where, batch.axis_name
+    return Compared(images, jnp.asarray(described), batch.labels, where, classes, key, axis_name, notes=notes)
 
 
 class Kind(NamedTuple):
@@ -94,6 +99,8 @@ class Kind(NamedTuple):
       sees: what a method with such a loss asks for, see `base.Method.sees`.
       divides: whether a loss that has `axis_name` may see a device's share of the batch: not where it takes something
         of the whole batch, or draws for it.
+      joins: whether images of earlier batches may join the batch, to be compared with its own.
+      chooses: whether it looks at `Compared.candidates`, the classes that were chosen for each image.
     """
 
     says: str
@@ -101,6 +108,8 @@ class Kind(NamedTuple):
     by_row: bool = True
     sees: frozenset[str] = frozenset()
     divides: bool = True
+    joins: bool = False
+    chooses: bool = False
 
 
 def kind_of(name: str, loss: Callable) -> Kind:
@@ -169,7 +178,13 @@ def _of_labelled_pairs(loss, given, options):
 def _of_class_candidates(loss, given, options):
     # Every device has all classes: nothing is to be gathered.
     options = {name: value for name, value in options.items() if name != "axis_name"}
-    return loss(given.images, given.trained, given.labels, **options)
+    if given.candidates is None:
+        return loss(given.images, given.trained, given.labels, **options)
+
+    def of_image(image, label, candidates):
+        return loss(image[None, :], given.trained, label[None], where=candidates, **options)[0]
+
+    return jax.vmap(of_image)(given.images, given.labels, given.candidates)
 
 
 def _of_other_classes(loss, given, options):
@@ -262,38 +277,50 @@ _BATCH = "scores of each image and the descriptions of the classes in the batch"
 _UNSEEN = frozenset({"unseen descriptions"})
 
 KINDS: dict[tuple[str, ...], Kind] = {
-    ("scores", "labels"): Kind(_SCORES, _of_scores),
-    ("cosines", "labels"): Kind(_SCORES, _of_scores),
-    ("evidence", "labels"): Kind("evidence, log(1 + exp(score)), and the class", _of_evidence),
-    ("key", "scores", "labels"): Kind(f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False),
-    ("scores", "targets"): Kind("scores, and for each training class whether it is the one", _of_targets),
-    ("logits", "labels"): Kind("scores, and for each training class whether it is the one", _of_targets),
+    ("scores", "labels"): Kind(_SCORES, _of_scores, chooses=True),
+    ("cosines", "labels"): Kind(_SCORES, _of_scores, chooses=True),
+    ("evidence", "labels"): Kind("evidence, log(1 + exp(score)), and the class", _of_evidence, chooses=True),
+    ("key", "scores", "labels"): Kind(f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False, chooses=True),
+    ("scores", "targets"): Kind("scores, and for each training class whether it is the one", _of_targets, chooses=True),
+    ("logits", "labels"): Kind("scores, and for each training class whether it is the one", _of_targets, chooses=True),
     ("scores", "is_seen"): Kind(
         "scores of all classes, and which have examples", _of_calibration, by_row=False, sees=_UNSEEN
     ),
-    ("image_embeddings", "class_embeddings"): Kind(_PAIRS, _of_pairs, by_row=False),
-    ("embeddings_a", "embeddings_b"): Kind(_PAIRS, _of_pairs, by_row=False),
-    ("anchors", "positives"): Kind(_PAIRS, _of_pairs, by_row=False),
+    ("image_embeddings", "class_embeddings"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),
+    ("embeddings_a", "embeddings_b"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),
+    ("anchors", "positives"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),
     ("predictions", "attributes"): Kind(_PAIRS, lambda loss, given, options: loss(given.images, given.own, **options)),
     ("parents", "children"): Kind(f"{_PAIRS}, as points of hyperbolic space", _of_entailment),
-    ("image_embeddings", "class_embeddings", "labels"): Kind(f"{_PAIRS}, and the class", _of_labelled_pairs, False),
-    ("anchors", "candidates", "positives"): Kind("images, all training classes, and the class", _of_class_candidates),
+    ("image_embeddings", "class_embeddings", "labels"): Kind(
+        f"{_PAIRS}, and the class", _of_labelled_pairs, by_row=False, joins=True
+    ),
+    ("anchors", "candidates", "positives"): Kind(
+        "images, all training classes, and the class", _of_class_candidates, chooses=True
+    ),
     ("image_embeddings", "class_embeddings", "negative_embeddings"): Kind(
-        f"{_PAIRS}, and the training classes that are not in the batch", _of_other_classes, by_row=False
+        f"{_PAIRS}, and the training classes that are not in the batch", _of_other_classes, by_row=False, joins=True
     ),
-    ("embeddings", "labels"): Kind("images and the descriptions of their classes as one set", _of_groups, False),
-    ("embeddings",): Kind("images", _of_images, by_row=False),
+    ("embeddings", "labels"): Kind(
+        "images and the descriptions of their classes as one set", _of_groups, by_row=False, joins=True
+    ),
+    ("embeddings",): Kind("images", _of_images, by_row=False, joins=True),
     ("similarities", "is_positive"): Kind(
-        "each image beside the other images of the batch and all training classes", _of_neighbours, by_row=False
+        "each image beside the other images of the batch and all training classes",
+        _of_neighbours,
+        by_row=False,
+        joins=True,
+        chooses=True,
     ),
-    ("bound",): Kind(f"{_BATCH}; the bound is made large", _of_bound, by_row=False),
-    ("scores",): Kind(f"{_BATCH}; images of one class are no negatives of each other", _of_matching, by_row=False),
-    ("scores", "kernel"): Kind(f"{_BATCH}, and cosines of their descriptions", _of_kernel, by_row=False),
+    ("bound",): Kind(f"{_BATCH}; the bound is made large", _of_bound, by_row=False, joins=True),
+    ("scores",): Kind(
+        f"{_BATCH}; images of one class are no negatives of each other", _of_matching, by_row=False, joins=True
+    ),
+    ("scores", "kernel"): Kind(f"{_BATCH}, and cosines of their descriptions", _of_kernel, by_row=False, joins=True),
     ("views", "kernel"): Kind(
         "an image and its class as two views, and cosines of descriptions", _of_views, False, divides=False
     ),
-    ("anchors", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets),
-    ("queries", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets),
+    ("anchors", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets, chooses=True),
+    ("queries", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets, chooses=True),
     ("anchors", "positives", "blocks"): Kind("images, the class of each, and all wrong classes", _of_blocks),
     ("similarities", "relations"): Kind("scores, and cosines of the descriptions", _of_relations),
     ("squared_distances", "is_match"): Kind("squared distances to all training classes", _of_matches),

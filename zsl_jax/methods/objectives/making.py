@@ -17,6 +17,7 @@ import jax
 
 from zsl_jax import errors, rules, similarity
 from zsl_jax.methods.objectives import compared as compared_lib
+from zsl_jax.methods.objectives import memory as memory_lib
 from zsl_jax.methods.objectives import table
 
 _TERM = re.compile(r"(?:(?P<weight>[0-9][0-9.]*(?:e-?[0-9]+)?)\*)?(?P<name>[A-Za-z_][\w.]*(?::\w+)?)")
@@ -33,6 +34,9 @@ class Objective(NamedTuple):
       divides: see `base.Method`.
       sees: see `base.Method`.
       learned: values at the start of the knobs that a method may train.
+      joins: whether images of earlier batches may join the batch.
+      chooses: whether the classes that an image is compared with can be chosen.
+      memory: of what `Compared.notes` holds; None for nothing.
     """
 
     loss: Callable[..., jax.Array]
@@ -41,6 +45,9 @@ class Objective(NamedTuple):
     divides: bool
     sees: frozenset[str]
     learned: dict[str, Any]
+    joins: bool = False
+    chooses: bool = False
+    memory: memory_lib.Memory | None = None
 
     def scores(self, images: jax.Array, described: jax.Array) -> jax.Array:
         """Returns `[B, C]`, images and classes compared as in training."""
@@ -150,6 +157,8 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
         from_zero=all(term.loss.kind.by_row and not term.loss.unit for term in parts),
         divides=all(_divides(term.loss) for term in parts),
         sees=frozenset().union(*(term.loss.kind.sees for term in parts)),
+        joins=any(term.loss.kind.joins for term in parts),
+        chooses=any(term.loss.kind.chooses for term in parts),
         learned={
             name: values[name]
             for term in parts
