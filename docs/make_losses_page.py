@@ -42,7 +42,24 @@ first loss of a sum says how scores are compared: by cosine if it compares unit 
     python -m zsl_jax train --config=bilinear --config.method.loss=warp+0.1*uniformity --config.loss.warp.margin=0.5 \\
         --workdir=runs/sum
 
-A loss of your own is any function whose arguments have the names below, from Python or as `package.module:function`.
+## Choose the negatives
+
+`config.method.negatives` is one of these; `num_negatives` says how many. The first six choose wrong classes, for losses
+on scores, triplets and classes as candidates; the last two give more images to losses that compare those of a batch,
+embedded by a moving average of the parameters (`memory_momentum`). What a loss cannot take is an error. `similar=0.9`
+leaves out classes whose descriptions have a higher cosine. `train.per_class=K` makes batches of a few classes with K
+images each, and `train.clustering` above 0 draws classes with near descriptions into one batch.
+
+{negatives}
+    python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce --config.method.negatives=dynamic \\
+        --config.method.num_negatives=3 --workdir=runs/dynamic
+    python -m zsl_jax train --config=bilinear --config.method.loss=supervised_contrastive \\
+        --config.method.negatives=queue --config.method.num_negatives=1024 --config.train.per_class=4 \\
+        --config.train.clustering=4 --workdir=runs/queue
+
+## A loss of your own
+
+It is any function whose arguments have the names below, from Python or as `package.module:function`.
 Its keyword arguments with a number as default are knobs, checked and swept like all others.
 
 ```python
@@ -69,7 +86,13 @@ A recipe sweeps knobs of the loss side by side, in one compiled program: `{"loss
 
 def page() -> str:
     """Returns the text of docs/losses.md."""
-    return "\n".join([INTRODUCTION + arguments(), *map(family, families())])
+    return "\n".join([INTRODUCTION.replace("{negatives}", negatives()) + arguments(), *map(family, families())])
+
+
+def negatives() -> str:
+    """Returns a row for each choice of negatives."""
+    rows = [f"| `{name}` | {choice.says} |\n" for name, choice in objectives.CHOICES.items()]
+    return "".join(["| negatives | what an image is compared with |\n", "|---|---|\n", *rows])
 
 
 def arguments() -> str:

@@ -91,6 +91,51 @@ def test_a_training_takes_the_balanced_batches(task):
     np.testing.assert_array_equal(metrics["loss"], np.full(training.num_steps, 2.0))
 
 
+def test_classes_share_a_batch_by_how_near_their_descriptions_are(task):
+    labels = jnp.array([0, 1, 3] * 4)
+    nearness = balanced.nearness_of(jnp.array([[1.0, 0.0], [0.6, 0.8], [1.0, 0.0], [0.0, 1.0]]), 2.0)
+    sizes = {"num_classes": 4, "num_steps": 4000, "batch_size": 4, "per_class": 2}
+    rows, where = jax.jit(lambda key: balanced.rows(key, 0, labels, **sizes, nearness=nearness))(jax.random.key(0))
+    assert where.all()
+    drawn = np.asarray(labels[rows])[:, ::2]  # the first one with the same chance, the other near it
+    np.testing.assert_array_equal(drawn[:, 0] == drawn[:, 1], False)
+    np.testing.assert_allclose(np.bincount(drawn[:, 0], minlength=4) / 4000, [1 / 3, 1 / 3, 0, 1 / 3], atol=0.03)
+    for first, weights in ((0, {1: np.exp(1.2), 3: 1.0}), (1, {0: np.exp(1.2), 3: np.exp(1.6)})):
+        beside = drawn[drawn[:, 0] == first, 1]
+        for other, weight in weights.items():
+            assert np.mean(beside == other) == pytest.approx(weight / sum(weights.values()), abs=0.04)
+    # The same batches by the trainer's own order, and others than without.
+    mesh, given = parallel.make_mesh(), {"per_class": 8}
+    trainings = [
+        states.Training(methods.ale(), task, jax.random.key(0), 16, mesh, **given, clustering=c) for c in (0, 9)
+    ]
+    sizes = {"num_examples": len(task.train.labels), "batch_size": 16}
+
+    def alike(training):
+        balance = stretches.balance_of(training)
+        rows = [stretches.epoch_rows(jax.random.key(0), e, **sizes, balance=balance)[0] for e in range(20)]
+        return np.mean(_cosines(task, task.train.labels[np.concatenate(rows)]))
+
+    assert alike(trainings[1]) > alike(trainings[0]) + 0.05
+    found = [jax.device_get(next(iter(loop.fit(training, epochs=1)))[1]) for training in trainings]
+    assert not np.allclose(found[0].inner.params, found[1].inner.params)
+
+
+def _cosines(task, labels):
+    phi = task.classes.embedding[labels]
+    phi = phi / np.linalg.norm(phi, axis=-1, keepdims=True)
+    return phi @ phi.swapaxes(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "per_class", "says"),
+    [(np.zeros((3, 2)), 0, "say how many images of each"), (np.zeros((3, 2), int), 4, "no vectors of numbers here")],
+)
+def test_classes_that_cannot_be_near_are_one_line(descriptions, per_class, says):
+    with pytest.raises(errors.UserError, match=says):
+        balanced.check_clustering(descriptions, clustering=1.0, per_class=per_class)
+
+
 @pytest.mark.parametrize(
     ("labels", "sizes", "says"),
     [

@@ -34,6 +34,11 @@ KEYS = {
     "train.per_class": Key(
         0, "images of each class in a batch, of classes drawn anew for each; 0 for a shuffled order", whole(0)
     ),
+    "train.clustering": Key(
+        0.0,
+        "classes of such a batch are drawn near a first one, in proportion to exp(clustering * cosine of descriptions)",
+        number(0, ends="[)"),
+    ),
     "train.checkpoint_every": Key(10, "epochs between checkpoints", whole(1)),
     "few_shot.shots": Key(0, "labelled images of each unseen class that join training; 0 is zero-shot", whole(0)),
     "few_shot.reserve": Key(

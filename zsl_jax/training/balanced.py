@@ -1,7 +1,8 @@
 """Batches of P classes with K images of each, as a pure function of (seed, epoch, labels).
 
-The classes of a batch are drawn anew for it, all with the same chance; the images of a class take turns in an order
-that is drawn for each epoch. An epoch has as many steps as with a shuffled order, but need not show every image.
+The classes of a batch are drawn anew for it, all with the same chance, or near one that is drawn first; the images of a
+class take turns in an order that is drawn for each epoch. An epoch has as many steps as with a shuffled order, but need
+not show every image.
 """
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from zsl_jax import errors
+from zsl_jax import errors, similarity
 
 
 def rows(
@@ -21,6 +22,7 @@ def rows(
     num_steps: int,
     batch_size: int,
     per_class: int,
+    nearness: ArrayLike | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """Returns which examples make up the batches of an epoch.
 
@@ -32,6 +34,7 @@ def rows(
       num_steps: T.
       batch_size: B = P K; at least P classes have an example.
       per_class: K. A class with fewer examples fills its places up with rows that do not count.
+      nearness: `[C, C]`, see `nearness_of`; None for classes drawn independently of each other.
 
     Returns:
       rows `[T, B]` int and where `[T, B]` bool.
@@ -48,6 +51,12 @@ def rows(
     counts = jnp.bincount(labels, length=num_classes)
     starts = jnp.cumsum(counts) - counts
     drawn = jnp.where(counts[None, :] > 0, jax.random.uniform(class_key, (num_steps, num_classes)), -1.0)
+    if nearness is not None:
+        # The largest sums with Gumbel noise are a draw without replacement, in proportion to exp(nearness).
+        middle = jnp.argmax(drawn, axis=1)
+        noise = jax.random.gumbel(jax.random.fold_in(class_key, 1), drawn.shape)
+        near = jnp.asarray(nearness)[middle].at[jnp.arange(num_steps), middle].set(jnp.inf)
+        drawn = jnp.where(counts[None, :] > 0, noise + near, -jnp.inf)
     classes = jax.lax.top_k(drawn, batch_size // per_class)[1]
     first = jnp.floor(jax.random.uniform(place_key, classes.shape) * counts[classes]).astype(jnp.int32)
     turns, size = jnp.arange(per_class), jnp.maximum(counts[classes], 1)[:, :, None]
@@ -55,6 +64,31 @@ def rows(
     where = turns[None, None, :] < size
     shape = num_steps, batch_size
     return by_class[places].reshape(shape), jnp.broadcast_to(where, places.shape).reshape(shape)
+
+
+def nearness_of(descriptions: ArrayLike, clustering: ArrayLike) -> jax.Array:
+    """Returns `[C, C]`, the logarithm of how much more often a class is drawn beside another one.
+
+    `nearness[b, c] = clustering * cos(phi_b, phi_c)`
+
+    Args:
+      descriptions: `[C, A]`.
+      clustering: scalar >= 0.
+
+    >>> print(nearness_of(jnp.eye(2), 5.0))
+    [[5. 0.]
+     [0. 5.]]
+    """
+    return clustering * similarity.cosine(descriptions, descriptions)
+
+
+def check_clustering(descriptions, *, clustering: float, per_class: int) -> None:
+    """Raises a UserError for batches of classes near each other where nothing says which are near."""
+    said = f"config.train.clustering={clustering}"
+    if not per_class:
+        raise errors.UserError(f"{said} draws the classes of a batch: say how many images of each, train.per_class=4")
+    if getattr(descriptions, "ndim", 0) != 2 or descriptions.dtype.kind != "f":
+        raise errors.UserError(f"{said} compares class descriptions, which are no vectors of numbers here: say 0")
 
 
 def check(labels: ArrayLike, *, batch_size: int, per_class: int) -> None:

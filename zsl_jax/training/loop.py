@@ -87,6 +87,7 @@ def fit(
     )
     key_data = parallel.replicate(jax.random.key_data(training.key), mesh)
     labels = parallel.replicate(np.asarray(training.examples.labels), mesh) if training.per_class else None
+    nearness = parallel.replicate(stretches.nearness_of(training), mesh)
     bar = tqdm.tqdm(
         total=epochs * num_steps,
         initial=first_epoch * num_steps + _length(done),
@@ -101,6 +102,7 @@ def fit(
                 key_data,
                 parallel.replicate(np.int32(epoch), mesh),
                 labels,
+                nearness,
                 num_examples=len(training.examples.labels),
                 batch_size=training.batch_size,
                 num_classes=len(training.classes),

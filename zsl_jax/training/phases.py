@@ -48,6 +48,7 @@ SAME_RUN = (
 LATER = {
     "unseen_classes": "",
     "train.per_class": 0,
+    "train.clustering": 0.0,
     "few_shot.of_seen": 0,
     "precision": "float32",
     "classes.source": "dataset",
@@ -92,6 +93,7 @@ class Run:
             mode=self.config.parallel.mode,
             nonfinite=self.config.train.nonfinite,
             per_class=self.config.train.per_class,
+            clustering=self.config.train.clustering,
         )
 
     def directory(self, phase: str) -> pathlib.Path:

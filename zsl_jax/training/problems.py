@@ -210,6 +210,9 @@ def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
         for each in tasks:
             sizes = {"batch_size": config.train.batch_size, "per_class": config.train.per_class}
             balanced.check(states.training_examples(method, each).labels, **sizes)
+    if config.train.clustering and method.update is not None:
+        given = {"clustering": config.train.clustering, "per_class": config.train.per_class}
+        balanced.check_clustering(task.classes.embedding, **given)
     training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
     state = training.shapes
     if inputs_lib.is_stream(task.train.inputs) or not len(task.train.labels):

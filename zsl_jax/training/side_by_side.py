@@ -89,6 +89,7 @@ def make_program(
     seeds: int,
     batch_size: int,
     per_class: int = 0,
+    clustering: float = 0.0,
 ) -> Program:
     """Returns the program of a method; each of its functions is compiled once for a number of settings.
 
@@ -101,8 +102,10 @@ def make_program(
       seeds: Q; only `most` depends on it.
       batch_size: examples a step.
       per_class: images of each class in a batch; 0 for a shuffled order.
+      clustering: how much more often near classes share such a batch.
     """
-    start, epoch, score = _lane(factory, evaluate, batch_size=batch_size, per_class=per_class)
+    batches = {"batch_size": batch_size, "per_class": per_class, "clustering": clustering}
+    start, epoch, score = _lane(factory, evaluate, **batches)
     axes = _axes(factory, knobs, tasks, weights, batch_size)
     state_axes = jax.tree.map(lambda axis: None if axis is None else 2, axes, is_leaf=lambda axis: axis is None)
     started = _over_lanes(start, (0, None, None, None), (None, None, 0, None), (None, 0, None, None), axes)
@@ -197,7 +200,7 @@ def reached_by_knobs(
     return jax.tree.unflatten(jax.tree.structure(moving), reached)
 
 
-def _lane(factory, evaluate, *, batch_size: int, per_class: int):
+def _lane(factory, evaluate, *, batch_size: int, per_class: int, clustering: float):
     """Returns the functions of a lane: `start`, `epoch` and `score`, of the moving part of a state."""
 
     def start(knobs, task, key, weights):
@@ -228,6 +231,7 @@ def _lane(factory, evaluate, *, batch_size: int, per_class: int):
             method=factory(**knobs),
             batch_size=batch_size,
             per_class=per_class,
+            clustering=clustering,
         )
         return moving, jnp.mean(metrics["loss"])
 

@@ -30,6 +30,7 @@ class Training:
       nonfinite: what becomes of a step that would leave a metric or the state not finite: `stop` the run, or `skip` it,
         which leaves the state as it was and sets the metric `skipped` to 1.
       per_class: images of each class in a batch, see `balanced`; 0 for a shuffled order.
+      clustering: how much more often near classes share such a batch.
     """
 
     method: base.Method
@@ -40,6 +41,7 @@ class Training:
     mode: str = "jit"
     nonfinite: str = "stop"
     per_class: int = 0
+    clustering: float = 0.0
 
     @functools.cached_property
     def examples(self) -> dataset.Examples:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.methods import base
@@ -21,6 +22,7 @@ class Balance(NamedTuple):
     labels: Any
     num_classes: int
     per_class: int
+    nearness: Any = None
 
 
 def epoch_rows(key, epoch, *, num_examples: int, batch_size: int, balance: Balance | None = None):
@@ -45,7 +47,8 @@ def epoch_rows(key, epoch, *, num_examples: int, batch_size: int, balance: Balan
     shape = (states.steps_per_epoch(num_examples, batch_size), batch_size)
     if balance is not None:
         sizes = {"num_steps": shape[0], "batch_size": batch_size, "per_class": balance.per_class}
-        return balanced.rows(key, epoch, balance.labels, num_classes=balance.num_classes, **sizes)
+        sizes |= {"num_classes": balance.num_classes, "nearness": balance.nearness}
+        return balanced.rows(key, epoch, balance.labels, **sizes)
     order = jax.random.permutation(jax.random.fold_in(key, epoch), num_examples)
     slots = jnp.arange(shape[0] * shape[1])
     where = slots < num_examples
@@ -70,6 +73,7 @@ def stretch(
     layout: parallel.Layout | None = None,
     nonfinite: str = "stop",
     per_class: int = 0,
+    clustering: float = 0.0,
 ):
     """Returns the moving part of the state after some steps of an epoch, and their metrics `[steps]`, else 0; pure.
 
@@ -84,6 +88,7 @@ def stretch(
       num_examples: N, where `layout` has filled up the examples.
       layout: how it runs on several devices; None: on whatever the arrays are on.
       per_class: images of each class in a batch, where no order is given; 0 for a shuffled one.
+      clustering: how much more often near classes share such a batch.
     """
 
     # Compiled as a function of its own, so that its results' shapes and the loop share one trace.
@@ -104,6 +109,8 @@ def stretch(
     if order is None:
         num_examples = len(train.labels) if num_examples is None else num_examples
         balance = Balance(train.labels, len(classes), per_class) if per_class else None
+        if clustering:
+            balance = balance._replace(nearness=balanced.nearness_of(classes.embedding, clustering))
         sizes = {"num_examples": num_examples, "batch_size": batch_size}
         order = epoch_rows(jax.random.fold_in(key, 1), epoch, **sizes, balance=balance)
     rows, where = order
@@ -159,11 +166,20 @@ def compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str,
 
 @functools.partial(jax.jit, static_argnames=("num_examples", "batch_size", "num_classes", "per_class", "mesh"))
 def epoch_order(
-    key_data, epoch, labels=None, *, num_examples: int, batch_size: int, mesh, num_classes: int = 0, per_class: int = 0
+    key_data,
+    epoch,
+    labels=None,
+    nearness=None,
+    *,
+    num_examples: int,
+    batch_size: int,
+    mesh,
+    num_classes: int = 0,
+    per_class: int = 0,
 ):
     """The order of an epoch, made once for all of its stretches; of classes where `labels` are given."""
     key = jax.random.fold_in(jax.random.wrap_key_data(key_data), 1)
-    balance = None if labels is None else Balance(labels, num_classes, per_class)
+    balance = None if labels is None else Balance(labels, num_classes, per_class, nearness)
     order = epoch_rows(key, epoch, num_examples=num_examples, batch_size=batch_size, balance=balance)
     return parallel.keep_whole(order, mesh)
 
@@ -172,7 +188,14 @@ def balance_of(training: states.Training) -> Balance | None:
     """Returns what the batches of a training are made of, where they are of classes."""
     if not training.per_class:
         return None
-    return Balance(training.examples.labels, len(training.classes), training.per_class)
+    return Balance(training.examples.labels, len(training.classes), training.per_class, nearness_of(training))
+
+
+def nearness_of(training: states.Training) -> Any:
+    """Returns which classes share a batch more often, `[C, C]`; None where they are drawn independently."""
+    if not training.clustering:
+        return None
+    return np.asarray(balanced.nearness_of(training.classes.embedding, training.clustering))
 
 
 def _is_finite(tree):

@@ -162,6 +162,7 @@ class Trainer:
             seeds=config.select.seeds,
             batch_size=config.train.batch_size,
             per_class=config.train.per_class,
+            clustering=config.train.clustering,
         )
         seeds = config.seed + jnp.arange(config.select.seeds)
         self._keys = jax.vmap(lambda seed: phases.phase_key(seed, "select", config.select.on))(seeds)

@@ -58,11 +58,13 @@ class Choice(NamedTuple):
     """A choice of negatives.
 
     Fields:
+      says: what it is.
       rank: what the negatives have more of than the classes that are left out; None where all classes are in.
       memory: `(options) -> Memory`, or None where nothing is remembered.
       divides: whether a device may choose for its own rows alone.
     """
 
+    says: str
     rank: Callable[..., jax.Array] | None = None
     memory: Callable[["Options"], memory_lib.Memory] | None = None
     divides: bool = True
@@ -83,18 +85,24 @@ def _embeddings(by_class: bool) -> Callable[[Options], memory_lib.Memory]:
 
 
 CHOICES: dict[str, Choice] = {
-    "all": Choice(),
-    "hardest": Choice(_hardest),
-    "semi_hard": Choice(_semi_hard),
-    "random": Choice(_random, divides=False),
-    "curriculum": Choice(_curriculum, lambda options: memory_lib.counting()),
+    "all": Choice("all wrong classes"),
+    "hardest": Choice("the wrong classes with the highest scores", _hardest),
+    "semi_hard": Choice("the hardest of those that score below the own class", _semi_hard),
+    "random": Choice("some at random", _random, divides=False),
+    "curriculum": Choice(
+        "those around a percentile of the scores, from the 30th to the hardest in the first `ramp_steps`",
+        _curriculum,
+        lambda options: memory_lib.counting(),
+    ),
     "dynamic": Choice(
+        "the hardest of each class by the mean over its images; every `refresh_steps` those that have become easy are "
+        "replaced",
         None,
         lambda options: memory_lib.of_hard_classes(options.num_negatives, options.refresh_steps, options.similar),
         divides=False,
     ),
-    "queue": Choice(None, _embeddings(by_class=False), divides=False),
-    "bank": Choice(None, _embeddings(by_class=True), divides=False),
+    "queue": Choice("beside the batch, the last images of earlier ones", None, _embeddings(False), divides=False),
+    "bank": Choice("beside the batch, the last images of each class", None, _embeddings(True), divides=False),
 }
 OF_IMAGES = ("queue", "bank")
 KNOBS = {
