@@ -42,6 +42,13 @@ first loss of a sum says how scores are compared: by cosine if it compares unit 
     python -m zsl_jax train --config=bilinear --config.method.loss=warp+0.1*uniformity --config.loss.warp.margin=0.5 \\
         --workdir=runs/sum
 
+`config.method.balance` weighs the terms: `fixed` weights, as above; `uncertainty`, which trains them from there
+(`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); or `mgda`, for two terms: the shortest vector between
+their gradients, a step that makes neither worse.
+
+    python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment \\
+        --config.method.balance=mgda --workdir=runs/mgda
+
 ## Choose the negatives
 
 `config.method.negatives` is one of these; `num_negatives` says how many. The first six choose wrong classes, for losses

@@ -86,7 +86,9 @@ def softmax(*, learning_rate: float = 10.0, momentum: float = 0.9) -> base.Metho
     return by_bilinear("softmax_cross_entropy", optax.sgd(learning_rate, momentum=momentum))
 
 
-@registry.method(loss=objectives.KNOB, learning_rate=registry.LEARNING_RATE, **objectives.NEGATIVES)
+@registry.method(
+    loss=objectives.KNOB, learning_rate=registry.LEARNING_RATE, balance=objectives.BALANCE, **objectives.NEGATIVES
+)
 def bilinear(
     *,
     loss: str = "softmax_cross_entropy",
@@ -97,6 +99,7 @@ def bilinear(
     ramp_steps: float = 1000.0,
     refresh_steps: int = 100,
     memory_momentum: float = 0.99,
+    balance: str = "fixed",
 ) -> base.Method:
     """The bilinear map under any loss, by Adam.
 
@@ -114,12 +117,13 @@ def bilinear(
       ramp_steps: in which a curriculum goes from easy to hard.
       refresh_steps: after which dynamic negatives are looked at again.
       memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
+      balance: of the terms of a sum: `fixed`, by `uncertainty`, or of two by `mgda`; see `objectives.balance`.
 
     Raises:
       UserError: an unknown loss or choice of negatives.
     """
     objective = objectives.with_negatives(
-        objectives.make(loss),
+        objectives.balanced(objectives.make(loss), balance),
         negatives=negatives,
         num_negatives=num_negatives,
         similar=similar,
@@ -143,14 +147,15 @@ def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.Gr
     def init_params(key, like, classes):
         shape = like.inputs.shape[-1], classes.embedding.shape[-1]
         # At 0 a unit vector has no direction, and no two images differ.
-        return jnp.zeros(shape) if objective.from_zero else mlp.dense(key, *shape)
+        weights = jnp.zeros(shape) if objective.from_zero else mlp.dense(key, *shape)
+        return {"map": weights, "terms": objective.free_weights()} if objective.weights else weights
 
-    def embed(weights, inputs):
-        return inputs @ weights
+    def embed(params, inputs):
+        return inputs @ (params["map"] if objective.weights else params)
 
-    def class_loss(weights, batch, classes, key, notes=()):
-        images = embed(weights, batch.inputs)
-        return objective.loss(objectives.of_batch(images, classes.embedding, batch, classes, key, notes))
+    def class_loss(params, batch, classes, key, notes=()):
+        given = objectives.of_batch(embed(params, batch.inputs), classes.embedding, batch, classes, key, notes)
+        return objective.loss(given, **objective.term_weights(params["terms"] if objective.weights else {}))
 
     method = gradient.by_gradient(
         init_params=init_params,

@@ -7,6 +7,7 @@
 The augmentation is part of the step, so that examples lie on the device as bytes and draw from the key of the step.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -85,7 +86,8 @@ def by_encoder(
     Args:
       parts: the encoder, its optimiser and its augmentation.
       init_head: `(key, width D, classes) -> head`, a dict of parameters.
-      loss: `(head, embeddings [B, D], batch, classes, key) -> [B]`. With a memory it takes its `notes`, too.
+      loss: `(head, embeddings [B, D], batch, classes, key) -> [B]`, or `[2, B]` for `objectives.descent`. With a
+        memory it takes `notes=`, too.
       scores: `(head, images, described) -> [B, C]`.
       embed: `(head, embeddings [B, D]) -> images`.
       describe: `(head, classes) -> described`.
@@ -148,7 +150,9 @@ def by_encoder(
             inputs = parts.augment(first, batch.inputs)
             embeddings, fixed = encode(params, state.fixed, inputs, train=True, key=dropout)
             values = loss(params["head"], embeddings, batch, classes, loss_key, **notes)
-            return base.mean(values, batch.where), fixed
+            if values.ndim == 1:
+                return base.mean(values, batch.where), fixed
+            return jnp.stack([base.mean(each, batch.where) for each in values]), fixed
 
         def alike(params):
             """The same input twice: the views should find each other in the batch."""
@@ -158,12 +162,11 @@ def by_encoder(
             both = losses.nt_xent(a, b, temperature=parts.pretrain_temperature, where=batch.where)
             return base.mean(jnp.sum(both.reshape(2, -1), axis=0) / 2, batch.where), fixed
 
-        def objective(params):
-            if not parts.pretrain_steps:
-                return supervised(params)
-            return jax.lax.cond(state.step < parts.pretrain_steps, alike, supervised, params)
-
-        (value, fixed), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+        if parts.pretrain_steps:
+            branches = (functools.partial(objectives.descent, function) for function in (alike, supervised))
+            (value, fixed), gradient = jax.lax.cond(state.step < parts.pretrain_steps, *branches, state.params)
+        else:
+            (value, fixed), gradient = objectives.descent(supervised, state.params)
         updates, moments = parts.optimizer.update(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         average = ()

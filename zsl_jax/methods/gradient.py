@@ -1,5 +1,6 @@
 """Methods that follow the gradient of a loss: shared `init` and `update` around a scoring function and an optimiser."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -45,8 +46,9 @@ def by_gradient(
 
     Args:
       init_params: `(key, like, classes) -> params`.
-      loss: `(params, batch, classes, key) -> [B]`, one value per example. A loss that compares rows of the batch passes
-        `axis_name=batch.axis_name` on to one of `zsl_jax.losses` that takes it. With a memory it takes `notes=`, too.
+      loss: `(params, batch, classes, key) -> [B]`, one value per example, or `[2, B]` for
+        `objectives.descent`. A loss that compares rows of the batch passes `axis_name=batch.axis_name` on to one of
+        `zsl_jax.losses` that takes it. With a memory it takes `notes=`, too.
       scores: `(params, images, described) -> [B, C]`.
       optimizer: any optax transformation that treats the entries of a matrix equally.
       embed: `(params, inputs) -> images`.
@@ -71,9 +73,13 @@ def by_gradient(
         count = jnp.maximum(base.total(jnp.sum(batch.where), batch.axis_name), 1)
 
         def share_of_mean(params):
-            return jnp.sum(loss(transposed(params), batch, classes, key, **notes), where=batch.where) / count
+            values = loss(transposed(params), batch, classes, key, **notes)
+            if values.ndim == 1:
+                return jnp.sum(values, where=batch.where) / count, ()
+            return jnp.sum(values, axis=1, where=batch.where[None, :]) / count, ()
 
-        value, gradient = base.total(jax.value_and_grad(share_of_mean)(state.params), batch.axis_name)
+        total = functools.partial(base.total, axis_name=batch.axis_name)
+        (value, _), gradient = objectives.descent(share_of_mean, state.params, total)
         updates, moments = optimizer.update(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
         kept = objectives.after(

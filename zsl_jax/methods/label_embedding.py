@@ -3,7 +3,7 @@
 from zsl_jax.methods import base, encoded, mlp, objectives, registry
 
 
-@registry.method(loss=objectives.KNOB, **objectives.NEGATIVES)
+@registry.method(loss=objectives.KNOB, balance=objectives.BALANCE, **objectives.NEGATIVES)
 def label_embedding(
     parts: encoded.Parts,
     *,
@@ -14,6 +14,7 @@ def label_embedding(
     ramp_steps: float = 1000.0,
     refresh_steps: int = 100,
     memory_momentum: float = 0.99,
+    balance: str = "fixed",
 ) -> base.Method:
     """Returns the bilinear map of `methods.bilinear` with an encoder under it that is trained with it.
 
@@ -29,6 +30,7 @@ def label_embedding(
       ramp_steps: in which a curriculum goes from easy to hard.
       refresh_steps: after which dynamic negatives are looked at again.
       memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
+      balance: of the terms of a sum: `fixed`, by `uncertainty`, or of two by `mgda`; see `objectives.balance`.
 
     Raises:
       UserError: an unknown loss or choice of negatives.
@@ -37,7 +39,7 @@ def label_embedding(
     features that stay as they are.
     """
     objective = objectives.with_negatives(
-        objectives.make(loss),
+        objectives.balanced(objectives.make(loss), balance),
         negatives=negatives,
         num_negatives=num_negatives,
         similar=similar,
@@ -48,11 +50,15 @@ def label_embedding(
 
     def class_loss(head, embeddings, batch, classes, key, notes=()):
         images = embeddings @ head["map"]
-        return objective.loss(objectives.of_batch(images, classes.embedding, batch, classes, key, notes))
+        given = objectives.of_batch(images, classes.embedding, batch, classes, key, notes)
+        return objective.loss(given, **objective.term_weights(head.get("terms", {})))
 
     method = encoded.by_encoder(
         parts,
-        init_head=lambda key, width, classes: {"map": mlp.dense(key, width, classes.embedding.shape[-1])},
+        init_head=lambda key, width, classes: {
+            "map": mlp.dense(key, width, classes.embedding.shape[-1]),
+            **({"terms": objective.free_weights()} if objective.weights else {}),
+        },
         loss=class_loss,
         embed=lambda head, embeddings: embeddings @ head["map"],
         scores=lambda head, images, described: objective.scores(images, described),

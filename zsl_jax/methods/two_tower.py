@@ -24,6 +24,7 @@ from zsl_jax.methods import base, encoded, mlp, objectives, registry
     width=rules.Knob("entries of the embeddings in which images and classes meet", rules.whole(1)),
     prefixes=rules.Knob("lengths at which the first entries alone are trained as well", rules.wholes(1)),
     score_width=rules.Knob("first entries of the embeddings that scores use; 0 for all", rules.whole(0)),
+    balance=objectives.BALANCE,
     **objectives.NEGATIVES,
 )
 def two_tower(
@@ -40,6 +41,7 @@ def two_tower(
     ramp_steps: float = 1000.0,
     refresh_steps: int = 100,
     memory_momentum: float = 0.99,
+    balance: str = "fixed",
 ) -> base.Method:
     """Returns the method that trains both towers.
 
@@ -61,6 +63,7 @@ def two_tower(
       ramp_steps: in which a curriculum goes from easy to hard.
       refresh_steps: after which dynamic negatives are looked at again.
       memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
+      balance: of the terms of a sum: `fixed`, by `uncertainty`, or of two by `mgda`; see `objectives.balance`.
 
     Raises:
       UserError: an unknown loss, or a prefix or `score_width` beyond `width`.
@@ -70,7 +73,7 @@ def two_tower(
     Contrastive Learning", NeurIPS 2020; Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022.
     """
     objective = objectives.with_negatives(
-        objectives.make(loss),
+        objectives.balanced(objectives.make(loss), balance),
         negatives=negatives,
         num_negatives=num_negatives,
         similar=similar,
@@ -78,6 +81,7 @@ def two_tower(
         refresh_steps=refresh_steps,
         memory_momentum=memory_momentum,
     )
+    trained = {**objective.learned, **objective.weights}
     for name, value in [("prefixes", prefix) for prefix in prefixes] + [("score_width", score_width)]:
         if not 0 <= value <= width or (name == "prefixes" and value == 0):
             raise errors.UserError(f"method.{name}: {value} is not a length of embeddings of method.width={width}")
@@ -102,7 +106,7 @@ def two_tower(
             "classes": variables["params"],
             "of_images": mlp.dense(keys[1], image_width, width),
             "of_classes": mlp.dense(keys[2], described.shape[-1], width),
-            "knobs": {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in objective.learned.items()},
+            "knobs": {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in trained.items()},
         }
 
     def towers_loss(head, embeddings, batch, classes, key, notes=()):

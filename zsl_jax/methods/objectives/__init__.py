@@ -1,5 +1,8 @@
 """What training asks of images and classes: any loss by its name, a sum of several, or a function of your own."""
 
+from zsl_jax.methods.objectives.balance import CHOICES as BALANCES
+from zsl_jax.methods.objectives.balance import KNOB as BALANCE
+from zsl_jax.methods.objectives.balance import balanced, descent, least_length
 from zsl_jax.methods.objectives.compared import KINDS, Compared, Kind, of_batch
 from zsl_jax.methods.objectives.making import KNOB, Objective, knobs, make, section, terms
 from zsl_jax.methods.objectives.memory import Memory, after, begin
@@ -8,6 +11,8 @@ from zsl_jax.methods.objectives.negatives import KNOBS as NEGATIVES
 from zsl_jax.methods.objectives.table import ELSEWHERE, LOSSES, Loss
 
 __all__ = [
+    "BALANCE",
+    "BALANCES",
     "CHOICES",
     "ELSEWHERE",
     "KINDS",
@@ -20,9 +25,12 @@ __all__ = [
     "Memory",
     "Objective",
     "after",
+    "balanced",
     "begin",
     "chosen",
+    "descent",
     "knobs",
+    "least_length",
     "make",
     "of_batch",
     "section",

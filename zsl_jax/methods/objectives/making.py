@@ -10,10 +10,12 @@ import importlib
 import inspect
 import math
 import re
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from zsl_jax import errors, rules, similarity
 from zsl_jax.methods.objectives import compared as compared_lib
@@ -37,6 +39,10 @@ class Objective(NamedTuple):
       joins: whether images of earlier batches may join the batch.
       chooses: whether the classes that an image is compared with can be chosen.
       memory: of what `Compared.notes` holds; None for nothing.
+      names: of the terms.
+      parts: `(compared, **learned) -> [T]` of `[B]`, the terms times their weights.
+      values: of all knobs, by their dotted names.
+      weights: values at the start of weights that every method trains.
     """
 
     loss: Callable[..., jax.Array]
@@ -48,10 +54,22 @@ class Objective(NamedTuple):
     joins: bool = False
     chooses: bool = False
     memory: memory_lib.Memory | None = None
+    names: tuple[str, ...] = ()
+    parts: Callable[..., list[jax.Array]] | None = None
+    values: Mapping[str, Any] = types.MappingProxyType({})
+    weights: Mapping[str, Any] = types.MappingProxyType({})
 
     def scores(self, images: jax.Array, described: jax.Array) -> jax.Array:
         """Returns `[B, C]`, images and classes compared as in training."""
         return (similarity.cosine if self.unit else similarity.dot)(images, described)
+
+    def free_weights(self) -> dict[str, jax.Array]:
+        """Returns the weights that are trained as numbers that may be negative, their logarithms."""
+        return {name: jnp.log(jnp.asarray(value, jnp.float32)) for name, value in self.weights.items()}
+
+    def term_weights(self, free: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        """Returns the weights again, as `loss` takes them."""
+        return {name: jnp.exp(value) for name, value in free.items()}
 
 
 class Term(NamedTuple):
@@ -138,17 +156,22 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
     values = known | given
     first = parts[0].loss
 
-    def total(given: compared_lib.Compared, **learned: Any) -> jax.Array:
+    def weighted(given: compared_lib.Compared, **learned: Any) -> list[jax.Array]:
         of_unit_length = given.of_unit_length() if any(term.loss.unit for term in parts) else given
         found = []
         for term in parts:
             prefix = f"{term.name}." if len(parts) > 1 else ""
-            options = {name: (values | learned)[prefix + name] for name in term.loss.defaults}
+            now = values | learned
+            options = {name: now[prefix + name] for name in term.loss.defaults}
             if _has(term.loss.function, "axis_name"):
                 options["axis_name"] = given.axis_name
             seen = of_unit_length if first.unit or term.loss.unit else given
             values_of_rows = compared_lib.per_row(term.loss.kind.call(term.loss.function, seen, options), given)
-            found.append(values[f"{prefix}weight"] * values_of_rows if prefix else values_of_rows)
+            found.append(now[f"{prefix}weight"] * values_of_rows if prefix else values_of_rows)
+        return found
+
+    def total(given: compared_lib.Compared, **learned: Any) -> jax.Array:
+        found = weighted(given, **learned)
         return sum(found[1:], found[0])
 
     return Objective(
@@ -157,6 +180,9 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
         from_zero=all(term.loss.kind.by_row and not term.loss.unit for term in parts),
         divides=all(_divides(term.loss) for term in parts),
         sees=frozenset().union(*(term.loss.kind.sees for term in parts)),
+        names=tuple(term.name for term in parts),
+        parts=weighted,
+        values=values,
         joins=any(term.loss.kind.joins for term in parts),
         chooses=any(term.loss.kind.chooses for term in parts),
         learned={

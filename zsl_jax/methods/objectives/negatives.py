@@ -199,7 +199,7 @@ def with_negatives(objective: "making.Objective", *, negatives: str, **knobs: An
 
     def loss(given, **learned):
         if negatives in OF_IMAGES:
-            return objective.loss(_joined(given, given.notes), **learned)[: len(given.labels)]
+            return objective.loss(_joined(given, given.notes), **learned)[..., : len(given.labels)]
         key, own_key = jax.random.split(given.key)
         candidates = _candidates(objective, given, own_key, negatives, options)
         return objective.loss(dataclasses.replace(given, candidates=candidates, key=key), **learned)

@@ -1,0 +1,112 @@
+"""How the terms of a sum of losses are weighed against each other while they are trained.
+
+fixed         sum_t w_t L_t, with the weights of the config
+uncertainty   sum_t w_t L_t - log(w_t) / 2, with w_t = 1 / sigma_t^2 trained from the weights of the config
+mgda          of two terms the step a g_1 + (1 - a) g_2 of least length, which makes neither of them worse
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from zsl_jax import errors, rules
+
+if TYPE_CHECKING:
+    from zsl_jax.methods.objectives import making
+
+CHOICES = ("fixed", "uncertainty", "mgda")
+KNOB = rules.Knob("how the terms of a sum are weighed", rules.one_of(CHOICES))
+
+
+def balanced(objective: "making.Objective", balance: str) -> "making.Objective":
+    """Returns the objective with its terms weighed in another way.
+
+    `uncertainty` is for losses that are not negative: the weight of one that falls below 0 grows without end.
+
+    Args:
+      objective: what training asks.
+      balance: a name in `CHOICES`.
+
+    Raises:
+      UserError: an unknown choice, or a number of terms that it does not take.
+
+    Reference: Kendall, Gal, Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and
+    Semantics", CVPR 2018; Sener, Koltun, "Multi-Task Learning as Multi-Objective Optimization", NeurIPS 2018.
+    """
+    if balance not in CHOICES:
+        raise errors.unknown("balance", balance, CHOICES)
+    if balance == "fixed":
+        return objective
+    count = len(objective.names)
+    if count < 2 or (balance == "mgda" and count > 2):
+        wanted = "two terms" if balance == "mgda" else "several terms"
+        raise errors.UserError(
+            f"balance={balance} weighs {wanted} against each other, and the loss has {count}: write a sum such as "
+            "info_nce+0.1*alignment"
+        )
+    if balance == "mgda":
+        return objective._replace(loss=lambda given, **learned: jnp.stack(objective.parts(given, **learned)))
+    names = [f"{name}.weight" for name in objective.names]
+    for name in names:
+        if isinstance(objective.values[name], (int, float)) and objective.values[name] <= 0:
+            raise errors.UserError(f"balance=uncertainty: loss.{name} starts at 0 and would stay there: say more")
+
+    def loss(given, **learned):
+        penalty = sum(jnp.log(learned[name]) for name in names) / 2
+        found = objective.parts(given, **learned)
+        return sum(found[1:], found[0]) - penalty
+
+    return objective._replace(loss=loss, weights={name: objective.values[name] for name in names})
+
+
+def descent(
+    function: Callable[[Any], tuple[jax.Array, Any]], params: Any, total: Callable[[Any], Any] = lambda tree: tree
+) -> tuple[tuple[jax.Array, Any], Any]:
+    """Returns `(value, aux), gradient` of a loss, or of two with the gradient that makes neither worse.
+
+    Args:
+      function: `params -> (value, aux)`; the value is a scalar, or `[2]`, of which the sum is returned.
+      params: pytree.
+      total: sums over devices that share a batch.
+    """
+    if jax.eval_shape(function, params)[0].ndim == 0:
+        (value, aux), gradient = jax.value_and_grad(function, has_aux=True)(params)
+        value, gradient = total((value, gradient))
+        return (value, aux), gradient
+
+    def one(number):
+        def only(params):
+            values, aux = function(params)
+            return values[number], aux
+
+        (value, aux), gradient = jax.value_and_grad(only, has_aux=True)(params)
+        return *total((value, gradient)), aux
+
+    (first, of_first, aux), (second, of_second, _) = one(0), one(1)
+    return (first + second, aux), least_length(of_first, of_second)
+
+
+def least_length(first: Any, second: Any) -> Any:
+    """Returns the shortest vector between two gradients, pytrees of equal shapes.
+
+    `a g_1 + (1 - a) g_2` with `a = min(max((g_2 - g_1) . g_2 / ||g_1 - g_2||^2, 0), 1)`
+
+    A step against it makes neither loss larger, to first order; it is 0 where no step does.
+
+    >>> print(least_length(jnp.array([2.0, 0.0]), jnp.array([0.0, 2.0])))
+    [1. 1.]
+
+    Reference: Desideri, "Multiple-Gradient Descent Algorithm (MGDA) for Multiobjective Optimization", Comptes Rendus
+    Mathematique 2012.
+    """
+
+    def product(a, b):
+        return sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x.astype(jnp.float32) * y), a, b)))
+
+    between = jax.tree.map(lambda x, y: y - x, first, second)
+    squared = product(between, between)
+    share = jnp.where(squared > 0, product(between, second) / jnp.where(squared > 0, squared, 1.0), 0.5)
+    share = jnp.clip(share, 0.0, 1.0)
+    return jax.tree.map(lambda x, y: share * x + (1 - share) * y, first, second)
