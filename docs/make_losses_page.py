@@ -43,8 +43,8 @@ first loss of a sum says how scores are compared: by cosine if it compares unit 
         --workdir=runs/sum
 
 `config.method.balance` weighs the terms: `fixed` weights, as above; `uncertainty`, which trains them from there
-(`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); or `mgda`, for two terms: the shortest vector between
-their gradients, a step that makes neither worse.
+(`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); or `mgda`, for two terms: the shortest vector
+between their gradients, a step that makes neither worse.
 
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment \\
         --config.method.balance=mgda --workdir=runs/mgda
@@ -147,7 +147,12 @@ def choice(fn: Callable) -> str:
         return "" if reason is None else f"no choice: {reason}"
     loss = objectives.LOSSES[name]
     knobs = ", ".join(f"`{knob}={value}`" for knob, value in loss.defaults.items())
-    how = [loss.kind.says, *["unit vectors"] * loss.unit, *["in a sum"] * (not loss.alone)]
+    how = [
+        loss.kind.says,
+        *["unit vectors"] * loss.unit,
+        *["in a sum"] * (not loss.alone),
+        *["by attribute"] * loss.axes,
+    ]
     return f"{'; '.join(how)}{'<br>' if knobs else ''}{knobs}"
 
 

@@ -25,7 +25,8 @@ def make(batch: int, width: int = 3, seed: int = 0) -> list[Case]:
         x = rng.normal(size=shape)
         return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
 
-    x, y, hard, gate = unit(batch, width), unit(batch, width), unit(batch, width), np.array([1.0, 0.3, 0.8], np.float32)
+    x, y, hard = (unit(batch, width) for _ in range(3))
+    gates = np.random.default_rng(seed + 1).uniform(0.2, 1, (batch, width)).astype(np.float32)
     labels, chosen = rng.integers(0, 3, batch), rng.integers(0, batch, batch)
     scale, bias, temperature, alpha, tau_plus, smoothing = map(np.float32, (3.0, -1.5, 0.4, 2.0, 0.1, 0.2))
     frozen = x.astype(float) @ y.astype(float).T
@@ -78,8 +79,7 @@ def make(batch: int, width: int = 3, seed: int = 0) -> list[Case]:
             "gated_contrastive",
             lambda a, b, g, t, **k: self_contrastive.gated_contrastive(a, b, g, temperature=t, **k),
             gated_contrastive,
-            (x, y, gate, temperature),
-            views=2,
+            (x, y, gates, temperature),
         ),
         Case(
             "debiased_contrastive",
@@ -191,9 +191,15 @@ def debiased_contrastive(a, b, t, tau_plus, where):
     return per_row(loss, valid)
 
 
-def gated_contrastive(a, b, gate, t, where):
-    a, b = (np.array([gate * row / np.sqrt(sum((gate * row) ** 2)) for row in x]) for x in (a, b))
-    return debiased_contrastive(a, b, t, None, where)
+def gated_contrastive(a, b, gates, t, where):
+    rows = np.flatnonzero(where)
+
+    def cosine(i, k):
+        x, y = gates[i] * a[i], gates[i] * b[k]
+        lengths = np.sqrt(sum(x**2)) * np.sqrt(sum(y**2))
+        return x @ y / lengths if lengths else 0.0
+
+    return per_row(lambda i: log_sum(cosine(i, k) / t for k in rows) - cosine(i, i) / t, where)
 
 
 def hardness_weighted_contrastive(x, y, s, alpha, frozen, where):

@@ -125,6 +125,7 @@ LOSSES = {
         ("squared_distances",),
         threshold=0.5,
     ),
+    "cosent": of(losses.cosent, {"cosines": positive(ROWS, CLASSES), "relations": normal(ROWS, CLASSES)}, scale=2.0),
     "cosface": of_scores(losses.cosface, make=positive, name="cosines", scale=4.0),
     "curl_block": of(
         losses.curl_block,
@@ -142,7 +143,9 @@ LOSSES = {
     "evidential_uncertainty": of(losses.evidential_uncertainty, {"evidence": positive(ROWS, CLASSES)}),
     "federated_bce": of(losses.federated_bce, {"logits": normal(ROWS, 3), "labels": positive(ROWS, 3)}),
     "gated_contrastive": of(
-        losses.gated_contrastive, {**batch("embeddings_a", "embeddings_b"), "gate": positive(WIDTH)}, temperature=0.5
+        losses.gated_contrastive,
+        {**batch("embeddings_a", "embeddings_b"), "gates": positive(ROWS, WIDTH)},
+        temperature=0.5,
     ),
     "gradient_penalty": of(
         of_key(lambda key, real, fake: losses.gradient_penalty(key, lambda x: jnp.sum(x**2, axis=1), real, fake)),
@@ -163,6 +166,10 @@ LOSSES = {
         ("anchors", "candidates"),
         ("positives",),
         has_where=False,  # it masks the candidates
+    ),
+    "inter_set": of_ids(losses.inter_set, "embeddings", temperature=0.5),
+    "multi_tag_softmax": of(
+        losses.multi_tag_softmax, {"predictions": normal(ROWS, WIDTH), "attributes": positive(ROWS, WIDTH)}
     ),
     "lsep": of(losses.lsep, {"scores": normal(ROWS, CLASSES), "targets": IS_THERE.astype(np.float32)}),
     "mahalanobis_band_penalty": of(
@@ -409,6 +416,11 @@ SIMILARITIES = {
         similarity.gaussian_query, {"means": normal(ROWS, 3), "variances": positive(ROWS, 3)}, has_where=False
     ),
     "l2_normalize": of(similarity.l2_normalize, batch("x"), has_where=False),
+    "set_query": of(
+        similarity.set_query,
+        {"embeddings": normal(ROWS, 3), "included": normal(2, 3, 3), "excluded": normal(1, 2, 3)},
+        has_where=False,
+    ),
     "late_interaction": of(similarity.late_interaction, SETS, has_where=False),
     "latent_bilinear": of_images(similarity.latent_bilinear, weights=normal(2, 3, 3)),
     "lorentz": of_images(similarity.lorentz),

@@ -269,7 +269,7 @@ def ones(*shape: int) -> np.ndarray:
         (r"\(3, 2\), \(3, 4\)", self_contrastive.nt_xent, [ones(3, 2), ones(3, 4)], {"temperature": 1.0}),
         (r"\(4,\)", self_contrastive.supervised_contrastive, [ones(3, 2), np.arange(4)], {"temperature": 1.0}),
         ("integers", self_contrastive.supervised_contrastive, [ones(3, 2), 0.5 * ones(3)], {"temperature": 1.0}),
-        (r"\(3,\)", self_contrastive.gated_contrastive, [ones(3, 2), ones(3, 2), ones(3)], {"temperature": 1.0}),
+        (r"\(2,\)", self_contrastive.gated_contrastive, [ones(3, 2), ones(3, 2), ones(2)], {"temperature": 1.0}),
         (r"\(3, 1, 1, 2\)", negatives.curl_block, [ones(3, 2), ones(3, 2), ones(3, 1, 1, 2)], {}),
         ("hinge", negatives.curl_block, [ones(1, 2), ones(1, 1, 2), ones(1, 1, 1, 2)], {"surrogate": "hing"}),
         (r"\(4,\)", contrastive.clip_softmax, [ones(3, 2), ones(3, 2)], {"scale": 1.0, "where": np.ones(4, bool)}),

@@ -33,7 +33,7 @@ def cases():
     x, y = rng.normal(size=(2, BATCH, 3)).astype(np.float32)
     maps, views = rng.normal(size=(2, BATCH, 2, 3)).astype(np.float32)
     kernel = np.corrcoef(rng.normal(size=(BATCH, 4))).astype(np.float32)
-    variants = ("info_nce_paired", "gated_contrastive", "debiased_contrastive_at_its_floor")  # of others, by one line
+    variants = ("info_nce_paired", "debiased_contrastive_at_its_floor")  # of others, by one line
     return [
         *(case for case in contrastive_cases.make(BATCH) if case.name not in variants),
         statistics("barlow_twins", losses.barlow_twins, x, y),

@@ -228,3 +228,32 @@ def test_descriptions_of_unseen_classes_are_asked_for():
     assert not methods.bilinear(loss="warp").sees
     table = dataclasses.replace(on_toy()[0].classes)
     assert table.num_trained < len(table)
+
+
+def test_gates_in_training_open_where_descriptions_agree():
+    task = data.test_task(toy.dataset())
+    images = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
+    batch = data.Batch(images, np.array([0, 1, 1, 3, 2]), np.array([True, True, True, False, True]))
+    given = objectives.of_batch(images, task.seen_classes.embedding, batch, task.seen_classes, small_trainer.KEY)
+    found = objectives.make("softmax_cross_entropy+1*gated_contrastive").parts(given)[1]
+    z = images / np.linalg.norm(images, axis=1, keepdims=True)
+    phi = task.seen_classes.embedding[batch.labels]
+    phi /= np.linalg.norm(phi, axis=1, keepdims=True)
+    gates = 1 / (1 + np.exp(-8 * phi * phi[[1, 2, 3, 4, 0]]))
+    where = np.array([True, True, False, False, True])
+    expected = losses.gated_contrastive(z, z[[1, 2, 3, 4, 0]], gates, temperature=0.1, where=where)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.long
+def test_tags_are_the_attributes_as_they_came():
+    task = data.test_task(toy.dataset(num_seen=12, num_unseen=4, per_class=16))
+    inputs = task.train.inputs
+    method = methods.bilinear(loss="multi_tag_softmax")
+    state, values = small_trainer.steps(
+        method, task, data.Batch(inputs[:32], task.train.labels[:32], np.ones(32, bool)), count=30
+    )
+    assert values[-1] < 0.8 * values[0]
+    assert state.params.shape == (8, inputs.shape[1]), "in attributes, and not in the span of the classes"
+    with pytest.raises(errors.UserError, match="two_tower embeds them"):
+        small_trainer.make("two_tower", loss="multi_tag_softmax")

@@ -201,9 +201,8 @@ def test_unit_vectors_do_not_depend_on_the_size_of_the_input(size):
     slope = jax.grad(lambda x: similarity.l2_normalize(x)[0, 0])
     scaled = np.asarray(slope(jnp.asarray(large)), np.float64) * size
     np.testing.assert_allclose(scaled, slope(jnp.asarray(x)), rtol=1e-3, atol=1e-3)
-    gate = np.ones(3, np.float32)
-    found = losses.gated_contrastive(large, large, gate, temperature=1.0)
-    np.testing.assert_allclose(found, losses.gated_contrastive(x, x, gate, temperature=1.0), rtol=1e-4)
+    found = losses.gated_contrastive(large, large, np.ones_like(x), temperature=1.0)
+    np.testing.assert_allclose(found, losses.gated_contrastive(x, x, np.ones_like(x), temperature=1.0), rtol=1e-4)
     temperature = metrics.fitted_temperature(large, np.array([0, 1, 2, 0]))
     np.testing.assert_allclose(
         float(temperature) / size, metrics.fitted_temperature(x, np.array([0, 1, 2, 0])), rtol=1e-3

@@ -35,9 +35,10 @@ from zsl_jax.losses.evidential import (
     evidential_uncertainty,
 )
 from zsl_jax.losses.margin_softmax import arcface, cosface, softmax_cross_entropy
-from zsl_jax.losses.multilabel import lsep, multilabel_hinge
+from zsl_jax.losses.multilabel import lsep, multi_tag_softmax, multilabel_hinge
 from zsl_jax.losses.mutual_information import multiscale_info_nce, nce_bound, nwj_bound, wasserstein_dependency
 from zsl_jax.losses.negatives import curl_block, debiased_contrastive, hard_negative_clip, hardness_weighted_contrastive
+from zsl_jax.losses.ordering import cosent
 from zsl_jax.losses.pair_weighting import circle, class_circle, multi_similarity
 from zsl_jax.losses.prefixes import LayerLoss, matryoshka, matryoshka_2d
 from zsl_jax.losses.ranking import rank_hinge, sampled_rank_hinge, sampled_warp, structured_hinge, warp
@@ -51,6 +52,7 @@ from zsl_jax.losses.semantic import (
     semantic_regularized_similarity_published,
     semantic_relation,
 )
+from zsl_jax.losses.set_contrast import inter_set
 from zsl_jax.losses.triplet import (
     batch_all_triplet,
     batch_hard_triplet,
@@ -80,6 +82,7 @@ __all__ = [
     "conditional_hard_negatives",
     "conditional_positives",
     "consistency_hinge",
+    "cosent",
     "cosface",
     "curl_block",
     "debiased_contrastive",
@@ -96,6 +99,7 @@ __all__ = [
     "hard_negative_clip",
     "hardness_weighted_contrastive",
     "info_nce",
+    "inter_set",
     "lsep",
     "mahalanobis_band_penalty",
     "matrix_subspace_projection",
@@ -103,6 +107,7 @@ __all__ = [
     "matryoshka_2d",
     "multi_positive_clip",
     "multi_similarity",
+    "multi_tag_softmax",
     "multilabel_bce",
     "multilabel_hinge",
     "multiscale_info_nce",

@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 from zsl_jax import arguments
 from zsl_jax.losses import _sorted_pairs
 
-__all__: Sequence[str] = ("lsep", "multilabel_hinge")
+__all__: Sequence[str] = ("lsep", "multi_tag_softmax", "multilabel_hinge")
 
 
 def multilabel_hinge(
@@ -79,6 +79,47 @@ def lsep(scores: ArrayLike, targets: ArrayLike, *, where: ArrayLike | None = Non
         return jax.nn.logsumexp(jnp.where(mask | ~has_both[:, None], values, -jnp.inf), axis=1)
 
     return jnp.where(has_both, jax.nn.softplus(log_sum(scores, is_absent) + log_sum(-scores, is_there)), 0.0)
+
+
+def multi_tag_softmax(
+    predictions: ArrayLike, attributes: ArrayLike, *, scale: ArrayLike = 1.0, where: ArrayLike | None = None
+) -> jax.Array:
+    """Cross-entropy between the tags of an image, each with its share, and a softmax over all tags.
+
+    `loss = -sum_a q_a log softmax(scale * s)_a`, q_a = max(phi_a, 0) / sum_b max(phi_b, 0)
+
+    Use when: an image has some of many tags, and those it has should stand out among all of them, as the words of a
+    caption do. Whether each tag is there asks `multilabel_bce`.
+
+    Args:
+      predictions: `[B, A]`, s.
+      attributes: `[B, A]`, phi: 1 for a tag that is there, or its strength; at or below 0 none.
+      scale: scalar > 0, the inverse temperature.
+      where: bool, broadcastable to `[B, A]`: the tags that are known.
+
+    Returns:
+      `[B]` losses, float32; 0 for an image without a tag.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(multi_tag_softmax(jnp.zeros((1, 4)), jnp.array([[1, 1, 0, 0]])))
+    [1.3862944]
+
+    Reference: Liu, Wu, Wang, Wang, Liu, Chen, Lan, Shen, "TagAlign: Improving Vision-Language Alignment with Multi-Tag
+    Classification", 2023.
+    """
+    arguments.check_same_shape(2, predictions=predictions, attributes=attributes)
+    known = arguments.mask_like(where, jnp.shape(predictions))
+    logits = arguments.as_scalar(scale=scale) * jnp.where(known, arguments.as_float(predictions), 0.0)
+    strength = jnp.where(known, arguments.as_float(attributes), 0.0)
+    strength = jnp.where(strength <= 0, 0.0, strength)
+    total = jnp.sum(strength, axis=1)
+    has_tag = ~(total <= 0)
+    log_sum = jax.nn.logsumexp(jnp.where(known, logits, -1e30), axis=1)
+    mean = jnp.sum(strength * logits, axis=1) / jnp.where(has_tag, total, 1.0)
+    return jnp.where(has_tag, log_sum - mean, 0.0)
 
 
 def _labels(scores: ArrayLike, targets: ArrayLike, where: ArrayLike | None) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -112,52 +112,65 @@ def supervised_contrastive(
 def gated_contrastive(
     embeddings_a: ArrayLike,
     embeddings_b: ArrayLike,
-    gate: ArrayLike,
+    gates: ArrayLike,
     *,
     temperature: ArrayLike,
     where: ArrayLike | None = None,
     axis_name: str | None = None,
     chunk: int | None = None,
 ) -> jax.Array:
-    """`nt_xent` in the part of the space that a gate leaves open, so that examples of any two classes can be a pair.
+    """Each example finds its partner in the part of the space that a gate of its own leaves open.
 
-    With `z = gate * a / ||gate * a||` for the rows of both batches::
+    With the cosine `c_ik` of `g_i * a_i` and `g_i * b_k`, all of them in the space that the gate of row `i` opens::
 
-        loss_i = log sum_{k != i} exp(z_i . z_k / t) - z_i . z_p(i) / t
+        loss_i = log sum_k exp(c_ik / t) - c_ii / t
 
-    Use when: two classes should be similar in some dimensions only; one gate per pair of classes, for instance from the
-    attributes that they share. `jax.vmap` runs over many pairs of classes.
+    Use when: two classes should be similar in some dimensions only, those that a gate made of both descriptions opens:
+    any two classes can be a pair.
 
     Args:
-      embeddings_a: `[B, D]`, examples of one class.
-      embeddings_b: `[B, D]`, examples of the other; row `i` is the positive of row `i`.
-      gate: `[D]`, in [0, 1]. Rows are normalised after it, which is the one place where they can be; a row that it
-        closes altogether stays zero.
+      embeddings_a: `[B, D]`.
+      embeddings_b: `[B, D]`; row `i` is the partner of row `i`.
+      gates: `[B, D]`, at least 0. An embedding that a gate closes altogether has the cosine 0.
       temperature: scalar > 0.
       where: bool, broadcastable to `[B]`: which rows are examples.
       axis_name: mapped axis over which the batch is divided.
-      chunk: rows at a time; None: chosen by size.
+      chunk: rows at a time; None: all.
 
     Returns:
-      `[2B]` losses, float32: those of `embeddings_a`, then those of `embeddings_b`.
+      `[B]` losses, float32.
 
     Raises:
       ValueError: shapes that do not fit.
 
     >>> import jax.numpy as jnp, numpy as np
     >>> a, b = jnp.array([[1.0, 5.0], [0.0, 1.0]]), jnp.array([[2.0, -5.0], [0.0, 3.0]])
-    >>> print(np.array(gated_contrastive(a, b, jnp.array([1.0, 0.0]), temperature=1.0)).round(4))
-    [0.5514 1.0986 0.5514 1.0986]
+    >>> print(np.array(gated_contrastive(a, b, jnp.array([[1.0, 0.0], [1.0, 0.0]]), temperature=1.0)).round(4))
+    [0.3133 0.6931]
 
-    Reference: Wu et al., 2024 (Hydra); the gated space is theirs, the cosine in it is taken here as in NT-Xent.
+    Reference: Wu et al., 2024 (Hydra), for the gated space; the softmax over the batch is that of `clip_softmax`.
     """
-    arguments.check_same_shape(2, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
-    if jnp.shape(gate) != jnp.shape(embeddings_a)[1:]:
-        raise ValueError(f"gate must be [D] for embeddings [B, D], not {jnp.shape(gate)} for {jnp.shape(embeddings_a)}")
-    gate = arguments.as_float(gate)[None, :]
-    mask = arguments.mask_like(where, jnp.shape(embeddings_a)[:1])[:, None]
-    a, b = (
-        similarity.l2_normalize(gate * jnp.where(mask, arguments.as_float(x), 0.0))
-        for x in (embeddings_a, embeddings_b)
-    )
-    return nt_xent(a, b, temperature=temperature, where=where, axis_name=axis_name, chunk=chunk)
+    arguments.check_same_shape(2, embeddings_a=embeddings_a, embeddings_b=embeddings_b, gates=gates)
+    rows, columns = _in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
+    scale = 1.0 / arguments.as_scalar(temperature=temperature)
+    mask = _in_batch.is_example(rows)
+    squared = jnp.where(mask[:, None], arguments.as_float(gates), 0.0) ** 2
+    partners = similarity.l2_normalize(columns.embeddings)
+    candidates, biases = _pairwise.gather((partners, jnp.maximum(columns.bias, _pairwise.EMPTY)), axis_name)
+
+    def one(row):
+        anchor, partner, gate = row
+        cosines = _cosines(gate * anchor, candidates, jnp.sum(gate * anchor**2), candidates**2 @ gate)
+        own = _cosines(gate * anchor, partner[None, :], jnp.sum(gate * anchor**2), (partner**2 @ gate)[None])[0]
+        return jax.nn.logsumexp(scale * cosines + biases) - scale * own
+
+    given = similarity.l2_normalize(rows.embeddings), partners, squared
+    found = jax.vmap(one)(given) if chunk is None else jax.lax.map(jax.checkpoint(one), given, batch_size=chunk)
+    return jnp.where(mask, found, 0.0)
+
+
+def _cosines(gated: jax.Array, candidates: jax.Array, of_anchor: jax.Array, of_candidates: jax.Array) -> jax.Array:
+    """`[N]` products over the roots of the squared lengths; 0 where one of them is 0."""
+    squared = of_anchor * of_candidates
+    is_open = ~(squared <= 0)
+    return jnp.where(is_open, candidates @ gated / jnp.sqrt(jnp.where(is_open, squared, 1.0)), 0.0)

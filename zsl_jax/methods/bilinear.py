@@ -166,4 +166,5 @@ def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.Gr
         divides=objective.divides,
         memory=objective.memory,
     )
-    return span.in_class_span(method._replace(sees=objective.sees))
+    method = method._replace(sees=objective.sees)
+    return method if objective.axes else span.in_class_span(method)

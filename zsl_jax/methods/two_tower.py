@@ -81,6 +81,11 @@ def two_tower(
         refresh_steps=refresh_steps,
         memory_momentum=memory_momentum,
     )
+    if objective.axes:
+        raise errors.UserError(
+            f"loss={loss} compares an image with the attributes of its class one by one, and two_tower embeds them: "
+            "choose label_embedding"
+        )
     trained = {**objective.learned, **objective.weights}
     for name, value in [("prefixes", prefix) for prefix in prefixes] + [("score_width", score_width)]:
         if not 0 <= value <= width or (name == "prefixes" and value == 0):

@@ -27,7 +27,7 @@ from zsl_jax.similarity.products import (
     latent_bilinear,
     low_rank_bilinear,
 )
-from zsl_jax.similarity.sets import late_interaction, optimal_transport, sinkhorn
+from zsl_jax.similarity.sets import late_interaction, optimal_transport, set_query, sinkhorn
 
 __all__ = [
     "bilinear",
@@ -55,5 +55,6 @@ __all__ = [
     "poincare_exp0",
     "poincare_log0",
     "poincare_project",
+    "set_query",
     "sinkhorn",
 ]

@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from zsl_jax import arguments
 from zsl_jax.similarity import euclidean, products
 
-__all__: Sequence[str] = ("late_interaction", "optimal_transport", "sinkhorn")
+__all__: Sequence[str] = ("late_interaction", "optimal_transport", "set_query", "sinkhorn")
 
 KEPT_BYTES = 64 * 2**20
 BLOCK_BYTES = 8 * 2**20
@@ -114,6 +114,40 @@ def optimal_transport(
 
     scores = _map_images(one, images, _pair_bytes(image_sets, class_sets) * (2 + iterations))
     return _never_best_without_elements(scores, images[1], classes[1])
+
+
+def set_query(embeddings: ArrayLike, included: ArrayLike, excluded: ArrayLike | None = None) -> jax.Array:
+    """How well each embedding answers "like all of these sets, and like none of those".
+
+    `scores[n] = sum_p mean_m x_n . y_pm - sum_q mean_m x_n . w_qm`
+
+    Args:
+      embeddings: `[N, D]`.
+      included: `[P, M, D]`, sets of examples.
+      excluded: `[Q, M, D]`; None for no set.
+
+    Returns:
+      `[N]` scores, float32; for unit vectors a mean cosine for each set.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> round_, red = jnp.array([[[1.0, 0.0, 0.0]]]), jnp.array([[[0.0, 1.0, 0.0]]])
+    >>> print(set_query(jnp.array([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]]), round_, red))
+    [0. 1.]
+
+    Reference: Liu, "SetCSE: Set Operations using Contrastive Learning of Sentence Embeddings", ICLR 2024.
+    """
+    x = arguments.as_float(embeddings)
+    total = jnp.zeros(x.shape[:1])
+    for sign, sets in ((1.0, included), (-1.0, excluded)):
+        if sets is None:
+            continue
+        if x.ndim != 2 or jnp.ndim(sets) != 3 or jnp.shape(sets)[2] != x.shape[1]:
+            raise ValueError(f"sets must be [P, M, D] for embeddings [N, D] = {x.shape}, not {jnp.shape(sets)}")
+        total += sign * (x @ jnp.sum(jnp.mean(arguments.as_float(sets), axis=1), axis=0))
+    return total
 
 
 def sinkhorn(

@@ -3,7 +3,8 @@
 from zsl_jax.methods.objectives.balance import CHOICES as BALANCES
 from zsl_jax.methods.objectives.balance import KNOB as BALANCE
 from zsl_jax.methods.objectives.balance import balanced, descent, least_length
-from zsl_jax.methods.objectives.compared import KINDS, Compared, Kind, of_batch
+from zsl_jax.methods.objectives.compared import Compared, of_batch
+from zsl_jax.methods.objectives.kinds import KINDS, Kind
 from zsl_jax.methods.objectives.making import KNOB, Objective, knobs, make, section, terms
 from zsl_jax.methods.objectives.memory import Memory, after, begin
 from zsl_jax.methods.objectives.negatives import CHOICES, chosen, with_negatives

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 
 from zsl_jax import errors, rules, similarity
 from zsl_jax.methods.objectives import compared as compared_lib
+from zsl_jax.methods.objectives import kinds, table
 from zsl_jax.methods.objectives import memory as memory_lib
-from zsl_jax.methods.objectives import table
 
 _TERM = re.compile(r"(?:(?P<weight>[0-9][0-9.]*(?:e-?[0-9]+)?)\*)?(?P<name>[A-Za-z_][\w.]*(?::\w+)?)")
 _WEIGHT = rules.Knob("weight in the sum", rules.number(0, ends="[)"))
@@ -38,6 +38,7 @@ class Objective(NamedTuple):
       learned: values at the start of the knobs that a method may train.
       joins: whether images of earlier batches may join the batch.
       chooses: whether the classes that an image is compared with can be chosen.
+      axes: whether attributes are looked at one by one, so that they must be as they came.
       memory: of what `Compared.notes` holds; None for nothing.
       names: of the terms.
       parts: `(compared, **learned) -> [T]` of `[B]`, the terms times their weights.
@@ -53,6 +54,7 @@ class Objective(NamedTuple):
     learned: dict[str, Any]
     joins: bool = False
     chooses: bool = False
+    axes: bool = False
     memory: memory_lib.Memory | None = None
     names: tuple[str, ...] = ()
     parts: Callable[..., list[jax.Array]] | None = None
@@ -136,7 +138,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
     """Returns the objective of a loss.
 
     Args:
-      loss: a text as a config has it, or a function that takes what one of `compared.KINDS` says.
+      loss: a text as a config has it, or a function that takes what one of `kinds.KINDS` says.
       **given: knobs by their dotted names; the others have their defaults. They may be traced.
 
     Raises:
@@ -184,6 +186,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
         parts=weighted,
         values=values,
         joins=any(term.loss.kind.joins for term in parts),
+        axes=any(term.loss.axes for term in parts),
         chooses=any(term.loss.kind.chooses for term in parts),
         learned={
             name: values[name]
@@ -237,7 +240,7 @@ def _own(name: str) -> table.Loss:
 
 def _of_function(name: str, function: Callable) -> table.Loss:
     """A loss of somebody's own: its knobs are its keyword arguments with a number as default."""
-    kind = compared_lib.kind_of(name, function)
+    kind = kinds.kind_of(name, function)
     if not _has(function, "where"):
         if not kind.by_row:
             raise errors.UserError(
@@ -250,7 +253,7 @@ def _of_function(name: str, function: Callable) -> table.Loss:
         for parameter in inspect.signature(function).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and isinstance(parameter.default, float)
     }
-    unit = compared_lib.positional(function)[0] == "cosines"
+    unit = kinds.positional(function)[0] == "cosines"
     return table.Loss(function, numbers, unit=unit)
 
 

@@ -1,6 +1,6 @@
 """The losses that a method can be trained with, by name: the one table that config, tests and pages read.
 
-What a loss takes is known by the names of its arguments (`compared.KINDS`), the defaults of its knobs are those of the
+What a loss takes is known by the names of its arguments (`kinds.KINDS`), the defaults of its knobs are those of the
 function, or stand here where the function asks for a value.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from zsl_jax import losses
 from zsl_jax.methods import registry
-from zsl_jax.methods.objectives import compared
+from zsl_jax.methods.objectives import kinds
 from zsl_jax.rules import Knob, number, one_of
 
 
@@ -25,6 +25,7 @@ class Loss(NamedTuple):
       unit: whether it compares unit vectors, as its paper does; scores are cosines then.
       learned: knobs that a method may train, from their value at the start.
       alone: False for a term that trains nothing by itself.
+      axes: whether it looks at the attributes one by one, so that they must be as they came.
       takes: names that stand for the kind, where those of the function's arguments do not say it.
     """
 
@@ -34,11 +35,12 @@ class Loss(NamedTuple):
     unit: bool = False
     learned: tuple[str, ...] = ()
     alone: bool = True
+    axes: bool = False
     takes: tuple[str, ...] | None = None
 
     @property
-    def kind(self) -> compared.Kind:
-        return compared.KINDS[self.takes or compared.positional(self.function)]
+    def kind(self) -> kinds.Kind:
+        return kinds.KINDS[self.takes or kinds.positional(self.function)]
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -77,6 +79,7 @@ LOSSES: dict[str, Loss] = {
         Loss(losses.cosface, _ANGULAR, unit=True),
         Loss(losses.arcface, _ANGULAR, unit=True),
         Loss(losses.class_circle, _ANGULAR, unit=True),
+        Loss(losses.cosent, _SCALE, unit=True),
         Loss(losses.evidential_log, _KL),
         Loss(losses.evidential_digamma, _KL),
         Loss(losses.evidential_kl, alone=False),
@@ -97,6 +100,7 @@ LOSSES: dict[str, Loss] = {
         ),
         # An image and the description of its class.
         Loss(losses.attribute_regression),
+        Loss(losses.multi_tag_softmax, _SCALE, {"scale": 10.0}, axes=True),
         Loss(losses.info_nce, _TEMPERATURE, {"temperature": 0.1}, True, ("temperature",)),
         Loss(losses.clip_softmax, _SCALE, {"scale": 10.0}, True, ("scale",)),
         Loss(losses.multi_positive_clip, _SCALE, {"scale": 10.0}, True, ("scale",)),
@@ -157,6 +161,8 @@ LOSSES: dict[str, Loss] = {
         Loss(losses.batch_hard_triplet, _MARGIN, unit=True),
         Loss(losses.batch_all_triplet, _MARGIN, unit=True),
         Loss(losses.semi_hard_triplet, _MARGIN, unit=True),
+        Loss(losses.inter_set, _TEMPERATURE, {"temperature": 0.05}, unit=True, alone=False),
+        Loss(losses.gated_contrastive, _TEMPERATURE, {"temperature": 0.1}, unit=True, alone=False),
         Loss(losses.uniformity, {"scale": Knob("of the squared distances", number(0))}, unit=True, alone=False),
         Loss(losses.circle, _ANGULAR, unit=True),
         Loss(
@@ -184,7 +190,6 @@ ELSEWHERE = {
     "gradient_penalty": "of a critic of features",
     "two_layer_gradient_penalty": "of a critic of features: `methods.f_clswgan`",
     "squared_departure": "of a critic of features: `methods.f_clswgan`",
-    "gated_contrastive": "takes a gate for each pair of classes",
     "multiscale_info_nce": "takes maps of local features",
     "dempster_fusion": "joins the evidence of two branches, no loss",
     "evidential_uncertainty": "is read off a trained model, no loss",
