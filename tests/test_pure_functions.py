@@ -176,6 +176,8 @@ def test_a_score_of_minus_infinity_is_a_mask(name):
     scores = jnp.asarray(case.arrays[value])
     target = {"labels": lambda x: np.arange(x.shape[1])[None, :] == case.arrays["labels"][:, None]}
     positive = case.arrays.get("is_positive", case.arrays.get("targets"))
+    if "relations" in case.arrays:
+        positive = case.arrays["relations"] == np.max(case.arrays["relations"], axis=1, keepdims=True)
     own = target["labels"](scores) if "labels" in case.arrays else positive
     own = np.eye(ROWS, dtype=bool) if own is None and scores.shape[0] == scores.shape[1] else own
     own = np.asarray(case.arrays["is_seen"])[None, :] | np.zeros(scores.shape, bool) if own is None else own

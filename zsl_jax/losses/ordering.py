@@ -29,7 +29,7 @@ def cosent(
       cosines: `[B, C]`.
       relations: `[B, C]`, how alike they should be, in any unit.
       scale: scalar > 0.
-      where: bool, broadcastable to `[B, C]`: the scores that count.
+      where: bool, broadcastable to `[B, C]`: the scores that count; one of -inf does not.
 
     Returns:
       `[B]` losses, float32; 0 where all relations of a row are equal.
@@ -45,7 +45,7 @@ def cosent(
     Ranking", IEEE/ACM TASLP 2024.
     """
     arguments.check_same_shape(2, cosines=cosines, relations=relations)
-    known = arguments.mask_like(where, jnp.shape(cosines))
+    known = arguments.mask_like(where, jnp.shape(cosines)) & (arguments.as_float(cosines) != -jnp.inf)
     scores = arguments.as_scalar(scale=scale) * jnp.where(known, arguments.as_float(cosines), 0.0)
     return jax.vmap(_row)(scores, jnp.where(known, arguments.as_float(relations), 0.0), known)
 
