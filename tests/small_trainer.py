@@ -12,6 +12,8 @@ from zsl_jax import data, encoders, methods
 from zsl_jax.training import optimizers
 
 KEY = jax.random.key(0)
+# Of methods that read more of an encoder than its embedding.
+ENCODERS = {"cot": {"encoder": encoders.ConvNet(widths=(8, 12, 16), merges=(2, 2, 1))}}
 
 
 def make(name: str, **knobs):
@@ -19,7 +21,7 @@ def make(name: str, **knobs):
     factory = methods.factory(name)
     given = {}
     if methods.trains_encoder(name):
-        given["parts"] = small_parts()
+        given["parts"] = small_parts(**ENCODERS.get(name, {}))
     if "class_encoder" in inspect.signature(factory).parameters:
         given["class_encoder"] = encoders.MLP(widths=(16,))
     if methods.wraps(name):

@@ -37,8 +37,9 @@ def test_recipe_builds(path, monkeypatch):
     if recipe.protocol == "pairs":
         source = small_prompts.dataset(as_pairs=True) if needs_tower else toy_frame.pairs_dataset()
         _, task = protocols.PAIRS.tasks(source, recipe)
-    if recipe.data.get("inputs") == "pixels":
-        task = dataclasses.replace(task, train=task.train._replace(inputs=np.zeros((54, 32, 32, 3), np.uint8)))
+    if "encoder" in recipe and recipe.encoder.name == "convnet":
+        images = np.zeros((len(task.train.labels), 32, 32, 3), np.uint8)
+        task = dataclasses.replace(task, train=task.train._replace(inputs=images), sets={})
     if method.update is None and not needs_tower:  # inputs and descriptions share a space
         described = task.train._replace(inputs=task.classes.embedding[task.train.labels])
         task = dataclasses.replace(task, train=described, sets={})

@@ -249,6 +249,7 @@ def test_every_method_is_an_attribute_of_the_package_and_states_its_knobs():
             assert says
     assert [name for name in methods.METHODS if methods.trains_encoder(name)] == [
         "attribute_network",
+        "cot",
         "label_embedding",
         "two_tower",
     ]

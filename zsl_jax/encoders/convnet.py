@@ -30,7 +30,8 @@ class ConvNet(nn.Module):
       remat: whether the backward pass computes the stages once more instead of keeping what is inside.
 
     Called with images `[B, H, W, C]`, uint8 or float in [0, 1], it returns `[B, D]`, D = widths[-1], times h * w for
-    `flatten`; with `local=True` also the features of the places before pooling, `[B, h * w, widths[-1]]`.
+    `flatten`; with `local=True` also the features of the places before pooling, `[B, h * w, widths[-1]]`; with
+    `stages=True` also what leaves each stage, a tuple of `[B, h, w, width]`.
 
     Raises:
       UserError: height or width that the merges do not divide, or an unknown pool.
@@ -48,7 +49,7 @@ class ConvNet(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, inputs: jax.Array, *, train: bool, local: bool = False):
+    def __call__(self, inputs: jax.Array, *, train: bool, local: bool = False, stages: bool = False):
         del train  # nothing here is different in training
         if len(self.merges) != len(self.widths):
             raise errors.UserError(f"encoder.merges={self.merges} needs one entry for each of widths={self.widths}")
@@ -69,10 +70,14 @@ class ConvNet(nn.Module):
 
         if self.remat:
             stage = nn.remat(stage, static_argnums=(2, 3))
+        maps = []
         for width, side in zip(self.widths, self.merges):
             x = stage(self, x, width, side)
+            maps.append(x)
         x = nn.relu(nn.LayerNorm()(x))
         embeddings = POOLS[self.pool](x)
+        if stages:
+            return embeddings, tuple(maps)
         return (embeddings, x.reshape(x.shape[0], -1, x.shape[-1])) if local else embeddings
 
 

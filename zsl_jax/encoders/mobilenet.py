@@ -42,16 +42,17 @@ class MobileNetV2(nn.Module):
     remat: bool
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool, local: bool = False):
+    def __call__(self, images: jax.Array, *, train: bool, local: bool = False, stages: bool = False):
         """Returns embeddings `[B, D]` of `images [B, H, W, 3]`, uint8 or float in [0, 1].
 
-        With `local=True` also those of the places before pooling, `[B, H*W / 32^2, D]`.
+        With `local=True` also those of the places before pooling, `[B, H*W / 32^2, D]`; with `stages=True` also what
+        leaves each stage, a tuple of `[B, h, w, channels]`.
         """
         x, padding = scaling_lib.scaled(images, self.scaling), PADDINGS[self.padding]
         x = nn.Conv(self.stem, (3, 3), 2, padding, use_bias=False, dtype=self.dtype, name="features_0_0")(x)
         x = nn.relu6(batch_norm(train, name="features_0_1")(x))
         block = nn.remat(InvertedResidual) if self.remat else InvertedResidual
-        index = 0
+        index, maps = 0, []
         for expansion, channels, blocks, stride in self.stages:
             for i in range(blocks):
                 index += 1
@@ -64,10 +65,13 @@ class MobileNetV2(nn.Module):
                     dtype=self.dtype,
                     name=f"features_{index}",
                 )(x)
+            maps.append(x)
         x = Pointwise(self.num_features, dtype=self.dtype, name=f"features_{index + 1}_0")(x)
         x = nn.relu6(batch_norm(train, name=f"features_{index + 1}_1")(x))
         places = x.reshape(x.shape[0], -1, self.num_features)
         embeddings = jnp.mean(places, axis=1)
+        if stages:
+            return embeddings, tuple(maps)
         return (embeddings, places) if local else embeddings
 
 

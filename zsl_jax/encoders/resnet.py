@@ -44,10 +44,11 @@ class ResNet(nn.Module):
     remat: bool
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool, local: bool = False):
+    def __call__(self, images: jax.Array, *, train: bool, local: bool = False, stages: bool = False):
         """Returns embeddings `[B, D]` of `images [B, H, W, 3]`, uint8 or float in [0, 1].
 
-        With `local=True` also those of the places before pooling, `[B, H*W / 32^2, D]`.
+        With `local=True` also those of the places before pooling, `[B, H*W / 32^2, D]`; with `stages=True` also what
+        leaves each stage, a tuple of `[B, h, w, channels]`.
         """
         x = scaling_lib.scaled(images, self.scaling)
         if self.version_d:
@@ -62,6 +63,7 @@ class ResNet(nn.Module):
         block = Bottleneck if self.bottleneck else Basic
         if self.remat:
             block = nn.remat(block)
+        maps = []
         for stage, blocks in enumerate(self.blocks):
             for i in range(blocks):
                 x = block(
@@ -72,8 +74,11 @@ class ResNet(nn.Module):
                     dtype=self.dtype,
                     name=f"layer{stage + 1}_{i}",
                 )(x)
+            maps.append(x)
         places = x.reshape(x.shape[0], -1, x.shape[-1])
         embeddings = jnp.mean(places, axis=1)
+        if stages:
+            return embeddings, tuple(maps)
         return (embeddings, places) if local else embeddings
 
 

@@ -86,10 +86,11 @@ class ViT(nn.Module):
     remat: bool
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool, local: bool = False):
+    def __call__(self, images: jax.Array, *, train: bool, local: bool = False, stages: bool = False):
         """Returns embeddings `[B, D]` of `images [B, H, W, 3]`, uint8 or float in [0, 1].
 
-        With `local=True` also those of the patches, `[B, H*W / patch^2, D]`.
+        With `local=True` also those of the patches, `[B, H*W / patch^2, D]`; with `stages=True` also the patches that
+        leave each block, a tuple of `[B, H / patch, W / patch, D]`.
 
         Raises:
           UserError: height or width is no multiple of `patch`, or not that of the weights.
@@ -113,8 +114,10 @@ class ViT(nn.Module):
         if variant.norm_before:
             x = layer_norm(variant, name="norm_pre")(x)
         block = nn.remat(Block) if self.remat else Block
+        maps = []
         for i in range(self.depth):
             x = block(self.num_heads, variant, dtype=self.dtype, name=f"blocks_{i}")(x)
+            maps.append(x[:, len(tokens) :].reshape(batch, height // self.patch, width // self.patch, self.width))
         x = layer_norm(variant, name="norm")(x)
         patches = x[:, len(tokens) :]
         if tokens:
@@ -123,6 +126,8 @@ class ViT(nn.Module):
             embeddings = AttentionPool(self.num_heads, variant, dtype=self.dtype, name="attn_pool")(x)
         if self.pool == "mean":
             embeddings = jnp.mean(patches, axis=1)
+        if stages:
+            return embeddings, tuple(maps)
         return (embeddings, patches) if local else embeddings
 
     def _check_positions(self, wanted: int, height: int, width: int) -> None:

@@ -43,13 +43,13 @@ def attribute_network(
     """
     binary = attribute_prediction.cutter(cut)
 
-    def init_head(key, width, classes):
+    def init_head(key, like, classes):
         num_attributes = classes.embedding.shape[-1]
         if groups and sum(groups) != num_attributes:
             raise errors.UserError(
                 f"method.groups={tuple(groups)} add up to {sum(groups)}, not to the {num_attributes} attributes"
             )
-        return {"weights": mlp.dense(key, width, num_attributes), "bias": jnp.zeros(num_attributes)}
+        return {"weights": mlp.dense(key, like.shape[-1], num_attributes), "bias": jnp.zeros(num_attributes)}
 
     def logits(head, embeddings):
         return embeddings @ head["weights"] + head["bias"][None, :]

@@ -8,6 +8,7 @@ The augmentation is part of the step, so that examples lie on the device as byte
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from zsl_jax import losses, similarity
+from zsl_jax import errors, losses, similarity
 from zsl_jax.encoders import weights as weights_lib
 from zsl_jax.methods import base, mlp, objectives
 
@@ -80,12 +81,13 @@ def by_encoder(
     describe: Callable[..., Any] = lambda head, classes: classes.embedding,
     memory: objectives.Memory | None = None,
     remembered: Callable[..., Any] | None = None,
+    stages: bool = False,
 ) -> base.Method:
     """Returns the method that trains encoder and head together by the mean of `loss` over the valid rows of a batch.
 
     Args:
       parts: the encoder, its optimiser and its augmentation.
-      init_head: `(key, width D, classes) -> head`, a dict of parameters.
+      init_head: `(key, shape of the embeddings, classes) -> head`, a dict of parameters.
       loss: `(head, embeddings [B, D], batch, classes, key) -> [B]`, or `[2, B]` for `objectives.descent`. With a
         memory it takes `notes=`, too.
       scores: `(head, images, described) -> [B, C]`.
@@ -93,17 +95,28 @@ def by_encoder(
       describe: `(head, classes) -> described`.
       memory: of earlier batches.
       remembered: `(head, embeddings [B, D]) -> images`, what the memory holds; None: `embed`.
+      stages: whether embeddings are `([B, D], maps)`, with a map `[B, h, w, C]` of each stage of the encoder.
+
+    Raises:
+      UserError: stages of an encoder that has none, or steps before training, which compare vectors.
 
     Reference: of the steps before, Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of
     Visual Representations", ICML 2020.
     """
+
+    asked = {"stages": True} if stages else {}
+    if stages and "stages" not in inspect.signature(type(parts.encoder).__call__).parameters:
+        name = type(parts.encoder).__name__
+        raise errors.UserError(f"this method needs maps of images, which {name} has not: config.encoder.name=convnet")
+    if stages and parts.pretrain_steps:
+        raise errors.UserError("pretrain.steps compare vectors, and this method reads maps too: choose 0")
 
     def encode(params, fixed, inputs, *, train, key=None):
         """Embeddings, and the encoder's other variables as they are afterwards."""
         known = fixed.tree if isinstance(fixed, base.Frozen) else fixed
         variables = dict(known) if parts.freeze else {"params": params["encoder"], **known}
         changing = [] if parts.freeze or not train else list(known)
-        options = {"train": train and not parts.freeze, "rngs": None if key is None else {"dropout": key}}
+        options = {"train": train and not parts.freeze, "rngs": None if key is None else {"dropout": key}, **asked}
         if not changing:
             return parts.encoder.apply(variables, inputs, **options), fixed
         embeddings, changed = parts.encoder.apply(variables, inputs, mutable=changing, **options)
@@ -125,9 +138,10 @@ def by_encoder(
         encoder_key, head_key, contrast_key = jax.random.split(key, 3)
         inputs = parts.augment(key, jnp.asarray(like.inputs[:1]))
         params, fixed = init_encoder(encoder_key, inputs, weights)
-        width = jax.eval_shape(lambda: encode(params, fixed, inputs, train=False)[0]).shape[-1]
-        params["head"] = init_head(head_key, width, classes)
+        embeddings = jax.eval_shape(lambda: encode(params, fixed, inputs, train=False)[0])
+        params["head"] = init_head(head_key, embeddings, classes)
         if parts.pretrain_steps:
+            width = embeddings.shape[-1]
             params["head"] = {**params["head"], "contrast": mlp.dense(contrast_key, width, width)}
         average = params if parts.average else ()
         moments = parts.optimizer.init(params)
@@ -184,8 +198,11 @@ def by_encoder(
 
     def embed_inputs(state, inputs):
         params = scoring_params(state)
-        embeddings = in_chunks(lambda x: encode(params, state.fixed, x, train=False)[0], jnp.asarray(inputs), CHUNK)
-        return embed(params["head"], embeddings)
+
+        def embed_chunk(x):
+            return embed(params["head"], encode(params, state.fixed, x, train=False)[0])
+
+        return in_chunks(embed_chunk, jnp.asarray(inputs), CHUNK)
 
     return base.Method(
         init=init,
@@ -198,7 +215,7 @@ def by_encoder(
     )
 
 
-def in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, size: int) -> jax.Array:
+def in_chunks(function: Callable[[jax.Array], Any], x: jax.Array, size: int) -> Any:
     """`function(x)` for a function that treats rows alike, `size` rows at a time, so that it needs the memory of those.
 
     Where the number of rows is a symbol, as in an exported file, all rows are taken at once.
@@ -212,4 +229,4 @@ def in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, size: in
     count = -(-len(x) // size)
     padded = jnp.pad(x, ((0, count * size - len(x)), *((0, 0) for _ in x.shape[1:])))
     mapped = jax.lax.map(function, padded.reshape(count, size, *x.shape[1:]))
-    return mapped.reshape(count * size, *mapped.shape[2:])[: len(x)]
+    return jax.tree.map(lambda y: y.reshape(count * size, *y.shape[2:])[: len(x)], mapped)

@@ -55,8 +55,8 @@ def label_embedding(
 
     method = encoded.by_encoder(
         parts,
-        init_head=lambda key, width, classes: {
-            "map": mlp.dense(key, width, classes.embedding.shape[-1]),
+        init_head=lambda key, like, classes: {
+            "map": mlp.dense(key, like.shape[-1], classes.embedding.shape[-1]),
             **({"terms": objective.free_weights()} if objective.weights else {}),
         },
         loss=class_loss,

@@ -100,7 +100,7 @@ def two_tower(
         )
         return described @ head["of_classes"]
 
-    def init_head(key, image_width, classes):
+    def init_head(key, like, classes):
         keys = jax.random.split(key, 3)
         described, variables = class_encoder.init_with_output(keys[0], classes.embedding, train=False)
         if set(variables) != {"params"}:
@@ -109,7 +109,7 @@ def two_tower(
             )
         return {
             "classes": variables["params"],
-            "of_images": mlp.dense(keys[1], image_width, width),
+            "of_images": mlp.dense(keys[1], like.shape[-1], width),
             "of_classes": mlp.dense(keys[2], described.shape[-1], width),
             "knobs": {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in trained.items()},
         }
