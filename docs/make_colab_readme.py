@@ -23,6 +23,7 @@ NOTEBOOKS = {
     "your_own_classes": "Describe a class in a table and have it recognised, with the reasons.",
     "your_own_photos": "Upload a folder of photos, or mount your Drive, and name a class that has no training photo.",
     "your_own_method": "Write a method in a dozen lines and compare it with one of the package.",
+    "your_own_loss": "Write a loss in four lines, look at its slope, and train with it beside those of the package.",
     "losses": "What each loss asks for, drawn.",
     "benchmark": "Several methods on one benchmark, by one protocol, in one table.",
     "pod": "The same program on eight devices, with the same numbers.",

@@ -1,16 +1,18 @@
-"""Writes docs/losses.md from the docstrings of zsl_jax.losses and the table of choices: a row for each loss.
+"""Writes docs/losses.md from the docstrings of zsl_jax.losses and the table of choices, and pictures of the losses.
 
     python docs/make_losses_page.py
 
 What a docstring has to hold for it is said at the top of `zsl_jax/losses/__init__.py`.
 """
 
+import functools
 import importlib
 import inspect
 import itertools
 import pathlib
 import pkgutil
 import re
+import runpy
 from collections.abc import Callable
 from types import ModuleType
 
@@ -18,6 +20,7 @@ from zsl_jax import losses
 from zsl_jax.methods import objectives
 
 PAGE = pathlib.Path(__file__).with_name("losses.md")
+PICTURES = PAGE.with_name("losses")
 
 INTRODUCTION = """\
 # Losses
@@ -25,7 +28,12 @@ INTRODUCTION = """\
 Pure functions of arrays: `from zsl_jax import losses`. Each returns one value per example (or what its docstring says),
 float32, never reduced and never silently normalised; `where` masks, and numeric knobs may be traced. Written by
 `python docs/make_losses_page.py` from the docstrings, which say more: arguments, shapes, limits and an example each.
-Which one? See [the atlas](atlas.md).
+Which one? See [the atlas](atlas.md). The column *H* is from there: calibrated H in %, the mean over seeds of a bilinear
+map trained by the loss, on each dataset that was run.
+
+The pictures show each loss over the place of one image, dark where it is low, and the way downhill. The red star is the
+class of the image, orange squares are other training classes, the grey diamond is an unseen class, black dots are other
+images of the batch.
 
 ## Train with any of them
 
@@ -129,12 +137,26 @@ def public(module: ModuleType) -> list[Callable]:
 def family(module: ModuleType) -> str:
     name = module.__name__.rpartition(".")[2]
     head = f"## [{name.replace('_', ' ')}](../zsl_jax/losses/{name}.py)\n\n{paragraphs(module)[0]}\n"
-    table = "| Loss | Formula | Use when | Trains with | Paper |", "|---|---|---|---|---|", *map(row, public(module))
-    return "\n".join([head, *table, ""])
+    table = (
+        "| Loss | Formula | Use when | Trains with | H | Paper |",
+        "|---|---|---|---|---|---|",
+        *map(row, public(module)),
+    )
+    return "\n".join([head, *picture(module), *table, ""])
+
+
+def pictured(module: ModuleType) -> list[str]:
+    """Returns the losses of a family that a method can be trained by."""
+    return [fn.__name__ for fn in public(module) if fn.__name__ in objectives.LOSSES]
+
+
+def picture(module: ModuleType) -> list[str]:
+    name, shown = module.__name__.rpartition(".")[2], pictured(module)
+    return [f"![{', '.join(shown)}, over the place of one image](losses/{name}.png)", ""] if shown else []
 
 
 def row(fn: Callable) -> str:
-    told = formula(fn), section(fn, "Use when:"), choice(fn), section(fn, "Reference:", default="")
+    told = formula(fn), section(fn, "Use when:"), choice(fn), harmonic(fn), section(fn, "Reference:", default="")
     cells = f"`{fn.__name__}`", *told
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
@@ -154,6 +176,20 @@ def choice(fn: Callable) -> str:
         *["by attribute"] * loss.axes,
     ]
     return f"{'; '.join(how)}{'<br>' if knobs else ''}{knobs}"
+
+
+@functools.cache
+def atlas() -> dict[str, dict]:
+    """Returns the rows of the atlas by the name of the loss."""
+    maker = runpy.run_path(str(PAGE.with_name("make_atlas.py")))
+    return {row["loss"].rpartition("*")[2]: row for row in maker["table"](maker["read"]())}
+
+
+def harmonic(fn: Callable) -> str:
+    """Returns calibrated H of a loss on the datasets of the atlas."""
+    row = atlas().get(fn.__name__, {})
+    found = [(name, x["harmonic"]) for name, x in row.items() if name != "loss"]
+    return "<br>".join(f"{name.partition(',')[0]} {sum(values) / len(values):.1f}" for name, values in found)
 
 
 def formula(fn: Callable) -> str:
@@ -185,4 +221,10 @@ def paragraphs(documented: Callable | ModuleType) -> list[str]:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    print(f"wrote {PAGE}")
+    landscapes = runpy.run_path(str(PAGE.with_name("landscapes.py")))
+    PICTURES.mkdir(exist_ok=True)
+    for module in families():
+        if pictured(module):
+            name = module.__name__.rpartition(".")[2]
+            landscapes["sheet"](pictured(module)).save(PICTURES / f"{name}.png", optimize=True)
+    print(f"wrote {PAGE} and {PICTURES}")

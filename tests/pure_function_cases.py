@@ -197,7 +197,6 @@ LOSSES = {
     "multilabel_hinge": of(
         losses.multilabel_hinge, {"scores": normal(ROWS, CLASSES), "targets": IS_THERE.astype(np.float32)}, margin=9.0
     ),
-    "multiscale_info_nce": of(losses.multiscale_info_nce, {"anchors": normal(ROWS, 3), "maps": normal(ROWS, 2, 3)}),
     "n_pair": of(losses.n_pair, batch("anchors", "positives")),
     "nce_bound": of(losses.nce_bound, square("scores")),
     "nt_xent": of(losses.nt_xent, batch("embeddings_a", "embeddings_b"), temperature=0.5),
@@ -295,14 +294,6 @@ METRICS = {
     "fold": of_rows(),
     "harmonic_mean": of(metrics.harmonic_mean, RATES, has_where=False),
     "harmonic_of_means": of(metrics.harmonic_of_means, RATES, has_where=False),
-    "hierarchical_precision": Case(
-        lambda **a: metrics.hierarchical_precision(**a, distances=1.0 - np.eye(CLASSES), k=2),
-        {"scores": normal(ROWS, CLASSES), "labels": LABELS},
-        ("scores",),
-        ("labels",),
-        never_nan=True,
-        has_where=False,
-    ),
     "hits_at_k": of_scores(metrics.hits_at_k, k=2)._replace(never_nan=True, has_where=False),
     "hubness": of(metrics.hubness, {"occurrences": positive(ROWS)}),
     "join": of_rows(lambda rows: metrics.join(rows, rows)),

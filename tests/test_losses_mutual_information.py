@@ -15,8 +15,6 @@ pytestmark = pytest.mark.long
 BATCH = 5
 RNG = np.random.default_rng(0)
 SCORES = RNG.normal(size=(BATCH, BATCH)).astype(np.float32)
-ANCHORS = RNG.normal(size=(BATCH, 4)).astype(np.float32)
-MAPS = [RNG.normal(size=(BATCH, 2, 3, 4)).astype(np.float32), RNG.normal(size=(BATCH, 2, 4)).astype(np.float32)]
 X, Y = RNG.normal(size=(2, BATCH, 3)).astype(np.float32)
 
 
@@ -37,18 +35,17 @@ def bilinear(x, y):
 
 
 @jax.jit
-def everything(scores, anchors, local, x, y):
+def everything(scores, x, y):
     return [
         losses.nce_bound(scores),
         losses.nwj_bound(scores),
-        losses.multiscale_info_nce(anchors, local),
         losses.wasserstein_dependency(jax.random.key(1), bilinear, x, y, penalty=3.0),
     ]
 
 
 @pytest.mark.long
 def test_all_under_jit_and_vmap_in_half_precision_and_at_zero():
-    arrays = SCORES, ANCHORS, MAPS[0], X, Y
+    arrays = SCORES, X, Y
     contract.check_vmap(everything, *arrays, rtol=1e-4)
     contract.check_half_precision(everything, *arrays)
 
@@ -61,11 +58,10 @@ def test_all_under_jit_and_vmap_in_half_precision_and_at_zero():
 
 def test_one_row_has_no_negatives():
     @jax.jit
-    def total(anchors, local, x, y):
-        multiscale = losses.multiscale_info_nce(anchors, local, penalty=0.0)
-        return multiscale + losses.wasserstein_dependency(jax.random.key(1), bilinear, x, y, penalty=0.0)
+    def total(x, y):
+        return losses.wasserstein_dependency(jax.random.key(1), bilinear, x, y, penalty=0.0)
 
-    arrays = ANCHORS[:1], MAPS[1][:1], X[:1], Y[:1]
+    arrays = X[:1], Y[:1]
     contract.assert_close(total(*arrays), np.zeros(1))
     contract.check_finite_gradients(total, *arrays)
 
@@ -120,45 +116,6 @@ def test_an_example_left_out_is_as_if_it_were_not_there():
         assert not any(np.any(x[~few]) for x in (*found, *gradients))
         assert all(np.all(np.isfinite(x)) for x in (*found, *gradients))
     contract.assert_close(found[:2], [np.zeros(BATCH)] * 2)
-
-
-def multiscale(anchors, maps, clip, penalty, where):
-    batch, rows = len(anchors), [i for i in range(len(anchors)) if where[i]]
-    loss = np.zeros(batch)
-    for local in maps:
-        flat = local.reshape(batch, -1, local.shape[-1])
-        raw = np.einsum("id,jpd->ijp", anchors, flat) / np.sqrt(anchors.shape[1])
-        s = clip * np.tanh(raw / clip)
-        for i in rows:
-            negatives = sum(np.exp(s[i, j, p]) for j in rows if j != i for p in range(flat.shape[1]))
-            loss[i] += np.mean([-np.log(np.exp(v) / (np.exp(v) + negatives)) for v in s[i, i]])
-            loss[i] += penalty * np.mean([raw[i, j] ** 2 for j in rows])
-    return loss
-
-
-@pytest.mark.long
-def test_multiscale_equals_plain_loops_with_masks_and_blocks():
-    @jax.jit
-    def everything(anchors, maps, clip, penalty, where):
-        def total(*xs, chunk):
-            loss = losses.multiscale_info_nce(xs[0], xs[1], clip=xs[2], penalty=xs[3], where=where, chunk=chunk)
-            return jnp.sum(loss), loss
-
-        arrays = anchors, maps, clip, penalty
-        whole = jax.value_and_grad(total, argnums=(0, 1, 2, 3), has_aux=True)(*arrays, chunk=None)
-        return whole, jax.value_and_grad(total, has_aux=True)(*arrays, chunk=2)
-
-    doubles = ANCHORS.astype(float), [x.astype(float) for x in MAPS]
-    for where in (np.ones(BATCH, bool), np.arange(BATCH) != 1, np.arange(BATCH) == 1, np.zeros(BATCH, bool)):
-        whole, blocked = everything(ANCHORS, MAPS, 1.5, 0.3, where)
-        contract.assert_close(whole[0][1], multiscale(*doubles, 1.5, 0.3, where), rtol=1e-4, atol=1e-5)
-        contract.assert_close(blocked, (whole[0], whole[1][0]), rtol=1e-4, atol=1e-5)
-        assert all(np.all(np.isfinite(x)) for x in jax.tree.leaves(whole))
-
-
-def test_multiscale_names_the_shapes():
-    with pytest.raises(ValueError, match=r"\(5, 2, 3, 4\) for \(4, 4\)"):
-        losses.multiscale_info_nce(ANCHORS[:4], MAPS[0])
 
 
 def test_wasserstein_without_penalty_is_info_nce_of_the_critic():

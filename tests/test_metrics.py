@@ -103,16 +103,6 @@ def recall_at_k(scores, labels, where):
     return np.array(out)
 
 
-def hierarchical_precision(scores, labels, distances):
-    out = []
-    for row, y in zip(scores, labels):
-        radius = 0
-        while sum(distances[y] <= radius) < 3:
-            radius += 1
-        out.append(sum(distances[y][c] <= radius for c in best(row, 3)) / 3)
-    return np.array(out)
-
-
 def binary_counts(predictions, labels, where):
     out = np.zeros((4, A), int)
     for i in range(N):
@@ -240,12 +230,6 @@ CASES = (
         lambda s, y, where: metrics.label_rank(s, y),
         lambda s, y, where: ranks(s, y),
         ("scores", "labels"),
-    ),
-    Case(
-        "hierarchical_precision",
-        lambda s, y, d, where: metrics.hierarchical_precision(s, y, d, k=3),
-        lambda s, y, d, where: hierarchical_precision(s, y, d),
-        ("scores", "labels", "distances"),
     ),
     Case(
         "average_precision",

@@ -256,8 +256,6 @@ def test_more_places_than_columns_are_all_of_them(k):
         assert np.all(metrics.hits_at_k(scores, labels, k=given))
         assert metrics.top_k_accuracy(scores, labels, k=given) == 1.0
         assert np.all(metrics.k_occurrence(scores, k=given) == 3)
-        near = metrics.hierarchical_precision(scores, labels, 1.0 - np.eye(CLASSES), k=given)
-        np.testing.assert_array_equal(near, np.ones(3))
     assert not metrics.hits_at_k(scores, np.array([9, -1, 5]), k=jnp.int32(k)).any()
 
 

@@ -36,7 +36,7 @@ from zsl_jax.losses.evidential import (
 )
 from zsl_jax.losses.margin_softmax import arcface, cosface, softmax_cross_entropy
 from zsl_jax.losses.multilabel import lsep, multi_tag_softmax, multilabel_hinge
-from zsl_jax.losses.mutual_information import multiscale_info_nce, nce_bound, nwj_bound, wasserstein_dependency
+from zsl_jax.losses.mutual_information import nce_bound, nwj_bound, wasserstein_dependency
 from zsl_jax.losses.negatives import curl_block, debiased_contrastive, hard_negative_clip, hardness_weighted_contrastive
 from zsl_jax.losses.ordering import cosent
 from zsl_jax.losses.pair_weighting import circle, class_circle, multi_similarity
@@ -110,7 +110,6 @@ __all__ = [
     "multi_tag_softmax",
     "multilabel_bce",
     "multilabel_hinge",
-    "multiscale_info_nce",
     "n_pair",
     "nce_bound",
     "nt_xent",

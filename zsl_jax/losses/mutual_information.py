@@ -1,4 +1,4 @@
-"""Bounds on mutual information, and contrastive losses that come from them: any critic, local features, Lipschitz."""
+"""Bounds on mutual information, and contrastive losses that come from them: any critic, Lipschitz."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from zsl_jax import arguments
 from zsl_jax.losses import _in_batch, _pairwise
 from zsl_jax.similarity import euclidean
 
-__all__: Sequence[str] = ("multiscale_info_nce", "nce_bound", "nwj_bound", "wasserstein_dependency")
+__all__: Sequence[str] = ("nce_bound", "nwj_bound", "wasserstein_dependency")
 
 
 def nce_bound(scores: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
@@ -139,86 +139,6 @@ def wasserstein_dependency(
     own, log_sum = _own_and_others(scores, is_candidate, first)
     loss = _in_batch.loss_against(log_sum, own) + penalty * _slope_penalty(key, critic, x, y, mask)
     return jnp.where(mask, loss, 0.0)
-
-
-def multiscale_info_nce(
-    anchors: ArrayLike,
-    maps,
-    *,
-    clip: ArrayLike = 20.0,
-    penalty: ArrayLike = 0.04,
-    where: ArrayLike | None = None,
-    axis_name: str | None = None,
-    chunk: int | None = None,
-) -> jax.Array:
-    """A global embedding predicts every local feature of its own input against those of all others, at every scale.
-
-    With `s = a . l / sqrt(D)` for an anchor and a local feature, `s^ = clip * tanh(s / clip)`, and `n` over all places
-    of all other inputs, a map adds::
-
-        mean over the places p of input i of log(exp(s^_ip) + sum_n exp(s^_in)) - s^_ip   +   penalty * mean_p,n s^2
-
-    Use when: encoders with maps at several resolutions; local features are to say what the whole is.
-
-    The last released code has `penalty=0.05`, one before it 0.04.
-
-    Args:
-      anchors: `[B, D]`, of one view.
-      maps: `[B, ..., D]`, local features of the other view, or a sequence of such maps, one a scale.
-      clip: scalar > 0, the bound on the scores.
-      penalty: scalar >= 0, on the squared scores before the bound.
-      where: bool, broadcastable to `[B]`: which rows are examples.
-      axis_name: mapped axis over which the batch is divided.
-      chunk: anchors at a time; None: chosen by size.
-
-    Returns:
-      `[B]` losses, float32, summed over the maps.
-
-    Raises:
-      ValueError: shapes that do not fit.
-
-    >>> import jax.numpy as jnp
-    >>> print(multiscale_info_nce(jnp.zeros((2, 4)), jnp.zeros((2, 3, 4))))
-    [1.3862944 1.3862944]
-
-    Reference: Bachman, Hjelm, Buchwalter, "Learning Representations by Maximizing Mutual Information Across Views",
-    NeurIPS 2019.
-    """
-    arguments.check_same_shape(2, anchors=anchors)
-    rows = _in_batch.side(anchors, where, axis_name)
-    clip = arguments.as_float(clip)
-    is_example = _pairwise.gather(_in_batch.is_example(rows), axis_name)
-    loss = jnp.zeros_like(rows.bias)
-    for local in jax.tree.leaves(maps):
-        shape = jnp.shape(local)
-        if len(shape) < 2 or (shape[0], shape[-1]) != rows.embeddings.shape:
-            raise ValueError(f"maps must be [B, ..., D] for anchors [B, D], not {shape} for {rows.embeddings.shape}")
-        flat = arguments.as_float(local).reshape(shape[0], -1, shape[-1])
-        flat = jnp.where(_in_batch.is_example(rows)[:, None, None], flat, 0.0)
-        loss += _one_scale(rows, _pairwise.gather(flat, axis_name), is_example, clip, penalty, chunk)
-    return jnp.where(_in_batch.is_example(rows), loss, 0.0)
-
-
-def _one_scale(rows: _pairwise.Side, flat: jax.Array, is_example: jax.Array, clip, penalty, chunk: int | None):
-    places = flat.shape[1]
-    count = jnp.maximum(jnp.sum(is_example, dtype=flat.dtype), 1.0)
-
-    def one(row):
-        anchor, index = row
-        scores = flat @ anchor * flat.shape[2] ** -0.5
-        clipped = clip * jnp.tanh(scores / clip)
-        is_negative = is_example & (jnp.arange(flat.shape[0]) != index)
-        negatives = jnp.where(is_negative[:, None], clipped, -jnp.inf)
-        log_sum = jnp.where(
-            jnp.any(is_negative),
-            jax.nn.logsumexp(jnp.where(jnp.any(is_negative), negatives, 0.0)),
-            _pairwise.EMPTY,
-        )
-        squares = jnp.sum(jnp.where(is_example[:, None], scores**2, 0.0)) / (count * places)
-        return jnp.mean(_in_batch.loss_against(log_sum, clipped[index])) + penalty * squares
-
-    row_bytes = flat.shape[0] * places * flat.dtype.itemsize
-    return _pairwise.map_rows(one, (rows.embeddings, rows.ids), row_bytes=row_bytes, chunk=chunk)
 
 
 def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array, mask: jax.Array) -> jax.Array:

@@ -70,7 +70,7 @@ def semantic_consistency(
 
     def loss(params, batch, classes, key):
         del key
-        squared = -similarity.negative_squared_euclidean(embed(params, batch.inputs), describe(params, classes))
+        squared = -similarity.mahalanobis(attributes(params, batch.inputs), classes.embedding, params["metric"])
         is_own = batch.labels[:, None] == jnp.arange(len(classes))[None, :]
         hinges = losses.consistency_hinge(squared, is_own, threshold=threshold, margin=margin)
         residual = attributes(params, batch.inputs) - jnp.asarray(classes.embedding)[batch.labels]

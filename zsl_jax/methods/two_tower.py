@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from zsl_jax import errors, losses, rules, similarity
+from zsl_jax import errors, losses, rules
 from zsl_jax.methods import base, encoded, mlp, objectives, registry
 
 
@@ -24,6 +24,7 @@ from zsl_jax.methods import base, encoded, mlp, objectives, registry
     width=rules.Knob("entries of the embeddings in which images and classes meet", rules.whole(1)),
     prefixes=rules.Knob("lengths at which the first entries alone are trained as well", rules.wholes(1)),
     score_width=rules.Knob("first entries of the embeddings that scores use; 0 for all", rules.whole(0)),
+    similarity=objectives.SIMILARITY,
     balance=objectives.BALANCE,
     **objectives.NEGATIVES,
 )
@@ -35,6 +36,7 @@ def two_tower(
     width: int = 64,
     prefixes: tuple[int, ...] = (),
     score_width: int = 0,
+    similarity: str = "cosine",
     negatives: str = "all",
     num_negatives: int = 8,
     similar: float = 1.0,
@@ -55,6 +57,8 @@ def two_tower(
       prefixes: lengths below `width` at which the first entries of the embeddings alone should do as well
         (Matryoshka): the losses of all are summed.
       score_width: entries that scores use; 0 for all.
+      similarity: of images and classes: `cosine`, or for losses on scores `euclidean`, `gaussian`, `late_interaction`;
+        see `objectives.similarities`.
       negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
         classes: `all`, `hardest`, `semi_hard` (the hardest of those that score below the own class), `random`,
         `curriculum` or `dynamic`. For losses that compare the images of a batch, earlier ones: `queue`, `bank`.
@@ -73,7 +77,7 @@ def two_tower(
     Contrastive Learning", NeurIPS 2020; Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022.
     """
     objective = objectives.with_negatives(
-        objectives.balanced(objectives.make(loss), balance),
+        objectives.compared_by(objectives.balanced(objectives.make(loss), balance), similarity, width),
         negatives=negatives,
         num_negatives=num_negatives,
         similar=similar,
@@ -90,6 +94,11 @@ def two_tower(
     for name, value in [("prefixes", prefix) for prefix in prefixes] + [("score_width", score_width)]:
         if not 0 <= value <= width or (name == "prefixes" and value == 0):
             raise errors.UserError(f"method.{name}: {value} is not a length of embeddings of method.width={width}")
+    is_cosine = similarity == "cosine"
+    if not is_cosine and (prefixes or score_width):
+        raise errors.UserError(
+            f"prefixes and score_width take the first entries of unit vectors: say 0 for {similarity}"
+        )
     dims = (*(prefix for prefix in prefixes if prefix != width), width)
     used = score_width or width
 
@@ -121,7 +130,7 @@ def two_tower(
             return objective.loss(objectives.of_batch(x, y, batch, classes, key, notes), **learned)
 
         images, described = embeddings @ head["of_images"], describe(head, classes, key)
-        return losses.matryoshka(at_prefix, images, described, dims=dims, normalize=True) / len(dims)
+        return losses.matryoshka(at_prefix, images, described, dims=dims, normalize=is_cosine) / len(dims)
 
     method = encoded.by_encoder(
         parts,
@@ -129,7 +138,7 @@ def two_tower(
         loss=towers_loss,
         embed=lambda head, embeddings: (embeddings @ head["of_images"])[:, :used],
         describe=lambda head, classes: describe(head, classes)[:, :used],
-        scores=lambda head, images, described: similarity.cosine(images, described),
+        scores=lambda head, images, described: objectives.SIMILARITIES[similarity](images, described),
         memory=objective.memory,
         remembered=lambda head, embeddings: embeddings @ head["of_images"],
     )

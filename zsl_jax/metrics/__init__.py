@@ -53,7 +53,7 @@ from zsl_jax.metrics.geometry import (
     representativeness,
     uniformity,
 )
-from zsl_jax.metrics.ranking import hierarchical_precision, hits_at_k, label_rank, top_k
+from zsl_jax.metrics.ranking import hits_at_k, label_rank, top_k
 from zsl_jax.metrics.rows import Rows, fold, join, predicted_class
 from zsl_jax.metrics.seeds import mean_and_deviation, paired_p_value, unpaired_p_value
 
@@ -79,7 +79,6 @@ __all__ = [
     "fold",
     "harmonic_mean",
     "harmonic_of_means",
-    "hierarchical_precision",
     "hits_at_k",
     "hubness",
     "join",

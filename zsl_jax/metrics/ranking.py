@@ -1,4 +1,4 @@
-"""How high the right class ranks among all classes, and how near the best ranked are to it in a hierarchy.
+"""How high the right class ranks among all classes.
 
 rank_i = 1 + #{c: s_ic > s_iy} + #{c < y: s_ic = s_iy}          (of equal scores the lower index first, as argmax)
 """
@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from zsl_jax import arguments
 
-__all__: Sequence[str] = ("hierarchical_precision", "hits_at_k", "label_rank", "top_k")
+__all__: Sequence[str] = ("hits_at_k", "label_rank", "top_k")
 
 
 def label_rank(scores: ArrayLike, labels: ArrayLike) -> jax.Array:
@@ -95,39 +95,3 @@ def top_k(scores: ArrayLike, *, k: ArrayLike) -> jax.Array:
     is_above, is_equal = scores > worst, scores == worst
     places_left = k - jnp.sum(is_above, axis=1, keepdims=True)
     return (is_above | (is_equal & (jnp.cumsum(is_equal, axis=1) <= places_left))) & ~is_nan
-
-
-def hierarchical_precision(scores: ArrayLike, labels: ArrayLike, distances: ArrayLike, *, k: ArrayLike) -> jax.Array:
-    """Share of the k best classes that lie near the true one in a hierarchy.
-
-    `hp_i = #{c among the k best of s_i: d(y_i, c) <= r_i} / k`, r_i the smallest radius with at least k classes
-
-    Args:
-      scores: `[N, C]`.
-      labels: `[N]` int.
-      distances: `[C, C]` between classes, such as path lengths in the hierarchy; 0 from a class to itself.
-      k: at least 1; may be traced. One beyond C is C.
-
-    Returns:
-      `[N]` float32; 0 for a label outside `[0, C)`.
-
-    Raises:
-      ValueError: shapes that do not fit.
-
-    >>> import jax.numpy as jnp
-    >>> distances = jnp.array([[0, 2, 4], [2, 0, 4], [4, 4, 0]])               # horse, zebra | whale
-    >>> print(hierarchical_precision(jnp.array([[0.1, 0.9, 0.5]]), jnp.array([0]), distances, k=2))
-    [0.5]
-
-    Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
-    NeurIPS 2013.
-    """
-    labels = arguments.score_labels(scores, labels)
-    num_classes = jnp.shape(scores)[1]
-    if jnp.shape(distances) != (num_classes, num_classes):
-        raise ValueError(f"distances must be [C, C] for scores {jnp.shape(scores)}, not {jnp.shape(distances)}")
-    k = min(k, num_classes) if isinstance(k, int) else jnp.minimum(k, num_classes)
-    own = arguments.as_float(distances)[jnp.maximum(labels, 0)]
-    radius = jnp.take(jnp.sort(own, axis=1), jnp.asarray(k) - 1, axis=1)[:, None]
-    is_near = top_k(scores, k=k) & (own <= radius) & (labels >= 0)[:, None]
-    return jnp.sum(is_near, axis=1).astype(jnp.float32) / jnp.asarray(k, jnp.float32)

@@ -9,6 +9,9 @@ from zsl_jax.methods.objectives.making import KNOB, Objective, knobs, make, sect
 from zsl_jax.methods.objectives.memory import Memory, after, begin
 from zsl_jax.methods.objectives.negatives import CHOICES, chosen, with_negatives
 from zsl_jax.methods.objectives.negatives import KNOBS as NEGATIVES
+from zsl_jax.methods.objectives.similarities import CHOICES as SIMILARITIES
+from zsl_jax.methods.objectives.similarities import KNOB as SIMILARITY
+from zsl_jax.methods.objectives.similarities import compared_by
 from zsl_jax.methods.objectives.table import ELSEWHERE, LOSSES, Loss
 
 __all__ = [
@@ -20,6 +23,8 @@ __all__ = [
     "KNOB",
     "LOSSES",
     "NEGATIVES",
+    "SIMILARITIES",
+    "SIMILARITY",
     "Compared",
     "Kind",
     "Loss",
@@ -29,6 +34,7 @@ __all__ = [
     "balanced",
     "begin",
     "chosen",
+    "compared_by",
     "descent",
     "knobs",
     "least_length",

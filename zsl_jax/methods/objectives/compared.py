@@ -1,6 +1,7 @@
 """What a batch gives to a loss: its embedded images, and the classes described in the same space."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ class Compared:
       key: PRNG key of the step.
       axis_name: mapped axis over which the batch is divided, or None.
       candidates: `[B, S]` bool, the training classes that count for each image; None for all.
+      compare: `(images, described) -> [B, C]`, what scores are.
       notes: what is remembered of earlier batches, see `memory`.
     """
 
@@ -33,6 +35,7 @@ class Compared:
     key: jax.Array
     axis_name: str | None = None
     candidates: jax.Array | None = None
+    compare: Callable[[jax.Array, jax.Array], jax.Array] = similarity.dot
     notes: Any = ()
 
     @property
@@ -43,7 +46,7 @@ class Compared:
     @property
     def scores(self) -> jax.Array:
         """`[B, S]`."""
-        return similarity.dot(self.images, self.trained)
+        return self.compare(self.images, self.trained)
 
     @property
     def own(self) -> jax.Array:

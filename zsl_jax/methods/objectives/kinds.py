@@ -27,6 +27,7 @@ class Kind(NamedTuple):
       divides: whether a loss that has `axis_name` may see a device's share of the batch: not where it takes something
         of the whole batch, or draws for it.
       joins: whether images of earlier batches may join the batch, to be compared with its own.
+      on_scores: whether it looks at scores of classes alone.
       chooses: whether it looks at `Compared.candidates`, the classes that were chosen for each image.
     """
 
@@ -36,6 +37,7 @@ class Kind(NamedTuple):
     sees: frozenset[str] = frozenset()
     divides: bool = True
     joins: bool = False
+    on_scores: bool = False
     chooses: bool = False
 
 
@@ -78,7 +80,7 @@ def _of_calibration(loss, given, options):
     is_trained = jnp.arange(len(given.classes)) < given.classes.num_trained
     # One that takes the logarithm of a mean over the batch must not count the rows that fill it up.
     where = given.where[:, None] if "axis_name" in inspect.signature(loss).parameters else None
-    return loss(similarity.dot(given.images, given.described), is_trained, where=where, **options)
+    return loss(given.compare(given.images, given.described), is_trained, where=where, **options)
 
 
 def _of_pairs(loss, given, options):
@@ -208,14 +210,22 @@ _BATCH = "scores of each image and the descriptions of the classes in the batch"
 _UNSEEN = frozenset({"unseen descriptions"})
 
 KINDS: dict[tuple[str, ...], Kind] = {
-    ("scores", "labels"): Kind(_SCORES, _of_scores, chooses=True),
-    ("cosines", "labels"): Kind(_SCORES, _of_scores, chooses=True),
-    ("evidence", "labels"): Kind("evidence, log(1 + exp(score)), and the class", _of_evidence, chooses=True),
-    ("key", "scores", "labels"): Kind(f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False, chooses=True),
-    ("scores", "targets"): Kind("scores, and for each training class whether it is the one", _of_targets, chooses=True),
-    ("logits", "labels"): Kind("scores, and for each training class whether it is the one", _of_targets, chooses=True),
+    ("scores", "labels"): Kind(_SCORES, _of_scores, on_scores=True, chooses=True),
+    ("cosines", "labels"): Kind(_SCORES, _of_scores, on_scores=True, chooses=True),
+    ("evidence", "labels"): Kind(
+        "evidence, log(1 + exp(score)), and the class", _of_evidence, on_scores=True, chooses=True
+    ),
+    ("key", "scores", "labels"): Kind(
+        f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False, on_scores=True, chooses=True
+    ),
+    ("scores", "targets"): Kind(
+        "scores, and for each training class whether it is the one", _of_targets, on_scores=True, chooses=True
+    ),
+    ("logits", "labels"): Kind(
+        "scores, and for each training class whether it is the one", _of_targets, on_scores=True, chooses=True
+    ),
     ("scores", "is_seen"): Kind(
-        "scores of all classes, and which have examples", _of_calibration, by_row=False, sees=_UNSEEN
+        "scores of all classes, and which have examples", _of_calibration, by_row=False, sees=_UNSEEN, on_scores=True
     ),
     ("image_embeddings", "class_embeddings"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),
     ("embeddings_a", "embeddings_b"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),
@@ -262,7 +272,7 @@ KINDS: dict[tuple[str, ...], Kind] = {
     ("anchors", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets, chooses=True),
     ("queries", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets, chooses=True),
     ("anchors", "positives", "blocks"): Kind("images, the class of each, and all wrong classes", _of_blocks),
-    ("similarities", "relations"): Kind("scores, and cosines of the descriptions", _of_relations),
+    ("similarities", "relations"): Kind("scores, and cosines of the descriptions", _of_relations, on_scores=True),
     ("squared_distances", "is_match"): Kind("squared distances to all training classes", _of_matches),
     ("key", "critic", "x", "y"): Kind(f"{_PAIRS}, compared by their product", _of_critic, by_row=False, divides=False),
 }

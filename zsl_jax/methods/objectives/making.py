@@ -38,6 +38,8 @@ class Objective(NamedTuple):
       learned: values at the start of the knobs that a method may train.
       joins: whether images of earlier batches may join the batch.
       chooses: whether the classes that an image is compared with can be chosen.
+      on_scores: whether all terms look at scores of classes alone, of any similarity.
+      compare: `(images, described) -> [B, C]`; None for what `unit` says.
       axes: whether attributes are looked at one by one, so that they must be as they came.
       memory: of what `Compared.notes` holds; None for nothing.
       names: of the terms.
@@ -54,6 +56,8 @@ class Objective(NamedTuple):
     learned: dict[str, Any]
     joins: bool = False
     chooses: bool = False
+    on_scores: bool = False
+    compare: Callable[[jax.Array, jax.Array], jax.Array] | None = None
     axes: bool = False
     memory: memory_lib.Memory | None = None
     names: tuple[str, ...] = ()
@@ -63,7 +67,8 @@ class Objective(NamedTuple):
 
     def scores(self, images: jax.Array, described: jax.Array) -> jax.Array:
         """Returns `[B, C]`, images and classes compared as in training."""
-        return (similarity.cosine if self.unit else similarity.dot)(images, described)
+        compare = self.compare or (similarity.cosine if self.unit else similarity.dot)
+        return compare(images, described)
 
     def free_weights(self) -> dict[str, jax.Array]:
         """Returns the weights that are trained as numbers that may be negative, their logarithms."""
@@ -186,6 +191,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
         parts=weighted,
         values=values,
         joins=any(term.loss.kind.joins for term in parts),
+        on_scores=all(term.loss.kind.on_scores and not term.loss.unit for term in parts),
         axes=any(term.loss.axes for term in parts),
         chooses=any(term.loss.kind.chooses for term in parts),
         learned={

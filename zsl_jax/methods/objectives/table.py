@@ -190,7 +190,6 @@ ELSEWHERE = {
     "gradient_penalty": "of a critic of features",
     "two_layer_gradient_penalty": "of a critic of features: `methods.f_clswgan`",
     "squared_departure": "of a critic of features: `methods.f_clswgan`",
-    "multiscale_info_nce": "takes maps of local features",
     "dempster_fusion": "joins the evidence of two branches, no loss",
     "evidential_uncertainty": "is read off a trained model, no loss",
     "matryoshka": "is around a loss: `prefixes` of `methods.two_tower`",
