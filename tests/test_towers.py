@@ -14,6 +14,7 @@ from scipy.special import erf
 
 from zsl_jax import __main__, data, errors
 from zsl_jax.encoders import bert, stages, towers
+from zsl_jax.training import trained
 
 SIZE = bert.Size(40, 12, 2, 3, 20, 16, 2, 1e-12)
 
@@ -213,3 +214,65 @@ def test_intents_are_told_by_their_names_and_trained_methods_take_them_too(share
     answers = [line.split(",")[1] for line in capsys.readouterr().out.splitlines()[1:]]
     assert answers == ["play music", "weather"]
     assert __main__.main(["evaluate", f"--workdir={workdir}"]) == 0
+
+
+def test_texts_take_batches_of_few_shapes_and_come_back_in_their_order(tmp_path, monkeypatch):
+    tower = towers.load_text_tower(small_tower.write(tmp_path / "tower"))
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(small_tower.WORDS[:9], length)) for length in rng.integers(1, 30, 60)]
+    monkeypatch.setitem(towers._TOKENS, "cpu", 64)
+    shapes, encode = [], towers._encode
+    monkeypatch.setattr(
+        towers, "_encode", lambda v, t, m, module: shapes.append(t.shape) or encode(v, t, m, module=module)
+    )
+    found = tower.encode(texts)
+    assert all(size * length <= 64 for size, length in shapes)
+    assert len(set(shapes)) <= len({length for _, length in shapes}) + 1  # full batches, and the last one
+    lengths = [len(text.split()) for text in texts]
+    assert sum(size * length for size, length in shapes) < 1.5 * sum(lengths)
+    shapes.clear()
+    alone = [tower.encode([text])[0] for text in texts[:5]]
+    np.testing.assert_allclose(found[:5], alone, atol=1e-5)
+    # A short list pays for its own tokens alone.
+    assert [size * length for size, length in shapes] == [next(x for x in tower.lengths if x >= n) for n in lengths[:5]]
+    shapes.clear()
+    tower.encode(["a star", "a dot", "a photo of a red cat"])
+    assert shapes == [(4, 8)]
+
+
+def test_a_prefix_stands_before_each_text_and_is_part_of_what_the_stage_is(tmp_path):
+    tower = towers.load_text_tower(small_tower.write(tmp_path / "tower"))
+    texts, prefixed = ["red star", "old cat"], ["photo : red star", "photo : old cat"]
+    stage = tower.stage("photo : ")
+    np.testing.assert_allclose(stage.function(texts), tower.encode(prefixed), atol=1e-6)
+    assert np.abs(stage.function(texts) - tower.encode(texts)).max() > 0.01
+    assert len({tower.stage(prefix).sha256 for prefix in ("", "photo : ", "a ")}) == 3
+    assert (stage.said["prefix"], "prefix" in tower.stage().said) == ("photo : ", False)
+    with pytest.raises(errors.UserError, match="text 1 of 2 is empty"):
+        stage.function(["red star", " "])
+    narrow = tower.stage(width=5).function(texts)
+    leading = tower.encode(texts)[:, :5]
+    np.testing.assert_allclose(narrow, leading / np.linalg.norm(leading, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_a_run_on_texts_keeps_prefixes_and_width_where_it_predicts(tmp_path, capsys):
+    folder = small_tower.write(tmp_path / "tower")
+    rows = [("red star", "star"), ("old cat", "cat"), ("blue star", "star"), ("a cat", "cat")]
+    (tmp_path / "texts.csv").write_text("text,category\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    given = ["--config=label_similarity:texts", f"--config.data.file={tmp_path / 'texts.csv'}"]
+    given += [f"--config.towers.text={folder}", "--config.towers.class_prefix=photo : ", "--config.plots=none"]
+    given += ["--config.towers.text_prefix=which : ", "--config.towers.width=7", f"--workdir={tmp_path / 'run'}"]
+    assert __main__.main(["train", *given]) == 0
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["dataset"]["described_by"]["prefix"] == "photo : "
+    assert record["dataset"]["inputs"]["stages"][0]["prefix"] == "which : "
+    answered = trained.load(tmp_path / "run")
+    tower = towers.load_text_tower(folder)
+    leading = tower.encode(["star", "cat"], prefix="photo : ")[:, :7]
+    wanted = leading / np.linalg.norm(leading, axis=1, keepdims=True)
+    np.testing.assert_allclose(answered.named(["star", "cat"]).embedding, wanted, atol=1e-5)
+    assert answered.stage().function(["red star"]).shape == (1, 7)
+    (tmp_path / "new.txt").write_text("red star\n")
+    capsys.readouterr()
+    assert __main__.main(["predict", f"--workdir={tmp_path / 'run'}", str(tmp_path / "new.txt")]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split(",")[1] in ("star", "cat")

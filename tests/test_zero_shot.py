@@ -11,7 +11,7 @@ import small_tower
 
 from zsl_jax import __main__, data, errors, methods
 from zsl_jax.class_encoders import sentences
-from zsl_jax.encoders import described, stages, ties, towers
+from zsl_jax.encoders import contrastive_tie, described, stages, ties, towers
 from zsl_jax.verbs import command_line
 
 NAMES = ("001.red_star", "blue-dot", "green+ring")
@@ -168,6 +168,78 @@ def test_a_file_that_is_no_tie_is_one_line(tmp_path):
             ties.load(tmp_path / f"{name}.npz")
     with pytest.raises(errors.UserError, match="needs texts that differ"):
         ties.ridge(np.ones((3, 2)), np.eye(3))
+
+
+def noisy_pairs(seed: int = 0):
+    """Texts, vectors of 12 numbers that follow them, and 12 that vary within a text more than between texts."""
+    rng = np.random.default_rng(seed)
+    texts, labels = rng.standard_normal((60, 8)), np.repeat(np.arange(60), 6)
+    truth = rng.standard_normal((8, 24))
+    noise = np.where(np.arange(24) < 12, 0.5, 12.0)
+    return texts, (texts @ truth)[labels] + noise * rng.standard_normal((len(labels), 24)), labels
+
+
+def test_contrastive_steps_leave_out_what_tells_no_text_from_another():
+    texts, targets, labels = noisy_pairs()
+    tie = contrastive_tie.fit(texts, targets, labels, steps=200, learning_rate=0.03)
+    means = np.stack([targets[labels == row].mean(axis=0) for row in range(60)])
+    by_ridge = ties.ridge(texts, means)
+    told = tie.about["held_out"]
+    assert told["top1"] > told["by_ridge"] + 0.1
+    assert tie.about["steps"] > 0
+    share = [np.sum(found.map[:, 12:] ** 2) / np.sum(found.map**2) for found in (by_ridge, tie)]
+    assert share[1] < 0.8 * share[0]
+    # The same seed gives the same tie; another batch, another.
+    again = contrastive_tie.fit(texts, targets, labels, steps=200, learning_rate=0.03)
+    np.testing.assert_array_equal(tie.map, again.map)
+    assert (
+        np.abs(contrastive_tie.fit(texts, targets, labels, steps=200, learning_rate=0.03, seed=1).map - tie.map).max()
+        > 0
+    )
+
+
+def test_vectors_of_the_texts_held_out_take_no_part_in_the_trial():
+    texts, targets, labels = noisy_pairs()
+    rows = np.flatnonzero(labels < 50)
+    changed = np.where((labels < 50)[:, None], targets, 1e3)
+    key, sizes = jax.random.key(0), {"every": 2, "looks": 2, "learning_rate": 0.03, "scale": 10.0, "batch_size": 16}
+    found = [contrastive_tie._trained(texts, given, labels, rows, key, **sizes) for given in (targets, changed)]
+    for one, other in zip(*found):
+        np.testing.assert_array_equal(one.map, other.map)
+
+
+def test_a_tie_is_fitted_from_pairs_in_which_a_text_has_several_vectors(folder, tmp_path, capsys):
+    words = [f"{a} {b}" for a in ("red", "blue", "green") for b in ("star", "dot", "ring")]
+    vectors = np.random.default_rng(0).standard_normal((9, 5))
+    pairs = {"texts": np.repeat(words, 4), "vectors": np.repeat(vectors, 4, axis=0)}
+    np.savez(tmp_path / "pairs.npz", **pairs)
+    np.savez(tmp_path / "once.npz", texts=words, vectors=vectors)
+    line = ["tie", "--config=zero_shot", f"--config.towers.text={folder}"]
+    for name, more in (("pairs", []), ("once", []), ("steps", ["--by=contrastive", "--steps=20"])):
+        given = [
+            f"--pairs={tmp_path / ('once' if name == 'once' else 'pairs')}.npz",
+            f"--out={tmp_path / name}_tie.npz",
+        ]
+        assert __main__.main([*line, *given, *more]) == 0
+    fitted = {name: ties.load(tmp_path / f"{name}_tie.npz") for name in ("pairs", "once", "steps")}
+    # Repeated texts are one: the error on the pair left out is that of a text that was left out.
+    np.testing.assert_allclose(fitted["pairs"].map, fitted["once"].map, atol=1e-5)
+    assert fitted["pairs"].about["strength"] == fitted["once"].about["strength"]
+    about = fitted["steps"].about
+    assert (about["by"], about["texts"], about["pairs"], about["held_out"]["texts"]) == ("contrastive", 9, 36, 2)
+    capsys.readouterr()
+    pairs = [f"--pairs={tmp_path / 'pairs.npz'}", f"--out={tmp_path / 'x.npz'}"]
+    wrong = {"--by=contrastiv": "did you mean 'contrastive'", "--steps=5": "with --by=contrastive"}
+    for more, words in wrong.items():
+        assert __main__.main([*line, *pairs, more]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert words in said
+    assert __main__.main([*line, *pairs, "--by=contrastive", "--strength=1"]) == 2
+    np.savez(tmp_path / "few.npz", texts=["red", "blue", "green"], vectors=vectors[:3])
+    assert __main__.main([*line, f"--pairs={tmp_path / 'few.npz'}", pairs[1], "--by=contrastive"]) == 2
+    assert "at least 4 texts" in capsys.readouterr().err
+    assert not (tmp_path / "x.npz").exists()
 
 
 def test_the_recipe_takes_every_source_and_texts_need_no_tie():

@@ -239,6 +239,9 @@ def _completed(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
             node = node[part]
         if last not in node:
             node[last] = key.default
+    for name, default in described.Options()._asdict().items() if "towers" in config else ():
+        if name not in config.towers:
+            config.towers[name] = default
     if "late" not in config:
         config.late = ml_collections.ConfigDict()
     return config

@@ -25,6 +25,7 @@ def _is_template(text: str) -> bool:
 
 
 _PLACE = rules.Rule(lambda x: isinstance(x, str), "a path")
+_TEXT = rules.Rule(lambda x: isinstance(x, str), "a text")
 
 # What a key of config.towers says, and what it may be.
 KEYS = {
@@ -40,6 +41,8 @@ KEYS = {
     "texts": ("JSON file of texts on each class, for by=texts", _PLACE),
     "missing": ("what becomes of a class that the file has no texts of", rules.one_of(("error", "names"))),
     "attributes": ("text file of the names of the attributes, one a line, for by=attributes", _PLACE),
+    "class_prefix": ("put before each sentence on a class, as the tower was trained: 'query: ' for E5", _TEXT),
+    "text_prefix": ("put before each text that is classified: 'query: ' or 'passage: ' for E5", _TEXT),
     "width": ("leading numbers of a text vector that are used (Matryoshka); 0 for all", rules.whole(0)),
     "tie": ("file that ties texts to features of images, made by `zsl-jax tie`", _PLACE),
     "columns": ("columns of the features that are used, e.g. 0:1280", rules.STRETCH),
@@ -54,6 +57,8 @@ class Options(NamedTuple):
     texts: str = ""
     missing: str = "error"
     attributes: str = ""
+    class_prefix: str = ""
+    text_prefix: str = ""
     width: int = 0
     tie: str = ""
     columns: str = ""
@@ -95,6 +100,8 @@ class Describer:
         }
         if options.by == "texts":
             self.said["missing"] = options.missing
+        if options.class_prefix:
+            self.said["prefix"] = options.class_prefix
         if self.tie is not None:
             self.said["tie"] = {"name": self.tie.name, "sha256": self.tie.sha256, "about": self.tie.about}
         made_of = json.dumps([tower.sha256, self.said], sort_keys=True)
@@ -139,7 +146,7 @@ class Describer:
         """
         flat = list(dict.fromkeys(text for some in texts for text in some))
         row = {text: number for number, text in enumerate(flat)}
-        encoded = stages.applied(self.tower.stage(), flat)
+        encoded = stages.applied(self.tower.stage(self.options.class_prefix), flat)
         width = self.options.width or encoded.shape[1]
         if width > encoded.shape[1]:
             raise errors.UserError(f"config.towers.width={width} is beyond the {encoded.shape[1]} numbers of the tower")
@@ -178,10 +185,9 @@ def dataset_of(source: dataset.Dataset, describer: Any) -> dataset.Dataset:
     if source.kind == "texts":
         if describer.tie is not None:
             raise errors.UserError("config.towers.tie is for features of images: texts and names meet without one")
-        stage = describer.tower.stage()
+        stage = describer.tower.stage(describer.options.text_prefix, describer.options.width)
         info["stages"] = [stage.said]
         inputs = stages.applied(stage, list(map(str, source.inputs)))
-        inputs = _unit(inputs[:, : describer.options.width or inputs.shape[1]])
     elif describer.options.columns:
         inputs = _columns(source, describer.options.columns)
     if describer.tie is not None:

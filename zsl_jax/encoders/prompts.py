@@ -66,6 +66,10 @@ class PromptTower:
                 f"a prompt is learned around the names of the classes: towers.by={self.options.by}, "
                 f"towers.width={self.options.width} should be names, 0"
             )
+        if self.options.class_prefix:
+            raise errors.UserError(
+                f"towers.class_prefix={self.options.class_prefix!r}: a prompt has its prefix in config.towers.template"
+            )
         if self.template.count(sentences.NAME) != 1 or "|" in self.template or sentences.TEXT in self.template:
             raise errors.UserError(
                 f"config.towers.template={self.template!r}: a prompt is learned from one sentence with one {{}}"

@@ -28,8 +28,9 @@ from zsl_jax import errors, similarity
 from zsl_jax.encoders import bert, clip_files, clip_tokenizer, stages
 from zsl_jax.encoders import weights as weights_lib
 
-# Tokens of a batch: few shapes, few programs.
-_TOKENS = 4096
+# Tokens of a batch: on a CPU those whose activations stay in its cache, elsewhere those that keep a device busy.
+_TOKENS = {"cpu": 512}
+_MOST_TOKENS = 4096
 # Packages that carry a tower, and the archive of its folder in them.
 _PACKAGES = {"minilm": ("all_minilm_l6_v2", "model.zip")}
 _FILES = ("config.json", "tokenizer.json", "model.safetensors")
@@ -60,12 +61,16 @@ class TextTower:
     name: str
     width: int
     most: int = 256
-    lengths: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512)
+    lengths: tuple[int, ...] = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
     fill: int = 0
     table: tuple[str, ...] = ("params", "embeddings", "word_embeddings", "weight")
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def encode(self, texts: Sequence[str], *, prefix: str = "") -> np.ndarray:
         """Returns `[N, D]` float32, of unit length; texts of like length share a batch, and long work shows progress.
+
+        Args:
+          texts: N of them.
+          prefix: put before each.
 
         Raises:
           UserError: an empty text.
@@ -74,25 +79,41 @@ class TextTower:
         empty = [row for row, text in enumerate(texts) if not text.strip()]
         if empty:
             raise errors.UserError(f"text {empty[0]} of {len(texts)} is empty")
-        found = self.tokenizer.encode_batch(texts)
-        ids = [encoding.ids[: self.most] for encoding in found]
-        order = np.argsort([len(row) for row in ids], kind="stable")
+        ids = [encoding.ids[: self.most] for encoding in self.tokenizer.encode_batch([prefix + text for text in texts])]
+        # The longest first: the last batch, which is not full, is of short texts and padded to their number.
+        order = np.argsort([-len(row) for row in ids], kind="stable")
         result = np.zeros((len(texts), self.width), np.float32)
+        tokens = _TOKENS.get(jax.default_backend(), _MOST_TOKENS)
         with tqdm.tqdm(total=len(texts), desc="encode", unit="text", disable=None, leave=False) as bar:
             while len(order):
                 length = next(size for size in self.lengths if size >= len(ids[order[0]]))
-                alike = [row for row in order[: _TOKENS // length] if len(ids[row]) <= length]
-                result[alike] = self._batch([ids[row] for row in alike], length)
-                order = order[len(alike) :]
+                full = max(1, tokens // length)
+                alike, order = order[:full], order[full:]
+                size = full if len(alike) == full else min(full, 1 << (len(alike) - 1).bit_length())
+                result[alike] = self._batch([ids[row] for row in alike], size, length)
                 bar.update(len(alike))
         return result
 
-    def stage(self) -> stages.Stage:
-        """Returns the tower as a stage of the data."""
-        return stages.Stage(self.encode, self.sha256, {"by": "text_tower", "name": self.name, "sha256": self.sha256})
+    def stage(self, prefix: str = "", width: int = 0) -> stages.Stage:
+        """Returns the tower as a stage of the data.
 
-    def _batch(self, ids: list[list[int]], length: int) -> np.ndarray:
-        size = _TOKENS // length
+        Args:
+          prefix: put before each text, where the tower was trained with one: `query: ` or `passage: ` for E5.
+          width: leading numbers that are kept, scaled to unit length again; 0 for all.
+        """
+        said = {"by": "text_tower", "name": self.name, "sha256": self.sha256}
+        options = {name: value for name, value in (("prefix", prefix), ("width", width)) if value}
+        if not options:
+            return stages.Stage(self.encode, self.sha256, said)
+        digest = hashlib.sha256(json.dumps([self.sha256, options]).encode()).hexdigest()
+
+        def encode(texts: Sequence[str]) -> np.ndarray:
+            found = self.encode(texts, prefix=prefix)[:, : width or self.width]
+            return np.asarray(similarity.l2_normalize(found))
+
+        return stages.Stage(encode, digest, {**said, **options, "sha256": digest})
+
+    def _batch(self, ids: list[list[int]], size: int, length: int) -> np.ndarray:
         tokens, mask = np.full((size, length), self.fill, np.int32), np.zeros((size, length), bool)
         for row, text in enumerate(ids):
             tokens[row, : len(text)], mask[row, : len(text)] = text, True
