@@ -1,6 +1,7 @@
 """Runs ESZSL on classes described by free sources, and writes docs/class_sources.md from what comes out.
 
-    python docs/make_class_sources.py --birds=FOLDER --groceries=FILE.npz --words=FILE --wordnet=FILE.npz --text=FOLDER
+    python docs/make_class_sources.py --birds=FOLDER --groceries=FILE.npz --words=FILE --wordnet=FILE.npz \
+        --text=FOLDER --bird_texts=FILE.json
     python docs/make_class_sources.py --page      # writes the page again from docs/class_sources.json
 
 BIRDS is a benchmark in the xlsa17 layout, GROCERIES an archive for the source npz with class_names. Runs stay in
@@ -17,7 +18,7 @@ FIGURES, PAGE = ROOT / "docs" / "class_sources.json", ROOT / "docs" / "class_sou
 RUNS = pathlib.Path("runs/class_sources")
 BEGIN = "## Figures\n"
 METHOD = "eszsl"
-PLACES = ("birds", "groceries", "words", "wordnet", "text")
+PLACES = ("birds", "groceries", "words", "wordnet", "text", "bird_texts")
 # Title, recipe's argument, key of its place, what the rows are, and what the dataset itself says of a class.
 SETS = {
     "birds": (
@@ -37,6 +38,7 @@ SETS = {
 }
 
 _WORDS = {"classes.words": "WORDS", "classes.missing": "mean"}
+_TEXTS = {"classes.texts": "BIRD_TEXTS", "classes.missing": "mean"}
 _WORDNET = {"classes.wordnet": "WORDNET", "classes.missing": "mean"}
 # What the row says, keys.
 SOURCES = {
@@ -48,7 +50,18 @@ SOURCES = {
     ),
     "ancestors": ("WordNet: ancestors", {"classes.source": "wordnet", **_WORDNET}),
     "lin": ("WordNet: Lin similarity", {"classes.source": "wordnet", **_WORDNET, "classes.measure": "lin"}),
+    "poincare": ("WordNet: Poincare vectors, 10 numbers", {"classes.source": "poincare", **_WORDNET}),
+    "retrofitted": ("word vectors, retrofitted to WordNet", {"classes.source": "retrofitted", **_WORDS, **_WORDNET}),
+    "tf_idf": ("sentences of a language model (CuPL), TF-IDF of their words", {"classes.source": "tf_idf", **_TEXTS}),
     "both": ("word vectors and ancestors", {"classes.source": "words+wordnet", **_WORDS, **_WORDNET}),
+    "weighted": (
+        "TF-IDF, and ancestors with half of its weight",
+        {"classes.source": "tf_idf+wordnet", "classes.weights": "2,1", **_TEXTS, **_WORDNET},
+    ),
+    "texts_permuted": (
+        "TF-IDF of other classes (control)",
+        {"classes.source": "tf_idf", **_TEXTS, "classes.permuted": True},
+    ),
     "permuted": (
         "word vectors of other classes (control)",
         {"classes.source": "words", **_WORDS, "classes.permuted": True},
@@ -69,6 +82,7 @@ def commands() -> dict[str, list[str]]:
         ]
         for name, (_, source, key, *_) in SETS.items()
         for way, (_, keys) in SOURCES.items()
+        if name == "birds" or "BIRD_TEXTS" not in keys.values()
     }
 
 
@@ -98,7 +112,9 @@ def page(figures: dict) -> str:
         lines += [f"### {title}\n", f"{about}\n", "| classes described by | setting | ZSL | 95 % | H |"]
         lines += ["|---|---|---|---|---|"]
         for way, (says, _) in SOURCES.items():
-            entry = figures[f"{name}/{way}"]
+            entry = figures.get(f"{name}/{way}")
+            if entry is None:
+                continue
             low, high = (100 * value for value in entry["intervals"]["zsl"])
             zsl, gzsl = entry["metrics"]["zsl"]["top1"], entry["metrics"]["gzsl"]["calibrated"]["harmonic"]
             lines.append(

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from zsl_jax import __main__, class_encoders, data, errors
-from zsl_jax.class_encoders import wordnet
+from zsl_jax import __main__, class_encoders, data, errors, similarity
+from zsl_jax.class_encoders import poincare, wordnet
 from zsl_jax.encoders import class_sources
 
 NAMES = ("001.Polar_bear", "brown+bear", "zebra", "wild horse", "okapi")
@@ -165,3 +165,118 @@ def test_any_recipe_takes_a_source_and_predict_takes_names(tmp_path, capsys):
     assert __main__.main(["predict", f"--workdir={tmp_path / 'run'}", *names, str(tmp_path / "new.npy")]) == 0
     answers = [line.split(",")[1] for line in capsys.readouterr().out.splitlines()[1:]]
     assert answers.count("wild_horse") >= 10
+
+
+def more_files(folder) -> dict[str, str]:
+    texts = {"polar bear": ["It is white.", "It swims."], "Brown Bear": "It is brown.", "zebras": ["It is striped."]}
+    texts |= {"wild horse": ["It runs, striped or brown.", "Purple hooves."]}
+    (folder / "texts.json").write_text(json.dumps(texts))
+    tree = [
+        ("001.Polar_bear", "bear"),
+        ("brown+bear", "bear"),
+        ("bear", "animal"),
+        ("zebra", "equid"),
+        ("equid", "animal"),
+    ]
+    tree += [("wild horse", "equid"), ("animal", "")]
+    (folder / "tree.csv").write_text("child,parent\n" + "".join(f"{child},{parent}\n" for child, parent in tree))
+    return files(folder) | {"texts": str(folder / "texts.json"), "tree": str(folder / "tree.csv")}
+
+
+def more(folder, source, **options):
+    return class_sources.make(
+        class_sources.Options(**(more_files(folder) | {"missing": "mean", "source": source} | options))
+    )
+
+
+def test_texts_on_classes_are_weighed_by_the_words_of_the_seen_ones(tmp_path):
+    found = more(tmp_path, "tf_idf")(NAMES, table())
+    wanted = class_encoders.tf_idf(["It is white. It swims.", "It is brown.", "It is striped."])
+    np.testing.assert_allclose(found[:3], wanted, atol=1e-6)
+    # brown, striped, swims, white: a word that no seen class has counts for nothing.
+    np.testing.assert_allclose(found[3], [0.5**0.5, 0.5**0.5, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(found[4], wanted.mean(axis=0), atol=1e-6)
+    with pytest.raises(errors.UserError, match=r"texts.json has no texts of 'okapi': --config"):
+        more(tmp_path, "tf_idf", missing="error")(NAMES, table())
+
+
+def test_a_table_of_children_and_parents_is_a_hierarchy(tmp_path):
+    found = more(tmp_path, "tree")(NAMES, table())
+    # polar bear, bear, brown bear, animal, zebra, equid: in the order of the file, those of the seen classes.
+    above = [[1, 1, 0, 1, 0, 0], [0, 1, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 0, 1]]
+    np.testing.assert_allclose(found, [*above, np.mean(above[:3], axis=0)])
+    with pytest.raises(errors.UserError, match=r"tree.csv has no row for 'okapi'"):
+        more(tmp_path, "tree", missing="error")(NAMES, table())
+    (tmp_path / "loop.csv").write_text("child,parent\nzebra,animal\nanimal,zebra\n")
+    with pytest.raises(errors.UserError, match=r"loop.csv: parents hold a cycle"):
+        more(tmp_path, "tree", tree=str(tmp_path / "loop.csv"))
+
+
+def test_words_are_pulled_to_what_is_above_them(tmp_path):
+    plain, found = (more(tmp_path, source)(NAMES, table()) for source in ("words", "retrofitted"))
+    # A polar bear has bear above it, animal and entity have no vector: two rows that pull at each other, in turn.
+    own, bear = np.array([0.5, 0.5]), np.array([0.0, 1.0])
+    one, other = own, bear
+    for _ in range(10):
+        one = (own + other) / 2
+        other = (bear + one) / 2
+    np.testing.assert_allclose(found[0], one, atol=1e-6)
+    # A brown bear is one step below bear; a bear's own ancestors have no vectors, and okapi is no noun there.
+    np.testing.assert_allclose(found[1], plain[1], atol=1e-6)
+    np.testing.assert_allclose(found[2], ((2 * plain[2] + np.array([2, 1])) / 3), atol=1e-3)
+    np.testing.assert_allclose(found[4], plain[4], atol=1e-6)
+
+
+def test_sources_side_by_side_have_weights(tmp_path):
+    alone = [more(tmp_path, source)(NAMES, table()) for source in ("words", "tree")]
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in alone]
+    both = more(tmp_path, "words+tree", weights="4,0.25")
+    np.testing.assert_allclose(both(NAMES, table()), np.hstack([2 * unit[0], 0.5 * unit[1]]), atol=1e-5)
+    assert both.sha256 != more(tmp_path, "words+tree").sha256
+    with pytest.raises(errors.UserError, match=r"weights=1: 2 sources, words\+tree, need as many"):
+        more(tmp_path, "words+tree", weights="1")
+
+
+def binary_tree(depth: int) -> np.ndarray:
+    count = 2 ** (depth + 1) - 1
+    return np.asarray(class_encoders.ancestors((np.arange(count) - 1) // 2), bool) & ~np.eye(count, dtype=bool)
+
+
+def test_points_of_a_planted_tree_have_their_ancestors_nearest_and_the_root_inside():
+    above = binary_tree(4)
+    points = poincare.fit(above, dimensions=5, steps=2000)
+    length = np.linalg.norm(points, axis=1)
+    assert length.max() < 1
+    assert length[0] < length[1:].min()
+    distances = -np.asarray(similarity.poincare(points, points))
+    precision = []
+    for row in range(1, len(above)):
+        order = [other for other in np.argsort(distances[row]) if other != row]
+        hit = above[row][order]
+        precision.append((np.cumsum(hit) / np.arange(1, len(hit) + 1))[hit].mean())
+    assert np.mean(precision) > 0.9
+    # A leaf that was not there is placed beside its ancestors, and by itself.
+    wanted = above[[20, 25]] | (np.arange(len(above)) == np.array([[9], [12]]))
+    placed = poincare.placed(points, wanted)
+    for point, ancestors in zip(placed, wanted):
+        near = -np.asarray(similarity.poincare(point[None], points))[0]
+        assert near[ancestors].mean() < near[~ancestors].mean() - 1
+    np.testing.assert_allclose(poincare.placed(points, wanted[1:])[0], placed[1], atol=1e-4)
+    with pytest.raises(ValueError, match="with a node above another"):
+        poincare.fit(np.zeros((3, 3), bool))
+
+
+def test_a_first_step_of_the_points_is_riemannian():
+    points, gradient = np.array([[0.6, 0.0], [0.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 4.0]])
+    moved = poincare._moved(points, gradient, 0.1)
+    np.testing.assert_allclose(moved, [[0.6 - 0.1 * 0.64**2 / 4, 0], [0, -0.1]], atol=1e-6)
+
+
+def test_another_list_of_unseen_classes_moves_no_other_class(tmp_path):
+    others = (*NAMES[:3], "bear", "wild horse")
+    for source in ("tf_idf", "tree", "retrofitted", "poincare"):
+        of = more(tmp_path, source)
+        one, other = of(NAMES, table()), of(others, table(others))
+        np.testing.assert_allclose(one[:4], other[[0, 1, 2, 4]], atol=1e-5)
+    by_wordnet = more(tmp_path, "poincare", tree="")
+    assert by_wordnet(NAMES, table()).shape == (5, 10)

@@ -162,6 +162,7 @@ def test_methods_without_random_rows_divide_their_batch():
         "label_similarity",
         "attribute_network",
         "two_tower",
+        "zsl_kg",
     }
     assert sorted(methods.METHODS.keys() - whole - toy.OF_OTHER_DATA) == DIVIDES
 
@@ -252,6 +253,7 @@ def test_every_method_is_an_attribute_of_the_package_and_states_its_knobs():
         "cot",
         "label_embedding",
         "two_tower",
+        "zsl_kg",
     ]
     assert methods.KNOBS["psr"]["threshold"].rule.words == "a number in [-1, 1]"
     assert methods.KNOBS["semantic_consistency"]["threshold"].rule.words == "a number in (0, inf)"

@@ -163,3 +163,46 @@ def test_a_list_names_the_classes_and_a_sample_is_drawn_by_the_seed(tmp_path):
     assert len(set(map(tuple, drawn))) == 3
     with pytest.raises(errors.UserError, match=r"sample=4 is more than the 3 texts"):
         data.load("texts", file=str(file), sample=4)
+
+
+def write_parts(folder, **parts):
+    folder.mkdir(exist_ok=True)
+    for name, labels in parts.items():
+        (folder / f"{name}.txt").write_text(
+            "".join(f"{label}\ttext {i} of {label}\n" for i, label in enumerate(labels))
+        )
+    return folder
+
+
+def test_files_of_a_folder_say_which_classes_are_unseen_and_held_out(tmp_path):
+    folder = write_parts(tmp_path / "a", train=["x"] * 8 + ["y"] * 8, dev=["z"] * 8, test=["u", "v"] * 4)
+    found = data.load("texts", file=str(folder))
+    names = found.classes.names
+    assert [name for name, seen in zip(names, found.classes.is_seen) if not seen] == ["u", "v"]
+    assert [names[row] for row in found.validation_classes] == ["z"]
+    labels = {split: {names[i] for i in found.labels[rows]} for split, rows in found.splits.items()}
+    assert labels["test_unseen"] == {"u", "v"}
+    assert labels["train"] == {"x", "y", "z"}
+    assert sorted(np.concatenate(list(found.splits.values()))) == list(range(32))
+    assert 2 <= len(found.splits["test_seen"]) <= 11
+    # A test that has seen classes, too, is taken as it is.
+    folder = write_parts(tmp_path / "b", train=["x"] * 4 + ["y"] * 4, test=["x", "y", "u", "u"])
+    found = data.load("texts", file=str(folder))
+    assert (found.splits["train"].tolist(), found.splits["test_seen"].tolist()) == (list(range(8)), [8, 9])
+    assert found.validation_classes is None
+    assert found.splits["test_unseen"].tolist() == [10, 11]
+
+
+@pytest.mark.parametrize(
+    ("parts", "options", "words"),
+    [
+        ({"train": ["x", "y"]}, {}, "one file test .* is wanted, there is none"),
+        ({"train": ["x", "y"], "test": ["x", "y"]}, {}, "2 of 2 classes have texts in train or dev"),
+        ({"train": ["x"], "test": ["u", "v"]}, {}, "1 of 3 classes have texts in train or dev"),
+        ({"train": ["x", "y"], "test": ["u"]}, {"hold_out": 1}, "say which classes are unseen"),
+    ],
+)
+def test_a_folder_that_is_no_split_is_one_line(parts, options, words, tmp_path):
+    with pytest.raises(errors.UserError, match=words) as raised:
+        data.load("texts", file=str(write_parts(tmp_path / "a", **parts)), **options)
+    assert "\n" not in str(raised.value)

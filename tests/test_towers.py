@@ -276,3 +276,23 @@ def test_a_run_on_texts_keeps_prefixes_and_width_where_it_predicts(tmp_path, cap
     capsys.readouterr()
     assert __main__.main(["predict", f"--workdir={tmp_path / 'run'}", str(tmp_path / "new.txt")]) == 0
     assert capsys.readouterr().out.splitlines()[1].split(",")[1] in ("star", "cat")
+
+
+def test_a_file_of_word_vectors_is_a_tower_of_their_means(tmp_path):
+    (tmp_path / "words.txt").write_text("red 3 0\nstar 0 4\n")
+    tower = towers.load_text_tower(tmp_path / "words.txt")
+    np.testing.assert_allclose(tower.encode(["red", "Red gnu star!"]), [[1, 0], [0.6, 0.8]], atol=1e-6)
+    # Nothing is known of a text: equal numbers, whatever stands beside it.
+    np.testing.assert_allclose(tower.encode(["gnu", "red"])[0], [0.5**0.5] * 2, atol=1e-6)
+    np.testing.assert_allclose(tower.stage("star ").function(["red"]), [[0.6, 0.8]], atol=1e-6)
+    assert tower.stage(width=1).function(["red star"]).tolist() == [[1.0]]
+    assert len({tower.stage(*given).sha256 for given in ((), ("star ",), ("", 1))}) == 3
+    for texts, words in (
+        (["gnu", "okapi"], "no vector for any word of 2 texts"),
+        (["red", " "], "text 1 of 2 is empty"),
+    ):
+        with pytest.raises(errors.UserError, match=words):
+            tower.encode(texts)
+    (tmp_path / "words.pdf").write_text("")
+    with pytest.raises(errors.UserError, match=r"no file of word vectors \(.txt, .vec"):
+        towers.load_text_tower(tmp_path / "words.pdf")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from zsl_jax import methods
 from zsl_jax.class_encoders import wordnet
 from zsl_jax.data import npz, streaming
-from zsl_jax.encoders import class_sources, described, mobilenet, scaling, vit
+from zsl_jax.encoders import class_sources, described, mobilenet, scaling, vit, word_sources
 from zsl_jax.rules import STRETCH, Rule, number, one_of, whole, wholes
 from zsl_jax.training import optimizers, protocols
 
@@ -78,8 +78,21 @@ KEYS = {
     "classes.template": Key(
         "a photo of a {}.", "sentence on a class, {} stands for its name", Rule(lambda x: "{}" in x, "a text with {}")
     ),
-    "classes.wordnet": Key("", "archive of WordNet nouns, for wordnet", PLACE),
+    "classes.texts": Key("", "JSON file of texts on each class, for tf_idf", PLACE),
+    "classes.wordnet": Key("", "archive of WordNet nouns, for wordnet, retrofitted and poincare", PLACE),
     "classes.measure": Key("ancestors", "what wordnet says of a class", one_of(wordnet.MEASURES)),
+    "classes.tree": Key("", "CSV file of children and parents, for tree, and for poincare in place of WordNet", PLACE),
+    "classes.dimensions": Key(10, "numbers of a poincare vector", whole(2)),
+    "classes.graph": Key("", "folder of nodes.csv and edges.csv, or file of triples, for graph", PLACE),
+    "classes.edges": Key(
+        "given", "edges of the graph: as given, or at random, as a control", one_of(word_sources.EDGES)
+    ),
+    "classes.neighbors": Key(16, "neighbours of a node of the graph at most, itself among them", whole(2)),
+    "classes.weights": Key(
+        "",
+        "weight of each source where there are several, with commas between them; empty: 1 for all",
+        Rule(class_sources.is_weights, "empty, or numbers > 0 with commas between them"),
+    ),
     "classes.missing": Key(
         "error",
         "a class that a source knows no word of is an error, or gets the mean of the seen ones",
@@ -142,6 +155,7 @@ ENCODER = {
     "depth": ("blocks", whole(1)),
     "heads": ("heads of the attention", whole(1)),
     "positions": ("words of the longest text", whole(1)),
+    "hidden_width": ("entries of what the first layer makes of a node", whole(1)),
 }
 
 SECTIONS = {

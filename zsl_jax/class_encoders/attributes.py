@@ -101,9 +101,8 @@ def concatenated(embeddings: Sequence[ArrayLike], *, weights: Sequence[ArrayLike
 
     `[sqrt(w_1) e_1 / ||e_1||, sqrt(w_2) e_2 / ||e_2||, ...]`, so that inner products are `sum_k w_k cos_k`
 
-    Choose the weights on validation classes, or learn them from seen ones (`alignment_weights`). A bilinear map learns
-    its own weighting of the columns on top; with unit length of the whole restored (`normalize.classes`), ratios of
-    weights alone matter.
+    Choose the weights on validation classes. A bilinear map learns its own weighting of the columns on top; with unit
+    length of the whole restored (`normalize.classes`), ratios of weights alone matter.
 
     Args:
       embeddings: arrays `[C, A_k]`.
@@ -127,46 +126,6 @@ def concatenated(embeddings: Sequence[ArrayLike], *, weights: Sequence[ArrayLike
         raise ValueError(f"{len(shapes)} embeddings need as many weights, not {len(weights)}")
     parts = [jnp.sqrt(arguments.as_float(w)) * similarity.l2_normalize(e) for w, e in zip(weights, embeddings)]
     return jnp.concatenate(parts, axis=1)
-
-
-def alignment_weights(embeddings: Sequence[ArrayLike], prototypes: ArrayLike) -> np.ndarray:
-    """Weights for `concatenated`, learned from seen classes: classes should be as alike as their images are.
-
-    `min_{w >= 0} || sum_k w_k H cos_k H - H cos_p H ||^2`
-
-    with the cosines `[S, S]` of the classes in each embedding and in the prototypes, centred by `H = I - 1/S`. The
-    minimum is, but for its length, the weighting of highest centred alignment.
-
-    Args:
-      embeddings: arrays `[S, A_k]` of the seen classes.
-      prototypes: `[S, F]`, the mean features of the training images of each.
-
-    Returns:
-      `[K]` weights >= 0, float32; all zeros where no embedding has anything in common with the prototypes.
-
-    Raises:
-      ValueError: shapes that do not fit.
-
-    >>> import numpy as np
-    >>> told, random = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), np.array([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]])
-    >>> print(alignment_weights([told, random], 3 * told).round(2))
-    [1. 0.]
-
-    Reference: Cortes, Mohri, Rostamizadeh, "Algorithms for Learning Kernels Based on Centered Alignment", JMLR 2012.
-    """
-    from scipy import optimize  # a third of a second that only this function should cost
-
-    shapes = [np.shape(x) for x in (*embeddings, prototypes)]
-    if len(shapes) < 2 or any(len(s) != 2 or s[0] != shapes[0][0] for s in shapes):
-        raise ValueError(f"embeddings [S, A_k] and prototypes [S, F] must be of the same classes, not {shapes}")
-
-    def centred_cosines(x):
-        unit = np.asarray(similarity.l2_normalize(x), np.float64)
-        unit -= unit.mean(axis=0)
-        return (unit @ unit.T).ravel()
-
-    columns = np.stack([centred_cosines(e) for e in embeddings], axis=1)
-    return optimize.nnls(columns, centred_cosines(prototypes))[0].astype(np.float32)
 
 
 def simplex(num_classes: int) -> jax.Array:

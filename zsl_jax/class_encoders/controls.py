@@ -4,26 +4,6 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from zsl_jax import similarity
-
-
-def random_embedding(key: jax.Array, num_classes: int, width: int) -> jax.Array:
-    """Random directions: zero-shot accuracy on them is that of guessing, seen accuracy is not.
-
-    Args:
-      key: PRNG key.
-      num_classes: C.
-      width: A.
-
-    Returns:
-      `[C, A]`, float32, unit rows, uniform on the sphere.
-
-    >>> import jax
-    >>> random_embedding(jax.random.key(0), 3, 5).shape
-    (3, 5)
-    """
-    return similarity.l2_normalize(jax.random.normal(key, (num_classes, width)))
-
 
 def permuted(key: jax.Array, embedding: ArrayLike) -> jax.Array:
     """The same rows, each given to another class: no class keeps its own.

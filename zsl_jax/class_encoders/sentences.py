@@ -93,6 +93,15 @@ def from_texts(
     ]
 
 
+def has_texts(name: str, texts: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a class has texts, by its letters and digits as `from_texts` compares them.
+
+    >>> has_texts("046.Gadwall", {"gadwalls": ["It swims."]})
+    True
+    """
+    return _letters(name) in {_letters(other) for other in texts}
+
+
 def from_attributes(
     names: Sequence[str],
     matrix: np.ndarray,

@@ -3,7 +3,6 @@
 import itertools
 import os
 import pathlib
-from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -57,20 +56,19 @@ def ancestors(parents: ArrayLike) -> np.ndarray:
     return is_ancestor
 
 
-def load_tree(path: str | os.PathLike, names: Sequence[str]) -> np.ndarray:
-    """Reads a parent table and returns the embedding of the named classes by their ancestors.
+def load_tree(path: str | os.PathLike) -> tuple[tuple[str, ...], np.ndarray]:
+    """Reads a table of children and parents.
 
     Args:
       path: a CSV file of two columns, child and parent, with a header; a root has no row, or one with an empty parent.
-      names: of the classes, in the order of the class table.
 
     Returns:
-      `[C, M]`, float32, for the M nodes of the table: the classes first, then all others in the order of the file.
+      The names of the M nodes in the order of the file, and their `ancestors` `[M, M]`.
 
     Raises:
-      UserError: a row without two columns, a node with two parents, a class that is not in the table, or a cycle.
+      UserError: a row without two columns, a node with two parents, or a cycle.
     """
-    index = {name: i for i, name in enumerate(names)}
+    index: dict[str, int] = {}
     parents: dict[int, int] = {}
     for line, row in itertools.islice(tables.rows(pathlib.Path(path)), 1, None):
         if len(row) != 2:
@@ -78,12 +76,8 @@ def load_tree(path: str | os.PathLike, names: Sequence[str]) -> np.ndarray:
         child, parent = (index.setdefault(tables.name(name), len(index)) if name else -1 for name in row)
         if parents.setdefault(child, parent) != parent:
             raise errors.UserError(f"{path}, line {line}: {row[0]!r} has two parents")
-    known = set(parents) | set(parents.values())
-    missing = [name for name in names if index[name] not in known]
-    if missing:
-        raise errors.UserError(f"{path} has no row for {len(missing)} classes: {', '.join(missing)}")
     try:
-        return ancestors(np.array([parents.get(node, -1) for node in range(len(index))]))[: len(names)]
+        return tuple(index), ancestors(np.array([parents.get(node, -1) for node in range(len(index))], int))
     except ValueError as error:
         raise errors.UserError(f"{path}: {error}") from error
 
@@ -93,13 +87,12 @@ def retrofitted(
 ) -> jax.Array:
     """Embeddings moved towards those of their neighbours in a graph, and held to where they were.
 
-    Each sweep replaces all rows at once, `n(i)` being the neighbours of i::
+    A sweep replaces row after row, as the paper does, `n(i)` being the neighbours of i::
 
         q_i <- (a e_i + mean_{j in n(i)} q_j) / (a + 1)
 
     It converges to the solution of `(a I + L) q = a e`, `L = I - D^-1 N` for the 0/1 matrix N of the graph with degrees
-    D; the error shrinks by 1 / (1 + a) a sweep. The released code of the paper replaces row after row instead: the same
-    limit, other values after a few sweeps. A row without neighbours stays.
+    D. A row without neighbours stays.
 
     Args:
       embedding: `[C, D]`, e.
@@ -130,4 +123,8 @@ def retrofitted(
     # A row without neighbours counts itself as one.
     average = average + jnp.diag((degree[:, 0] == 0).astype(embedding.dtype))
     pull = arguments.as_float(pull)
-    return jax.lax.fori_loop(0, num_sweeps, lambda _, q: (pull * embedding + average @ q) / (pull + 1), embedding)
+
+    def row(i, q):
+        return q.at[i].set((pull * embedding[i] + average[i] @ q) / (pull + 1))
+
+    return jax.lax.fori_loop(0, num_sweeps, lambda _, q: jax.lax.fori_loop(0, len(embedding), row, q), embedding)

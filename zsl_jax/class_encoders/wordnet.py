@@ -26,11 +26,13 @@ class Nouns(NamedTuple):
       senses: the synset of a word, in lower case with underscores.
       hypernyms: `[E, 2]` int, a synset and one above it.
       count: how many synsets there are.
+      lemmas: what each synset is called first, with underscores; empty where nobody asks.
     """
 
     senses: Mapping[str, int]
     hypernyms: np.ndarray
     count: int
+    lemmas: tuple[str, ...] = ()
 
 
 def load(path: str | os.PathLike) -> Nouns:
@@ -45,9 +47,10 @@ def load(path: str | os.PathLike) -> Nouns:
     try:
         with np.load(path, allow_pickle=False) as archive:
             lemmas, senses, hypernyms = (archive[name] for name in ("lemmas", "first_sense", "hypernym"))
-        count = len(bytes(lemmas).decode().splitlines())
+        called = tuple(line.split(",")[0] for line in bytes(lemmas).decode().splitlines())
+        count = len(called)
         pairs = [line.split("\t") for line in bytes(senses).decode().splitlines()]
-        found = Nouns({word: int(row) for word, row in pairs}, np.asarray(hypernyms, np.int64), count)
+        found = Nouns({word: int(row) for word, row in pairs}, np.asarray(hypernyms, np.int64), count, called)
         if found.hypernyms.ndim != 2 or not 0 <= found.hypernyms.min() <= found.hypernyms.max() < count:
             raise ValueError("hypernym has rows that no synset has")
     except Exception as error:  # a damaged archive raises what it likes
@@ -77,6 +80,15 @@ def synset(nouns: Nouns, name: str) -> tuple[int, int] | None:
                 if word in nouns.senses:
                     return nouns.senses[word], dropped
     return None
+
+
+def at_or_above(nouns: Nouns, row: int) -> list[int]:
+    """Returns a synset and all that are above it.
+
+    >>> at_or_above(Nouns({}, np.array([[2, 1], [1, 0], [3, 0]]), 4), 2)
+    [0, 1, 2]
+    """
+    return distances(nouns, [row])[0].tolist()
 
 
 def distances(nouns: Nouns, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,9 @@
     {"text": "...", "label": "..."}   JSON lines
     label<TAB>text                    .txt
 
+A folder holds such files called train, test and, perhaps, dev. Classes without texts in train or dev are unseen; those
+of dev alone are held out for choices, and trained on in the end.
+
 Classes are described by their names, which a text tower encodes; underscores in names are blanks. A list of classes may
 say what each label is called, and which classes there are:
 
@@ -28,6 +31,7 @@ from zsl_jax.data import dataset, matfile, tables
 
 _LABELS = ("category", "label", "intent", "class", "topic")
 _TEST_SHARE = 0.25
+_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl")
 
 
 def load(
@@ -36,7 +40,7 @@ def load(
     """Texts as a dataset.
 
     Args:
-      file: a .csv, .tsv, .jsonl or .txt file.
+      file: a .csv, .tsv, .jsonl or .txt file, or a folder of them.
       classes: a .csv file of all labels with the name of each; empty: the labels of the texts, in their order, by name.
       hold_out: classes without training examples; 0 where no class has any, as protocol=transfer asks.
       sample: texts that are tested, drawn among those that could be; 0 for all of them.
@@ -52,13 +56,18 @@ def load(
     if not os.fspath(file):
         raise errors.UserError("texts needs a file in its option file: --config.data.file=FILE.csv")
     path = pathlib.Path(file).expanduser()
-    if not path.is_file():
-        raise errors.UserError(f"no file of texts {str(path)!r}")
-    pairs = list(_read(path))
-    empty = [number for number, (text, label) in enumerate(pairs, 1) if not text.strip() or not _words(label)]
-    if empty:
-        raise errors.UserError(f"{path}: row {empty[0]} has no {'label' if pairs[empty[0] - 1][0].strip() else 'text'}")
-    files = {path.name: matfile.sha256(path)}
+    parts = _parts(path)
+    files = {part.name: matfile.sha256(part) for part in parts.values()}
+    pairs, part_of = [], []
+    for part, each in parts.items():
+        found = list(_read(each))
+        empty = [number for number, (text, label) in enumerate(found, 1) if not text.strip() or not _words(label)]
+        if empty:
+            raise errors.UserError(
+                f"{each}: row {empty[0]} has no {'label' if found[empty[0] - 1][0].strip() else 'text'}"
+            )
+        pairs += found
+        part_of += [part] * len(found)
     if os.fspath(classes):
         listed = pathlib.Path(classes).expanduser()
         named = _class_list(listed)
@@ -70,9 +79,14 @@ def load(
         raise errors.UserError(f"{path}: {len(named)} classes among {len(pairs)} texts, at least 2 are wanted")
     row = {label: number for number, label in enumerate(named)}
     labels = np.array([row[_words(label)] for _, label in pairs], np.int32)
-    is_seen, splits = _split(labels, len(named), hold_out, seed)
+    if path.is_dir():
+        if hold_out:
+            raise errors.UserError(f"data.hold_out={hold_out}: the files of {path} say which classes are unseen")
+        is_seen, splits, validation = _as_filed(labels, np.array(part_of), len(named), seed, path)
+    else:
+        (is_seen, splits), validation = _split(labels, len(named), hold_out, seed), None
     table = dataset.ClassTable(np.arange(len(named), dtype=np.int32), is_seen, tuple(named.values()))
-    split = f"seed {seed}" if hold_out else "all texts are tested"
+    split = f"seed {seed}" if hold_out or path.is_dir() else "all texts are tested"
     info = {
         "semantics": "names",
         "split": f"{split}, of them {sample} by seed {seed}" if sample else split,
@@ -80,8 +94,51 @@ def load(
     }
     inputs = np.array([text for text, _ in pairs], np.str_)
     return dataset.Dataset(
-        path.stem, inputs, labels, table, _sampled(splits, sample, seed, path), info=info, kind="texts"
+        path.stem,
+        inputs,
+        labels,
+        table,
+        _sampled(splits, sample, seed, path),
+        validation_classes=validation,
+        info=info,
+        kind="texts",
     )
+
+
+def _parts(path: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The files of texts by their part; a file of its own is the part `all`."""
+    if path.is_file():
+        return {"all": path}
+    if not path.is_dir():
+        raise errors.UserError(f"no file of texts {str(path)!r}")
+    found = {name: [path / f"{name}{suffix}" for suffix in _SUFFIXES] for name in ("train", "dev", "test")}
+    there = {name: [file for file in files if file.is_file()] for name, files in found.items()}
+    wrong = next((name for name, files in there.items() if len(files) > 1 or (name != "dev" and not files)), None)
+    if wrong:
+        says = "two of them" if there[wrong] else "none"
+        raise errors.UserError(f"{path}: one file {wrong} ({', '.join(_SUFFIXES)}) is wanted, there is {says}")
+    return {name: files[0] for name, files in there.items() if files}
+
+
+def _as_filed(labels: np.ndarray, part: np.ndarray, num_classes: int, seed: int, path: pathlib.Path):
+    """Which classes are seen, the splits, and the classes held out for choices, as the files of a folder say."""
+    of_part = {name: np.isin(np.arange(num_classes), labels[part == name]) for name in ("train", "dev", "test")}
+    is_seen = of_part["train"] | of_part["dev"]
+    if is_seen.all() or is_seen.sum() < 2:
+        raise errors.UserError(
+            f"{path}: {is_seen.sum()} of {num_classes} classes have texts in train or dev, some should"
+        )
+    seen = is_seen[labels]
+    tested = seen & (part == "test")
+    if not tested.any():
+        tested = seen & (np.random.default_rng(seed).random(len(labels)) < _TEST_SHARE)
+    splits = {
+        "train": np.flatnonzero(seen & (part != "test") & ~tested),
+        "test_seen": np.flatnonzero(tested),
+        "test_unseen": np.flatnonzero(~seen),
+    }
+    held_out = np.flatnonzero(of_part["dev"] & ~of_part["train"])
+    return is_seen, splits, held_out if len(held_out) else None
 
 
 def _words(label: str) -> str:

@@ -19,6 +19,7 @@ from flax import linen as nn
 from zsl_jax import errors
 from zsl_jax.encoders import counts, weights
 from zsl_jax.encoders.convnet import ConvNet
+from zsl_jax.encoders.graphs import GraphEncoder, dgp, gat, gcn, node, sgc, trgcn
 from zsl_jax.encoders.mlp import MLP
 from zsl_jax.encoders.mobilenet import MobileNetV2, mobilenet_v2
 from zsl_jax.encoders.resnet import ResNet, resnet18, resnet34, resnet50, resnet50d, resnet101
@@ -40,6 +41,12 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "bag": BagOfWords,
     "text_cnn": TextCNN,
     "transformer": TextTransformer,
+    "node": node,
+    "gcn": gcn,
+    "gat": gat,
+    "sgc": sgc,
+    "dgp": dgp,
+    "trgcn": trgcn,
 }
 
 
@@ -69,20 +76,27 @@ __all__ = [
     "MLP",
     "BagOfWords",
     "ConvNet",
+    "GraphEncoder",
     "MobileNetV2",
     "ResNet",
     "TextCNN",
     "TextTransformer",
     "ViT",
     "counts",
+    "dgp",
     "factory",
+    "gat",
+    "gcn",
     "load",
     "mobilenet_v2",
+    "node",
     "resnet18",
     "resnet34",
     "resnet50",
     "resnet50d",
     "resnet101",
+    "sgc",
+    "trgcn",
     "vit_base",
     "vit_small",
     "vit_tiny",

@@ -1,6 +1,7 @@
-"""Classes described from their names by files: word vectors, a text tower, WordNet; or several side by side.
+"""Classes described from their names by files: word vectors, texts, a hierarchy, a graph; or several side by side.
 
-    config.classes.source=words+wordnet      [C, D + M], each part of unit length
+    config.classes.source=words+wordnet      [C, D + M], each part of unit length times the root of its weight
+    config.classes.source=graph              [C] nodes, with the graph in `ClassTable.shared`
 
 One place makes the vectors of a dataset's classes and of those that `predict` is given by their names. What the
 columns are made of are the seen classes alone.
@@ -9,7 +10,6 @@ columns are made of are the seen classes alone.
 import dataclasses
 import hashlib
 import json
-import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,24 +17,23 @@ import jax
 import numpy as np
 
 from zsl_jax import class_encoders, errors
-from zsl_jax.class_encoders import sentences, wordnet
-from zsl_jax.data import dataset, matfile
-from zsl_jax.encoders import stages, towers
+from zsl_jax.data import dataset
+from zsl_jax.encoders import hierarchy_sources, source_parts, word_sources
+from zsl_jax.encoders.source_parts import Made, Options
 
 DATASET = "dataset"
-SOURCES = (DATASET, "words", "sentences", "wordnet")
-
-
-class Options(NamedTuple):
-    """The keys of `config.classes`, see `config_keys`."""
-
-    source: str = DATASET
-    words: str = ""
-    text: str = ""
-    template: str = "a photo of a {}."
-    wordnet: str = ""
-    measure: str = "ancestors"
-    missing: str = "error"
+GRAPH = "graph"
+MAKE: dict[str, Callable[[Options], Made]] = {
+    "words": word_sources.words,
+    "retrofitted": word_sources.retrofitted,
+    "sentences": word_sources.sentence_vectors,
+    "tf_idf": word_sources.tf_idf,
+    "wordnet": hierarchy_sources.by_wordnet,
+    "tree": hierarchy_sources.by_tree,
+    "poincare": hierarchy_sources.by_poincare,
+    GRAPH: word_sources.graph,
+}
+SOURCES = (DATASET, *MAKE)
 
 
 class Source(NamedTuple):
@@ -44,11 +43,13 @@ class Source(NamedTuple):
       function: `(names, table) -> [C, A]`, for the classes of `names`; the table says which classes are seen.
       said: what a record says of it, JSON-able.
       notes: names of classes that are described in part, each with what is left out.
+      shared: what belongs to all classes together, see `ClassTable.shared`; None for most.
     """
 
     function: Callable[[Sequence[str], dataset.ClassTable], np.ndarray]
     said: dict[str, Any]
     notes: Callable[[Sequence[str]], dict[str, str]]
+    shared: Any = None
 
     @property
     def sha256(self) -> str:
@@ -63,9 +64,24 @@ def is_source(text: Any) -> bool:
 
     >>> is_source("words+wordnet"), is_source("words+words"), is_source("")
     (True, False, False)
+    >>> is_source("graph"), is_source("graph+words")
+    (True, False)
     """
     parts = text.split("+") if isinstance(text, str) else []
-    return bool(parts) and set(parts) <= set(SOURCES) and len(set(parts)) == len(parts)
+    is_sum = bool(parts) and set(parts) <= set(SOURCES) and len(set(parts)) == len(parts)
+    return is_sum and (GRAPH not in parts or len(parts) == 1)
+
+
+def is_weights(text: Any) -> bool:
+    """Whether a text is empty, or numbers above 0 with commas between them.
+
+    >>> is_weights(""), is_weights("2,0.5"), is_weights("2,-1"), is_weights("inf")
+    (True, True, False, False)
+    """
+    try:
+        return text == "" or all(0 < float(part) < float("inf") for part in text.split(","))
+    except (AttributeError, ValueError):
+        return False
 
 
 def make(options: Options) -> Source | None:
@@ -77,25 +93,32 @@ def make(options: Options) -> Source | None:
     if options.source == DATASET:
         return None
     parts = options.source.split("+")
-    made = {name: _MAKE[name](options) for name in parts if name != DATASET}
-    files = {name: digest for _, name_to_digest, _ in made.values() for name, digest in name_to_digest.items()}
-    said = {"by": "class_source", **options._asdict(), **files, "learned": bool({"words", "sentences"} & set(parts))}
-    for key in ("words", "text", "wordnet"):  # places are of one machine; hashes are of all
-        said.pop(key)
+    weights = [float(weight) for weight in options.weights.split(",")] if options.weights else [1.0] * len(parts)
+    if len(weights) != len(parts):
+        raise errors.UserError(
+            f"config.classes.weights={options.weights}: {len(parts)} sources, {options.source}, need as many weights"
+        )
+    made = {name: MAKE[name](options) for name in parts if name != DATASET}
+    files = {name: digest for each in made.values() for name, digest in each.files.items()}
+    said = {"by": "class_source", **options._asdict(), **files}
+    said["learned"] = any(each.learned for each in made.values())
+    for key, default in Options()._asdict().items():  # what is not used says nothing, and old hashes hold
+        if key in source_parts.PLACES or (key in source_parts.LATER and said[key] == default):
+            said.pop(key)
     said["sha256"] = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def function(names: list[str], table: dataset.ClassTable) -> np.ndarray:
-        found = [_own(names, table) if name == DATASET else made[name][0](names, table) for name in parts]
-        return found[0] if len(found) == 1 else np.asarray(class_encoders.concatenated(found))
+        found = [_own(names, table) if name == DATASET else made[name].function(names, table) for name in parts]
+        return found[0] if len(found) == 1 else np.asarray(class_encoders.concatenated(found, weights=weights))
 
     def notes(names: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for _, _, left_out in made.values():
-            for name, words in left_out(list(names)).items():
+        for each in made.values():
+            for name, words in each.left_out(list(names)).items():
                 found[name] = "; ".join(filter(None, (found.get(name), words)))
         return found
 
-    return Source(function, said, notes)
+    return Source(function, said, notes, made[GRAPH].shared if GRAPH in made else None)
 
 
 def dataset_of(
@@ -139,7 +162,8 @@ def dataset_of(
                 "by": "permuted",
                 "learned": _is_learned(info["described_by"]),
             }
-    classes = dataclasses.replace(source.classes, embedding=embedding)
+    shared = source.classes.shared if described_by is None else described_by.shared
+    classes = dataclasses.replace(source.classes, embedding=embedding, shared=shared)
     return dataclasses.replace(
         source, classes=classes, info=info, describe=None if source.describe is None else describe
     )
@@ -160,103 +184,3 @@ def _own(names: list[str], table: dataset.ClassTable) -> np.ndarray:
             "config.classes.source has the dataset's own descriptions in it, which names do not say: give it a table"
         )
     return np.asarray(table.embedding)
-
-
-def _words(options: Options):
-    path = _place(options.words, "words", "FILE.txt")
-
-    def of(names):
-        """Vectors of the names that have any, and the words of each that have none."""
-        known = class_encoders.load_word_vectors(path, {word for n in names for word in class_encoders.words(n)})
-        lacks = {name: [word for word in class_encoders.words(name) if word not in known] for name in names}
-        has = [name for name in names if len(lacks[name]) < len(class_encoders.words(name))]
-        ignored = {word for words in lacks.values() for word in words}
-        rows = class_encoders.word_embedding(has, known, ignored=ignored) if has else np.zeros((0, 1), np.float32)
-        return dict(zip(has, rows)), lacks
-
-    def function(names, table):
-        rows, seen = of(names)[0], _seen(table)
-        return _complete(names, rows, lambda: of(seen)[0], options, f"{path.name} has no vector for any word of")
-
-    def left_out(names):
-        return {name: " ".join(words) for name, words in of(names)[1].items() if words}
-
-    return function, {"words_sha256": matfile.sha256(path)}, left_out
-
-
-def _sentences(options: Options):
-    tower = towers.load_text_tower(_place(options.text, "text", "FOLDER"))
-
-    def function(names, table):
-        texts = [text for (text,) in sentences.from_names(names, options.template)]
-        return stages.applied(tower.stage(), texts)
-
-    return function, {"text_sha256": tower.sha256}, lambda names: {}
-
-
-def _wordnet(options: Options):
-    path = _place(options.wordnet, "wordnet", "FILE.npz")
-    nouns = wordnet.load(path)
-
-    def found(names):
-        return {name: place for name in names if (place := wordnet.synset(nouns, name)) is not None}
-
-    def function(names, table):
-        rows, seen = found(names), found(_seen(table))
-        anchors = [row for row, _ in seen.values()] or [row for row, _ in rows.values()]
-        if not anchors:
-            raise errors.UserError(f"WordNet has no noun for {names[0]!r} nor any other class")
-
-        def vectors(places):
-            made = wordnet.embedding(nouns, [r for r, _ in places.values()], anchors=anchors, measure=options.measure)
-            return dict(zip(places, made))
-
-        return _complete(names, vectors(rows), lambda: vectors(seen), options, "WordNet has no noun for")
-
-    def left_out(names):
-        places = {name: wordnet.synset(nouns, name) for name in names}
-        dropped = {
-            name: len(class_encoders.words(name)) if place is None else place[1] for name, place in places.items()
-        }
-        return {name: " ".join(class_encoders.words(name)[:count]) for name, count in dropped.items() if count}
-
-    return function, {"wordnet_sha256": matfile.sha256(path)}, left_out
-
-
-_MAKE = {"words": _words, "sentences": _sentences, "wordnet": _wordnet}
-
-
-def _seen(table: dataset.ClassTable) -> list[str]:
-    """The seen classes; all where none is."""
-    return [name for name, is_seen in zip(table.names, np.asarray(table.is_seen)) if is_seen] or list(table.names)
-
-
-def _complete(
-    names: list[str],
-    rows: dict[str, np.ndarray],
-    seen: Callable[[], dict[str, np.ndarray]],
-    options: Options,
-    says: str,
-) -> np.ndarray:
-    """The vectors of all classes; those that have none are an error, or get the mean of the seen ones."""
-    unknown = [name for name in names if name not in rows]
-    if unknown and options.missing == "error":
-        more = f" and of {len(unknown) - 1} more classes" if len(unknown) > 1 else ""
-        raise errors.UserError(
-            f"{says} {unknown[0]!r}{more}: --config.classes.missing=mean gives them the mean of the seen classes"
-        )
-    if unknown:
-        known = seen() or rows
-        if not known:
-            raise errors.UserError(f"{says} {unknown[0]!r}, nor of any seen class")
-        rows = rows | dict.fromkeys(unknown, np.mean(list(known.values()), axis=0))
-    return np.stack([rows[name] for name in names]).astype(np.float32)
-
-
-def _place(path: str, name: str, what: str) -> pathlib.Path:
-    if not path:
-        raise errors.UserError(f"config.classes.source needs a file: --config.classes.{name}={what}")
-    found = pathlib.Path(path).expanduser()
-    if not found.exists() and name != "text":  # a tower may be a name
-        raise errors.UserError(f"config.classes.{name}={path}: there is no such file")
-    return found

@@ -1,5 +1,6 @@
 """How large an encoder is: its parameters, and the floating point operations of one input."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -22,13 +23,17 @@ def flops(encoder: nn.Module, variables: Any, inputs: Any) -> int:
     A multiply-add counts twice, so that the figure is about double the "multiply-adds" of the papers. Nothing is
     computed: arrays may be shapes.
     """
-    one = jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype)
+    one = inputs if isinstance(inputs, Mapping) else jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype)
     lowered = jax.jit(lambda variables, x: encoder.apply(variables, x, train=False)).lower(variables, one)
     return int((lowered.cost_analysis() or {}).get("flops", 0))
 
 
 def describe(encoder: nn.Module, variables: Any, inputs: Any) -> str:
-    """Both in a line, e.g. `2.22 M parameters, 0.61 GFLOP an image of 224 x 224`."""
+    """Both in a line, e.g. `2.22 M parameters, 0.61 GFLOP an image of 224 x 224`; or of one node of a graph."""
+    if isinstance(inputs, Mapping):
+        operations, unit = _scaled(flops(encoder, variables, inputs), ("GFLOP", "MFLOP", "kFLOP"))
+        count, thousands = _scaled(parameters(variables) * 1000, ("M", "k", ""))
+        return f"{count} {thousands}{' ' if thousands else ''}parameters, {operations} {unit} a node"
     kind, shape = ("an image", inputs.shape[1:3]) if len(inputs.shape) == 4 else ("an input", inputs.shape[1:])
     operations, unit = _scaled(flops(encoder, variables, inputs), ("GFLOP", "MFLOP", "kFLOP"))
     count, thousands = _scaled(parameters(variables) * 1000, ("M", "k", ""))

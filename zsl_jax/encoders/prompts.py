@@ -66,6 +66,10 @@ class PromptTower:
                 f"a prompt is learned around the names of the classes: towers.by={self.options.by}, "
                 f"towers.width={self.options.width} should be names, 0"
             )
+        if not isinstance(self.tower, towers.TextTower):
+            raise errors.UserError(
+                f"{self.tower.name} holds word vectors: a prompt is learned through the folder of a text tower"
+            )
         if self.options.class_prefix:
             raise errors.UserError(
                 f"towers.class_prefix={self.options.class_prefix!r}: a prompt has its prefix in config.towers.template"

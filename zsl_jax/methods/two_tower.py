@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from zsl_jax import errors, losses, rules
-from zsl_jax.methods import base, encoded, mlp, objectives, registry
+from zsl_jax.methods import base, class_tower, encoded, mlp, objectives, registry
 
 
 @registry.method(
@@ -50,7 +50,7 @@ def two_tower(
     Args:
       parts: the encoder f of the images, the optimiser and the augmentation.
       class_encoder: g, a module of `zsl_jax.encoders` on what describes a class: an MLP on attributes `[C, A]`, a text
-        encoder on tokens `[C, L]`.
+        encoder on tokens `[C, L]`, an encoder of the nodes of a graph.
       loss: a name in `methods.LOSSES`, a sum such as `multi_positive_clip+0.1*uniformity`, `package.module:function`,
         or what `objectives.make` returns.
       width: D of the space where they meet.
@@ -102,22 +102,17 @@ def two_tower(
     dims = (*(prefix for prefix in prefixes if prefix != width), width)
     used = score_width or width
 
+    tower = class_tower.of(class_encoder)
+
     def describe(head, classes, key=None):
-        rngs = None if key is None else {"dropout": key}
-        described = class_encoder.apply(
-            {"params": head["classes"]}, classes.embedding, train=key is not None, rngs=rngs
-        )
-        return described @ head["of_classes"]
+        return tower.apply(head["classes"], classes, key) @ head["of_classes"]
 
     def init_head(key, like, classes):
         keys = jax.random.split(key, 3)
-        described, variables = class_encoder.init_with_output(keys[0], classes.embedding, train=False)
-        if set(variables) != {"params"}:
-            raise errors.UserError(
-                "a class encoder with batch statistics cannot be trained: choose mlp or a text encoder"
-            )
+        params = tower.init(keys[0], classes)
+        described = jax.eval_shape(tower.apply, params, classes)
         return {
-            "classes": variables["params"],
+            "classes": params,
             "of_images": mlp.dense(keys[1], like.shape[-1], width),
             "of_classes": mlp.dense(keys[2], described.shape[-1], width),
             "knobs": {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in trained.items()},

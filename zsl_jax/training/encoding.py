@@ -10,6 +10,7 @@ from flax import linen as nn
 
 from zsl_jax import data, encoders, methods
 from zsl_jax.encoders import augmentation, pretrained
+from zsl_jax.methods import class_tower
 from zsl_jax.training import optimizers
 
 
@@ -44,7 +45,7 @@ def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -
 
 def sizes(config: ml_collections.ConfigDict, dataset: data.Dataset) -> list[str]:
     """Returns a line for each encoder of a config, with its parameters and operations on the inputs of a dataset."""
-    inputs = {"encoder": dataset.inputs, "class_encoder": dataset.classes.embedding}
+    inputs = {"encoder": dataset.inputs, "class_encoder": class_tower.reads(dataset.classes)}
     return [
         f"{name.replace('_', ' ')} {config[name].name}: {_size(dict(config[name]), inputs[name])}"
         for name in inputs
@@ -55,7 +56,10 @@ def sizes(config: ml_collections.ConfigDict, dataset: data.Dataset) -> list[str]
 def _size(knobs: dict[str, Any], inputs) -> str:
     knobs.pop("weights", None)
     encoder = make_encoder(knobs)
-    one = jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype)
+    rows = inputs["rows"] if isinstance(inputs, dict) else inputs
+    one: Any = jax.ShapeDtypeStruct((1, *rows.shape[1:]), rows.dtype)
+    if isinstance(inputs, dict):
+        one = {**jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), inputs), "rows": one}
     variables = jax.eval_shape(lambda x: encoder.init(jax.random.key(0), x, train=False), one)
     return encoders.counts.describe(encoder, variables, one)
 

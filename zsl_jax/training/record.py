@@ -13,6 +13,7 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.encoders import source_parts
 from zsl_jax.training import checkpoints, evaluation, hashes, hits, parallel, phases, problems
 
 VERSION = 1
@@ -21,6 +22,7 @@ _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "describe
 PLACES = (
     *(("data", name) for name in ("dir", "file", "words", "unseen_file")),
     ("encoder", "weights"),
+    *(("classes", name) for name in source_parts.PLACES),
     *(("towers", name) for name in ("text", "image", "tie", "texts", "attributes")),
 )
 _SHARED = ("version", "method", "setting", "sees", "protocol", "dataset", "made_of", "config", "versions", "device")
