@@ -208,6 +208,14 @@ def test_vectors_of_the_texts_held_out_take_no_part_in_the_trial():
         np.testing.assert_array_equal(one.map, other.map)
 
 
+def test_texts_that_say_nothing_are_not_told_where_they_are_held_out():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(40), 4)
+    targets = rng.standard_normal((40, 12))[labels] + 0.05 * rng.standard_normal((160, 12))
+    held_out = contrastive_tie.fit(rng.standard_normal((40, 60)), targets, labels, steps=40).about["held_out"]
+    assert (held_out["texts"], held_out["top1"] < 0.6) == (8, True)  # with them at hand, all are told
+
+
 def test_a_tie_is_fitted_from_pairs_in_which_a_text_has_several_vectors(folder, tmp_path, capsys):
     words = [f"{a} {b}" for a in ("red", "blue", "green") for b in ("star", "dot", "ring")]
     vectors = np.random.default_rng(0).standard_normal((9, 5))
