@@ -60,10 +60,10 @@ between their gradients, a step that makes neither worse.
 ## Choose the negatives
 
 `config.method.negatives` is one of these; `num_negatives` says how many. The first six choose wrong classes, for losses
-on scores, triplets and classes as candidates; the last two give more images to losses that compare those of a batch,
-embedded by a moving average of the parameters (`memory_momentum`). What a loss cannot take is an error. `similar=0.9`
-leaves out classes whose descriptions have a higher cosine. `train.per_class=K` makes batches of a few classes with K
-images each, and `train.clustering` above 0 draws classes with near descriptions into one batch.
+on scores, triplets and classes as candidates, `swapped` makes one more; the last two give more images to losses that
+compare those of a batch, embedded by a moving average of the parameters (`memory_momentum`). What a loss cannot take is
+an error. `similar=0.9` leaves out classes whose descriptions have a higher cosine. `train.per_class=K` makes batches of
+a few classes with K images each, and `train.clustering` above 0 draws classes with near descriptions into one batch.
 
 {negatives}
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce --config.method.negatives=dynamic \\

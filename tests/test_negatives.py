@@ -23,6 +23,7 @@ CHOICES = {
     "random": ("info_nce", {"num_negatives": 2}),
     "curriculum": ("info_nce", {"num_negatives": 2, "ramp_steps": 40}),
     "dynamic": ("info_nce", {"num_negatives": 2, "refresh_steps": 3}),
+    "swapped": ("warp", {}),
     "queue": ("supervised_contrastive", {"num_negatives": 48, "memory_momentum": 0.5}),
     "bank": ("clip_softmax", {"num_negatives": 4, "memory_momentum": 0.5}),
 }
@@ -84,9 +85,15 @@ def test_devices_change_nothing_and_the_choice_does(name):
 
     of_jit, of_shards = (trained(bilinear(name), mode) for mode in ("jit", "shard_map"))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), of_jit, of_shards)
-    plain = trained(methods.normalized(methods.bilinear(loss=CHOICES[name][0])), "jit")
-    assert jax.tree.structure(plain) == jax.tree.structure(of_jit), "what was remembered is gone after training"
-    assert np.abs(plain.inner.params - of_jit.inner.params).max() > 1e-4
+    usual = methods.normalized(methods.bilinear(loss=CHOICES[name][0]))
+    plain, unseen = trained(usual, "jit"), toy_task().sets["test_unseen"].inputs
+    found = [
+        np.asarray(methods.score(method, state, unseen, toy_task().unseen_classes))
+        for method, state in ((usual, plain), (bilinear(name), of_jit))
+    ]
+    assert np.abs(found[0] - found[1]).max() > 1e-4
+    if name != "swapped":  # which leaves the attributes as they are
+        assert jax.tree.structure(plain) == jax.tree.structure(of_jit), "what was remembered is gone after training"
 
 
 def test_negatives_are_those_that_were_asked_for():
@@ -197,6 +204,34 @@ def test_a_queue_of_moving_averages_lags_behind_the_parameters():
     assert kept.notes == kept.average == 0.75 * (0.75 * 1 + 0.25 * 2) + 0.25 * 3
 
 
+def test_a_swapped_description_is_half_of_the_own_one_and_half_of_the_hardest_wrong_one():
+    given = compared()
+    found, make = [], objectives.make("softmax_cross_entropy")
+
+    def spy(seen, **learned):
+        found.append(seen)
+        return make.loss(seen, **learned)
+
+    objective = objectives.with_negatives(make._replace(loss=spy), negatives="swapped")
+    assert objective.axes
+    assert not objective.divides
+    values = objective.loss(given)
+    (seen,) = found
+    from_own, from_other = seen.swapped == given.own, seen.swapped == given.hardest
+    assert (from_own | from_other).all()
+    assert 0.3 < np.mean(from_own) < 0.7
+    logits = np.concatenate([given.scores, np.sum(np.asarray(given.images) * seen.swapped, axis=1)[:, None]], axis=1)
+    expected = np.log(np.exp(logits).sum(1)) - logits[np.arange(8), given.labels]
+    np.testing.assert_allclose(values, expected, rtol=1e-4)
+    # With unit vectors it is normalised with the classes, and a caption for no image in the loss on pairs.
+    unit = objectives.with_negatives(objectives.make("hard_negative_clip"), negatives="swapped").loss(given)
+    plain = objectives.make("hard_negative_clip").loss(given)
+    assert (unit > plain).all()
+    scaled = objectives.Compared(**{**vars(given), "described": 3 * given.described})
+    again = objectives.with_negatives(objectives.make("hard_negative_clip"), negatives="swapped").loss(scaled)
+    np.testing.assert_allclose(again, unit, rtol=1e-4)
+
+
 def test_dynamic_negatives_are_the_hardest_until_they_are_easy():
     memory = memory_lib.of_hard_classes(2, 2, 1.0)
     notes, given = memory.start(10, 8), compared(0)
@@ -264,5 +299,8 @@ def test_negatives_are_swept_and_what_goes_wrong_is_one_line(tmp_path):
         methods.bilinear(loss="clip_softmax", negatives="hardest")
     with pytest.raises(errors.UserError, match=r"config\.method\.ramp_steps=0.0 is not"):
         recipe({"method.ramp_steps": "0"})
+    for loss in ("cosent", "circle", "warp+0.1*alignment"):
+        with pytest.raises(errors.UserError, match="negatives=swapped adds a wrong description"):
+            methods.bilinear(loss=loss, negatives="swapped")
     with pytest.raises(errors.UserError, match="did you mean 'curriculum'"):
         methods.bilinear(negatives="curiculum")

@@ -111,7 +111,8 @@ def bilinear(
       learning_rate: of Adam, > 0.
       negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
         classes: `all`, `hardest`, `semi_hard` (the hardest of those that score below the own class), `random`,
-        `curriculum` or `dynamic`. For losses that compare the images of a batch, earlier ones: `queue`, `bank`.
+        `curriculum`, `dynamic` or `swapped`. For losses that compare the images of a batch, earlier ones: `queue` or
+        `bank`.
       num_negatives: how many, unless all; the length of a queue, and per class of `dynamic` and `bank`.
       similar: cosine of descriptions in [-1, 1] above which a class is no negative.
       ramp_steps: in which a curriculum goes from easy to hard.

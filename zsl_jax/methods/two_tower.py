@@ -61,7 +61,8 @@ def two_tower(
         see `objectives.similarities`.
       negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
         classes: `all`, `hardest`, `semi_hard` (the hardest of those that score below the own class), `random`,
-        `curriculum` or `dynamic`. For losses that compare the images of a batch, earlier ones: `queue`, `bank`.
+        `curriculum`, `dynamic` or `swapped`. For losses that compare the images of a batch, earlier ones: `queue` or
+        `bank`.
       num_negatives: how many, unless all; the length of a queue, and per class of `dynamic` and `bank`.
       similar: cosine of descriptions in [-1, 1] above which a class is no negative.
       ramp_steps: in which a curriculum goes from easy to hard.
@@ -87,8 +88,8 @@ def two_tower(
     )
     if objective.axes:
         raise errors.UserError(
-            f"loss={loss} compares an image with the attributes of its class one by one, and two_tower embeds them: "
-            "choose label_embedding"
+            f"loss={loss}, negatives={negatives} look at the attributes of a class one by one, and two_tower embeds "
+            "them: choose label_embedding"
         )
     trained = {**objective.learned, **objective.weights}
     for name, value in [("prefixes", prefix) for prefix in prefixes] + [("score_width", score_width)]:

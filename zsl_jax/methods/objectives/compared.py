@@ -24,6 +24,7 @@ class Compared:
       axis_name: mapped axis over which the batch is divided, or None.
       candidates: `[B, S]` bool, the training classes that count for each image; None for all.
       compare: `(images, described) -> [B, C]`, what scores are.
+      swapped: `[B, D]`, a wrong description for each image, of no class; None for none.
       notes: what is remembered of earlier batches, see `memory`.
     """
 
@@ -36,6 +37,7 @@ class Compared:
     axis_name: str | None = None
     candidates: jax.Array | None = None
     compare: Callable[[jax.Array, jax.Array], jax.Array] = similarity.dot
+    swapped: jax.Array | None = None
     notes: Any = ()
 
     @property
@@ -73,7 +75,10 @@ class Compared:
     def of_unit_length(self) -> "Compared":
         """The same with vectors divided by their lengths."""
         return dataclasses.replace(
-            self, images=similarity.l2_normalize(self.images), described=similarity.l2_normalize(self.described)
+            self,
+            images=similarity.l2_normalize(self.images),
+            described=similarity.l2_normalize(self.described),
+            swapped=None if self.swapped is None else similarity.l2_normalize(self.swapped),
         )
 
 

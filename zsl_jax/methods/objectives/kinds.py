@@ -28,6 +28,7 @@ class Kind(NamedTuple):
         of the whole batch, or draws for it.
       joins: whether images of earlier batches may join the batch, to be compared with its own.
       on_scores: whether it looks at scores of classes alone.
+      swaps: whether it looks at `Compared.swapped`, a wrong description made for each image.
       chooses: whether it looks at `Compared.candidates`, the classes that were chosen for each image.
     """
 
@@ -38,6 +39,7 @@ class Kind(NamedTuple):
     divides: bool = True
     joins: bool = False
     on_scores: bool = False
+    swaps: bool = False
     chooses: bool = False
 
 
@@ -60,20 +62,29 @@ def positional(loss: Callable) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY)
 
 
+def _columns(given):
+    """Scores and, for each, whether it is of the own class; the image's swapped description comes last."""
+    if given.swapped is None:
+        return given.scores, given.is_own
+    scores = jnp.sum(given.images * given.swapped, axis=1, keepdims=True)
+    none = jnp.zeros((len(scores), 1), bool)
+    return jnp.concatenate([given.scores, scores], axis=1), jnp.concatenate([given.is_own, none], axis=1)
+
+
 def _of_scores(loss, given, options):
-    return loss(given.scores, given.labels, where=given.candidates, **options)
+    return loss(_columns(given)[0], given.labels, where=given.candidates, **options)
 
 
 def _of_evidence(loss, given, options):
-    return loss(jax.nn.softplus(given.scores), given.labels, where=given.candidates, **options)
+    return loss(jax.nn.softplus(_columns(given)[0]), given.labels, where=given.candidates, **options)
 
 
 def _of_sampled_scores(loss, given, options):
-    return loss(given.key, given.scores, given.labels, where=given.candidates, **options)
+    return loss(given.key, _columns(given)[0], given.labels, where=given.candidates, **options)
 
 
 def _of_targets(loss, given, options):
-    return loss(given.scores, given.is_own, where=given.candidates, **options)
+    return loss(*_columns(given), where=given.candidates, **options)
 
 
 def _of_calibration(loss, given, options):
@@ -114,7 +125,11 @@ def _of_other_classes(loss, given, options):
         in_batch = jax.lax.psum(in_batch, given.axis_name) > 0
         # The negatives are gathered over the devices, and each has them all.
         in_batch |= jax.lax.axis_index(given.axis_name) > 0
-    return loss(given.images, given.own, given.trained, where=given.where, where_negatives=~in_batch, **options)
+    others = given.trained
+    if given.swapped is not None:
+        others = jnp.concatenate([others, given.swapped])
+        in_batch = jnp.concatenate([in_batch, ~given.where])
+    return loss(given.images, given.own, others, where=given.where, where_negatives=~in_batch, **options)
 
 
 def _of_groups(loss, given, options):
@@ -210,19 +225,27 @@ _BATCH = "scores of each image and the descriptions of the classes in the batch"
 _UNSEEN = frozenset({"unseen descriptions"})
 
 KINDS: dict[tuple[str, ...], Kind] = {
-    ("scores", "labels"): Kind(_SCORES, _of_scores, on_scores=True, chooses=True),
-    ("cosines", "labels"): Kind(_SCORES, _of_scores, on_scores=True, chooses=True),
+    ("scores", "labels"): Kind(_SCORES, _of_scores, on_scores=True, swaps=True, chooses=True),
+    ("cosines", "labels"): Kind(_SCORES, _of_scores, on_scores=True, swaps=True, chooses=True),
     ("evidence", "labels"): Kind(
-        "evidence, log(1 + exp(score)), and the class", _of_evidence, on_scores=True, chooses=True
+        "evidence, log(1 + exp(score)), and the class", _of_evidence, on_scores=True, swaps=True, chooses=True
     ),
     ("key", "scores", "labels"): Kind(
-        f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False, on_scores=True, chooses=True
+        f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False, on_scores=True, swaps=True, chooses=True
     ),
     ("scores", "targets"): Kind(
-        "scores, and for each training class whether it is the one", _of_targets, on_scores=True, chooses=True
+        "scores, and for each training class whether it is the one",
+        _of_targets,
+        on_scores=True,
+        swaps=True,
+        chooses=True,
     ),
     ("logits", "labels"): Kind(
-        "scores, and for each training class whether it is the one", _of_targets, on_scores=True, chooses=True
+        "scores, and for each training class whether it is the one",
+        _of_targets,
+        on_scores=True,
+        swaps=True,
+        chooses=True,
     ),
     ("scores", "is_seen"): Kind(
         "scores of all classes, and which have examples", _of_calibration, by_row=False, sees=_UNSEEN, on_scores=True
@@ -239,7 +262,11 @@ KINDS: dict[tuple[str, ...], Kind] = {
         "images, all training classes, and the class", _of_class_candidates, chooses=True
     ),
     ("image_embeddings", "class_embeddings", "negative_embeddings"): Kind(
-        f"{_PAIRS}, and the training classes that are not in the batch", _of_other_classes, by_row=False, joins=True
+        f"{_PAIRS}, and the training classes that are not in the batch",
+        _of_other_classes,
+        by_row=False,
+        joins=True,
+        swaps=True,
     ),
     ("embeddings", "labels"): Kind(
         "images and the descriptions of their classes as one set", _of_groups, by_row=False, joins=True

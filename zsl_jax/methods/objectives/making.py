@@ -37,6 +37,7 @@ class Objective(NamedTuple):
       sees: see `base.Method`.
       learned: values at the start of the knobs that a method may train.
       joins: whether images of earlier batches may join the batch.
+      swaps: whether a wrong description made for each image can join the classes.
       chooses: whether the classes that an image is compared with can be chosen.
       on_scores: whether all terms look at scores of classes alone, of any similarity.
       compare: `(images, described) -> [B, C]`; None for what `unit` says.
@@ -56,6 +57,7 @@ class Objective(NamedTuple):
     learned: dict[str, Any]
     joins: bool = False
     chooses: bool = False
+    swaps: bool = False
     on_scores: bool = False
     compare: Callable[[jax.Array, jax.Array], jax.Array] | None = None
     axes: bool = False
@@ -194,6 +196,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
         on_scores=all(term.loss.kind.on_scores and not term.loss.unit for term in parts),
         axes=any(term.loss.axes for term in parts),
         chooses=any(term.loss.kind.chooses for term in parts),
+        swaps=all(term.loss.kind.swaps for term in parts),
         learned={
             name: values[name]
             for term in parts

@@ -3,6 +3,7 @@
     all, hardest, semi_hard, random     wrong classes, by their scores at the step
     curriculum                          wrong classes from easy ones to the hardest, as training goes on
     dynamic                             the hardest of each class; one that has become easy is replaced
+    swapped                             beside all classes, the image's own description with half of it another class's
     queue, bank                         embeddings of earlier batches join the batch: the last of all, or of each class
 
 Classes whose descriptions are nearly those of the image's class can be left out of the negatives, whatever the choice.
@@ -101,6 +102,11 @@ CHOICES: dict[str, Choice] = {
         lambda options: memory_lib.of_hard_classes(options.num_negatives, options.refresh_steps, options.similar),
         divides=False,
     ),
+    "swapped": Choice(
+        "beside all wrong classes, the description of the own one with half of its attributes, drawn anew, from the "
+        "hardest wrong one",
+        divides=False,
+    ),
     "queue": Choice("beside the batch, the last images of earlier ones", None, _embeddings(False), divides=False),
     "bank": Choice("beside the batch, the last images of each class", None, _embeddings(True), divides=False),
 }
@@ -180,7 +186,9 @@ def with_negatives(objective: "making.Objective", *, negatives: str, **knobs: An
     Identity", ECCV 2018; of dynamic negatives, Li et al., "Conan-embedding: General Text Embedding with More and Better
     Negative Samples", 2024, there of single documents; of a queue, He, Fan, Wu, Xie, Girshick, "Momentum Contrast for
     Unsupervised Visual Representation Learning", CVPR 2020; of a bank, Wu, Xiong, Yu, Lin, "Unsupervised Feature
-    Learning via Non-Parametric Instance Discrimination", CVPR 2018, there with a place for each image.
+    Learning via Non-Parametric Instance Discrimination", CVPR 2018, there with a place for each image; of swapped ones,
+    Yuksekgonul, Bianchi, Kalluri, Jurafsky, Zou, "When and Why Vision-Language Models Behave like Bags-of-Words, and
+    What to Do About It?", ICLR 2023, there words of captions.
     """
     choice, options = _choice(negatives), Options(**knobs)
     if negatives == "all" and isinstance(options.similar, float) and options.similar >= 1:
@@ -190,10 +198,15 @@ def with_negatives(objective: "making.Objective", *, negatives: str, **knobs: An
             f"negatives={negatives} gives more images to losses that compare those of a batch, such as "
             "supervised_contrastive: this one compares an image with classes"
         )
-    if negatives not in OF_IMAGES and not objective.chooses:
+    if negatives not in (*OF_IMAGES, "swapped") and not objective.chooses:
         raise errors.UserError(
             f"negatives={negatives}, similar={options.similar} choose among the classes that a loss such as info_nce "
             "compares an image with, and this one does not: say all and 1, or queue or bank where it compares images"
+        )
+    if negatives == "swapped" and not objective.swaps:
+        raise errors.UserError(
+            "negatives=swapped adds a wrong description to the classes that all terms of a loss compare an image with, "
+            "as warp, class_sigmoid or hard_negative_clip do: this one has a term that does not"
         )
     memory = choice.memory and choice.memory(options)
 
@@ -201,10 +214,13 @@ def with_negatives(objective: "making.Objective", *, negatives: str, **knobs: An
         if negatives in OF_IMAGES:
             return objective.loss(_joined(given, given.notes), **learned)[..., : len(given.labels)]
         key, own_key = jax.random.split(given.key)
+        if negatives == "swapped":
+            return objective.loss(_with_swapped(given, own_key, key, options.similar), **learned)
         candidates = _candidates(objective, given, own_key, negatives, options)
         return objective.loss(dataclasses.replace(given, candidates=candidates, key=key), **learned)
 
-    return objective._replace(loss=loss, divides=objective.divides and choice.divides, memory=memory)
+    axes = objective.axes or negatives == "swapped"
+    return objective._replace(loss=loss, divides=objective.divides and choice.divides, memory=memory, axes=axes)
 
 
 def _choice(name: str) -> Choice:
@@ -224,6 +240,17 @@ def _candidates(objective, given: compared_lib.Compared, key, negatives: str, op
     if negatives != "dynamic":
         return found
     return jnp.where(given.notes.step < options.refresh_steps, found, given.is_own | given.notes.chosen[given.labels])
+
+
+def _with_swapped(given: compared_lib.Compared, key, next_key, similar) -> compared_lib.Compared:
+    """The batch with a description for each image that is half its own and half that of the hardest wrong class."""
+    is_wrong = ~given.is_own & (given.relations[given.labels] <= similar)
+    hardest = dataclasses.replace(given, candidates=is_wrong).hardest
+    swapped = jnp.where(jax.random.bernoulli(key, shape=given.own.shape), hardest, given.own)
+    # One that comes out as the class itself would be a negative of itself.
+    swapped = jnp.where(jnp.all(swapped == given.own, axis=1, keepdims=True), hardest, swapped)
+    candidates = jnp.concatenate([given.is_own | is_wrong, jnp.ones((len(given.labels), 1), bool)], axis=1)
+    return dataclasses.replace(given, swapped=swapped, candidates=candidates, key=next_key)
 
 
 def _joined(given: compared_lib.Compared, notes: memory_lib.Embeddings) -> compared_lib.Compared:
