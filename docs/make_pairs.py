@@ -30,7 +30,7 @@ SETS = {
     },
 }
 METHODS = {
-    "clothes": ("zero_shot", "coop", "csp", "two_heads", "ideal_words", "label_embed_plus", "cot", "cot, not mixed"),
+    "clothes": ("zero_shot", "coop", "csp", "two_heads", "ideal_words", "label_embed_plus", "cot"),
     "emoji": ("two_heads", "ideal_words", "label_embed_plus"),
 }
 BEHIND_A_TOWER = ("zero_shot", "coop", "csp")
@@ -47,10 +47,9 @@ ON_PHOTOS = {
     "train.epochs": "6",
     "select.folds": "1",
 }
-NOT_MIXED = ", not mixed"
 # Draws that nothing was settled on: the step sizes saw figures of 0 to 5.
 SPLITS, SEEDS = range(6, 11), range(3)
-ONE_SEED = ("zero_shot", "ideal_words", "cot", f"cot{NOT_MIXED}")  # nothing random, or minutes a run
+ONE_SEED = ("zero_shot", "ideal_words", "cot")  # nothing random, or minutes a run
 COMPARED = (
     ("csp", "zero_shot"),
     ("csp", "coop"),
@@ -58,7 +57,6 @@ COMPARED = (
     ("ideal_words", "two_heads"),
     ("label_embed_plus", "two_heads"),
     ("cot", "two_heads"),
-    ("cot", f"cot{NOT_MIXED}"),
 )
 SCORES = ("seen", "unseen", "harmonic", "auc")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
@@ -72,8 +70,7 @@ def run(name: str, file: str, towers: dict[str, str], photos: dict[str, str], fo
 
     for split in SPLITS:
         for method in METHODS[name]:
-            recipe, is_cot = method.removesuffix(NOT_MIXED), method.startswith("cot")
-            needs = towers if method in BEHIND_A_TOWER else photos if is_cot and name == "clothes" else {}
+            needs = towers if method in BEHIND_A_TOWER else photos if method == "cot" else {}
             if not all(needs.values()):
                 continue
             problem = None
@@ -83,9 +80,7 @@ def run(name: str, file: str, towers: dict[str, str], photos: dict[str, str], fo
                     continue
                 overrides = SETS[name] | {"data.file": file, "data.seed": str(split), "seed": str(seed)}
                 overrides |= needs | (ON_PHOTOS if needs is photos else {})
-                if is_cot:
-                    overrides["method.mixing"] = "0" if method.endswith(NOT_MIXED) else "1"
-                config = command_line.recipe(f"{DOCS.parent / 'configs' / recipe}.py:pairs", overrides)
+                config = command_line.recipe(f"{DOCS.parent / 'configs' / method}.py:pairs", overrides)
                 problem = problems.make_problem(config) if problem is None else problem
                 with tempfile.TemporaryDirectory() as workdir:
                     result = running.run(config, pathlib.Path(workdir) / "run", problem=problem, say=lambda line: None)

@@ -29,6 +29,8 @@ CLASSES = {
     "CoOp": ("coop", {}),
     "CoOp, pull 8": ("coop", {"method.pull": "8.0"}),
     "learned names": ("learned_names", {}),
+    "linear probe": ("linear_probe", {}),
+    "linear probe, decay 1": ("linear_probe", {"method.weight_decay": "1.0"}),
     "Bayesian": ("bayesian_prompts", {}),
     "CoCoOp": ("cocoop", {"train.batch_size": "16"}),
 }
@@ -109,7 +111,7 @@ def groceries(found: dict, file: str, towers: dict[str, str]) -> None:
             "plots": "none",
         }
         # CoCoOp, which takes by far the longest, comes last.
-        order = [(s, k, name) for s in range(SEEDS) for k in SHOTS for name in CLASSES if name != "CoCoOp"]
+        order = [(s, k, name) for k in SHOTS for s in range(SEEDS) for name in CLASSES if name != "CoCoOp"]
         order += [(s, SHOTS[0], "CoCoOp") for s in range(SEEDS)]
         for seed, shots, name in order:
             (method, knobs), key = CLASSES[name], f"groceries/{name}/{shots}/{seed}"

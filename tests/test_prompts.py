@@ -24,6 +24,7 @@ from zsl_jax.verbs import command_line
 CASES = {
     "csp": ("csp", {"learning_rate": 0.05, "dropout": 0.1}, "names"),
     "learned_names": ("learned_names", {"learning_rate": 0.05, "pull": 0.1}, "names"),
+    "linear_probe": ("linear_probe", {"learning_rate": 0.05, "weight_decay": 0.1}, "names"),
     "coop_class": ("coop", {"learning_rate": 0.05, "context": "class", "pull": 0.1, "length": 3}, "context"),
     "coop_parts": ("coop", {"learning_rate": 0.05, "context": "parts", "position": "middle"}, "names"),
     "cocoop": ("cocoop", {"learning_rate": 0.02, "num_hidden": 4}, "context"),
@@ -116,7 +117,7 @@ def test_a_class_is_described_by_itself_or_the_method_says_otherwise(name):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["csp", "bayesian_prompts"])
+@pytest.mark.parametrize("name", ["csp", "bayesian_prompts", "linear_probe"])
 def test_two_halves_of_a_batch_give_the_update_of_the_whole_and_the_tower_stays(name):
     method, task = make(name), problem(name)
     batch = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.arange(16) < 12)
@@ -140,7 +141,7 @@ def test_two_halves_of_a_batch_give_the_update_of_the_whole_and_the_tower_stays(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["csp", "coop_class", "cocoop"])
+@pytest.mark.parametrize("name", ["csp", "coop_class", "cocoop", "linear_probe"])
 def test_training_begins_at_the_template(name):
     """Every name is one token here, so that learned vectors begin as the tokens themselves."""
     task, tower = problem(name), small_tower.prompted(16)
@@ -184,8 +185,9 @@ def test_a_step_encodes_each_training_pair_once(monkeypatch):
 
 
 @pytest.mark.long
-def test_classes_that_are_added_leave_learned_names_as_they_are():
-    task, name = problem("learned_names"), "learned_names"
+@pytest.mark.parametrize("name", ["learned_names", "linear_probe"])
+def test_classes_that_are_added_leave_what_was_learned_as_it_is(name):
+    task = problem(name)
     inputs = task.sets["test_seen"].inputs
     before = scores(name, inputs, task.seen_classes)
     both = scores(name, inputs, task.classes)
@@ -193,6 +195,27 @@ def test_classes_that_are_added_leave_learned_names_as_they_are():
     hand = hand_scores(name, inputs, task.classes)
     np.testing.assert_allclose(both[:, task.num_seen :], hand[:, task.num_seen :], atol=1e-5)
     assert np.abs(before - hand[:, : task.num_seen]).max() > 0.01
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.5])
+def test_a_probe_begins_at_the_texts_and_is_held_near_them(weight_decay):
+    """The second step sees what the first one moved: the loss has the squared distance in it."""
+    task = problem("linear_probe")
+    batch = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.ones(16, bool))
+    method = small_trainer.make("linear_probe", learning_rate=0.05, weight_decay=weight_decay)
+    (state, (first,)), (_, losses) = (small_trainer.steps(method, task, batch, count=n) for n in (1, 2))
+    tower = small_tower.prompted(16)
+    hand = np.asarray(jax.jit(lambda w, c: family.hand_written(tower, w, c))(tower.weights(), task.seen_classes))
+    vectors, images = np.asarray(state["params"]["vectors"]), np.asarray(method.embed(state, batch.inputs))
+    distance = np.mean(np.sum((vectors - hand) ** 2, axis=1))
+    assert 0.5 < distance / (16 * 0.05**2) <= 1.001  # Adam's first step is its step size where a gradient is
+
+    def loss(vectors):
+        logits = 20 * images @ vectors.T
+        return np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(16), batch.labels])
+
+    assert first == pytest.approx(loss(hand), rel=1e-3)
+    assert losses[1] == pytest.approx(loss(vectors) + weight_decay * distance, rel=1e-3)
 
 
 @pytest.mark.long
