@@ -253,11 +253,14 @@ def of_curve(fn):
     return Case(fn, arrays, ("scores",), ("labels",), never_nan=True)
 
 
-def of_rows(fn=lambda rows: rows, never_nan=False):
+WARM = np.float32([0.7, 2.0])
+
+
+def of_rows(fn=lambda rows: rows, never_nan=False, temperatures=()):
     """A function of what is kept of scores."""
     groups, labels = IS_SEEN.astype(np.int32), LABELS
     return Case(
-        lambda scores: fn(metrics.fold(scores, groups, labels, num_groups=2)),
+        lambda scores: fn(metrics.fold(scores, groups, labels, num_groups=2, temperatures=temperatures)),
         {"scores": normal(ROWS, CLASSES)},
         ("scores",),
         never_nan=never_nan,
@@ -284,6 +287,11 @@ METRICS = {
         {"scores": normal(ROWS, CLASSES), "is_seen": IS_SEEN, "gamma": np.float32(0.5)},
         ("scores",),
         has_where=False,
+    ),
+    "calibration_error": Case(
+        lambda **a: metrics.calibration_error(correct=np.arange(ROWS) % 2 == 0, **a),
+        {"confidence": positive(ROWS) / 10},
+        ("confidence",),
     ),
     "compositional_curve": of_curve(metrics.compositional_curve),
     "curve_of_rows": of_rows(lambda rows: metrics.curve_of_rows(rows, IS_SEEN), never_nan=True),
@@ -332,6 +340,7 @@ METRICS = {
         never_nan=True
     ),
     "percentile_interval": of(metrics.percentile_interval, {"samples": positive(ROWS)}, has_where=False),
+    "log_probabilities": of_rows(lambda rows: metrics.log_probabilities(rows, WARM), temperatures=WARM),
     "predicted_class": of_rows(metrics.predicted_class, never_nan=True),
     "recall": Case(lambda: metrics.recall(BINARY), {}),
     "recall_at_k": of_attributes(metrics.recall_at_k, True, k=2),

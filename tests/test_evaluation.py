@@ -96,6 +96,22 @@ def test_the_temperature_is_fitted_on_calibrated_scores(task):
         assert found == pytest.approx(best(gamma), rel=3e-4)
 
 
+def test_probabilities_are_those_of_the_calibrated_scores_and_are_compared_with_right_answers(task):
+    evaluate, gamma, temperature = evaluation.make_evaluate(table_method(), task, parallel.make_mesh()), 1.5, 0.8
+    found = evaluate((), {"gamma": gamma}, temperature).metrics["confidence"]
+    sets = [task.sets[name] for name in ("test_unseen", "test_seen")]
+    inputs, labels = (np.concatenate([getattr(part, name) for part in sets]) for name in ("inputs", "labels"))
+    scores = (inputs @ task.classes.embedding.T - gamma * np.asarray(task.classes.is_seen)) / temperature
+    likely = special.softmax(scores.astype(np.float64), axis=1)
+    sure, right = likely.max(axis=1), np.argmax(likely, axis=1) == labels
+    bins = np.minimum((sure * 15).astype(int), 14)
+    gaps = [np.sum(bins == b) * abs(np.mean(sure[bins == b]) - np.mean(right[bins == b])) for b in np.unique(bins)]
+    wanted = {"calibration_error": sum(gaps) / len(labels), "mean": np.mean(sure), "accuracy": np.mean(right)}
+    assert found == pytest.approx(wanted, rel=1e-4)
+    assert wanted["calibration_error"] > 0.02, "neither hopeless nor solved"
+    assert "confidence" not in evaluate((), {"gamma": gamma}).metrics
+
+
 def test_a_score_that_is_not_finite_is_an_error(task):
     with pytest.raises(errors.Diverged, match="not finite"):
         evaluation.make_evaluate(table_method(np.nan), task, parallel.make_mesh())(())

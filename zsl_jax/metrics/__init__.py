@@ -42,7 +42,7 @@ from zsl_jax.metrics.compositional import (
     curve_summary,
     pair_feasibility,
 )
-from zsl_jax.metrics.confidence import fitted_temperature
+from zsl_jax.metrics.confidence import calibration_error, fitted_temperature
 from zsl_jax.metrics.curve import ausuc, calibrated_stacking, curve_of_rows, seen_unseen_curve
 from zsl_jax.metrics.geometry import (
     alignment,
@@ -54,7 +54,7 @@ from zsl_jax.metrics.geometry import (
     uniformity,
 )
 from zsl_jax.metrics.ranking import hits_at_k, label_rank, top_k
-from zsl_jax.metrics.rows import Rows, fold, join, predicted_class
+from zsl_jax.metrics.rows import Rows, fold, join, log_probabilities, predicted_class
 from zsl_jax.metrics.seeds import mean_and_deviation, paired_p_value, unpaired_p_value
 
 __all__ = [
@@ -70,6 +70,7 @@ __all__ = [
     "binned_compositional_curve",
     "binned_curve_of_rows",
     "calibrated_stacking",
+    "calibration_error",
     "compositional_curve",
     "curve_of_rows",
     "curve_summary",
@@ -84,6 +85,7 @@ __all__ = [
     "join",
     "k_occurrence",
     "label_rank",
+    "log_probabilities",
     "matrix_entropy",
     "mean_and_deviation",
     "mean_average_precision",

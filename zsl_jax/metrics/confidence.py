@@ -1,4 +1,4 @@
-"""From scores to probabilities: the temperature of a softmax, fitted to labels.
+"""From scores to probabilities: the temperature of a softmax, fitted to labels, and how far these can be believed.
 
 p(c | x) = softmax_c(s_c / T)
 """
@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from zsl_jax import arguments
 from zsl_jax.similarity import _scaling
 
-__all__: Sequence[str] = ("fitted_temperature",)
+__all__: Sequence[str] = ("calibration_error", "fitted_temperature")
 
 _STEPS = 25  # halvings of the interval, to 1e-6 of the temperature
 _RANGE = 1e4
@@ -69,6 +69,47 @@ def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike
     low, high = jax.lax.fori_loop(0, _STEPS, halve, (centre - reach, centre + reach))
     has_nan = jnp.any(jnp.isnan(scores) & where[:, None])
     return jnp.where(has_nan, jnp.nan, jnp.exp((low + high) / 2) / unit[0, 0])
+
+
+def calibration_error(
+    confidence: ArrayLike, correct: ArrayLike, *, num_bins: int = 15, where: ArrayLike | None = None
+) -> jax.Array:
+    """The expected calibration error: how far confidence is from the share of right answers.
+
+    `sum_b n_b / N |mean confidence of bin b - share of right answers in bin b|`, over bins of equal width, the upper
+    end of each its own.
+
+    Args:
+      confidence: `[N]`, the probability of the predicted class, in [0, 1].
+      correct: `[N]` bool, whether the prediction is right.
+      num_bins: >= 1, static.
+      where: `[N]` bool, the examples that count; None for all.
+
+    Returns:
+      A float32 scalar in [0, 1]; 0 without examples, NaN if the confidence of one that counts is NaN.
+
+    Raises:
+      ValueError: shapes that do not fit, or no bins.
+
+    >>> import jax.numpy as jnp
+    >>> confidence = jnp.array([0.9, 0.9, 0.6, 0.6])  # right every time, and every other time
+    >>> print(f"{calibration_error(confidence, jnp.array([True, True, True, False])):.3f}")
+    0.100
+
+    Reference: Naeini, Cooper, Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015;
+    Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    confidence, correct = arguments.as_float(confidence), jnp.asarray(correct)
+    if confidence.ndim != 1 or correct.shape != confidence.shape or num_bins < 1:
+        raise ValueError(
+            f"confidence and correct must be [N] each, and num_bins >= 1, not {confidence.shape}, {correct.shape} and "
+            f"{num_bins}"
+        )
+    weight = arguments.mask_like(where, confidence.shape).astype(confidence.dtype)
+    place = jnp.clip(jnp.ceil(confidence * num_bins).astype(jnp.int32) - 1, 0, num_bins - 1)
+    gap = jnp.where(weight > 0, confidence - correct.astype(confidence.dtype), 0.0)
+    of_bin = jax.ops.segment_sum(gap, place, num_segments=num_bins)
+    return jnp.sum(jnp.abs(of_bin)) / jnp.maximum(jnp.sum(weight), 1.0)
 
 
 def _variance(scores: jax.Array, where: jax.Array) -> jax.Array:

@@ -6,6 +6,7 @@ The exact seen-unseen curve, calibrated predictions, top-k, hits and fitted temp
 candidates need the memory of one chunk. Of equal scores the lower class wins, within a chunk and between chunks.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from jax.typing import ArrayLike
 from zsl_jax import arguments
 from zsl_jax.metrics import accuracy
 
-__all__: Sequence[str] = ("Rows", "fold", "join", "predicted_class")
+__all__: Sequence[str] = ("Rows", "fold", "join", "log_probabilities", "predicted_class")
 
 
 class Rows(NamedTuple):
@@ -148,6 +149,31 @@ def predicted_class(rows: Rows, offsets: ArrayLike | None = None) -> jax.Array:
     is_best = (best == jnp.max(best, axis=-1, keepdims=True)) & (of >= 0)
     lowest = jnp.min(jnp.where(is_best, of, jnp.iinfo(of.dtype).max), axis=-1)
     return jnp.where(jnp.any(is_best, axis=-1), lowest, -1)
+
+
+def log_probabilities(
+    rows: Rows, temperatures: ArrayLike, offsets: ArrayLike | None = None, of_own: ArrayLike = 0.0
+) -> tuple[jax.Array, jax.Array]:
+    """Returns `[N, T]` the log-probabilities of the right and of the predicted class: softmax of scores / temperature.
+
+    Args:
+      rows: of all candidates, with `lse` at the temperatures.
+      temperatures: `[T]`, > 0.
+      offsets: `[G]`, added to the scores of each group; None for none.
+      of_own: `[N]`, that of the right class's group.
+
+    >>> import jax.numpy as jnp
+    >>> scores, cold = jnp.log(jnp.array([[3.0, 1.0]])), jnp.array([1.0])
+    >>> rows = fold(scores, jnp.array([0, 0]), jnp.array([1]), num_groups=1, temperatures=cold)
+    >>> print([f"{float(jnp.exp(x)[0, 0]):.2f}" for x in log_probabilities(rows, cold)])
+    ['0.25', '0.75']
+    """
+    temperatures, best = jnp.asarray(temperatures, jnp.float32), jnp.asarray(rows.best)[..., 0]
+    offsets = jnp.zeros(best.shape[1]) if offsets is None else jnp.asarray(offsets, best.dtype)
+    shifted = [rows.lse[:, g] + (offsets[g] / temperatures)[None, :] for g in range(best.shape[1])]
+    total = functools.reduce(jnp.logaddexp, shifted)
+    own, top = rows.own + of_own, jnp.max(best + offsets[None, :], axis=1)
+    return own[:, None] / temperatures[None, :] - total, top[:, None] / temperatures[None, :] - total
 
 
 def _of_group(scores, is_member, classes, top: int):

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zsl_jax import metrics
 from zsl_jax.data import dataset
 from zsl_jax.methods import base
 from zsl_jax.training import protocols, scoring
@@ -43,19 +44,21 @@ class Evaluator:
     score: scoring.Score
     facts: dict[str, Any]
 
-    def __call__(self, state, knobs: dict[str, float] | None = None) -> Evaluated:
+    def __call__(self, state, knobs: dict[str, float] | None = None, temperature: float | None = None) -> Evaluated:
         """Returns the evaluation of a state.
 
         Args:
           state: what `finish` left.
           knobs: of the protocol; None chooses them on the very rows that are scored, which is right for a validation
             task and an oracle on a test task.
+          temperature: of the softmax that makes probabilities; the metrics then say how far they can be believed.
 
         Raises:
           Diverged: a score is not finite.
           Stopped: the process was told to stop.
         """
-        return summarized(self.protocol, self.score(state), self.facts, knobs)
+        temperatures = () if temperature is None or self.protocol.probabilities is None else (temperature,)
+        return summarized(self.protocol, self.score(state, temperatures), self.facts, knobs, temperatures)
 
     def temperature(self, state, evaluated: Evaluated) -> float | None:
         """Returns the temperature that makes probabilities of the scores that an evaluation of the state is of."""
@@ -88,11 +91,22 @@ def make_evaluate(
     return Evaluator(protocol, score, protocol.facts(task.classes))
 
 
-def summarized(protocol: protocols.Protocol, rows, facts, knobs: dict[str, float] | None = None) -> Evaluated:
-    """Returns what rows come to; knobs that are not given are chosen on them."""
-    chosen, metrics, counts = jax.device_get(_summary(without_ids(rows), facts, knobs, protocol=protocol))
+def summarized(
+    protocol: protocols.Protocol, rows, facts, knobs: dict[str, float] | None = None, temperatures: tuple = ()
+) -> Evaluated:
+    """Returns what rows come to; knobs that are not given are chosen on them.
+
+    Args:
+      protocol: what reports.
+      rows: of each look, with `lse` at the temperatures.
+      facts: of the task's classes.
+      knobs: of the protocol.
+      temperatures: one, or none.
+    """
+    given = (without_ids(rows), facts, knobs, np.asarray(temperatures, np.float32))
+    chosen, measured, counts = jax.device_get(_summary(*given, protocol=protocol))
     as_float = functools.partial(jax.tree.map, float)
-    return Evaluated(rows, facts, as_float(chosen), as_float(metrics), counts)
+    return Evaluated(rows, facts, as_float(chosen), as_float(measured), counts)
 
 
 def chosen_knobs(protocol: protocols.Protocol, draws: list[tuple[Any, Any]]) -> dict[str, float]:
@@ -120,7 +134,7 @@ def fitted_temperature(protocol: protocols.Protocol, score: Callable[..., Any], 
       score: `temperatures -> {look: Rows}`, on validation classes.
       evaluated: of the same scores.
     """
-    if protocol.temperature is None:
+    if protocol.probabilities is None:
         return None
     largest = [np.abs(rows.best[np.isfinite(rows.best)]).max(initial=0.0) for rows in evaluated.rows.values()]
     scale = float(max(largest)) or 1.0
@@ -129,7 +143,7 @@ def fitted_temperature(protocol: protocols.Protocol, score: Callable[..., Any], 
         logarithms = np.linspace(low, high, _TEMPERATURES)
         temperatures = np.exp(logarithms).astype(np.float32)
         rows = without_ids(score(temperatures))
-        likelihood = jax.jit(protocol.temperature)(rows, evaluated.facts, evaluated.knobs, temperatures)
+        likelihood = _loss(rows, evaluated.facts, evaluated.knobs, temperatures, protocol=protocol)
         likelihood = np.nan_to_num(np.asarray(likelihood, float), nan=np.inf)
         place = min(max(int(np.argmin(likelihood)), 1), _TEMPERATURES - 2)
         low, best, high = logarithms[place - 1 : place + 2]
@@ -141,10 +155,29 @@ def fitted_temperature(protocol: protocols.Protocol, score: Callable[..., Any], 
 
 
 @functools.partial(jax.jit, static_argnames="protocol")
-def _summary(rows, facts, knobs, *, protocol: protocols.Protocol):
+def _loss(rows, facts, knobs, temperatures, *, protocol: protocols.Protocol):
+    """The mean negative log-likelihood `[T]` of the labels."""
+    return jnp.mean(-protocol.probabilities(rows, facts, knobs, temperatures).own, axis=0)
+
+
+@functools.partial(jax.jit, static_argnames="protocol")
+def _summary(rows, facts, knobs, temperatures, *, protocol: protocols.Protocol):
     if knobs is None:
         knobs = protocol.choose(*jax.tree.map(lambda x: jnp.asarray(x)[None], (rows, facts)))
-    return knobs, protocol.report(rows, facts, knobs), protocol.counts(rows, facts, knobs)
+    report = protocol.report(rows, facts, knobs)
+    if len(temperatures):
+        report = report | {"confidence": _confidence(protocol.probabilities(rows, facts, knobs, temperatures))}
+    return knobs, report, protocol.counts(rows, facts, knobs)
+
+
+def _confidence(found: protocols.Probabilities) -> dict[str, Any]:
+    """How sure predictions are at one temperature, and how often they are right."""
+    confidence = jnp.exp(found.predicted[:, 0])
+    return {
+        "calibration_error": metrics.calibration_error(confidence, found.correct),
+        "mean": jnp.mean(confidence),
+        "accuracy": jnp.mean(found.correct.astype(confidence.dtype)),
+    }
 
 
 def without_ids(rows):

@@ -129,7 +129,8 @@ def _evaluate(run: phases.Run, problem, training: states.Training, state, chosen
         should_stop=run.should_stop,
     )
     # A record of an older version does not list its knobs: gamma was the only one.
-    return evaluate(state, {name: chosen[name] for name in chosen.get("knobs", ("gamma",))})
+    knobs = {name: chosen[name] for name in chosen.get("knobs", ("gamma",))}
+    return evaluate(state, knobs, chosen.get("temperature"))
 
 
 def _train(run: phases.Run, training: states.Training, epochs: int) -> tuple[Any, dict[str, Any]]:

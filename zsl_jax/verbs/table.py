@@ -18,7 +18,8 @@ def render(record: dict) -> str:
         return (
             f"{head}{selection['epochs']} epochs, chosen on {selection['on']}; nothing is scored without test inputs\n"
         )
-    return head + (_gzsl(record) if protocol == "gzsl" else _listed(record, protocols.find(protocol)))
+    shown = _gzsl(record) if protocol == "gzsl" else _listed(record, protocols.find(protocol))
+    return head + shown + _confidence(record["metrics"])
 
 
 def _listed(record: dict, protocol: protocols.Protocol) -> str:
@@ -35,6 +36,15 @@ def _listed(record: dict, protocol: protocols.Protocol) -> str:
         ends = record["intervals"].get(metric.interval)
         lines.append(f"{metric.title:<20}{shown:>10}" + (f"   {_interval(ends)}" if ends else ""))
     return "\n".join([*lines, ""])
+
+
+def _confidence(metrics: dict) -> str:
+    """How far the probabilities can be believed, in percent; nothing where there are none."""
+    if "confidence" not in metrics:
+        return ""
+    names = ("mean", "accuracy", "calibration_error")
+    mean, accuracy, error = (_percent(metrics["confidence"][name]) for name in names)
+    return f"probabilities: sure by {mean} on average, right in {accuracy}, calibration error {error}\n"
 
 
 def _gzsl(record: dict) -> str:

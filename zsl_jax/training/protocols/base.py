@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from zsl_jax import metrics
 from zsl_jax.data import dataset
 
 _DRAWS, _LEVEL = 2000, 0.95
@@ -74,6 +75,33 @@ def is_seen(classes: dataset.ClassTable) -> dict[str, Any]:
     return {"is_seen": jnp.asarray(classes.is_seen)}
 
 
+class Probabilities(NamedTuple):
+    """What a softmax of scores over temperatures makes of N inputs.
+
+    Fields:
+      own: `[N, T]` the log-probability of the right class.
+      predicted: `[N, T]` that of the predicted class.
+      correct: `[N]` bool, whether they are one.
+    """
+
+    own: Any
+    predicted: Any
+    correct: Any
+
+
+def probabilities(rows: metrics.Rows, temperatures: Any, offsets: Any = None, of_own: Any = 0.0) -> Probabilities:
+    """Returns the probabilities of one look; the offsets are those of `metrics.log_probabilities`."""
+    own, predicted = metrics.log_probabilities(rows, temperatures, offsets, of_own)
+    return Probabilities(own, predicted, metrics.predicted_class(rows, offsets) == rows.label)
+
+
+def calibrated_probabilities(rows: metrics.Rows, is_seen: Any, gamma: Any, temperatures: Any) -> Probabilities:
+    """Returns those of a look with the groups 0, unseen classes, and 1, seen ones, from which gamma is subtracted."""
+    gamma = jnp.asarray(gamma, jnp.float32)
+    of_own = jnp.where(is_seen[rows.label], -gamma, 0.0)
+    return probabilities(rows, temperatures, jnp.stack([jnp.zeros(()), -gamma]), of_own)
+
+
 class Protocol(NamedTuple):
     """Pure functions and facts; one protocol is one file.
 
@@ -93,8 +121,8 @@ class Protocol(NamedTuple):
         the look `hits_of`; None where an input has no one right answer.
       hits_of: a look whose sets are all that is scored.
       intervals: `per_class -> {name: (low, high)}` of a record's counts over test images.
-      temperature: `(rows, facts, knobs) -> [T]`, the mean negative log-likelihood of the labels at each temperature of
-        `rows.lse`; None where there are no probabilities.
+      probabilities: `(rows, facts, knobs, temperatures [T]) -> Probabilities`, with `rows.lse` at these temperatures;
+        None where there are no probabilities.
       schema: what is reported, in the order of a table's columns.
       best: the metric that leads where rows are ranked, a name in `schema`.
     """
@@ -110,7 +138,7 @@ class Protocol(NamedTuple):
     choose: Callable[..., dict[str, Any]] = lambda rows, facts: {}
     unchosen: tuple[tuple[str, float], ...] = ()
     intervals: Callable[..., dict[str, Any]] = lambda per_class: {}
-    temperature: Callable[..., Any] | None = None
+    probabilities: Callable[..., Probabilities] | None = None
     hits: Callable[..., dict[str, Any]] | None = None
     hits_of: str = ""
 

@@ -77,11 +77,10 @@ def intervals(per_class: dict[str, dict]) -> dict[str, Any]:
     return base.intervals(found)
 
 
-def temperature(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> Any:
-    """Returns `[T]` the mean negative log-likelihood of the right class among all classes."""
+def probabilities(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> Any:
+    """Returns those among all classes."""
     del facts, knobs
-    found = rows["all"]
-    return jnp.mean(found.lse[:, 0] - found.own[:, None] / temperatures[None, :], axis=0)
+    return base.probabilities(rows["all"], temperatures)
 
 
 def _accuracies(rows: metrics.Rows, num_classes: int, where) -> tuple[Any, Any]:
@@ -103,7 +102,7 @@ BASE_TO_NEW = base.Protocol(
     report=report,
     counts=counts,
     intervals=intervals,
-    temperature=temperature,
+    probabilities=probabilities,
     best="base_new_harmonic",
     schema=(
         base.Metric("base", ("base_to_new", "base"), "base", interval="base"),

@@ -143,12 +143,9 @@ def hits(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, 
     }
 
 
-def temperature(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> jax.Array:
-    """Returns `[T]` the mean negative log-likelihood of the right class of the calibrated scores, all classes."""
-    gzsl, gamma = rows["gzsl"], jnp.asarray(knobs["gamma"])
-    lse = jnp.logaddexp(gzsl.lse[:, _UNSEEN], gzsl.lse[:, _SEEN] - (gamma / temperatures)[None, :])
-    own = gzsl.own - jnp.where(facts["is_seen"][gzsl.label], gamma, 0.0)
-    return jnp.mean(lse - own[:, None] / temperatures[None, :], axis=0)
+def probabilities(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> Any:
+    """Returns those of the calibrated scores, among all classes."""
+    return base.calibrated_probabilities(rows["gzsl"], facts["is_seen"], knobs["gamma"], temperatures)
 
 
 def intervals(per_class: dict[str, dict]) -> dict[str, Any]:
@@ -199,7 +196,7 @@ GZSL = base.Protocol(
     report=report,
     counts=counts,
     intervals=intervals,
-    temperature=temperature,
+    probabilities=probabilities,
     hits=hits,
     hits_of="gzsl",
     unchosen=(("gamma", 0.0),),

@@ -265,12 +265,9 @@ def counts(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str
     return result
 
 
-def temperature(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> jax.Array:
-    """Returns `[T]` the mean negative log-likelihood of the right pair in the closed world."""
-    closed, gamma = rows["closed"], jnp.asarray(knobs["gamma"])
-    lse = jnp.logaddexp(closed.lse[:, _UNSEEN], closed.lse[:, _SEEN] - (gamma / temperatures)[None, :])
-    own = closed.own - jnp.where(facts["is_seen"][closed.label], gamma, 0.0)
-    return jnp.mean(lse - own[:, None] / temperatures[None, :], axis=0)
+def probabilities(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> Any:
+    """Returns those of the calibrated scores in the closed world."""
+    return base.calibrated_probabilities(rows["closed"], facts["is_seen"], knobs["gamma"], temperatures)
 
 
 def _metrics(world: str, *, chooses: bool = False) -> tuple[base.Metric, ...]:
@@ -289,7 +286,7 @@ PAIRS = base.Protocol(
     choose=choose,
     report=report,
     counts=counts,
-    temperature=temperature,
+    probabilities=probabilities,
     unchosen=(("gamma", 0.0),),
     best="closed_auc",
     schema=(*_metrics("closed", chooses=True), *_metrics("open"), *_metrics("feasible")),

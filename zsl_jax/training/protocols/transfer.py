@@ -61,10 +61,10 @@ def intervals(per_class: dict[str, dict]) -> dict[str, Any]:
     return base.intervals({"top1": base.resampled(np.random.default_rng(0), correct, images)})
 
 
-def temperature(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> Any:
+def probabilities(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any], temperatures) -> Any:
+    """Returns those among the classes asked for."""
     del facts, knobs
-    found = rows["transfer"]
-    return jnp.mean(found.lse[:, 0] - found.own[:, None] / temperatures[None, :], axis=0)
+    return base.probabilities(rows["transfer"], temperatures)
 
 
 TRANSFER = base.Protocol(
@@ -74,7 +74,7 @@ TRANSFER = base.Protocol(
     report=report,
     counts=counts,
     intervals=intervals,
-    temperature=temperature,
+    probabilities=probabilities,
     best="top1",
     schema=(
         base.Metric("top1", ("transfer", "top1"), "top-1", choice="top1", interval="top1"),
