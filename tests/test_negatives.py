@@ -12,7 +12,7 @@ import toy
 from zsl_jax import data, errors, methods
 from zsl_jax.methods import objectives
 from zsl_jax.methods.objectives import memory as memory_lib
-from zsl_jax.training import loop, parallel, states, sweeps
+from zsl_jax.training import checkpoints, loop, parallel, states, sweeps
 from zsl_jax.verbs import command_line
 
 # A loss that the choice goes with, and knobs that matter within a few steps.
@@ -128,6 +128,21 @@ def test_a_loss_on_the_hardest_class_is_that_of_the_largest_hinge():
         np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert not np.allclose(objectives.make("rank_hinge").loss(given), expected)
     assert not methods.bilinear(negatives="random").divides
+
+
+@pytest.mark.parametrize("name", ["curriculum", "dynamic", "queue", "bank"])
+def test_what_is_remembered_is_saved_and_training_goes_on_to_the_same_bits(name, tmp_path):
+    mesh = parallel.make_mesh()
+    training = states.Training(bilinear(name), toy_task(), key=jax.random.key(0), batch_size=16, mesh=mesh)
+    straight = {epoch: jax.device_get(state) for epoch, state, _ in loop.fit(training, epochs=2)}
+    checkpoints.save(tmp_path, 1, straight[1], notes={}, belongs={})
+    found = checkpoints.restore_latest(tmp_path, states.abstract_state(training), warn=pytest.fail, belongs={})
+    ((epoch, state, _),) = loop.fit(training, epochs=2, start=(1, states.with_frozen(training, found.state)))
+    assert epoch == 2
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(state), straight[2])
+    forgotten = straight[1].inner._replace(kept=jax.tree.map(np.zeros_like, straight[1].inner.kept))
+    ((_, other, _),) = loop.fit(training, epochs=2, start=(1, straight[1]._replace(inner=forgotten)))
+    assert np.abs(jax.device_get(other).inner.params - straight[2].inner.params).max() > 0
 
 
 def test_a_curriculum_goes_from_a_percentile_to_the_hardest():
