@@ -15,13 +15,14 @@ if [ $# -gt 0 ]; then
   do_it .venv/bin/python -m pytest "$@"
   exit
 fi
-# Workers and the programs that tests start compile much the same: what one has compiled serves all. The limit is there
-# because only then does jax lock the folder.
+# Workers and the programs that tests start compile much the same: what one has compiled serves all, small programs too.
+# With a limit to the folder's size, jax would look through all of it before it adds a program.
 if [ -z "$dry_run" ]; then
   JAX_COMPILATION_CACHE_DIR=$(mktemp -d)
   trap 'rm -rf "$JAX_COMPILATION_CACHE_DIR"' EXIT
-  export JAX_COMPILATION_CACHE_DIR JAX_COMPILATION_CACHE_MAX_SIZE=1000000000
-  export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.2
+  export JAX_COMPILATION_CACHE_DIR JAX_COMPILATION_CACHE_MAX_SIZE=-1 JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
+  # Programs need not say which lines they come from.
+  export JAX_TRACEBACK_IN_LOCATIONS_LIMIT=0
 fi
 do_it .venv/bin/ruff check .
 do_it .venv/bin/ruff format --check .
