@@ -1,5 +1,6 @@
 """A trainer of a few lines on one device, in one program: what a method is asked for, in the order of its contract."""
 
+import functools
 import inspect
 
 import jax
@@ -52,10 +53,13 @@ def started(method, batch, train, classes):
     return method.prepare(state, train, classes, jax.random.fold_in(KEY, 1))
 
 
+_started = jax.jit(started, static_argnums=0)
+
+
 def steps(method, task, batch, *, count: int = 1):
     """The state after some steps on one batch, and their losses."""
     classes = training_classes(method, task.classes)
-    state = jax.jit(lambda *given: started(method, *given))(batch, task.train, classes)
+    state = _started(method, batch, task.train, classes)
     update, losses = jax.jit(method.update), []
     for number in range(count):
         state, metrics = update(state, batch, classes, jax.random.fold_in(KEY, 100 + number))
@@ -75,20 +79,20 @@ def batches(train: data.Examples, *, epochs: int, batch_size: int) -> data.Batch
 
 def fitted(method, task, *, epochs: int = 20, batch_size: int = 16):
     """The finished state."""
-
-    @jax.jit
-    def run(train, given, classes):
-        def step(state, numbered):
-            number, batch = numbered
-            return method.update(state, batch, classes, jax.random.fold_in(KEY, 100 + number))[0], None
-
-        state = started(method, jax.tree.map(lambda x: x[0], given), train, classes)
-        numbers = jnp.arange(len(given.where))
-        state, _ = jax.lax.scan(step, state, (numbers, given))
-        return method.finish(state, train, classes, jax.random.fold_in(KEY, 2))
-
     given = batches(task.train, epochs=epochs, batch_size=batch_size)
-    return run(task.train, given, training_classes(method, task.classes))
+    return _fitted(method, task.train, given, training_classes(method, task.classes))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _fitted(method, train, given, classes):
+    def step(state, numbered):
+        number, batch = numbered
+        return method.update(state, batch, classes, jax.random.fold_in(KEY, 100 + number))[0], None
+
+    state = started(method, jax.tree.map(lambda x: x[0], given), train, classes)
+    numbers = jnp.arange(len(given.where))
+    state, _ = jax.lax.scan(step, state, (numbers, given))
+    return method.finish(state, train, classes, jax.random.fold_in(KEY, 2))
 
 
 def top1(scores, labels, *, first: int = 0) -> float:

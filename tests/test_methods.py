@@ -168,25 +168,25 @@ def test_methods_without_random_rows_divide_their_batch():
 
 
 @pytest.mark.parametrize("name", among(DIVIDES))
-def test_two_halves_of_a_batch_give_the_update_of_the_whole(name):
-    """Of 16 rows the last 4 only fill up, so that the halves hold 8 and 4 examples."""
+def test_shares_of_a_batch_give_the_update_of_the_whole(name):
+    """Of 16 rows the last 4 only fill up, so that of eight shares two hold no example."""
     method, batch = by_name(name), first_batch()
     classes = small_trainer.training_classes(method, problem().classes)
     state, _ = small_trainer.steps(method, problem(), batch, count=2)
     expected, metrics = jax.jit(method.update)(state, batch, classes, small_trainer.KEY)
 
     @jax.jit
-    def divided(state, halves, classes):
-        def one(half):
-            half = half._replace(axis_name=dataset_lib.AxisName("halves"))
-            return method.update(state, half, classes, small_trainer.KEY)
+    def divided(state, shares, classes):
+        def one(share):
+            share = share._replace(axis_name=dataset_lib.AxisName("shares"))
+            return method.update(state, share, classes, small_trainer.KEY)
 
-        return jax.vmap(one, axis_name="halves")(halves)
+        return jax.vmap(one, axis_name="shares")(shares)
 
-    halves = jax.tree.map(lambda x: x.reshape(2, -1, *x.shape[1:]), batch)
-    found, found_metrics = divided(state, halves, classes)
+    shares = jax.tree.map(lambda x: x.reshape(8, -1, *x.shape[1:]), batch)
+    found, found_metrics = divided(state, shares, classes)
     for one, whole in zip(jax.tree.leaves((found, found_metrics)), jax.tree.leaves((expected, metrics))):
-        np.testing.assert_allclose(one, np.stack([whole, whole]), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(one, np.stack([whole] * 8), rtol=1e-4, atol=1e-5)
 
 
 def method_with_everything() -> methods.Method:

@@ -4,7 +4,6 @@ Stated tolerances: losses and parameters after 20 steps agree to 1e-5 (relative,
 are float32 sums in another order. Counts of correct images are equal.
 """
 
-import functools
 import os
 import pathlib
 import re
@@ -16,13 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import small_trainer
 import topology
 import toy
 import toy_runs
 
 from zsl_jax import __main__, data, errors, methods
-from zsl_jax.training import loop, parallel, problems, processes, states, stretches
+from zsl_jax.training import loop, parallel, problems, processes, states
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOPOLOGIES = {"8 devices": (1, 8), "2 processes of 4 devices": (2, 4)}
@@ -36,12 +34,10 @@ def free_port() -> int:
 
 def environments(num_processes: int, num_devices: int) -> list[dict[str, str]]:
     """The environment of each process of a run on this machine."""
-    common = dict(os.environ) | {
-        "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": str(ROOT),
-        # Compiled without the passes that would make a program run faster: each runs for milliseconds.
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={num_devices} --xla_backend_optimization_level=0",
-    }
+    # Compiled as these tests are, without the passes that would make a program run faster: each runs for milliseconds.
+    flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
+    flags += [f"--xla_force_host_platform_device_count={num_devices}", "--xla_backend_optimization_level=0"]
+    common = dict(os.environ) | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), "XLA_FLAGS": " ".join(flags)}
     if num_processes == 1:
         return [common]
     address = f"127.0.0.1:{free_port()}"
@@ -49,9 +45,9 @@ def environments(num_processes: int, num_devices: int) -> list[dict[str, str]]:
     return [common | several | {"JAX_PROCESS_ID": str(i)} for i in range(num_processes)]
 
 
-def trained(path: pathlib.Path, num_processes: int, num_devices: int, modes) -> dict[str, np.ndarray]:
+def trained_by_processes(path: pathlib.Path, num_processes: int, num_devices: int) -> dict[str, np.ndarray]:
     """What tests/topology.py saves on that many processes and devices."""
-    command = [sys.executable, str(ROOT / "tests/topology.py"), str(path), *modes]
+    command = [sys.executable, str(ROOT / "tests/topology.py"), str(path)]
     running = [
         subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for env in environments(num_processes, num_devices)
@@ -63,13 +59,16 @@ def trained(path: pathlib.Path, num_processes: int, num_devices: int, modes) -> 
 
 
 @pytest.fixture(scope="module")
-def on_one_device(tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("one") / "results.npz", 1, 1, ["jit"])
+def on_one_device():
+    return topology.trained(["jit"], devices=1)
 
 
 @pytest.fixture(scope="module", params=TOPOLOGIES)
 def on_many(request, tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("many") / "results.npz", *TOPOLOGIES[request.param], parallel.MODES)
+    num_processes, num_devices = TOPOLOGIES[request.param]
+    if num_processes == 1:
+        return topology.trained(parallel.MODES, devices=num_devices)
+    return trained_by_processes(tmp_path_factory.mktemp("many") / "results.npz", num_processes, num_devices)
 
 
 @pytest.mark.long
@@ -143,48 +142,6 @@ def test_a_table_of_21841_classes_takes_a_share_of_it_on_each_device():
     whole = 4 * (count * width + num_features * width + batch * num_features)
     assert compiled.memory_analysis().argument_size_in_bytes < whole / 7
     assert compiled.memory_analysis().temp_size_in_bytes < whole / 7
-
-
-@pytest.mark.long
-def test_every_method_divides_as_it_says(task):
-    """A step of all of them on shares of a batch, or the gathered batch, is the step on the whole batch."""
-    names = sorted(name for name in methods.METHODS.keys() - toy.OF_OTHER_DATA if not methods.wraps(name))
-    zoo = {name: methods.normalized(small_trainer.make(name)) for name in names}
-    layout = parallel.Layout(parallel.make_mesh(), "shard_map")
-    rows, where, key = np.arange(16) * 3, np.arange(16) != 5, jax.random.key(1)
-
-    def start(train, classes):
-        batch = data.Batch(train.inputs[:16], train.labels[:16], np.ones(16, bool))
-
-        def of(method):
-            seen = small_trainer.training_classes(method, classes)
-            state = method.prepare(method.init(key, batch, seen, method.weights()), train, seen, key)
-            # From a step on: at the very start some gradients are zero by symmetry.
-            return method.update(state, batch, seen, key)
-
-        return {name: of(method) for name, method in zoo.items()}
-
-    def step(before, train, classes, layout=None):
-        def of(name, method):
-            batch = stretches._batch(method, train, rows, where, layout)
-            return method.update(before[name], batch, small_trainer.training_classes(method, classes), key)
-
-        return {name: of(name, method) for name, method in zoo.items()}
-
-    fast = {"compiler_options": {"xla_backend_optimization_level": 0}}
-    before = {name: state for name, (state, _) in jax.jit(start, **fast)(task.train, task.classes).items()}
-    whole = jax.jit(step, **fast)(before, task.train, task.classes)
-    spec = jax.sharding.PartitionSpec()
-    shared = jax.shard_map(
-        functools.partial(step, layout=layout), mesh=layout.mesh, in_specs=spec, out_specs=spec, check_vma=False
-    )
-    shared = jax.jit(shared, **fast)(before, task.train, task.classes)
-    for name in zoo:
-        jax.tree.map(
-            lambda a, b, name=name: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4, err_msg=name),
-            shared[name],
-            whole[name],
-        )
 
 
 def test_where_compiled_programs_are_kept(tmp_path, monkeypatch):

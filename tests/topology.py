@@ -1,8 +1,9 @@
-"""Trains small methods for 20 steps in every mode on the devices of this process (and of others) and saves the results.
+"""Trains small methods for 20 steps in every mode on devices of this process (and of others).
 
-python tests/topology.py FILE MODE...    with XLA_FLAGS and JAX_... set by the caller, see test_parallel.py
+python tests/topology.py FILE    saves the results; with XLA_FLAGS and JAX_... set by the caller, see test_parallel.py
 """
 
+import contextlib
 import dataclasses
 import logging
 import sys
@@ -104,10 +105,9 @@ class Compilations(logging.Handler):
         self.count += message.startswith(("Compiling jit(steps)", "Compiling jit(mapped)", "Compiling jit(_fun)"))
 
 
-def train_streamed(mode: str, key) -> dict[str, np.ndarray]:
+def train_streamed(method, mode: str, mesh, key) -> dict[str, np.ndarray]:
     """The losses, states and scores of a stream, of which each process decodes the rows of its own devices."""
-    feeding._WINDOW_BYTES = 2 * BATCH * 4 * 4 * 3  # two steps
-    method, task, mesh = on_images(), streamed(), parallel.make_mesh(mode=mode)
+    task = streamed()
     tiles = task.train.inputs.source
     training = states.Training(method, task, key=key, batch_size=BATCH, mesh=mesh, mode=mode)
     ((_, state, metrics),) = loop.fit(training, epochs=1)
@@ -128,17 +128,42 @@ def compared(scored: evaluation.Evaluated) -> dict[str, np.ndarray]:
     return scored.counts | {"scores": scored.rows["gzsl"].best, "own": scored.rows["gzsl"].own}
 
 
-def main(path: str, modes: list[str]) -> None:
-    task, results, compilations = data.test_task(toy.dataset()), {}, Compilations()
-    logging.getLogger("jax").addHandler(compilations)
-    logging.getLogger("jax").propagate = False
-    jax.config.update("jax_log_compiles", True)
-    key = jax.random.key(0)
-    names = make() if jax.process_count() == 1 else OF_PROCESSES
+@contextlib.contextmanager
+def small_windows():
+    """A stream that comes two steps at a time."""
+    before, feeding._WINDOW_BYTES = feeding._WINDOW_BYTES, 2 * BATCH * 4 * 4 * 3
+    try:
+        yield
+    finally:
+        feeding._WINDOW_BYTES = before
+
+
+@contextlib.contextmanager
+def counted_compilations():
+    logger, counter = logging.getLogger("jax"), Compilations()
+    before, logger.propagate = logger.propagate, False
+    logger.addHandler(counter)
+    try:
+        with jax.log_compiles():
+            yield counter
+    finally:
+        logger.removeHandler(counter)
+        logger.propagate = before
+
+
+def trained(modes, *, devices: int = 0) -> dict[str, np.ndarray]:
+    """Losses, states and what an evaluation came to, by mode and method; 0 devices are all there are."""
+    with counted_compilations() as compilations, small_windows():
+        return _trained(modes, devices, compilations)
+
+
+def _trained(modes, devices: int, compilations: Compilations) -> dict[str, np.ndarray]:
+    task, results, key = data.test_task(toy.dataset()), {}, jax.random.key(0)
+    made, of_images = make(), on_images()
     for mode in modes:
-        mesh = parallel.make_mesh(mode=mode)
-        for name in names:
-            method = make()[name]
+        mesh = parallel.make_mesh(mode=mode, devices=devices)
+        for name in made if jax.process_count() == 1 else OF_PROCESSES:
+            method = made[name]
             compilations.count = 0
             training = states.Training(method, task, key=key, batch_size=BATCH, mesh=mesh, mode=mode)
             _, after, metrics = zip(*loop.fit(training, epochs=EPOCHS))
@@ -151,12 +176,14 @@ def main(path: str, modes: list[str]) -> None:
             if name in ("ale", "clip"):
                 scored = evaluation.make_evaluate(method, task, mesh)(state)
                 results |= {f"{mode}/{name}/{field}": value for field, value in compared(scored).items()}
-        results |= {f"{mode}/streamed/{name}": value for name, value in train_streamed(mode, key).items()}
-    if processes.is_first():
-        np.savez(path, **results)
+        found = train_streamed(of_images, mode, mesh, key)
+        results |= {f"{mode}/streamed/{name}": value for name, value in found.items()}
+    return results
 
 
 if __name__ == "__main__":
     with processes.connected(timeout_s=60):
         jax.config.update("jax_numpy_rank_promotion", "raise")
-        main(sys.argv[1], sys.argv[2:])
+        found = trained(parallel.MODES)
+        if processes.is_first():
+            np.savez(sys.argv[1], **found)

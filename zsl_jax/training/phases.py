@@ -209,13 +209,13 @@ def epochs(
             trace=_trace(config, run.workdir, phase),
             title=phase,
         )
-        cost = {"batch_size": training.batch_size, "mesh": training.mesh, "flops": profiling.step_flops(training)}
-        began = None
+        began, cost = None, {"batch_size": training.batch_size, "mesh": training.mesh}
         for epoch, state, epoch_metrics in trained:
             entry = {"phase": phase, "epoch": epoch, "step": epoch * per_epoch, **_epoch_means(epoch_metrics)}
             # The first epoch of a call compiles: its rates would be those of the compiler.
             if began is not None:
-                entry |= profiling.rates(per_epoch, time.perf_counter() - began, **cost)
+                seconds = time.perf_counter() - began
+                entry |= profiling.rates(per_epoch, seconds, flops=profiling.step_flops(training), **cost)
             for sink in sinks:
                 sink.append(entry)
             notes["steps"] = per_epoch

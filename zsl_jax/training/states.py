@@ -101,8 +101,20 @@ def init_state(training: Training, weights: Any):
 def start_state(training: Training):
     """Returns the state before the first step, on the devices."""
     weights = parallel.replicate(training.method.weights(), training.mesh)
-    shardings = parallel.state_shardings(training.shapes, training.mesh)
-    return jax.jit(functools.partial(init_state, training), out_shardings=shardings)(weights)
+    classes = parallel.place_state(training.classes, training.mesh)
+    key_data = parallel.replicate(jax.random.key_data(training.key), training.mesh)
+    leaves, tree = jax.tree.flatten(jax.eval_shape(lambda: first_batch(training.examples, training.batch_size)))
+    like = (tuple(leaves), tree)
+    return _started(weights, classes, key_data, method=training.method, like=like, mesh=training.mesh)
+
+
+@functools.partial(jax.jit, static_argnames=("method", "like", "mesh"))
+def _started(weights, classes, key_data, *, method: base.Method, like, mesh):
+    leaves, tree = like
+    batch = tree.unflatten([np.zeros(leaf.shape, leaf.dtype) for leaf in leaves])
+    batch = batch._replace(where=np.ones(batch.where.shape, bool))
+    state = method.init(jax.random.fold_in(jax.random.wrap_key_data(key_data), 0), batch, classes, weights)
+    return parallel.keep_state(state, mesh)
 
 
 def abstract_state(training: Training):
