@@ -61,6 +61,7 @@ def make_config(name, toy, **overrides):
     config.protocol, config.select.metric, config.plots = toy.protocol, toy.metric, "none"
     config.train.update(epochs=6, batch_size=16, checkpoint_every=1)
     config.normalize.update(inputs="none", classes="none")
+    config.parallel.devices = 1  # several are asked below
     config.select.update(every=3, folds=1)
     for knob, values in toy.late.items():
         config.late[knob] = values

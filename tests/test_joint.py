@@ -15,7 +15,7 @@ from zsl_jax import data, errors, methods, metrics, similarity
 from zsl_jax.data import input_files
 from zsl_jax.methods import joint
 from zsl_jax.similarity import neighbours
-from zsl_jax.training import blocks, exporting, parallel, predicting, protocols, scoring, trained
+from zsl_jax.training import blocks, exporting, parallel, phases, predicting, protocols, scoring, selection, trained
 from zsl_jax.verbs import command_line
 
 KNOBS = {"rounds": 2, "steps": 2, "seen_penalty": 0.5, "prior": 0.7, "affinity": 1.5}
@@ -274,17 +274,21 @@ def test_a_run_that_was_stopped_gives_the_same(source, finished, tmp_path):
 
 @pytest.mark.long
 def test_over_several_draws_the_setting_with_the_best_mean_is_chosen(source, tmp_path):
-    def selection(name, late):
+    def chosen_on_two_draws(name, late):
         made = recipe()
         made.late = late
         made.select.update(folds=2, split={"class_fraction": 0.6, "image_fraction": 0.2})
-        return toy_runs.train(tmp_path / name, made, source).record["selection"]
+        problem = toy_runs.problem(source, made)
+        tasks, _ = problem.protocol.tasks(source, made)
+        (tmp_path / name).mkdir()
+        return selection.choose(phases.Run(made, tmp_path / name, say=lambda line: None), problem, tasks)
 
     values = dict(recipe().late)
-    chosen = selection("chosen", values)
+    chosen = chosen_on_two_draws("chosen", values)
     points = [dict(zip(values, point)) for point in itertools.product(*values.values())]
     alone = [
-        selection(f"{number}", {name: (value,) for name, value in point.items()}) for number, point in enumerate(points)
+        chosen_on_two_draws(f"{number}", {name: (value,) for name, value in point.items()})
+        for number, point in enumerate(points)
     ]
     means = [found["history"][0]["harmonic"] for found in alone]
     best = int(np.argmax(means))

@@ -18,6 +18,7 @@ import pytest
 import scipy.stats
 
 from zsl_jax import __main__, config, data, methods
+from zsl_jax.training import parallel
 from zsl_jax.verbs import command_line
 from zsl_jax.verbs.captions import CAPTIONS
 
@@ -154,7 +155,9 @@ def test_the_three_shapes_are_images_of_unseen_classes():
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["predict", "arrays"])
 def test_a_page_on_a_finished_run_runs(name, tmp_path, monkeypatch):
-    """Its commands one after another, then its Python."""
+    """Its commands one after another, then its Python; on one device, as most machines have."""
+    make_mesh = parallel.make_mesh
+    monkeypatch.setattr(parallel, "make_mesh", lambda **options: make_mesh(**options | {"devices": 1}))
     page, shared = (ROOT / "docs" / f"{name}.md").read_text(), {}
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(ROOT)

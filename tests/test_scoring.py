@@ -192,3 +192,21 @@ def test_an_input_without_a_finite_score_answers_no_class():
     facts |= {"parts": np.array([[0, 0], [0, 1], [1, 1]])}
     world = protocols.PAIRS.report({"closed": pairs}, facts, {"gamma": 0.0})["pairs"]["closed"]
     assert (world["attribute"], world["object"]) == (0, 0)
+
+
+@pytest.mark.parametrize("sees", [(), ("other candidates",)])
+def test_a_table_is_described_once_for_as_long_as_a_state_is_scored(sees, task, monkeypatch):
+    asked, describe = [], scoring._describe
+
+    def counted(state, table, *, method):
+        asked.append(float(state))
+        return describe(state, table, method=method)
+
+    monkeypatch.setattr(scoring, "_describe", counted)
+    method = product(sees=frozenset(sees), describe=lambda state, classes: state * classes.embedding)
+    score = scoring.make_score(method, task, looks(task), parallel.make_mesh(devices=1))
+    states = np.float32(1), np.float32(3)
+    one, three = ([score(state)["gzsl"].best, score(state, TEMPERATURES)["gzsl"].best] for state in states)
+    np.testing.assert_array_equal(one[0], one[1])
+    np.testing.assert_array_equal(three, np.multiply(one, 3))
+    assert asked == ([1, 1, 3, 3] if sees else [1, 3])  # with candidates of its own, each look has a table

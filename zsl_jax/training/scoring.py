@@ -67,9 +67,10 @@ def make_score(
             yield block
 
     scored = _score_by_look if needs_own_table(method) else _score_in_chunks
+    describe = _Describe(method, mesh)
 
     def score(state, temperatures: Sequence[float] = ()) -> dict[str, metrics.Rows]:
-        found = scored(method, state, task, looks, mesh, each, np.asarray(temperatures, np.float32), width)
+        found = scored(method, state, task, looks, mesh, each, np.asarray(temperatures, np.float32), width, describe)
         for name, rows in found.items():
             if not rows.finite.all():
                 raise errors.Diverged(f"a score of a test input is not finite (look {name})")
@@ -111,7 +112,7 @@ def needs_own_table(method: base.Method) -> bool:
     return method.together is not None or "other candidates" in method.sees
 
 
-def _score_in_chunks(method, state, task, looks, mesh, each, temperatures, width):
+def _score_in_chunks(method, state, task, looks, mesh, each, temperatures, width, describe):
     """Every chunk of classes is described once and met by every block of inputs; looks differ in their candidates."""
     count, chunks = len(task.classes), []
     # Every set is asked every look, so that all share a program; what nobody asks for is left where it is.
@@ -121,7 +122,7 @@ def _score_in_chunks(method, state, task, looks, mesh, each, temperatures, width
     for first in firsts:
         rows = np.arange(first, first + width)
         is_real, rows = rows < count, np.minimum(rows, count - 1)
-        described = _describe(state, parallel.place_state(dataset.take(task.classes, rows), mesh), method=method)
+        described = describe(state, dataset.take(task.classes, rows), first, keep=len(firsts) == 1)
         groups = {name: np.where(is_real, look.groups[rows], -1) for name, look in looks.items()}
         found: dict[str, list] = {name: [] for name in looks}
         for set_name in dict.fromkeys(name for look in looks.values() for name in look.sets):
@@ -159,14 +160,13 @@ def _score_in_chunks(method, state, task, looks, mesh, each, temperatures, width
     return {name: _identified(rows, task, looks[name]) for name, rows in joined.items()}
 
 
-def _score_by_look(method, state, task, looks, mesh, each, temperatures, width):
+def _score_by_look(method, state, task, looks, mesh, each, temperatures, width, describe):
     """Every look has its own table; with `together` all of its inputs are embedded before they are scored."""
     del width
     found = {}
     for name, look in looks.items():
         candidates, place = look.candidates.astype(np.int32), _places(look)
-        table = parallel.place_state(dataset.take(task.classes, candidates), mesh)
-        described = _describe(state, table, method=method)
+        described = describe(state, dataset.take(task.classes, candidates), name)
         groups, given = look.groups[candidates], {"method": method, "mesh": mesh, "look": _kept(look)}
         blocks = [block for set_name in look.sets for block in each(set_name)]
         if method.together is None:
@@ -188,6 +188,24 @@ def _score_by_look(method, state, task, looks, mesh, each, temperatures, width):
             rows = rows._replace(scores=scores)
         found[name] = _identified(rows, task, look)
     return found
+
+
+class _Describe:
+    """Describes tables, each once for as long as the same state is scored: a temperature takes several passes."""
+
+    def __init__(self, method: base.Method, mesh):
+        self._method, self._mesh = method, mesh
+        self._state, self._found = None, {}
+
+    def __call__(self, state, classes: dataset.ClassTable, name: Any, *, keep: bool = True):
+        if self._state is not state:
+            self._state, self._found = state, {}
+        if name in self._found:
+            return self._found[name]
+        described = _describe(state, parallel.place_state(classes, self._mesh), method=self._method)
+        if keep:
+            self._found[name] = described
+        return described
 
 
 class _Kept(NamedTuple):
