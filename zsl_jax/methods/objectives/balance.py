@@ -71,21 +71,12 @@ def descent(
       params: pytree.
       total: sums over devices that share a batch.
     """
-    if jax.eval_shape(function, params)[0].ndim == 0:
-        (value, aux), gradient = jax.value_and_grad(function, has_aux=True)(params)
-        value, gradient = total((value, gradient))
+    value, pull, aux = jax.vjp(function, params, has_aux=True)
+    if value.ndim == 0:
+        value, (gradient,) = total((value, pull(jnp.ones_like(value))))
         return (value, aux), gradient
-
-    def one(number):
-        def only(params):
-            values, aux = function(params)
-            return values[number], aux
-
-        (value, aux), gradient = jax.value_and_grad(only, has_aux=True)(params)
-        return *total((value, gradient)), aux
-
-    (first, of_first, aux), (second, of_second, _) = one(0), one(1)
-    return (first + second, aux), least_length(of_first, of_second)
+    value, of_each = total((value, [pull(row)[0] for row in jnp.eye(2, dtype=value.dtype)]))
+    return (jnp.sum(value), aux), least_length(*of_each)
 
 
 def least_length(first: Any, second: Any) -> Any:
