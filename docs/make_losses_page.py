@@ -72,6 +72,13 @@ a few classes with K images each, and `train.clustering` above 0 draws classes w
         --config.method.negatives=queue --config.method.num_negatives=1024 --config.train.per_class=4 \\
         --config.train.clustering=4 --workdir=runs/queue
 
+Look at `dynamic` negatives often. On CUB127 (`info_nce`, 8 negatives of each class, 10 epochs, seed 0) a look every 10
+steps gives calibrated H 61.9 on validation classes and 59.1 on the test split; every 100 steps, as in the paper of
+another task, 58.0 and 37.3; all negatives 60.0 and 57.9.
+
+    python -m zsl_jax train --config=bilinear:xlsa17 --config.data.dir=CUB127 --config.method.loss=info_nce \\
+        --config.method.negatives=dynamic --config.method.refresh_steps=10 --config.train.epochs=10 --workdir=runs/looks
+
 ## A loss of your own
 
 It is any function whose arguments have the names below, from Python or as `package.module:function`.

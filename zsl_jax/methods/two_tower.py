@@ -41,7 +41,7 @@ def two_tower(
     num_negatives: int = 8,
     similar: float = 1.0,
     ramp_steps: float = 1000.0,
-    refresh_steps: int = 100,
+    refresh_steps: int = 10,
     memory_momentum: float = 0.99,
     balance: str = "fixed",
 ) -> base.Method:

@@ -77,7 +77,7 @@ class Options(NamedTuple):
     num_negatives: int = 8
     similar: Any = 1.0
     ramp_steps: Any = 1000.0
-    refresh_steps: Any = 100
+    refresh_steps: Any = 10
     memory_momentum: Any = 0.99
 
 
