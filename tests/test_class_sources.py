@@ -55,6 +55,7 @@ DAMAGED = {
     "none.txt": (None, "no file of word vectors"),
     "cut.bin": (b"2 2\nbear " + bytes(7), "ends within word 1 of 2"),
     "text.bin": (b"bear 1 0\n", "does not begin with COUNT WIDTH"),
+    "list.txt": (b"gnu\nbear\n", "line 2: no numbers behind 'bear'"),
     "text.npz": (b"bear 1 0\n", "is no archive of word vectors"),
 }
 

@@ -298,6 +298,18 @@ def test_a_class_without_a_node_or_a_word_is_named(tmp_path):
         class_sources.make(class_sources.Options(**options))
 
 
+@pytest.mark.parametrize(
+    ("recipe", "reader"), [("eszsl", "eszsl"), ("ale", "ale"), ("clip_pixels", "class_encoder.name=mlp")]
+)
+def test_what_reads_no_nodes_is_one_line(recipe, reader, tmp_path, capsys):
+    graph = [f"--config.classes.graph={write_folder(tmp_path / 'g')}", "--config.classes.source=graph"]
+    assert __main__.main(["train", f"--config={recipe}:digits,smoke", *graph, f"--workdir={tmp_path / 'run'}"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"nodes, which {reader} does not read: take the recipe zsl_kg" in said
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.long
 def test_intents_by_their_neighbours_as_a_user_calls_it(tmp_path, capsys):
     rng = np.random.default_rng(0)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import small_tower
+import tokenizers
 from scipy.special import erf
 
 from zsl_jax import __main__, data, errors
@@ -157,6 +158,8 @@ TABLES = {
     "cells": ("text,category\na,x\nb,c,y\n", "line 3: 3 cells, the header has 2"),
     "an open quote": ('text,category\n"a,x\n', "line 2"),
     "a label without a word": ("text,category\na,x\nb,_\n", "row 2 has no label"),
+    "an invisible text": ("text,category\na,x\n\u200b,y\n", "row 2 has no text"),
+    "utf-32": ("text,category\na,x\nb,y\n".encode("utf-32"), "by its first bytes UTF-32"),
     "utf-16": ("text,category\na,x\nb,y\n".encode("utf-16"), "not in UTF-8 .*by its first bytes UTF-16"),
     "latin-1": ("text,category\nd\xe9,x\nb,y\n".encode("latin-1"), "not in UTF-8 .*perhaps Latin-1"),
 }
@@ -296,3 +299,22 @@ def test_a_file_of_word_vectors_is_a_tower_of_their_means(tmp_path):
     (tmp_path / "words.pdf").write_text("")
     with pytest.raises(errors.UserError, match=r"no file of word vectors \(.txt, .vec"):
         towers.load_text_tower(tmp_path / "words.pdf")
+
+
+def test_a_text_that_is_too_long_is_said_and_read_to_its_context(tmp_path, capsys):
+    tower = towers.load_text_tower(small_tower.write(tmp_path / "tower"))
+    long = " ".join(["red star"] * 200)
+    found = tower.encode(["a cat", long])
+    said = capsys.readouterr().err
+    assert "1 of 2 texts are longer than 64 tokens, the first is text 1" in said
+    np.testing.assert_allclose(found[1], tower.encode([" ".join(["red star"] * 32)])[0], atol=1e-5)
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [5, 100])
+def test_a_vocabulary_of_another_model_is_one_line(words, tmp_path):
+    folder = small_tower.write(tmp_path / "tower")
+    model = tokenizers.models.WordLevel({f"w{i}": i for i in range(words)}, unk_token="w0")
+    tokenizers.Tokenizer(model).save(str(folder / "tokenizer.json"))
+    with pytest.raises(errors.UserError, match=f"has {words} words, the model 60: it is of another model"):
+        towers.load_text_tower(folder)

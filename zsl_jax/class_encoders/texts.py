@@ -56,6 +56,10 @@ def load_word_vectors(path: str | os.PathLike, wanted: Collection[str]) -> dict[
             if word not in wanted or word in found or (number == 1 and len(rest.split()) == 1):
                 continue
             fields = rest.split()
+            if not fields:
+                raise errors.UserError(
+                    f"{path}, line {number}: no numbers behind {word!r}: a word and its vector are wanted in each line"
+                )
             try:
                 vector = np.array(fields, np.float32)
             except ValueError as error:

@@ -30,6 +30,13 @@ from zsl_jax import errors
 from zsl_jax.data import dataset, matfile, tables
 
 _LABELS = ("category", "label", "intent", "class", "topic")
+# The longer ones first: one begins as another does.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 _TEST_SHARE = 0.25
 _SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl")
 
@@ -61,10 +68,10 @@ def load(
     pairs, part_of = [], []
     for part, each in parts.items():
         found = list(_read(each))
-        empty = [number for number, (text, label) in enumerate(found, 1) if not text.strip() or not _words(label)]
+        empty = [number for number, (text, label) in enumerate(found, 1) if is_blank(text) or not _words(label)]
         if empty:
             raise errors.UserError(
-                f"{each}: row {empty[0]} has no {'label' if found[empty[0] - 1][0].strip() else 'text'}"
+                f"{each}: row {empty[0]} has no {'label' if not is_blank(found[empty[0] - 1][0]) else 'text'}"
             )
         pairs += found
         part_of += [part] * len(found)
@@ -141,6 +148,15 @@ def _as_filed(labels: np.ndarray, part: np.ndarray, num_classes: int, seed: int,
     return is_seen, splits, held_out if len(held_out) else None
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text has no character that one can see.
+
+    >>> is_blank(" \\u200b\\n"), is_blank("?")
+    (True, False)
+    """
+    return not any(letter.isprintable() and not letter.isspace() for letter in text)
+
+
 def _words(label: str) -> str:
     return " ".join(label.replace("_", " ").split())
 
@@ -211,8 +227,8 @@ def _read(path: pathlib.Path) -> Iterator[tuple[str, str]]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        is_utf16 = error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        guess = "by its first bytes UTF-16" if is_utf16 else "perhaps Latin-1"
+        begins = next((name for mark, name in _MARKS.items() if error.object.startswith(mark)), None)
+        guess = f"by its first bytes {begins}" if begins else "perhaps Latin-1"
         raise errors.UserError(f"{path} is not in UTF-8 (byte {error.start}), {guess}: save it as UTF-8") from error
     if path.suffix in (".jsonl", ".ndjson"):
         yield from _json_lines(path, content)

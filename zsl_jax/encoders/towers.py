@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors, similarity
+from zsl_jax.data import texts as data_texts
 from zsl_jax.encoders import bert, clip_files, clip_tokenizer, stages, word_tower
 from zsl_jax.encoders import weights as weights_lib
 
@@ -34,6 +36,7 @@ _MOST_TOKENS = 4096
 # Packages that carry a tower, and the archive of its folder in them.
 _PACKAGES = {"minilm": ("all_minilm_l6_v2", "model.zip")}
 _FILES = ("config.json", "tokenizer.json", "model.safetensors")
+_LEAST_WORDS = 0.25  # words of a tokenizer, for each row of the table of its model
 _NOT_OURS = ("pooler.", "embeddings.position_ids")
 
 
@@ -68,6 +71,8 @@ class TextTower:
     def encode(self, texts: Sequence[str], *, prefix: str = "") -> np.ndarray:
         """Returns `[N, D]` float32, of unit length; texts of like length share a batch, and long work shows progress.
 
+        Of a text that is too long only the beginning is read; a line on the error output says how many there are.
+
         Args:
           texts: N of them.
           prefix: put before each.
@@ -76,10 +81,18 @@ class TextTower:
           UserError: an empty text.
         """
         texts = list(texts)
-        empty = [row for row, text in enumerate(texts) if not text.strip()]
+        empty = [row for row, text in enumerate(texts) if data_texts.is_blank(text)]
         if empty:
             raise errors.UserError(f"text {empty[0]} of {len(texts)} is empty")
-        ids = [encoding.ids[: self.most] for encoding in self.tokenizer.encode_batch([prefix + text for text in texts])]
+        encoded = self.tokenizer.encode_batch([prefix + text for text in texts])
+        ids = [encoding.ids[: self.most] for encoding in encoded]
+        cut = [row for row, text in enumerate(encoded) if text.overflowing or len(text.ids) > self.most]
+        if cut:
+            tqdm.tqdm.write(
+                f"{self.name}: {len(cut)} of {len(texts)} texts are longer than {self.most} tokens, the first is text "
+                f"{cut[0]}: what is beyond is not read",
+                file=sys.stderr,
+            )
         # The longest first: the last batch, which is not full, is of short texts and padded to their number.
         order = np.argsort([-len(row) for row in ids], kind="stable")
         result = np.zeros((len(texts), self.width), np.float32)
@@ -165,10 +178,11 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
     )
     variables = jax.tree.map(jnp.asarray, weights_lib.assign(tensors, shapes, path.name))
     tokenizer, text = _read_tokenizer(folder)
-    if tokenizer.get_vocab_size() > size.vocab_size:
+    words = tokenizer.get_vocab_size()
+    # Tables have some rows more than words, where they are filled up to a round number.
+    if not _LEAST_WORDS * size.vocab_size <= words <= size.vocab_size:
         raise errors.UserError(
-            f"{folder / 'tokenizer.json'} has {tokenizer.get_vocab_size()} words, the model {size.vocab_size}: it is "
-            "of another model"
+            f"{folder / 'tokenizer.json'} has {words} words, the model {size.vocab_size}: it is of another model"
         )
     digest = hashlib.sha256(path.read_bytes())
     digest.update(text.encode() + pool.encode())

@@ -12,7 +12,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.data import splits
-from zsl_jax.encoders import class_sources, described, image_towers, prompts, ties, towers
+from zsl_jax.encoders import class_sources, described, graphs, image_towers, prompts, ties, towers
 from zsl_jax.methods import objectives
 from zsl_jax.training import balanced, encoding, hashes, parallel, protocols, states
 
@@ -113,6 +113,14 @@ def class_source(config: ml_collections.ConfigDict) -> class_sources.Source | No
     Raises:
       UserError: a file that is missing or of another kind.
     """
+    if config.classes.source == class_sources.GRAPH:
+        given = config.class_encoder.name if "class_encoder" in config else ""
+        if given not in graphs.LAYERS:
+            reads = f"class_encoder.name={given}" if given else config_lib.trained(config).name
+            raise errors.UserError(
+                f"config.classes.source=graph describes classes by nodes, which {reads} does not read: take the recipe "
+                f"zsl_kg, or two_tower, with config.class_encoder.name one of {', '.join(graphs.LAYERS)}"
+            )
     options = {name: config.classes[name] for name in class_sources.Options._fields}
     return class_sources.make(class_sources.Options(**options))
 
