@@ -318,3 +318,13 @@ def test_a_vocabulary_of_another_model_is_one_line(words, tmp_path):
     tokenizers.Tokenizer(model).save(str(folder / "tokenizer.json"))
     with pytest.raises(errors.UserError, match=f"has {words} words, the model 60: it is of another model"):
         towers.load_text_tower(folder)
+
+
+def test_a_tensor_under_another_name_is_shown_beside_the_one_that_is_missing(tmp_path):
+    folder = small_tower.write(tmp_path / "tower")
+    held = dict(np.load(folder / "weights.npz"))
+    held["encoder.layer.0.attention.self.qery.bias"] = held.pop("encoder.layer.0.attention.self.query.bias")
+    np.savez(folder / "weights.npz", **held)
+    says = r"the nearest to encoder.layer.0.attention.self.query.bias is encoder.layer.0.attention.self.qery.bias$"
+    with pytest.raises(errors.UserError, match=says):
+        towers.load_text_tower(folder)

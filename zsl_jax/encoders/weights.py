@@ -17,6 +17,7 @@ Folded layers (normalisation multiplied into the convolution before it) are give
 Position embeddings of a ViT for images of another size are interpolated, see `positions`.
 """
 
+import difflib
 import os
 import pathlib
 import re
@@ -88,7 +89,9 @@ def assign(tensors: Mapping[str, np.ndarray], variables: Any, source: str) -> An
     wrong = [("missing", missing), ("left over", left_over), ("of another shape", shapes)]
     if missing or left_over or shapes:
         listed = "; ".join(f"{len(lines)} {what}: {_some(lines)}" for what, lines in wrong if lines)
-        raise errors.UserError(f"weights {source} are of another encoder: {listed}")
+        near = difflib.get_close_matches(missing[0], left_over, 1) if missing else []
+        hint = f"; the nearest to {missing[0]} is {near[0]}" if near else ""
+        raise errors.UserError(f"weights {source} are of another encoder: {listed}{hint}")
     for name in table:
         if fault := _fault(tensors[name]):
             raise errors.UserError(f"weights {source}: {name} {fault}")
