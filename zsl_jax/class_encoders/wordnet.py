@@ -82,13 +82,16 @@ def synset(nouns: Nouns, name: str) -> tuple[int, int] | None:
     return None
 
 
-def at_or_above(nouns: Nouns, row: int) -> list[int]:
-    """Returns a synset and all that are above it.
+def at_or_above(nouns: Nouns, rows: Sequence[int]) -> list[list[int]]:
+    """Returns each synset with all that are above it.
 
-    >>> at_or_above(Nouns({}, np.array([[2, 1], [1, 0], [3, 0]]), 4), 2)
-    [0, 1, 2]
+    >>> at_or_above(Nouns({}, np.array([[2, 1], [1, 0], [3, 0]]), 4), [2, 3])
+    [[0, 1, 2], [0, 3]]
     """
-    return distances(nouns, [row])[0].tolist()
+    if not len(rows):
+        return []
+    nodes, steps = distances(nouns, rows)
+    return [nodes[np.isfinite(row)].tolist() for row in steps]
 
 
 def distances(nouns: Nouns, rows: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -115,7 +115,7 @@ def _of_wordnet(options: Options) -> Hierarchy:
         return None if found is None else found[0]
 
     def above(nodes):
-        return [frozenset(wordnet.at_or_above(nouns, row)) for row in nodes]
+        return [frozenset(found) for found in wordnet.at_or_above(nouns, nodes)]
 
     return Hierarchy(node, above, {"wordnet_sha256": matfile.sha256(path)}, "WordNet has no noun for")
 

@@ -47,14 +47,10 @@ def retrofitted(options: Options) -> Made:
     path, of_words = place(options.wordnet, "wordnet", "FILE.npz"), place(options.words, "words", "FILE.txt")
     nouns = wordnet.load(path)
 
-    def pulled(name, own):
-        found = wordnet.synset(nouns, name)
-        if found is None:
-            return own
+    def pulled(found, at_or_above, own, known):
         # A name of which words had to go is one step below the noun that is left.
-        above = [node for node in wordnet.at_or_above(nouns, found[0]) if found[1] or node != found[0]]
+        above = [node for node in at_or_above if found[1] or node != found[0]]
         called = [nouns.lemmas[node] for node in above]
-        known = class_encoders.load_word_vectors(of_words, {w for lemma in called for w in class_encoders.words(lemma)})
         has = [row for row, lemma in enumerate(called) if any(w in known for w in class_encoders.words(lemma))]
         if not has:
             return own
@@ -67,7 +63,13 @@ def retrofitted(options: Options) -> Made:
         return np.asarray(class_encoders.retrofitted(np.stack([own, *vectors]), is_neighbor))[0]
 
     def function(names, table):
-        return np.stack([pulled(name, own) for name, own in zip(names, plain.function(names, table))])
+        own = plain.function(names, table)
+        places = {at: found for at, name in enumerate(names) if (found := wordnet.synset(nouns, name)) is not None}
+        above = wordnet.at_or_above(nouns, [row for row, _ in places.values()])
+        called = {nouns.lemmas[node] for nodes in above for node in nodes}
+        known = class_encoders.load_word_vectors(of_words, {w for lemma in called for w in class_encoders.words(lemma)})
+        moved = {at: pulled(found, nodes, own[at], known) for (at, found), nodes in zip(places.items(), above)}
+        return np.stack([moved.get(at, row) for at, row in enumerate(own)])
 
     files = {**plain.files, "wordnet_sha256": matfile.sha256(path)}
     return plain._replace(function=function, files=files)
