@@ -20,6 +20,7 @@ from matplotlib import figure as mpl_figure
 DOCS = pathlib.Path(__file__).resolve().parent
 RECORD, PAGE, PICTURE = (DOCS / f"transduction.{suffix}" for suffix in ("json", "md", "png"))
 CORRECTIONS = ("csls", "inverted_softmax", "sinkhorn_balancing", "label_propagation", "transclip")
+ONLINE, ORDERS = "online_gaussians", 5
 SCORERS = ("ridge", "sae", "eszsl")
 DRAWS = 5
 WORDS = {"att": "xlsa17", "sent": "xlsa17,sent"}
@@ -47,6 +48,7 @@ one image at a time.
 | [`sinkhorn_balancing`](methods.md#sinkhorn_balancing) | classes are made about equally frequent |
 | [`inverted_softmax`](methods.md#inverted_softmax) | each class chooses among the inputs: no hubs |
 | [`csls`](methods.md#csls) | a class that is near to many inputs loses for it |
+| [`online_gaussians`](methods.md#online_gaussians) | a Gaussian per class that inputs update one by one, in one pass |
 
 - **Around which method.** `--config.scorer.name=sae` names it, `--config.scorer.encoder_weight=0.03` reaches its
   knobs. It trains as its own recipe says.
@@ -55,7 +57,8 @@ one image at a time.
   chosen on test labels.
 - **What an answer depends on.** On the other inputs and on the candidate classes, but not on the order of the inputs,
   on the blocks they come in or on the number of devices. ZSL and GZSL are decided apart, each on the inputs that it
-  asks about.
+  asks about. `online_gaussians` is about the order: `method.order=0` takes the inputs as they come, 1, 2, ... in orders
+  drawn from their numbers, and the deviation over several of these is what the order does.
 - **`predict`** decides on all inputs of a call together, and says so: the same inputs and classes give the answers of
   the run. `export` is refused, because a file that scores block by block cannot look at all inputs.
 - **Neighbours** are exact, found a tile of the similarities at a time.
@@ -74,8 +77,7 @@ Sentences:
 
 {sentences}
 
-ESZSL stands here with the penalties of its equation, `--config.scorer.unit=one --config.scorer.class_ridge=0.3`, on
-sentences with `feature_ridge=3` and `class_ridge=0.01`; its recipe has other units since.
+{orders}
 
 Made by
 
@@ -107,7 +109,7 @@ LABELS = {
 def wanted() -> list[tuple[str, str, str, int]]:
     """Returns (semantics, method, scorer, draw) of every run; a scorer alone is a method without one."""
     methods = [(name, "") for name in SCORERS] + [("transclip", scorer) for scorer in SCORERS]
-    methods += [(name, "eszsl") for name in CORRECTIONS if name != "transclip"]
+    methods += [(name, "eszsl") for name in (*CORRECTIONS, ONLINE) if name != "transclip"]
     return [(kind, *method, draw) for draw in range(DRAWS) for kind in WORDS for method in methods]
 
 
@@ -123,10 +125,10 @@ def redrawn(dataset, draw: int):
     return dataclasses.replace(dataset, classes=table, splits=found, validation_classes=None)
 
 
-def recipe(folder: str, kind: str, method: str, scorer: str):
+def recipe(folder: str, kind: str, method: str, scorer: str, **more: str):
     from zsl_jax.verbs import command_line
 
-    overrides = {"data.dir": folder, "plots": "none"} | ({"scorer.name": scorer} if scorer else {})
+    overrides = {"data.dir": folder, "plots": "none"} | ({"scorer.name": scorer} if scorer else {}) | more
     return command_line.recipe(f"{DOCS.parent / 'configs' / method}.py:{WORDS[kind]}", overrides)
 
 
@@ -146,14 +148,35 @@ def run(folder: str, found: dict, only: str) -> None:
         with tempfile.TemporaryDirectory() as workdir:
             made = problem._replace(dataset=dataset)
             record = running.run(config, pathlib.Path(workdir) / "run", problem=made, say=lambda line: None).record
-        scores = dict.fromkeys(METRICS, record["metrics"])
-        for name, path in METRICS.items():
-            for part in path:
-                scores[name] = scores[name][part]
-        late = record["selection"].get("late") or {}
-        found[key] = {name: round(value, 4) for name, value in scores.items()} | {"late": late}
+        found[key] = measured(record["metrics"]) | {"late": record["selection"].get("late") or {}}
         RECORD.write_text(json.dumps(found, indent=0) + "\n")
         print(key, found[key], flush=True)
+
+
+def run_orders(folder: str, found: dict) -> None:
+    """Adds the accuracies of the online form in several orders of the same inputs."""
+    from zsl_jax.training import run as running
+
+    for kind in WORDS:
+        for order in range(1, ORDERS + 1):
+            key = f"orders/{kind}/{order}"
+            if key in found:
+                continue
+            config = recipe(folder, kind, ONLINE, "eszsl", **{"method.order": str(order)})
+            with tempfile.TemporaryDirectory() as workdir:
+                record = running.run(config, pathlib.Path(workdir) / "run", say=lambda line: None).record
+            found[key] = measured(record["metrics"])
+            RECORD.write_text(json.dumps(found, indent=0) + "\n")
+            print(key, found[key], flush=True)
+
+
+def measured(metrics: dict) -> dict[str, float]:
+    """Returns what the tables show of a record's metrics."""
+    found = dict.fromkeys(METRICS, metrics)
+    for name, path in METRICS.items():
+        for part in path:
+            found[name] = found[name][part]
+    return {name: round(value, 4) for name, value in found.items()}
 
 
 def drawn(rng: np.random.Generator, condition: str, value: float, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -252,6 +275,18 @@ def table(found: dict, kind: str) -> str:
     return "\n".join(lines)
 
 
+def orders(found: dict) -> str:
+    """Returns what the order of the inputs does to the online form."""
+    said = []
+    for kind, name in (("att", "attributes"), ("sent", "sentences")):
+        runs = [found[key] for number in range(1, ORDERS + 1) if (key := f"orders/{kind}/{number}") in found]
+        if len(runs) < ORDERS:
+            return "The online form was not run in several orders yet."
+        values = {score: 100 * np.array([run[score] for run in runs]) for score in ("ZSL", "cal. H")}
+        said.append(f"{name} " + ", ".join(f"{k} {v.mean():.1f} ± {v.std(ddof=1):.1f}" for k, v in values.items()))
+    return f"`{ONLINE}` around ESZSL in {ORDERS} orders of the same inputs, draw 0: {'; '.join(said)}."
+
+
 def broken(scores: dict) -> str:
     """Returns the means behind the figure: without the decision, and with it."""
     lines = ["| condition | value | alone | together |", "|---|---|---|---|"]
@@ -274,6 +309,7 @@ def cell(values: list[float]) -> str:
 def page(found: dict) -> str:
     """Returns the text of docs/transduction.md; without what breaks it, where that was not run."""
     text = TEXT.replace("{attributes}", table(found, "att")).replace("{sentences}", table(found, "sent"))
+    text = text.replace("{orders}", orders(found))
     return text + (BREAKING.replace("{broken}", broken(found["conditions"])) if "conditions" in found else "")
 
 
@@ -285,6 +321,8 @@ def main() -> int:
     found = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     if arguments.folder is not None:
         run(arguments.folder, found, arguments.only)
+        if arguments.only in ("", "orders"):
+            run_orders(arguments.folder, found)
         if arguments.only in ("", "conditions"):
             break_it(arguments.folder, found)
     if not found:

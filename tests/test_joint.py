@@ -183,6 +183,45 @@ def test_neither_the_order_nor_rows_that_fill_up_change_an_answer(name):
     np.testing.assert_allclose(decide(filled, where, classes)[4:16], expected, rtol=1e-4, atol=1e-5)
 
 
+@functools.cache
+def online(**knobs):
+    return decided("online_gaussians", **({"prior": 2.0, "density": 4.0, "seen_penalty": 0.5} | knobs))
+
+
+def test_online_gaussians_are_their_formula():
+    inputs, classes = some_inputs(), table()
+    found = np.asarray(online(temperature=0.7)(inputs, np.ones(12, bool), classes))
+    x = inputs / np.linalg.norm(inputs, axis=1, keepdims=True)
+    scores = inputs @ classes.embedding.T
+    scores -= scores.mean(axis=1, keepdims=True)
+    scores = (scores / scores.std(axis=1, keepdims=True) - 0.5 * classes.is_seen) / 0.7
+    z, squares = np.zeros((12, 3)), np.zeros(5)
+    for i in range(12):
+        common = x[:i].mean(axis=0) if i else np.zeros(5)
+        means = [(z[:i, c] @ x[:i] + 2 * common) / (z[:i, c].sum() + 2) for c in range(3)]
+        variances = (1 / 5 + squares) / (i + 1)
+        logits = [scores[i, c] - 4 / 5 * np.sum((x[i] - means[c]) ** 2 / (2 * variances)) for c in range(3)]
+        z[i] = np.exp(logits) / np.sum(np.exp(logits))
+        squares = squares + sum(z[i, c] * (x[i] - means[c]) ** 2 for c in range(3))
+    np.testing.assert_allclose(np.exp(found), z, atol=1e-4)
+
+
+def test_an_online_answer_is_never_taken_back_and_depends_on_those_before_it():
+    inputs, classes = some_inputs(), table()
+    whole = np.asarray(online()(inputs, np.ones(12, bool), classes))
+    np.testing.assert_allclose(online()(inputs[:7], np.ones(7, bool), classes), whole[:7], atol=1e-5)
+    np.testing.assert_allclose(online()(inputs, np.arange(12) < 7, classes)[:7], whole[:7], atol=1e-5)
+    assert np.abs(online()(inputs[::-1], np.ones(12, bool), classes)[::-1] - whole).max() > 1e-3
+
+
+def test_a_drawn_order_is_of_the_inputs_alone():
+    inputs, classes = some_inputs(), table()
+    first, second = (np.asarray(online(order=n)(inputs, np.ones(12, bool), classes)) for n in (1, 2))
+    mixed = np.random.default_rng(0).permutation(12)
+    np.testing.assert_array_equal(online(order=1)(inputs[mixed], np.ones(12, bool), classes), first[mixed])
+    assert np.abs(first - second).max() > 1e-3
+
+
 UGLY = {
     "one input": lambda x: x[:1],
     "fewer inputs than neighbours": lambda x: x[:2],
@@ -192,10 +231,11 @@ UGLY = {
 }
 
 
+@pytest.mark.parametrize("name", ["transclip", "online_gaussians"])
 @pytest.mark.parametrize("kind", UGLY)
-def test_ugly_inputs_get_finite_answers(kind):
+def test_ugly_inputs_get_finite_answers(kind, name):
     inputs = UGLY[kind](some_inputs()).astype(np.float32)
-    found = np.asarray(decided("transclip")(inputs, np.ones(len(inputs), bool), table()))
+    found = np.asarray(decided(name)(inputs, np.ones(len(inputs), bool), table()))
     assert np.all(np.isfinite(found))
     np.testing.assert_allclose(np.exp(found).sum(axis=1), 1, rtol=1e-5)
     if kind in ("one input", "equal inputs"):

@@ -3,7 +3,8 @@
     scorer  --scores [N, C], vectors [N, D]-->  decide  -->  [N, C]
 
 The wrapped method trains, embeds and describes as it is. What is decided does not depend on the order of the inputs:
-they are brought into an order of their own, by their numbers, before anything is summed over them.
+they are brought into an order of their own, by their numbers, before anything is summed over them; a method whose
+answers are about the order says how it arranges them.
 """
 
 from collections.abc import Callable
@@ -49,7 +50,13 @@ class Inputs(NamedTuple):
     is_seen: jax.Array
 
 
-def around(scorer: base.Method, decide: Callable[[Inputs], jax.Array], *, space: str = "inputs") -> base.Method:
+def around(
+    scorer: base.Method,
+    decide: Callable[[Inputs], jax.Array],
+    *,
+    space: str = "inputs",
+    arrange: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
+) -> base.Method:
     """Returns the method whose scores of all inputs are decided upon together.
 
     Args:
@@ -57,6 +64,8 @@ def around(scorer: base.Method, decide: Callable[[Inputs], jax.Array], *, space:
       decide: `Inputs -> [N, C]`; gets no label and trains nothing.
       space: of the vectors: `inputs` as they reach the method (scaled by `config.normalize`), or what the scorer
         `embeddings` of them are.
+      arrange: `(vectors, where) -> [N]`, the rows in the order in which `decide` gets them, those that only fill up
+        last; None: `own_order`.
 
     Raises:
       UserError: a scorer that decides together itself, an unknown space, or inputs (in `init`) or embeddings (in
@@ -84,7 +93,7 @@ def around(scorer: base.Method, decide: Callable[[Inputs], jax.Array], *, space:
 
     def together(state, images, where, described, key):
         del key
-        order = own_order(images["vector"], where)
+        order = (arrange or own_order)(images["vector"], where)
         images, where = jax.tree.map(lambda x: jnp.asarray(x)[order], (images, where))
         found = standardized(scores(state, images, described), where)
         vectors = similarity.l2_normalize(images["vector"]) * where[:, None]
@@ -112,13 +121,13 @@ def _vectors(images: Any, space: str) -> Any:
     return vectors
 
 
-def own_order(vectors: jax.Array, where: jax.Array) -> jax.Array:
+def own_order(vectors: jax.Array, where: jax.Array, seed: int = 0) -> jax.Array:
     """Returns `[N]` the rows in an order that follows from their numbers alone, those that only fill up last.
 
-    Sorted by two hashes of the bits of each row: sums of whole numbers, which do not round.
+    Sorted by two hashes of the bits of each row: sums of whole numbers, which do not round. Each seed hashes anew.
     """
     bits = jax.lax.bitcast_convert_type(vectors.astype(jnp.float32), jnp.uint32)
-    factors = jax.random.bits(jax.random.key(0), (2, bits.shape[1]), jnp.uint32) | 1
+    factors = jax.random.bits(jax.random.key(seed), (2, bits.shape[1]), jnp.uint32) | 1
     mixed = (bits ^ (bits >> 15)) * jnp.uint32(0x2C1B3C6D)
     hashes = [jnp.sum(mixed * factor[None, :], axis=1, dtype=jnp.uint32) for factor in factors]
     return jnp.lexsort((*hashes, ~where))
