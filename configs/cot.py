@@ -18,8 +18,9 @@ def get_config(argument=None):
     config = config_lib.base("cot", argument or "pairs")
     config.encoder = {**config_lib.encoder_section("convnet"), "weights": ""}
     config.encoder.update({"widths": (32, 64, 96), "merges": (2, 2, 2), "pool": "max"})
-    config.data.semantics = "parts"
-    config.select.folds = 3
+    if config.data.name == "pairs":
+        config.data.semantics = "parts"
+        config.select.folds = 3
     if not config_lib.is_smoke(argument):
         config.train.epochs = 30
     config.select.every = config.train.epochs

@@ -12,6 +12,7 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_p
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
+import psutil
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -25,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
+MOST_MEMORY = 3 * 2**30
 PURE = ("test_bounds", "test_losses", "test_metrics", "test_pure", "test_similarity", "test_uncertainty")
 
 
@@ -36,6 +38,15 @@ def strict_dtypes(request):
             yield
     else:
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded_memory():
+    """Compiled programs are let go where a worker holds much: the folder of compiled programs has them."""
+    yield
+    if psutil.Process().memory_info().rss > MOST_MEMORY:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

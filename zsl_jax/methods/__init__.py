@@ -14,7 +14,7 @@ from zsl_jax.methods.encoded import EncodedState, Parts, by_encoder
 from zsl_jax.methods.gradient import GradientState, by_gradient
 from zsl_jax.methods.normalization import SCALINGS, normalized
 from zsl_jax.methods.objectives import LOSSES, Objective
-from zsl_jax.methods.registry import KNOBS, METHODS, chooses_loss, factory, learns_prompts, trains_encoder, wraps
+from zsl_jax.methods.registry import KNOBS, METHODS, factory, learns_prompts, trains_encoder, wraps
 from zsl_jax.methods.sae import sylvester
 from zsl_jax.methods.seen_classes import as_proportions, keep_seen
 from zsl_jax.methods.shifted import shifted_solve
@@ -45,7 +45,6 @@ __all__ = [
     "by_bilinear",
     "by_encoder",
     "by_gradient",
-    "chooses_loss",
     "factory",
     "from_sums",
     "in_class_span",

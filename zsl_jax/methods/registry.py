@@ -61,11 +61,6 @@ def wraps(name: str) -> bool:
     return "scorer" in inspect.signature(factory(name)).parameters
 
 
-def chooses_loss(name: str) -> bool:
-    """Whether a method is trained by any loss: its factory has a knob `loss`."""
-    return "loss" in KNOBS[name]
-
-
 def learns_prompts(name: str) -> bool:
     """Whether a method is trained through a frozen text tower: its factory takes a `prompts.PromptTower`, `tower`."""
     return "tower" in inspect.signature(factory(name)).parameters

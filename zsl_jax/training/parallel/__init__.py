@@ -26,7 +26,6 @@ from zsl_jax.training.parallel.placement import (
     replicate,
     split_settings,
     state_sharding,
-    state_shardings,
     to_host,
 )
 from zsl_jax.training.parallel.steps import (
@@ -68,7 +67,6 @@ __all__ = [
     "settings_mesh",
     "split_settings",
     "state_sharding",
-    "state_shardings",
     "take_batch",
     "to_host",
     "whole_examples",

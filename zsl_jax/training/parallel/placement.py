@@ -57,11 +57,6 @@ def abstract(tree, mesh: Mesh):
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=state_sharding(x.shape, mesh)), tree)
 
 
-def state_shardings(shapes, mesh: Mesh):
-    """Returns how `place_state` lays out a state of these shapes."""
-    return jax.tree.map(lambda x: state_sharding(x.shape, mesh), shapes)
-
-
 def must_divide(tree, mesh: Mesh) -> bool:
     """Whether a copy of the arrays would take more than half of what is free on a device (False where unknown)."""
     if mesh.size == 1:
