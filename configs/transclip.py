@@ -7,12 +7,11 @@ r"""TransCLIP, by default around ESZSL; `--config.scorer.name` names another met
 CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs and gamma are chosen on
 validation classes (docs/transduction.md).
 
-Attributes, about a minute per run, 2 CPU cores: ZSL 80.0, GZSL 73.6 / 64.3 / 68.7, calibrated 71.9 / 65.8 / 68.7.
+Attributes, about a minute per run, 2 CPU cores: ZSL 81.8, GZSL 74.1 / 68.3 / 71.1, calibrated 76.2 / 65.7 / 70.5.
 
-Sentences, about a minute per run, 2 CPU cores: ZSL 86.2, GZSL 74.7 / 73.0 / 73.9, calibrated 72.5 / 74.1 / 73.3.
+Sentences, about a minute per run, 2 CPU cores: ZSL 86.7, GZSL 75.8 / 78.7 / 77.2, calibrated 79.4 / 75.6 / 77.5.
 
-The scorer alone (ESZSL with `unit=one`, penalties 1 and .3, on sentences 3 and .01): ZSL 64.8 and calibrated 58.9 on
-attributes, 79.9 and 72.9 on sentences.
+The scorer alone (ESZSL): ZSL 64.3 and calibrated 60.5 on attributes, 79.1 and 73.3 on sentences.
 
 Reference: Zanella, Gerin, Ben Ayed, "Boosting Vision-Language Models with Transduction", NeurIPS 2024.
 """

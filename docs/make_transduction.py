@@ -102,7 +102,7 @@ of an unknown class counts as no answer; it only disturbs.
 LABELS = {
     "imbalance": "alpha of the Dirichlet prior of 600 images' classes",
     "images": "test images per class",
-    "distractors": "images of unknown classes per image of a known one",
+    "distractors": "images of unknown classes per known one",
 }
 
 
@@ -153,14 +153,14 @@ def run(folder: str, found: dict, only: str) -> None:
         print(key, found[key], flush=True)
 
 
-def run_orders(folder: str, found: dict) -> None:
+def run_orders(folder: str, found: dict, only: str) -> None:
     """Adds the accuracies of the online form in several orders of the same inputs."""
     from zsl_jax.training import run as running
 
     for kind in WORDS:
         for order in range(1, ORDERS + 1):
             key = f"orders/{kind}/{order}"
-            if key in found:
+            if key in found or only not in key:
                 continue
             config = recipe(folder, kind, ONLINE, "eszsl", **{"method.order": str(order)})
             with tempfile.TemporaryDirectory() as workdir:
@@ -281,9 +281,11 @@ def orders(found: dict) -> str:
     for kind, name in (("att", "attributes"), ("sent", "sentences")):
         runs = [found[key] for number in range(1, ORDERS + 1) if (key := f"orders/{kind}/{number}") in found]
         if len(runs) < ORDERS:
-            return "The online form was not run in several orders yet."
+            continue
         values = {score: 100 * np.array([run[score] for run in runs]) for score in ("ZSL", "cal. H")}
         said.append(f"{name} " + ", ".join(f"{k} {v.mean():.1f} ± {v.std(ddof=1):.1f}" for k, v in values.items()))
+    if not said:
+        return f"`{ONLINE}` was not run in several orders yet."
     return f"`{ONLINE}` around ESZSL in {ORDERS} orders of the same inputs, draw 0: {'; '.join(said)}."
 
 
@@ -321,8 +323,7 @@ def main() -> int:
     found = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     if arguments.folder is not None:
         run(arguments.folder, found, arguments.only)
-        if arguments.only in ("", "orders"):
-            run_orders(arguments.folder, found)
+        run_orders(arguments.folder, found, arguments.only)
         if arguments.only in ("", "conditions"):
             break_it(arguments.folder, found)
     if not found:

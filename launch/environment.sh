@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # Sourced by the scripts beside it, from the root of the checkout: makes .venv and installs the package with the extras named.
-# A second call does nothing unless pyproject.toml, setup.py, constraints.txt or the extras have changed.
+# A second call does nothing unless pyproject.toml, setup.py, the constraints or the extras have changed.
 #   PYTHON=python3.12 bash launch/local.sh    chooses the interpreter
 environment() {
-  local extras=$1 python=${PYTHON:-python3} stamp wanted
+  local extras=$1 python=${PYTHON:-python3} constraints=constraints.txt own stamp wanted
+  own=constraints-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true).txt
+  [ ! -f "$own" ] || constraints=$own
   if [ -n "${dry_run:-}" ]; then
     do_it "$python" -m venv .venv
-    do_it .venv/bin/python -m pip install -c constraints.txt -e ".[$extras]"
+    do_it .venv/bin/python -m pip install -c "$constraints" -e ".[$extras]"
     return
   fi
   if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -15,9 +17,9 @@ environment() {
   fi
   [ -x .venv/bin/python ] || { echo "making .venv and installing zsl_jax (a minute or two, once)"; "$python" -m venv .venv; }
   stamp=".venv/installed-$extras"
-  wanted=$(cat pyproject.toml setup.py constraints.txt | .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
+  wanted=$(cat pyproject.toml setup.py "$constraints" | .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')
   if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c "$constraints" -e ".[$extras]"
     echo "$wanted" > "$stamp"
   fi
 }
