@@ -7,6 +7,10 @@
 IMAGES.npz holds images, attribute and object; the encoder of the first line is a small network that is trained with the
 rest, 2 minutes of processor time for 10 epochs of 1,200 images of 40 x 40 pixels.
 
+Clothes (2,518 photos of 128 pixels, 7 pairs, 2 unseen; a frozen MobileNetV2), means of 5 draws, one seed, with 95 %
+intervals over draws, 3 minutes of processor time per run (docs/pairs.md, which has the command): closed world S 99.0, U
+98.9 ± 1.4, H 87.4 ± 4.8, AUC 93.6 ± 3.8; open world AUC 63.3 ± 16.1.
+
 Published, ViT-B/16, S / U / H / AUC: MIT-States 39.5 / 33.0 / 25.8 / 10.5, C-GQA 39.2 / 22.7 / 22.1 / 7.4 (Kim, Lee,
 Park, Sohn, "Hierarchical Visual Primitive Experts for Compositional Zero-Shot Learning", ICCV 2023).
 """

@@ -87,7 +87,7 @@ which keeps the figures in docs/transduction.json. The row of draw 0 is what the
 gives, with `--config.scorer.name=` and the recipe in the row, and `xlsa17,sent` for the sentences.
 """
 
-BREAKING = """\
+BREAKING = """
 ## What breaks it
 
 The knobs were chosen where every class has many images and every image has a class among the candidates. One finished
