@@ -8,7 +8,6 @@ BIRDS is a benchmark in the xlsa17 layout, GROCERIES an archive for the source n
 runs/class_sources and are not done again.
 """
 
-import argparse
 import json
 import pathlib
 import shlex
@@ -129,15 +128,9 @@ def page(figures: dict) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--page", action="store_true", help="only write the page again")
-    for name in PLACES:
-        parser.add_argument(f"--{name}", help=f"what stands for {name.upper()}")
-    given = parser.parse_args()
-    if not given.page:
-        measure({name.upper(): getattr(given, name) for name in PLACES if getattr(given, name)})
-    head = PAGE.read_text().partition(BEGIN)[0]
-    PAGE.write_text(head + page(json.loads(FIGURES.read_text())))
+    import measuring
+
+    measuring.main(__doc__, PLACES, measure, page, figures=FIGURES, written=PAGE, begin=BEGIN)
 
 
 if __name__ == "__main__":

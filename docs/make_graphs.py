@@ -7,7 +7,6 @@ SNIPS holds train.txt, dev.txt and test.txt with classes of their own, GRAPH is 
 runs/graphs and are not done again.
 """
 
-import argparse
 import json
 import pathlib
 import shlex
@@ -92,15 +91,9 @@ def _top1(figures: dict, way: str, seed: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--page", action="store_true", help="only write the page again")
-    for name in PLACES:
-        parser.add_argument(f"--{name}", help=f"what stands for {name.upper()}")
-    given = parser.parse_args()
-    if not given.page:
-        measure({name.upper(): getattr(given, name) for name in PLACES if getattr(given, name)})
-    head = PAGE.read_text().partition(BEGIN)[0]
-    PAGE.write_text(head + page(json.loads(FIGURES.read_text())))
+    import measuring
+
+    measuring.main(__doc__, PLACES, measure, page, figures=FIGURES, written=PAGE, begin=BEGIN)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ FOLDER is a text tower; the files are tables with the columns text and category.
 texts, drawn by seed. Runs stay in runs/texts and are not done again.
 """
 
-import argparse
 import json
 import pathlib
 import shlex
@@ -150,16 +149,9 @@ def _interval(values: np.ndarray) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--page", action="store_true", help="only write the page again")
-    for name in ("text", *SETS):
-        parser.add_argument(f"--{name}", help=f"what stands for {name.upper()}")
-    given = parser.parse_args()
-    places = {name.upper(): getattr(given, name) for name in ("text", *SETS) if getattr(given, name)}
-    if not given.page:
-        measure(places)
-    head = PAGE.read_text().partition(BEGIN)[0]
-    PAGE.write_text(head + page(json.loads(FIGURES.read_text())))
+    import measuring
+
+    measuring.main(__doc__, ("text", *SETS), measure, page, figures=FIGURES, written=PAGE, begin=BEGIN)
 
 
 if __name__ == "__main__":

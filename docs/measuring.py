@@ -1,9 +1,11 @@
 """What the scripts of pages on runs share: a command with names in capitals for files, run where it has no record."""
 
+import argparse
 import json
 import pathlib
 import shlex
 import sys
+from collections.abc import Callable, Iterable
 
 from zsl_jax import __main__
 
@@ -25,6 +27,36 @@ def record(lines: list[list[str]], places: dict[str, str]) -> dict | None:
         if __main__.main(filled):
             sys.exit(f"failed: {shlex.join(filled)}")
     return json.loads(path.read_text())
+
+
+def main(
+    says: str,
+    names: Iterable[str],
+    measure: Callable[[dict[str, str]], None],
+    page: Callable[[dict], str],
+    *,
+    figures: pathlib.Path,
+    written: pathlib.Path,
+    begin: str,
+) -> None:
+    """Runs what the command line names files for, and writes the part of a page that begins with `begin`.
+
+    Args:
+      says: the help.
+      names: of the files, as options; in capitals they stand in commands.
+      measure: `{NAME: file} -> None`, writes the figures.
+      page: `figures -> text`.
+      figures, written: the files of the figures and of the page.
+      begin: the heading.
+    """
+    parser = argparse.ArgumentParser(description=says, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--page", action="store_true", help="only write the page again")
+    for name in names:
+        parser.add_argument(f"--{name}", help=f"what stands for {name.upper()}")
+    given = parser.parse_args()
+    if not given.page:
+        measure({name.upper(): getattr(given, name) for name in names if getattr(given, name)})
+    written.write_text(written.read_text().partition(begin)[0] + page(json.loads(figures.read_text())))
 
 
 def _filled(word: str, places: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The side of the classes where an encoder of them is trained: what it reads of a class table, its start, its use."""
+"""The side of the classes where an encoder of them is trained, and the maps by which it meets that of the inputs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,40 +9,52 @@ from flax import linen as nn
 from zsl_jax import errors
 from zsl_jax.data import dataset
 from zsl_jax.encoders import graphs
+from zsl_jax.methods import mlp
 
 
 class ClassTower(NamedTuple):
-    """An encoder of classes.
+    """An encoder of classes, with a map behind it and one behind that of the inputs.
 
     Fields:
-      init: `(key, classes) -> params`.
-      apply: `(params, classes, key=None) -> [C, D]`; a key is that of a training step.
+      init: `(key, like, classes) -> head`: `classes`, the parameters of the encoder, `of_classes [D, width]`, the map
+        behind it, and `of_images`, that of embeddings shaped as `like`.
+      encode: `(head, classes, key=None) -> [C, D]`; a key is that of a training step.
     """
 
-    init: Callable[..., Any]
-    apply: Callable[..., jax.Array]
+    init: Callable[..., dict[str, Any]]
+    encode: Callable[..., jax.Array]
+
+    def describe(self, head: dict[str, Any], classes: dataset.ClassTable, key: jax.Array | None = None) -> jax.Array:
+        """Returns `[C, width]`."""
+        return self.encode(head, classes, key) @ head["of_classes"]
 
 
-def of(class_encoder: nn.Module) -> ClassTower:
-    """Returns a module of `zsl_jax.encoders` as the side of the classes.
+def of(class_encoder: nn.Module, width: int) -> ClassTower:
+    """Returns a module of `zsl_jax.encoders` as the side of the classes, which meets inputs in `width` numbers.
 
     Raises:
       UserError: an encoder with batch statistics.
     """
 
-    def init(key, classes):
-        variables = class_encoder.init(key, reads(classes), train=False)
+    def init(key, like, classes):
+        keys = jax.random.split(key, 3)
+        variables = class_encoder.init(keys[0], reads(classes), train=False)
         if set(variables) != {"params"}:
             raise errors.UserError(
                 "a class encoder with batch statistics cannot be trained: choose mlp or a text encoder"
             )
-        return variables["params"]
+        head = {"classes": variables["params"]}
+        described = jax.eval_shape(encode, head, classes)
+        return head | {
+            "of_images": mlp.dense(keys[1], like.shape[-1], width),
+            "of_classes": mlp.dense(keys[2], described.shape[-1], width),
+        }
 
-    def apply(params, classes, key=None):
+    def encode(head, classes, key=None):
         rngs = None if key is None else {"dropout": key}
-        return class_encoder.apply({"params": params}, reads(classes), train=key is not None, rngs=rngs)
+        return class_encoder.apply({"params": head["classes"]}, reads(classes), train=key is not None, rngs=rngs)
 
-    return ClassTower(init, apply)
+    return ClassTower(init, encode)
 
 
 def reads(classes: dataset.ClassTable) -> Any:

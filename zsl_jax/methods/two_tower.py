@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from zsl_jax import errors, losses, rules
-from zsl_jax.methods import base, class_tower, encoded, mlp, objectives, registry
+from zsl_jax.methods import base, class_tower, encoded, objectives, registry
 
 
 @registry.method(
@@ -103,21 +103,11 @@ def two_tower(
     dims = (*(prefix for prefix in prefixes if prefix != width), width)
     used = score_width or width
 
-    tower = class_tower.of(class_encoder)
-
-    def describe(head, classes, key=None):
-        return tower.apply(head["classes"], classes, key) @ head["of_classes"]
+    tower = class_tower.of(class_encoder, width)
 
     def init_head(key, like, classes):
-        keys = jax.random.split(key, 3)
-        params = tower.init(keys[0], classes)
-        described = jax.eval_shape(tower.apply, params, classes)
-        return {
-            "classes": params,
-            "of_images": mlp.dense(keys[1], like.shape[-1], width),
-            "of_classes": mlp.dense(keys[2], described.shape[-1], width),
-            "knobs": {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in trained.items()},
-        }
+        knobs = {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in trained.items()}
+        return tower.init(key, like, classes) | {"knobs": knobs}
 
     def towers_loss(head, embeddings, batch, classes, key, notes=()):
         learned = {name: _as_knob(name, value) for name, value in head["knobs"].items()}
@@ -125,7 +115,7 @@ def two_tower(
         def at_prefix(x, y):
             return objective.loss(objectives.of_batch(x, y, batch, classes, key, notes), **learned)
 
-        images, described = embeddings @ head["of_images"], describe(head, classes, key)
+        images, described = embeddings @ head["of_images"], tower.describe(head, classes, key)
         return losses.matryoshka(at_prefix, images, described, dims=dims, normalize=is_cosine) / len(dims)
 
     method = encoded.by_encoder(
@@ -133,7 +123,7 @@ def two_tower(
         init_head=init_head,
         loss=towers_loss,
         embed=lambda head, embeddings: (embeddings @ head["of_images"])[:, :used],
-        describe=lambda head, classes: describe(head, classes)[:, :used],
+        describe=lambda head, classes: tower.describe(head, classes)[:, :used],
         scores=lambda head, images, described: objectives.SIMILARITIES[similarity](images, described),
         memory=objective.memory,
         remembered=lambda head, embeddings: embeddings @ head["of_images"],

@@ -5,11 +5,10 @@
 f encodes inputs and g classes: `config.class_encoder.name` is trgcn, a rival of it, or mlp where classes are vectors.
 """
 
-import jax
 from flax import linen as nn
 
-from zsl_jax import losses, rules
-from zsl_jax.methods import base, class_tower, encoded, mlp, registry
+from zsl_jax import losses, rules, similarity
+from zsl_jax.methods import base, class_tower, encoded, registry
 
 
 @registry.method(width=rules.Knob("rank of the product in which inputs and classes meet", rules.whole(1)))
@@ -23,30 +22,18 @@ def zsl_kg(parts: encoded.Parts, class_encoder: nn.Module, *, width: int = 32) -
 
     Reference: Nayak, Bach, "Zero-Shot Learning with Common Sense Knowledge Graphs", TMLR 2022.
     """
-    tower = class_tower.of(class_encoder)
+    tower = class_tower.of(class_encoder, width)
 
-    def init_head(key, like, classes):
-        keys = jax.random.split(key, 3)
-        params = tower.init(keys[0], classes)
-        described = jax.eval_shape(tower.apply, params, classes)
-        return {
-            "classes": params,
-            "of_inputs": mlp.dense(keys[1], like.shape[-1], width),
-            "of_classes": mlp.dense(keys[2], described.shape[-1], width),
-        }
-
-    def describe(head, classes, key=None):
-        return tower.apply(head["classes"], classes, key) @ head["of_classes"]
-
-    def class_loss(head, embeddings, batch, classes, key):
-        scores = embeddings @ head["of_inputs"] @ describe(head, classes, key).T
+    def loss(head, embeddings, batch, classes, key):
+        described = tower.encode(head, classes, key)
+        scores = similarity.low_rank_bilinear(embeddings, described, head["of_images"], head["of_classes"])
         return losses.softmax_cross_entropy(scores, batch.labels)
 
     return encoded.by_encoder(
         parts,
-        init_head=init_head,
-        loss=class_loss,
-        embed=lambda head, embeddings: embeddings @ head["of_inputs"],
-        describe=describe,
+        init_head=tower.init,
+        loss=loss,
+        embed=lambda head, embeddings: embeddings @ head["of_images"],
+        describe=tower.describe,
         scores=lambda head, images, described: images @ described.T,
     )

@@ -21,11 +21,11 @@ USAGE = f"""\
 Turns imported images into features, by an encoder and its weights, for `train --config=NAME:features`.
 The same line again goes on where a run was stopped.
 
-usage: python -m zsl_jax extract --config=configs/extract/NAME.py --config.data.dir=DATASET --out=FEATURES
+usage: python -m zsl_jax extract --config=extract/NAME --config.data.dir=DATASET --out=FEATURES
        [--config.encoder.weights=FILE|NAME] [--config.KEY=VALUE ...] [--skip_unreadable]
 
   zsl-jax extract --config=extract/pretrained:resnet50.a1_in1k --config.data.dir=datasets/photos --out=features/photos
-  python -m zsl_jax extract --config=configs/extract/mobilenet_v2.py --config.encoder.weights=mobilenet_v2.npz \\
+  python -m zsl_jax extract --config=extract/mobilenet_v2 --config.encoder.weights=mobilenet_v2.npz \\
       --config.data.dir=datasets/photos --out=features/photos
 
 --skip_unreadable  leaves damaged images out and names them; otherwise the first one is an error
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     if values is None:
         return 0
     if not values.config:
-        raise errors.UserError("extract needs --config=FILE, e.g. --config=configs/extract/mobilenet_v2.py")
+        raise errors.UserError("extract needs --config=FILE, e.g. --config=extract/mobilenet_v2")
     if not values.out:
         raise errors.UserError("extract needs --out=FEATURES, the folder to write, e.g. --out=features/photos")
     config = command_line.load_recipe(values.config)

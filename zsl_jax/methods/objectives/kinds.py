@@ -5,6 +5,7 @@ loss(image_embeddings, class_embeddings)          takes images and the descripti
 loss(embeddings, labels)                          takes both as one set of examples
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import NamedTuple
@@ -224,29 +225,17 @@ _TRIPLETS = "images, the class of each, and the wrong class with the highest sco
 _BATCH = "scores of each image and the descriptions of the classes in the batch"
 _UNSEEN = frozenset({"unseen descriptions"})
 
+_on_training_classes = functools.partial(Kind, on_scores=True, swaps=True, chooses=True)
+_ON_SCORES = _on_training_classes(_SCORES, _of_scores)
+_ON_TARGETS = _on_training_classes("scores, and for each training class whether it is the one", _of_targets)
+
 KINDS: dict[tuple[str, ...], Kind] = {
-    ("scores", "labels"): Kind(_SCORES, _of_scores, on_scores=True, swaps=True, chooses=True),
-    ("cosines", "labels"): Kind(_SCORES, _of_scores, on_scores=True, swaps=True, chooses=True),
-    ("evidence", "labels"): Kind(
-        "evidence, log(1 + exp(score)), and the class", _of_evidence, on_scores=True, swaps=True, chooses=True
-    ),
-    ("key", "scores", "labels"): Kind(
-        f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False, on_scores=True, swaps=True, chooses=True
-    ),
-    ("scores", "targets"): Kind(
-        "scores, and for each training class whether it is the one",
-        _of_targets,
-        on_scores=True,
-        swaps=True,
-        chooses=True,
-    ),
-    ("logits", "labels"): Kind(
-        "scores, and for each training class whether it is the one",
-        _of_targets,
-        on_scores=True,
-        swaps=True,
-        chooses=True,
-    ),
+    ("scores", "labels"): _ON_SCORES,
+    ("cosines", "labels"): _ON_SCORES,
+    ("evidence", "labels"): _on_training_classes("evidence, log(1 + exp(score)), and the class", _of_evidence),
+    ("key", "scores", "labels"): _on_training_classes(f"{_SCORES}; draws at random", _of_sampled_scores, by_row=False),
+    ("scores", "targets"): _ON_TARGETS,
+    ("logits", "labels"): _ON_TARGETS,
     ("scores", "is_seen"): Kind(
         "scores of all classes, and which have examples", _of_calibration, by_row=False, sees=_UNSEEN, on_scores=True
     ),
