@@ -30,6 +30,14 @@ def fit(task, epochs, *, method=None, batch_size=16, key=None, mesh=None, nonfin
     yield from loop.fit(training, epochs=epochs, **options)
 
 
+def test_a_training_starts_from_the_first_key_that_is_folded_from_its_own(task):
+    training = states.Training(methods.relation_net(num_hidden=3), task, jax.random.key(5), 4, parallel.make_mesh())
+    like = states.first_batch(training.examples, 4)
+    start = jax.jit(training.method.init, static_argnums=3)
+    wanted = start(jax.random.fold_in(jax.random.key(5), 0), like, training.classes, ())
+    jax.tree.map(np.testing.assert_array_equal, states.start_state(training), wanted)
+
+
 @pytest.mark.parametrize(("num_examples", "batch_size"), [(10, 3), (12, 4), (5, 8)])
 def test_an_epoch_takes_every_example_once(num_examples, batch_size):
     epochs = []

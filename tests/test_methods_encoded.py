@@ -9,13 +9,34 @@ import numpy as np
 import optax
 import pytest
 import small_trainer
+from flax import linen as nn
 
 from zsl_jax import config, data, encoders, errors, methods
 from zsl_jax.encoders import augmentation
-from zsl_jax.methods import base, encoded, objectives
+from zsl_jax.methods import base, class_tower, encoded, objectives
 from zsl_jax.training import encoding, loop, optimizers, parallel, problems, states
 
 KEY = jax.random.key(0)
+
+
+def test_a_class_encoder_drops_out_in_training_alone():
+    class Dropping(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            return nn.Dropout(0.5, deterministic=not train)(nn.Dense(8)(x))
+
+    tower, classes = class_tower.of(Dropping(), 3), blocks().classes
+    head = tower.init(KEY, jnp.zeros((2, 5)), classes)
+    assert {name: x.shape for name, x in head.items() if name != "classes"} == {
+        "of_images": (5, 3),
+        "of_classes": (8, 3),
+    }
+    plain, once, again = (np.asarray(tower.describe(head, classes, key)) for key in (None, KEY, jax.random.key(1)))
+    dense = jax.device_get(head["classes"]["Dense_0"])
+    wanted = (classes.embedding @ dense["kernel"] + dense["bias"]) @ np.asarray(head["of_classes"])
+    np.testing.assert_allclose(plain, wanted, atol=1e-5)
+    assert np.abs(once - again).max() > 0.1
+    assert np.abs(once - plain).max() > 0.1
 
 
 def blocks(*, per_class=24, seed=0) -> data.Dataset:

@@ -13,7 +13,7 @@ from conftest import digits_config
 
 from zsl_jax import __main__, config, data, errors
 from zsl_jax.data import sources
-from zsl_jax.training import checkpoints, files, protocols, run
+from zsl_jax.training import checkpoints, files, parallel, protocols, run, scoring
 from zsl_jax.verbs import train
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -57,6 +57,20 @@ def test_the_record_has_what_readers_rely_on(finished):
     assert intervals["zsl"][0] < record["metrics"]["zsl"]["top1"] < intervals["zsl"][1]
     low, high = intervals["calibrated_harmonic"]
     assert low < record["metrics"]["gzsl"]["calibrated"]["harmonic"] < high
+
+
+def test_the_confidence_of_a_record_is_that_of_test_scores_at_the_temperature_of_validation(finished):
+    result = finished[1]
+    record, selection = result.record, result.record["selection"]
+    score = scoring.make_score(result.method, result.task, protocols.GZSL.looks(result.task), parallel.make_mesh())
+    rows = score(result.state, (selection["temperature"],))["gzsl"]
+    calibrated = np.maximum(rows.best[:, 0, 0], rows.best[:, 1, 0] - selection["gamma"])
+    total = np.logaddexp(rows.lse[:, 0, 0], rows.lse[:, 1, 0] - selection["gamma"] / selection["temperature"])
+    found = record["metrics"]["confidence"]
+    assert found["mean"] == pytest.approx(np.mean(np.exp(calibrated / selection["temperature"] - total)), rel=1e-4)
+    right = sum(entry["calibrated_correct"] for entry in record["per_class"].values())
+    assert found["accuracy"] == pytest.approx(right / len(rows.own), rel=1e-5)
+    assert 0 < found["calibration_error"] < 1
 
 
 @pytest.mark.long
