@@ -2,9 +2,11 @@
 
     python docs/make_prompts.py --text=TOWER --tie=TIE.npz --clothes=FILE.npz       # runs what docs/prompts.json lacks
     python docs/make_prompts.py --text=TOWER --tie=TIE.npz --groceries=FILE.npz
+    python docs/make_prompts.py --text=TOWER --tie=TIE.npz --birds=IMAGES --weights=MOBILENET.npz --texts=TEXTS.json
     python docs/make_prompts.py                                                     # only writes the tables
 
 The clothes are the archive of docs/pairs.md. The groceries have `features`, `coarse [N]`, `coarse_names [43]`, `split`.
+The birds are images in a folder per class, TEXTS.json phrases on each. Their patches stay in runs/prompts.
 Nothing is chosen: the number of epochs is fixed, and knobs are at their defaults.
 """
 
@@ -34,7 +36,16 @@ CLASSES = {
     "Bayesian": ("bayesian_prompts", {}),
     "CoCoOp": ("cocoop", {"train.batch_size": "16"}),
 }
-DRAWS, SEEDS = 5, 3
+BIRDS = {
+    "hand-written": ("hand_prompt", {}),
+    "CoOp": ("coop", {}),
+    "phrases, no attributes": ("attribute_prompts", {"method.weight": "0.0"}),
+    "MAP": ("attribute_prompts", {}),
+}
+CELLS = 3  # a side
+# Pairs: draws of unseen pairs, and seeds of each. Base to new: seeds, which draw the images.
+DRAWS, SEEDS_OF_DRAW = 5, 3
+SEEDS, SEEDS_OF_BIRDS = 5, 3
 SHOTS = (16, 4, 1)
 STEPS = 60
 SCORES = ("seen", "unseen", "harmonic", "auc")
@@ -62,7 +73,7 @@ def _rounded(tree):
 
 def clothes(found: dict, file: str, towers: dict[str, str]) -> None:
     fixed = {"data.file": file, "data.unseen_count": "2", "select.on": "nothing", "train.epochs": "6", "plots": "none"}
-    for seed in range(SEEDS):
+    for seed in range(SEEDS_OF_DRAW):
         for draw in range(DRAWS):
             for name, (method, knobs) in PAIRS.items():
                 key = f"clothes/{name}/{draw}/{seed}"
@@ -96,11 +107,69 @@ def words_table(found: dict) -> str:
 
 def groceries(found: dict, file: str, towers: dict[str, str]) -> None:
     held = np.load(file)
+    named = {"features": held["features"], "labels": held["coarse"], "split": held["split"]}
+    base_to_new(found, "groceries", named | {"class_names": held["coarse_names"]}, towers)
+
+
+def clothes_as_classes(found: dict, file: str, towers: dict[str, str]) -> None:
+    """The pairs of clothes as classes of two words each."""
+    held = np.load(file)
+    pairs = np.char.add(np.char.add(held["attribute"], " "), held["object"])
+    names, labels = np.unique(pairs, return_inverse=True)
+    base_to_new(
+        found, "clothes_as_classes", {"features": held["features"], "labels": labels, "class_names": names}, towers
+    )
+
+
+def birds(found: dict, images: str, weights: str, texts: str, towers: dict[str, str]) -> None:
+    """Images in cells, for prompts that look at patches; for the others the mean of an image's cells."""
+    held = _cells(pathlib.Path(images), weights)
+    whole = held | {"features": held["features"].mean(axis=1, dtype=np.float32)}
+    asked = {"shots": SHOTS[:1], "seeds": SEEDS_OF_BIRDS}
+    for name, prompt in BIRDS.items():
+        of_patches = prompt[0] == "attribute_prompts"
+        given = towers | ({"towers.texts": texts} if of_patches else {})
+        base_to_new(found, "birds", held if of_patches else whole, given, prompts={name: prompt}, **asked)
+
+
+def _cells(images: pathlib.Path, weights: str) -> dict[str, np.ndarray]:
+    """The features of the cells of all images, by MobileNetV2; made once."""
+    from zsl_jax.encoders import extraction
+    from zsl_jax.recipes import extraction as recipes
+    from zsl_jax.verbs import command_line
+
+    kept = DOCS.parent / "runs" / "prompts" / f"birds_{CELLS}.npz"
+    if not kept.exists():
+        config = command_line.load_recipe(str(DOCS.parent / "configs" / "extract" / "mobilenet_v2.py"))
+        config.encoder.weights, config.grid = weights, CELLS
+        extractor = extraction.load(recipes.make_extraction(config))
+        folders = sorted(path for path in images.iterdir() if path.is_dir())
+        files = [sorted(folder.iterdir()) for folder in folders]
+        features = np.array(list(extractor.files([path for some in files for path in some])), np.float16)
+        labels = np.repeat(np.arange(len(folders)), list(map(len, files)))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, features=features, labels=labels, class_names=np.array([folder.name for folder in folders]))
+    with np.load(kept) as held:
+        return dict(held)
+
+
+def base_to_new(
+    found: dict,
+    data: str,
+    held: dict[str, np.ndarray],
+    towers: dict[str, str],
+    *,
+    prompts: dict = CLASSES,
+    shots: tuple[int, ...] = SHOTS,
+    seeds: int = SEEDS,
+) -> None:
+    """Adds the runs of every prompt, number of images and seed: the first half of the classes trained, the last new."""
+    names = held["class_names"]
+    half = len(names) // 2
+    base = len(names) - half
     with tempfile.TemporaryDirectory() as folder:
-        archive = pathlib.Path(folder) / "groceries43.npz"
-        named = {"features": held["features"], "labels": held["coarse"], "split": held["split"]}
-        np.savez(archive, class_names=held["coarse_names"], **named)
-        half = len(held["coarse_names"]) // 2
+        archive = pathlib.Path(folder) / f"{data}.npz"
+        np.savez(archive, **held)
         fixed = {
             "data.file": str(archive),
             "data.num_unseen": str(half),
@@ -111,15 +180,14 @@ def groceries(found: dict, file: str, towers: dict[str, str]) -> None:
             "plots": "none",
         }
         # CoCoOp, which takes by far the longest, comes last.
-        order = [(s, k, name) for k in SHOTS for s in range(SEEDS) for name in CLASSES if name != "CoCoOp"]
-        order += [(s, SHOTS[0], "CoCoOp") for s in range(SEEDS)]
-        for seed, shots, name in order:
-            (method, knobs), key = CLASSES[name], f"groceries/{name}/{shots}/{seed}"
+        order = [(s, k, name) for k in shots for s in range(seeds) for name in prompts if name != "CoCoOp"]
+        order += [(s, shots[0], name) for s in range(seeds) for name in prompts if name == "CoCoOp"]
+        for seed, number, name in order:
+            (method, knobs), key = prompts[name], f"{data}/{name}/{number}/{seed}"
             if key in found:
                 continue
-            overrides = fixed | towers | knobs | {"few_shot.of_seen": str(shots), "seed": str(seed)}
-            base = len(held["coarse_names"]) - half
-            per_epoch = -(-base * shots // int(overrides["train.batch_size"]))
+            overrides = fixed | towers | knobs | {"few_shot.of_seen": str(number), "seed": str(seed)}
+            per_epoch = -(-base * number // int(overrides["train.batch_size"]))
             run(found, key, f"{method}:npz", overrides | {"train.epochs": str(max(1, STEPS // per_epoch))})
 
 
@@ -146,12 +214,12 @@ def _gain(found: dict, name: str, other: str) -> str:
     return f"AUC of {name} minus that of {other}, {len(both)} draws: {_cell(both)}." if both else ""
 
 
-def classes_table(found: dict) -> str:
+def classes_table(found: dict, data: str, prompts: dict = CLASSES) -> str:
     """Means over seeds, with the 95 % interval of a mean over them."""
     lines = ["| shots | prompt | base | new | H | H among all | seeds |", "|---|---|---|---|---|---|---|"]
     for shots in sorted(SHOTS):
-        for name in CLASSES:
-            runs = _of(found, f"groceries/{name}/{shots}/", ("base_to_new",))
+        for name in prompts:
+            runs = _of(found, f"{data}/{name}/{shots}/", ("base_to_new",))
             if runs:
                 values = [[run[s] for run in runs] for s in ("base", "new", "harmonic")]
                 values.append([run["all"]["harmonic"] for run in runs])
@@ -177,7 +245,7 @@ def _cell(values: list[float]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("text", "tie", "clothes", "groceries"):
+    for name in ("text", "tie", "clothes", "groceries", "birds", "weights", "texts"):
         parser.add_argument(f"--{name}")
     given = parser.parse_args()
     found = json.loads(RECORD.read_text()) if RECORD.exists() else {}
@@ -186,10 +254,15 @@ def main() -> int:
         clothes(found, given.clothes, towers)
         if "words" not in found:
             words(found, given.clothes, towers)
+        clothes_as_classes(found, given.clothes, towers)
     if given.groceries:
         groceries(found, given.groceries, towers)
+    if given.birds:
+        birds(found, given.birds, given.weights, given.texts, towers)
     text = PAGE.read_text()
-    tables = {"clothes": pairs_table(found), "words": words_table(found), "groceries": classes_table(found)}
+    tables = {"clothes": pairs_table(found), "words": words_table(found)}
+    tables |= {data: classes_table(found, data) for data in ("groceries", "clothes_as_classes")}
+    tables["birds"] = classes_table(found, "birds", BIRDS)
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
         head, _, rest = text.partition(begin)

@@ -13,12 +13,13 @@ ATTRIBUTES, OBJECTS = ("red", "blue", "green", "old"), ("star", "dot", "ring", "
 _PER_CLASS = 16
 
 
-def dataset(*, moved: str = "names", as_pairs: bool = False) -> data.Dataset:
+def dataset(*, moved: str = "names", as_pairs: bool = False, patches: int = 0) -> data.Dataset:
     """Sixteen classes, three of them unseen.
 
     Args:
       moved: what the hidden texts say in other words: the `names` or the `context`.
       as_pairs: whether classes are pairs, with the splits of their protocol.
+      patches: of an image, each what the image is and noise of its own; 0 for vectors.
     """
     tower, rng = small_tower.prompted(16), np.random.default_rng(0)
     weights = jax.tree.map(jnp.asarray, tower.weights())
@@ -37,6 +38,9 @@ def dataset(*, moved: str = "names", as_pairs: bool = False) -> data.Dataset:
     texts = np.asarray(encode(context, own))
     labels = np.repeat(np.arange(16, dtype=np.int32), _PER_CLASS)
     inputs = (2 + texts[labels] + 0.05 * rng.standard_normal((len(labels), texts.shape[1]))).astype(np.float32)
+    if patches:
+        noise = 0.1 * rng.standard_normal((len(labels), patches, inputs.shape[1]))
+        inputs = (inputs[:, None] + noise).astype(np.float32)
     is_seen, tested = ~np.isin(np.arange(16), (1, 6, 11)), np.arange(len(labels)) % 4 == 0
     seen = is_seen[labels]
     splits = {

@@ -37,13 +37,15 @@ def test_recipe_builds(path, monkeypatch):
     if recipe.protocol == "pairs":
         source = small_prompts.dataset(as_pairs=True) if needs_tower else toy_frame.pairs_dataset()
         _, task = protocols.PAIRS.tasks(source, recipe)
+    elif needs_tower:  # by phrases, on patches
+        task = data.test_task(small_prompts.dataset(patches=4))
     if "encoder" in recipe and recipe.encoder.name == "convnet":
         images = np.zeros((len(task.train.labels), 32, 32, 3), np.uint8)
         task = dataclasses.replace(task, train=task.train._replace(inputs=images), sets={})
     if method.update is None and not needs_tower:  # inputs and descriptions share a space
         described = task.train._replace(inputs=task.classes.embedding[task.train.labels])
         task = dataclasses.replace(task, train=described, sets={})
-    if recipe.data.get("semantics") == "names":
+    if recipe.data.get("semantics") == "names" and not needs_tower:
         tokens = class_encoders.tokens(task.classes.names)
         task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=tokens))
     training = states.Training(method, task, jax.random.key(0), recipe.train.batch_size, parallel.make_mesh())

@@ -100,6 +100,30 @@ def test_features_are_the_encoders_and_a_stopped_run_goes_on(photos, tmp_path, c
         extract.main(command(photos, tmp_path / "stopped", "--config.images.filter=bilinear"))
 
 
+@pytest.mark.parametrize(("side", "grid"), [(4, 2), (7, 3), (5, 5), (3, 1)])
+def test_a_cell_is_the_mean_of_its_places(side, grid):
+    places = np.random.default_rng(0).standard_normal((2, side * side, 3)).astype(np.float32)
+    square = places.reshape(2, side, side, 3)
+    edges = [(i * side // grid, -(-(i + 1) * side // grid)) for i in range(grid)]
+    wanted = [square[:, top:bottom, left:right].mean(axis=(1, 2)) for top, bottom in edges for left, right in edges]
+    np.testing.assert_allclose(extraction.cells(places, grid), np.stack(wanted, axis=1), atol=1e-6)
+    with pytest.raises(errors.UserError, match=f"grid={side + 1}: the encoder has {side * side} places"):
+        extraction.cells(places, side + 1)
+
+
+@pytest.mark.long
+def test_cells_of_images_are_features_that_new_images_get_too(photos, tmp_path, capsys):
+    assert extract.main(command(photos, tmp_path / "cells", "--config.grid=2")) == 0
+    assert "30 images x 4 x 192" in capsys.readouterr().out
+    found = data.load("features", dir=tmp_path / "cells")
+    assert found.inputs.shape == (30, 4, 192)
+    made = extraction.Extraction.from_json(found.info["preprocessing"])
+    paths = image_folder.read(photos / "dataset").paths()[:3]
+    np.testing.assert_allclose(list(extraction.load(made).files(paths)), found.inputs[:3], rtol=1e-5, atol=1e-5)
+    with pytest.raises(errors.UserError, match="grid=3: the encoder has 4 places of an image, 2 x 2: at most 2"):
+        extract.main(command(photos, tmp_path / "more", "--config.grid=3"))
+
+
 def test_parts_of_pictures_that_changed_are_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "_PART", 4)
     paths = [tmp_path / f"{i}.bin" for i in range(10)]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from zsl_jax import data, errors
+from zsl_jax.training import problems
+from zsl_jax.verbs import command_line
 
 CLASSES, PER_CLASS = 6, 10
 LABELS = np.repeat(np.arange(CLASSES), PER_CLASS)
@@ -47,6 +49,15 @@ def test_splits_follow_the_archive(load):
     assert list(food.info["files"]) == ["food.npz"]
     np.testing.assert_array_equal(load(semantics="iconic", seed=3).classes.is_seen, is_seen)
     assert any(np.any(load(semantics="iconic", seed=seed).classes.is_seen != is_seen) for seed in range(4))
+
+
+def test_features_may_be_those_of_patches(load):
+    patches = np.random.default_rng(0).standard_normal((60, 3, 5))
+    found = load({"features": patches})
+    np.testing.assert_array_equal(found.inputs, patches.astype(np.float32))
+    patches[7] = 0
+    with pytest.raises(errors.UserError, match="features: row 7 is all zeros"):
+        load({"features": patches})
 
 
 def test_a_fifth_of_the_seen_images_is_drawn_where_the_archive_does_not_split(load):
@@ -180,3 +191,12 @@ def test_missing_percentages_are_the_mean_of_the_seen_classes(load):
     np.testing.assert_array_equal(
         load({"attributes": fractions}, semantics="attributes").classes.embedding, np.float32(fractions)
     )
+
+
+@pytest.mark.parametrize("method", ["ale", "dap", "eszsl"])
+def test_a_method_on_vectors_refuses_patches_before_anything_is_done(load, method, tmp_path):
+    load({"features": np.random.default_rng(0).standard_normal((60, 3, 5))})
+    keys = {"data.file": str(tmp_path / "food.npz"), "data.semantics": "attributes", "data.num_unseen": "2"}
+    config = command_line.recipe(f"{method}:npz", keys)
+    with pytest.raises(errors.UserError, match=r"(dap|ale) cannot compare inputs \[3, 5\] with|closed form needs"):
+        problems.check(problems.make_problem(config), config)

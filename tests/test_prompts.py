@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import functools
 import json
+import pathlib
+import tempfile
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +14,10 @@ import pytest
 import small_prompts
 import small_tower
 import small_trainer
+from scipy import optimize
 
 from zsl_jax import __main__, data, errors, methods
-from zsl_jax.encoders import prompts, ties
+from zsl_jax.encoders import described, prompts, ties
 from zsl_jax.methods import base
 from zsl_jax.methods.prompts import family
 from zsl_jax.training import hashes, loop, parallel, problems, protocols, run, scoring, states
@@ -33,16 +36,19 @@ CASES = {
         {"learning_rate": 0.05, "spread": 0.05, "samples": 2, "test_samples": 3},
         "context",
     ),
+    "attribute_prompts": ("attribute_prompts", {"learning_rate": 0.05, "looks": 2}, "context"),
     "tip_adapter": ("tip_adapter", {}, "names"),
     "hand_prompt": ("hand_prompt", {}, "names"),
 }
 OF_PAIRS = ("csp", "coop_parts")
+OF_PATCHES = ("attribute_prompts",)
 
 
 @functools.cache
 def problem(name) -> data.Task:
     _, _, moved = CASES[name]
-    return data.test_task(small_prompts.dataset(moved=moved, as_pairs=name in OF_PAIRS))
+    kind = {"as_pairs": name in OF_PAIRS, "patches": 4 * (name in OF_PATCHES)}
+    return data.test_task(small_prompts.dataset(moved=moved, **kind))
 
 
 def make(name) -> methods.Method:
@@ -101,7 +107,7 @@ def hand_scores(name, inputs, classes):
     """Of the template as it is, around the same mean."""
     tower = small_tower.prompted(16)
     hand = jax.jit(lambda w, c: family.hand_written(tower, w, c))(tower.weights(), classes)
-    return np.asarray(make(name).embed(finished(name), inputs) @ hand.T)
+    return np.asarray(base.vector(make(name).embed(finished(name), inputs)) @ hand.T)
 
 
 @pytest.mark.long
@@ -117,7 +123,7 @@ def test_a_class_is_described_by_itself_or_the_method_says_otherwise(name):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["csp", "bayesian_prompts", "linear_probe"])
+@pytest.mark.parametrize("name", ["csp", "bayesian_prompts", "linear_probe", "attribute_prompts"])
 def test_two_halves_of_a_batch_give_the_update_of_the_whole_and_the_tower_stays(name):
     method, task = make(name), problem(name)
     batch = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.arange(16) < 12)
@@ -234,6 +240,73 @@ def test_a_bayesian_prediction_is_a_mean_of_probabilities():
     np.testing.assert_allclose(np.exp(found), likely, rtol=1e-3, atol=1e-5)
 
 
+@functools.cache
+def by_texts() -> prompts.PromptTower:
+    """The small tower with phrases on classes, of some two and of some one."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    (folder / "texts.json").write_text(json.dumps({"red star": ["wings", "old stripes"], "dot": ["stripes"]}))
+    options = described.Options(by="texts", texts=str(folder / "texts.json"))
+    small = small_tower.prompted(16)
+    return prompts.PromptTower(small.tower, small.tie, "a photo of a {}, which has {text}.", options)
+
+
+def test_attribute_prompts_score_a_whole_and_a_transport_of_its_parts():
+    """Against plain sums, and a linear programme for the plan, on a class of two phrases and one of one."""
+    tower, rng = by_texts(), np.random.default_rng(0)
+    table = data.ClassTable(tower(["red star", "dot"]), np.ones(2, bool), ("red star", "dot"))
+    assert (table.embedding >= 0).any(axis=2).tolist() == [[True, True], [True, False]]
+    method = methods.factory("attribute_prompts")(tower, looks=3, weight=0.7, epsilon=0.003, iterations=500)
+    inputs = rng.standard_normal((5, 4, 16)).astype(np.float32)
+    like = data.Batch(inputs, np.zeros(5, np.int32), np.ones(5, bool))
+
+    @jax.jit
+    def scored(inputs, table, weights):
+        state = method.init(small_trainer.KEY, like, table, weights)
+        return state["params"]["queries"], base.score(method, state, inputs, table)
+
+    queries, found = scored(inputs, table, tower.weights())
+    sentences = [["red star, which has wings.", "red star, which has old stripes."], ["dot, which has stripes."]]
+    texts = [tower.tie(unit(tower.tower.encode([f"a photo of a {s}" for s in some]))) for some in sentences]
+    for row, image in enumerate(inputs):
+        near = np.asarray(queries) @ unit(image).T
+        attention = np.exp(near) / np.exp(near).sum(axis=1, keepdims=True)
+        looks, whole = unit(attention @ image), unit(image.mean(axis=0))
+        for column, of_class in enumerate(texts):
+            cosines = looks @ of_class.T
+            shares = [np.full(n, 1 / n) for n in cosines.shape]
+            sums = [np.kron(np.eye(3), np.ones(len(of_class))), np.kron(np.ones(3), np.eye(len(of_class)))]
+            best = -optimize.linprog(-cosines.ravel(), A_eq=np.vstack(sums), b_eq=np.concatenate(shares)).fun
+            wanted = whole @ unit(of_class.sum(axis=0)) + 0.7 * best
+            np.testing.assert_allclose(found[row, column], wanted, atol=5e-3)  # the plan is smoothed
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def test_phrases_are_taken_as_many_as_are_asked_for_and_other_methods_refuse_them():
+    tower, inputs = by_texts(), np.ones((2, 4, 16), np.float32)
+    table = data.ClassTable(tower(["red star", "dot"]), np.ones(2, bool), ("red star", "dot"))
+    made = {}
+    for phrases in (1, 2):
+        method = methods.factory("attribute_prompts")(tower, phrases=phrases)
+
+        def run(table, weights, method=method):
+            like = data.Batch(inputs, np.zeros(2, np.int32), np.ones(2, bool))
+            return method.describe(method.init(small_trainer.KEY, like, table, weights), table)
+
+        made[phrases] = jax.jit(run)(table, tower.weights())
+    assert made[1]["texts"].shape[1] == 1
+    np.testing.assert_allclose(made[1]["texts"][:, 0], made[2]["texts"][:, 0], atol=1e-5)
+    vector = data.Batch(inputs[:, 0], np.zeros(2, np.int32), np.ones(2, bool))
+    with pytest.raises(errors.UserError, match=r"have up to 2 texts each: towers\.by should be names"):
+        methods.factory("coop")(tower).init(small_trainer.KEY, vector, table, tower.weights())
+    with pytest.raises(errors.UserError, match=r"looks at the patches of an image, \[P, 16\], and an input is \[16\]"):
+        methods.factory("attribute_prompts")(tower).init(small_trainer.KEY, vector, table, tower.weights())
+    with pytest.raises(errors.UserError, match="no texts of 'ring'"):
+        tower(["ring"])
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A tower, a tie and an archive of pairs on disk."""
@@ -345,7 +418,8 @@ REFUSED = {
     "no tie": ({"towers.tie": ""}, "an input is [16] numbers and a text [12]"),
     "no name in the template": ({"towers.template": "a photo."}, "is not empty, or texts with {}"),
     "two sentences": ({"towers.template": "a {}.|the {}."}, "from one sentence with one {}"),
-    "texts": ({"towers.by": "random"}, "learned around the names of the classes"),
+    "random": ({"towers.by": "random"}, "learned around the names of the classes, or what a file says of them"),
+    "no texts": ({"towers.by": "texts"}, "towers.by=texts needs a file"),
     "too long": ({"towers.template": "a " * 62 + "{}."}, "is longer than the 64 that tower reads"),
     "shots": ({"few_shot.of_seen": "99"}, "few_shot.of_seen=99: class"),
     "no word": ({"towers.template": "{}.", "recipe": "coop:pairs"}, "no word before the name"),

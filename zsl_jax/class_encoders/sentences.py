@@ -63,6 +63,7 @@ def from_texts(
     template: str = TEMPLATES["texts"],
     *,
     missing: str = "error",
+    bare: str = TEMPLATES["names"],
 ) -> list[tuple[str, ...]]:
     """Returns the sentences of each class: its texts, in the place of `{text}` in a template.
 
@@ -73,6 +74,7 @@ def from_texts(
       texts: of each class, by its name.
       template: with `{text}` where a text goes.
       missing: a class without texts is an `error`, or is described by its name as `from_names` does (`names`).
+      bare: the template of that name.
 
     Raises:
       UserError: a class that has no texts, with the nearest that has.
@@ -88,7 +90,7 @@ def from_texts(
     return [
         tuple(s for text in by_letters[_letters(name)] for s in _filled(template, name, text))
         if _letters(name) in by_letters
-        else _filled(TEMPLATES["names"], name, "")
+        else _filled(bare, name, "")
         for name in names
     ]
 

@@ -1,6 +1,7 @@
 """Features of one's own in a NumPy archive: images, their classes, and what describes the classes.
 
-    features [N, F]         labels [N], rows of the classes, from 0         image features and classes
+    features [N, F]         labels [N], rows of the classes, from 0         image features and classes; [N, P, F] for
+                                                                            the features of P patches of each
     split [N]               0 train, 1 validation, 2 test                   optional: the use of a seen class's image
     class_names [C]         semantics=names: for a text tower               optional but for that
     attributes [C, A]       semantics=attributes                            at least one of these four, or names:
@@ -47,7 +48,7 @@ def load(
       seed: of the choice of unseen classes, and of the seen test images where the archive does not split.
 
     Returns:
-      The dataset, named like the file; `inputs [N, F]` and the class embedding `[C, A]` are float32.
+      The dataset, named like the file; `inputs [N, F]` (or `[N, P, F]`) and the class embedding `[C, A]` are float32.
 
     Raises:
       UserError: no such file, an array that is missing or at odds with the others, or nothing left to train on.
@@ -222,8 +223,11 @@ def _images(
         if name not in held:
             raise errors.UserError(f"{path.name} has no {name}, only {', '.join(sorted(held)) or 'nothing'}")
     inputs, labels = held["features"], held["labels"]
-    if inputs.ndim != 2 or labels.shape != inputs.shape[:1] or not len(labels) or not inputs.shape[1]:
-        raise errors.UserError(f"{path.name}: features {inputs.shape} and labels {labels.shape}, wanted [N, F] and [N]")
+    if inputs.ndim not in (2, 3) or labels.shape != inputs.shape[:1] or not inputs.size:
+        raise errors.UserError(
+            f"{path.name}: features {inputs.shape} and labels {labels.shape}, wanted [N, F], or [N, P, F] of patches, "
+            "and [N]"
+        )
     if wrong := soundness.whole(labels):
         raise errors.UserError(f"{path.name}: labels: {wrong}; labels are integers, the rows of the classes")
     if not one_each and labels.min() >= 0:

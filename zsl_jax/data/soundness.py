@@ -36,17 +36,17 @@ def not_finite_rows(values: np.ndarray) -> np.ndarray:
 
 
 def empty_rows(values: np.ndarray) -> np.ndarray:
-    """The rows of `[N, F]` that are all 0 in float32: their direction, which most methods score by, is unknown.
+    """The rows of `[N, ...]` that are all 0 in float32: their direction, which most methods score by, is unknown.
 
     >>> empty_rows(np.array([[0.0, 1.0], [0.0, 1e-60]])).tolist()
     [1]
     """
     with np.errstate(under="ignore"):
-        return np.flatnonzero(~np.asarray(values, np.float32).any(axis=1))
+        return np.flatnonzero(~np.asarray(values, np.float32).any(axis=tuple(range(1, values.ndim))))
 
 
 def features(values: np.ndarray) -> str | None:
-    """Whether `[N, F]` are features: finite numbers, and no row without any.
+    """Whether `[N, F]`, or `[N, P, F]`, are features: finite numbers, and no row without any.
 
     >>> features(np.eye(2)), features(np.diag([1.0, 0.0]))
     (None, 'row 1 is all zeros')

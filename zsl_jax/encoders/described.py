@@ -81,7 +81,7 @@ class Describer:
         self.template = options.template or sentences.TEMPLATES[options.by]
         self.texts, files = None, {}
         if options.by == "texts":
-            self.texts = sentences.load_texts(_needed(options.texts, "texts", "FILE.json"))
+            self.texts = sentences.load_texts(needed(options.texts, "texts", "FILE.json"))
             files["texts"] = options.texts
         if options.by == "attributes" and options.attributes:
             files["attributes"] = options.attributes
@@ -205,7 +205,7 @@ def dataset_of(source: dataset.Dataset, describer: Any) -> dataset.Dataset:
 def _check_spaces(inputs: Any, tie: ties.Tie) -> None:
     """Raises a UserError where inputs are not of the space that the tie leads to."""
     shape, width = tuple(getattr(inputs, "shape", ())), tie.map.shape[1]
-    if shape[1:] == (width,):
+    if len(shape) in (2, 3) and shape[-1] == width:
         return
     what = f"{shape[1]} numbers" if len(shape) == 2 else f"arrays {list(shape[1:])}"
     hint = f"; --config.towers.columns=0:{width} takes the first {width}" if len(shape) == 2 < width < shape[1] else ""
@@ -220,7 +220,12 @@ def _columns(source: dataset.Dataset, columns: str) -> np.ndarray:
     return np.ascontiguousarray(source.inputs[:, first:last])
 
 
-def _needed(path: str, name: str, what: str) -> str:
+def needed(path: str, name: str, what: str) -> str:
+    """Returns the path that `towers.by=name` reads.
+
+    Raises:
+      UserError: there is none.
+    """
     if not path:
         raise errors.UserError(f"config.towers.by={name} needs a file: --config.towers.{name}={what}")
     return path

@@ -2,12 +2,14 @@
 
 extraction = Extraction(encoder="resnet50", knobs={}, weights="resnet50.safetensors", images=Preprocessing(...))
 extractor = load(extraction)
-features = extractor(images)                                  [n, S, S, 3] uint8 -> [n, D] float32
+features = extractor(images)                                  [n, S, S, 3] uint8 -> [n, D] float32, or [n, P, D]
 Extraction.from_json(extractor.extraction.to_json())            what a dataset and a record keep of it
 """
 
 import dataclasses
+import inspect
 import itertools
+import math
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +35,7 @@ class Extraction:
       images: the preprocessing.
       weights_sha256: of the file; None before it has been read.
       batch_size: images at a time; the features do not depend on it but for rounding.
+      grid: cells a side; each has the mean of what the encoder has at its places. 0: one vector of the whole image.
     """
 
     encoder: str
@@ -41,10 +44,12 @@ class Extraction:
     images: images.Preprocessing
     batch_size: int
     weights_sha256: str | None = None
+    grid: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, which `from_json` reads."""
-        return {"by": "encoder", **dataclasses.asdict(self)}
+        """Plain values, which `from_json` reads; without the grid where there is none, as it was before there was."""
+        values = {"by": "encoder", **dataclasses.asdict(self)}
+        return values if self.grid else {name: value for name, value in values.items() if name != "grid"}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Extraction":
@@ -55,22 +60,22 @@ class Extraction:
 
 @dataclasses.dataclass(frozen=True)
 class Extractor:
-    """A function from images `[n, S, S, 3]` uint8 to features `[n, width]` float32.
+    """A function from images `[n, S, S, 3]` uint8 to features `[n, *shape]` float32.
 
     Args:
       extraction: what it is made of, with the sha256 of its weights.
-      width: D.
+      shape: of the features of an image, `[D]`, or `[P, D]` where it is kept in P cells.
       size: parameters and operations, in words.
       embed: the compiled function, for `batch_size` images.
     """
 
     extraction: Extraction
-    width: int
+    shape: tuple[int, ...]
     size: str
     embed: Callable[[np.ndarray], jax.Array]
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        found = [np.zeros((0, self.width), np.float32)]
+        found = [np.zeros((0, *self.shape), np.float32)]
         step = self.extraction.batch_size
         for first in range(0, len(pictures), step):
             part = pictures[first : first + step]
@@ -85,7 +90,7 @@ class Extractor:
         *,
         skip: Callable[[images.UnreadableImage], None] | None = None,
     ) -> Iterator[np.ndarray | None]:
-        """Yields the features `[width]` of a file in their order, None for one that `skip` took, see `images.load`."""
+        """Yields the features `[*shape]` of a file in their order, None for one that `skip` took, see `images.load`."""
         step = self.extraction.batch_size
         loaded = images.load(paths, self.extraction.images, skip=skip)
         while batch := tuple(itertools.islice(loaded, 4 * step)):
@@ -98,8 +103,8 @@ def load(extraction: Extraction) -> Extractor:
     """Builds the encoder and reads its weights.
 
     Raises:
-      UserError: an unknown encoder or knob, a size of image that the encoder does not take, weights that are missing,
-        damaged, of another encoder or not those that `weights_sha256` names.
+      UserError: an unknown encoder or knob, a size of image that the encoder does not take, more cells than it has
+        places, weights that are missing, damaged, of another encoder or not those that `weights_sha256` names.
     """
     size = extraction.images.size
     pictures = np.zeros((1, size, size, 3), np.uint8)
@@ -110,14 +115,52 @@ def load(extraction: Extraction) -> Extractor:
         if extraction.weights_sha256 not in (None, digest):
             raise errors.UserError(f"{extraction.weights} is no longer the file of weights that the features came from")
     shapes = jax.eval_shape(lambda x: x, variables)
-    run = jax.jit(lambda variables, batch: module.apply(variables, batch, train=False).astype(jnp.float32))
+
+    @jax.jit
+    def run(variables, batch):
+        if not extraction.grid:
+            return module.apply(variables, batch, train=False).astype(jnp.float32)
+        _, places = module.apply(variables, batch, train=False, local=True)
+        return cells(places.astype(jnp.float32), extraction.grid)
+
+    if extraction.grid and "local" not in inspect.signature(type(module).__call__).parameters:
+        raise errors.UserError(f"{extraction.encoder} gives one vector of an image and no places: grid should be 0")
     variables = jax.tree.map(jnp.asarray, variables)
     return Extractor(
         extraction=dataclasses.replace(extraction, weights_sha256=digest),
-        width=jax.eval_shape(run, shapes, pictures).shape[-1],
+        shape=jax.eval_shape(run, shapes, pictures).shape[1:],
         size=counts.describe(module, shapes, pictures),
         embed=lambda batch: run(variables, batch),
     )
+
+
+def cells(places: jax.Array, grid: int) -> jax.Array:
+    """Returns the means of places in square cells, row by row; cells share a place where sides do not divide.
+
+    Args:
+      places: `[B, S * S, D]`, the places of a square map.
+      grid: G, cells a side, at most S.
+
+    Returns:
+      `[B, G * G, D]`.
+
+    Raises:
+      UserError: places that are no square, or more cells than places.
+
+    >>> cells(jnp.arange(16.0).reshape(1, 16, 1), 2)[0, :, 0]
+    Array([ 2.5,  4.5, 10.5, 12.5], dtype=float32)
+    """
+    count, side = places.shape[1], math.isqrt(places.shape[1])
+    if side * side != count or grid > side:
+        raise errors.UserError(
+            f"grid={grid}: the encoder has {count} places of an image"
+            + (f", {side} x {side}: at most {side}" if side * side == count else ", which are no square")
+        )
+    first, place = np.arange(grid)[:, None] * side, np.arange(side)[None]
+    is_in = (place >= first // grid) & (place < -(-(first + side) // grid))
+    share = jnp.asarray(is_in / is_in.sum(axis=1, keepdims=True), places.dtype)
+    means = jnp.einsum("gs,ht,bstd->bghd", share, share, places.reshape(-1, side, side, places.shape[-1]))
+    return means.reshape(-1, grid * grid, places.shape[-1])
 
 
 def _by_name(extraction: Extraction, pictures: np.ndarray):

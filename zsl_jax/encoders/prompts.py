@@ -1,7 +1,8 @@
 """A frozen text tower that prompts are learned through: names as token ids, learned vectors among them, texts out.
 
-    [start] a photo of a  NAME  . [end]         begin, prefix | name | suffix, end of a template
-            ^^^^^^^^^^^^  ^^^^                  a method may put vectors of its own in the place of either
+    [start] a photo of a  NAME  . [end]                     begin, prefix | name | suffix, end of a template
+            ^^^^^^^^^^^^  ^^^^                              a method may put vectors of its own in the place of either
+    [start] a photo of a  NAME, which has TEXT  . [end]     by texts: a class is a set of those
 
     pieces --joined--> ids [N, L], words [N, L, D] --tower--> unit vectors --tie--> [N, F], of unit length
 
@@ -13,6 +14,8 @@ import dataclasses
 import functools
 import hashlib
 import json
+import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +25,7 @@ import numpy as np
 
 from zsl_jax import errors, similarity
 from zsl_jax.class_encoders import sentences
-from zsl_jax.data import dataset
+from zsl_jax.data import dataset, matfile
 from zsl_jax.encoders import described, ties, towers
 
 NOTHING = -1
@@ -48,11 +51,11 @@ class PromptTower:
     Args:
       tower: of texts.
       tie: from texts to features; None where both towers share a space.
-      template: one sentence with one `{}`.
-      options: how classes are described.
+      template: one sentence with one `{}`; by texts with one `{text}` behind it.
+      options: how classes are described: by their names, or by texts of a file.
 
     Raises:
-      UserError: a template that is no sentence with one `{}`, or a way to describe classes other than by their names.
+      UserError: a template of another form, another way to describe classes, or no file of texts.
     """
 
     tower: towers.TextTower
@@ -61,10 +64,10 @@ class PromptTower:
     options: described.Options
 
     def __post_init__(self):
-        if self.options.by != "names" or self.options.width:
+        if self.options.by not in ("names", "texts") or self.options.width:
             raise errors.UserError(
-                f"a prompt is learned around the names of the classes: towers.by={self.options.by}, "
-                f"towers.width={self.options.width} should be names, 0"
+                "a prompt is learned around the names of the classes, or what a file says of them: "
+                f"towers.by={self.options.by}, towers.width={self.options.width} should be names or texts, 0"
             )
         if not isinstance(self.tower, towers.TextTower):
             raise errors.UserError(
@@ -74,15 +77,31 @@ class PromptTower:
             raise errors.UserError(
                 f"towers.class_prefix={self.options.class_prefix!r}: a prompt has its prefix in config.towers.template"
             )
-        if self.template.count(sentences.NAME) != 1 or "|" in self.template or sentences.TEXT in self.template:
+        wanted = [sentences.NAME, *([sentences.TEXT] if self._texts is not None else [])]
+        if re.findall(r"{(?:text)?}", self.template) != wanted or "|" in self.template:
             raise errors.UserError(
-                f"config.towers.template={self.template!r}: a prompt is learned from one sentence with one {{}}"
+                f"config.towers.template={self.template!r}: a prompt is learned from one sentence with one "
+                f"{', then one '.join(wanted)}"
             )
+
+    @functools.cached_property
+    def _texts(self) -> dict[str, tuple[str, ...]] | None:
+        """The texts of the classes by their names; None where these are described by their names alone."""
+        if self.options.by == "names":
+            return None
+        return sentences.load_texts(described.needed(self.options.texts, "texts", "FILE.json"))
+
+    @property
+    def _parts(self) -> tuple[str, str, str]:
+        """The template before a name, what stands for a class, and the template behind that."""
+        before, rest = self.template.split(sentences.NAME)
+        between, text, after = rest.rpartition(sentences.TEXT)
+        return before, sentences.NAME + between + text, after
 
     @functools.cached_property
     def fixed(self) -> dict[str, np.ndarray]:
         """The ids `[l]` of what surrounds a name: `begin`, `prefix`, `suffix`, `end`."""
-        before, after = self.template.split(sentences.NAME)
+        before, _, after = self._parts
         whole, bare = (self.tower.tokenizer.encode("a", add_special_tokens=x).ids for x in (True, False))
         place = next((i for i in range(len(whole)) if whole[i : i + len(bare)] == bare), 0)
         found = {
@@ -97,6 +116,9 @@ class PromptTower:
     def said(self) -> dict[str, Any]:
         """What a record says of the descriptions."""
         said = {"by": "text_tower", "tower": self.tower.name, "sentences": "prompts", "template": self.template}
+        if self._texts is not None:
+            held = matfile.sha256(pathlib.Path(self.options.texts).expanduser())
+            said |= {"files": {"texts": held}, "missing": self.options.missing}
         if self.tie is not None:
             said["tie"] = {"name": self.tie.name, "sha256": self.tie.sha256, "about": self.tie.about}
         made_of = json.dumps([self.tower.sha256, said], sort_keys=True)
@@ -104,7 +126,7 @@ class PromptTower:
 
     @property
     def semantics(self) -> str:
-        return "names, as tokens"
+        return f"{self.options.by}, as tokens"
 
     @functools.cached_property
     def _weights(self) -> dict[str, Any]:
@@ -116,10 +138,11 @@ class PromptTower:
         return self._weights
 
     def __call__(self, names: Sequence[str], source: dataset.Dataset | None = None) -> np.ndarray:
-        """Returns the token ids of names, `[C, l]`, filled up with -1.
+        """Returns the token ids of names, `[C, l]`, filled up with -1; by texts `[C, T, l]`, a name with each text.
 
         Raises:
-          UserError: a name of no token, two names of the same tokens, or one that the tower cannot read to its end.
+          UserError: a name of no token, two names of the same tokens, one that the tower cannot read to its end, or a
+            class without texts.
         """
         del source
         rows = [self._ids(sentences.readable(name)) for name in names]
@@ -132,7 +155,16 @@ class PromptTower:
                     f"classes {first[tuple(row)]!r} and {name!r} have the same name to the text tower: give one another"
                 )
             first[tuple(row)] = name
-        longest = max(len(row) for row in rows)
+        if self._texts is None:
+            return self._filled_up(rows)
+        missing = {"missing": self.options.missing, "bare": sentences.NAME}
+        found = sentences.from_texts(names, self._texts, self._parts[1], **missing)
+        most = max(map(len, found))
+        ids = self._filled_up([self._ids(text) for some in found for text in (*some, *[""] * (most - len(some)))])
+        return ids.reshape(len(names), most, -1)
+
+    def _filled_up(self, rows: list[list[int]]) -> np.ndarray:
+        longest = max(map(len, rows))
         self.check_length(longest)
         return np.array([row + [NOTHING] * (longest - len(row)) for row in rows], np.int32)
 
@@ -143,6 +175,10 @@ class PromptTower:
         """
         if source.parts is None:
             return dataclasses.replace(source.classes, embedding=self(source.classes.names))
+        if self._texts is not None:
+            raise errors.UserError(
+                "towers.by=texts is of classes, and these are pairs: towers.by=names has their parts"
+            )
         table, tokens = source.classes, dict(zip(("attribute_tokens", "object_tokens"), map(self, source.parts)))
         self.check_length(sum(ids.shape[1] for ids in tokens.values()))
         parts = np.asarray(table.parts, np.int32)

@@ -13,7 +13,7 @@ from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.data import splits
 from zsl_jax.encoders import class_sources, described, graphs, image_towers, prompts, ties, towers
-from zsl_jax.methods import objectives
+from zsl_jax.methods import base, objectives
 from zsl_jax.training import balanced, encoding, hashes, parallel, protocols, states
 
 
@@ -223,10 +223,30 @@ def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
         balanced.check_clustering(task.classes.embedding, **given)
     training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
     state = training.shapes
+    _check_scores(training, config)
     if inputs_lib.is_stream(task.train.inputs) or not len(task.train.labels):
         # That a method looks at all inputs together is said now, too.
         for function in (method.prepare, method.finish):
             jax.eval_shape(lambda s, f=function: f(s, training.examples, training.classes, training.key), state)
+
+
+def _check_scores(training: states.Training, config: ml_collections.ConfigDict) -> None:
+    """Raises a UserError where inputs are patches or images and the method compares vectors with classes."""
+    examples, classes, method = training.examples, training.classes, training.method
+    shape = getattr(examples.inputs, "shape", ())
+    if len(shape) < 3 or inputs_lib.is_stream(examples.inputs):
+        return
+
+    def scored(state, examples, classes, inputs):
+        return base.score(method, method.finish(state, examples, classes, jax.random.key(0)), inputs, classes)
+
+    found = f"{config.method.name} cannot compare inputs {list(shape[1:])} with classes"
+    try:
+        scores = jax.eval_shape(scored, training.shapes, examples, classes, examples.inputs[:2])
+    except (TypeError, ValueError) as error:
+        raise errors.UserError(f"{found}: {str(error).splitlines()[0]}") from error
+    if scores.shape != (2, len(classes)):
+        raise errors.UserError(f"{found}: it takes vectors")
 
 
 def make_method(

@@ -66,7 +66,8 @@ def main(argv: Sequence[str]) -> int:
         features.check_pictures(out, imported.images_dir)
         print(f"{out} is finished; to extract anew, choose another --out or delete this one")
         return 0
-    print(f"{made.encoder}: {extractor.size}, {extractor.width} features")
+    shape = " x ".join(map(str, extractor.shape))
+    print(f"{made.encoder}: {extractor.size}, {shape} features")
     if made.weights:
         weights = pretrained.path(made.weights)
         print(f"weights: {pathlib.Path(made.weights).name}, {recorded.words(weights, made.weights_sha256)}")
@@ -80,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns of every configuration that its class does not list
     with contextlib.redirect_stdout(io.StringIO()):
         features.finish(out, imported, found, files=files, preprocessing=made.to_json())
-    print(f"features: {checks.count(len(found), 'image')} x {extractor.width} in {out}")
+    print(f"features: {checks.count(len(found), 'image')} x {shape} in {out}")
     return 0
 
 

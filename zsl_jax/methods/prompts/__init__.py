@@ -6,6 +6,7 @@
     learned_names     a vector in the place of a class's name
     cocoop            context that depends on the image
     bayesian_prompts  a distribution over the context
+    attribute_prompts phrases on a class and learned looks at an image, matched by optimal transport
     tip_adapter       the training images beside the prompt, as a cache
 
 The weights of the tower are frozen: an argument of every program, in no checkpoint, their hash in the record.

@@ -112,7 +112,7 @@ def started(tower: prompts.PromptTower, key, weights, classes, length: int) -> j
             f"config.towers.template={tower.template!r} has no word before the name to begin a context with: "
             "--config.method.length=4 draws vectors"
         )
-    tower.check_length(family.names(classes).shape[1], context=length or len(prefix))
+    tower.check_length(family.texts(classes).shape[-1], context=length or len(prefix))
     if not length:
         return tower.words(weights, jnp.asarray(prefix))
     spread = tower.spread

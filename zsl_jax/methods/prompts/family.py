@@ -52,16 +52,31 @@ def names(classes) -> jax.Array:
     """Returns the token ids of the classes' names `[C, l]`; of pairs those of the attribute, then of the object.
 
     Raises:
+      UserError: a table without token ids, or one of several texts a class.
+    """
+    ids = texts(classes)
+    if ids.shape[1] != 1:
+        raise errors.UserError(
+            f"this prompt is learned around the name of a class, and the classes have up to {ids.shape[1]} texts each: "
+            "towers.by should be names"
+        )
+    return ids[:, 0]
+
+
+def texts(classes) -> jax.Array:
+    """Returns the token ids `[C, T, l]` of what stands for a class in the template: its name, or its name and texts.
+
+    Raises:
       UserError: a table without token ids.
     """
     if classes.parts is not None and isinstance(classes.shared, dict) and "attribute_tokens" in classes.shared:
         parts = jnp.asarray(classes.parts)
         sides = (classes.shared["attribute_tokens"], classes.shared["object_tokens"])
-        return jnp.concatenate([jnp.asarray(ids)[parts[:, i]] for i, ids in enumerate(sides)], axis=1)
+        return jnp.concatenate([jnp.asarray(ids)[parts[:, i]] for i, ids in enumerate(sides)], axis=1)[:, None]
     ids = classes.embedding
-    if not hasattr(ids, "dtype") or ids.ndim != 2 or not jnp.issubdtype(ids.dtype, jnp.integer):
+    if not hasattr(ids, "dtype") or ids.ndim not in (2, 3) or not jnp.issubdtype(ids.dtype, jnp.integer):
         raise errors.UserError("prompts are learned around names as token ids, which this class table does not have")
-    return jnp.asarray(ids)
+    return jnp.asarray(ids if ids.ndim == 3 else ids[:, None])
 
 
 def rows_among(ids: jax.Array, known: jax.Array) -> jax.Array:
@@ -80,12 +95,25 @@ def chosen(rows: jax.Array, learned: jax.Array, other: jax.Array) -> jax.Array:
     return jnp.where(is_known, learned[jnp.maximum(rows, 0)], other)
 
 
+def check_vectors(tower: prompts.PromptTower, inputs) -> None:
+    """Raises a UserError for inputs that are no vectors of the space of the texts."""
+    width = tower.image_width
+    if inputs.shape[1:] != (width,):
+        raise errors.UserError(
+            f"an input is {list(inputs.shape[1:])} numbers and a text {[width]}: both must come from one pair of "
+            "towers, or a tie must bring texts to features (config.towers.tie, made by zsl-jax tie)"
+        )
+
+
 def by_prompts(
     tower: prompts.PromptTower,
     *,
     describe: Callable[..., Any],
     centre: str,
     init_params: Callable[..., Any] | None = None,
+    known: Callable[..., jax.Array] = names,
+    check: Callable[..., None] = check_vectors,
+    embed: Callable[..., Any] = lambda params, inputs: similarity.l2_normalize(inputs),
     scores: Callable[..., jax.Array] = lambda params, weights, images, described: images @ described.T,
     penalty: Callable[..., Any] = lambda params, described, hand: 0.0,
     compares: bool = False,
@@ -98,8 +126,11 @@ def by_prompts(
 
     Args:
       tower: the frozen text tower.
-      describe: `(params, weights, classes, known, key) -> described`; `known [T, l]` are the token ids of the training
+      describe: `(params, weights, classes, known, key) -> described`; `known` is what the state keeps of the training
         classes, `key` is None when classes are scored.
+      known: `classes -> token ids`, of which `describe` tells the classes that were trained on.
+      check: `(tower, inputs) -> None`, raises a UserError for inputs that do not meet the texts in one space.
+      embed: `(params, inputs) -> images`, of inputs around the mean.
       centre: see `CENTRE`.
       init_params: `(key, weights, classes) -> params`; None: nothing is trained.
       scores: `(params, weights, images, described) -> [B, C]`.
@@ -111,9 +142,9 @@ def by_prompts(
     """
 
     def init(key, like, classes, weights):
-        _check(tower, like.inputs, classes)
+        check(tower, like.inputs)
         width = like.inputs.shape[-1]
-        state = {"mean": jnp.zeros(width), "names": names(classes), "tower": base.Frozen(weights)}
+        state = {"mean": jnp.zeros(width), "names": known(classes), "tower": base.Frozen(weights)}
         state["params"] = {} if init_params is None else init_params(key, weights, classes)
         if optimizer is not None:
             state["optimizer"] = optimizer.init(state["params"])
@@ -122,18 +153,18 @@ def by_prompts(
     def prepare(state, train, classes, key):
         del key
         if centre == "training":
-            state = state | {"mean": jnp.mean(train.inputs, axis=0)}
+            state = state | {"mean": jnp.mean(train.inputs, axis=tuple(range(train.inputs.ndim - 1)))}
         if compares:
             state = state | {"hand": hand_written(tower, state["tower"].tree, classes)}
         return state
 
     def update(state, batch, classes, key):
-        weights, images = state["tower"].tree, embed(state, batch.inputs)
+        weights = state["tower"].tree
         count = jnp.maximum(base.total(jnp.sum(batch.where), batch.axis_name), 1)
 
         def share_of_mean(params):
             described = describe(params, weights, classes, state["names"], key)
-            logits = scale * scores(params, weights, images, described)
+            logits = scale * scores(params, weights, images_of(state, params, batch.inputs), described)
             values = optax.losses.softmax_cross_entropy_with_integer_labels(logits, batch.labels)
             values += penalty(params, described, state.get("hand"))
             return jnp.sum(values, where=batch.where) / count
@@ -148,32 +179,21 @@ def by_prompts(
         del train, classes, key
         return {name: x for name, x in state.items() if name not in ("optimizer", "hand")}
 
-    def embed(state, inputs):
-        return similarity.l2_normalize(inputs - state["mean"][None])
+    def images_of(state, params, inputs):
+        return embed(params, inputs - state["mean"].reshape(*[1] * (inputs.ndim - 1), -1))
 
     return base.Method(
         init=init,
         prepare=prepare,
         update=None if optimizer is None else update,
         finish=finish,
-        embed=embed,
+        embed=lambda state, inputs: images_of(state, state["params"], inputs),
         describe=lambda state, classes: describe(state["params"], state["tower"].tree, classes, state["names"], None),
         scores=lambda state, images, described: scores(state["params"], state["tower"].tree, images, described),
         weights=tower.weights,
         sees=sees,
         divides=divides,
     )
-
-
-def _check(tower: prompts.PromptTower, inputs, classes) -> None:
-    """Raises a UserError for inputs that do not meet the texts in one space."""
-    names(classes)
-    width = tower.image_width
-    if inputs.shape[1:] != (width,):
-        raise errors.UserError(
-            f"an input is {list(inputs.shape[1:])} numbers and a text {[width]}: both must come from one pair of "
-            "towers, or a tie must bring texts to features (config.towers.tie, made by zsl-jax tie)"
-        )
 
 
 def _left(ids: jax.Array) -> jax.Array:
