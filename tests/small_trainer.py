@@ -10,6 +10,7 @@ import small_generative
 import small_tower
 
 from zsl_jax import data, encoders, methods
+from zsl_jax.methods import base
 from zsl_jax.training import optimizers
 
 KEY = jax.random.key(0)
@@ -35,6 +36,22 @@ def make(name: str, **knobs):
 def small_parts(**changes) -> methods.Parts:
     given = {"encoder": encoders.MLP(widths=(16,)), "optimizer": optimizers.make_optimizer(learning_rate=1e-2)}
     return methods.Parts(**(given | changes))
+
+
+def check_symbolic(method: methods.Method, task: data.Task) -> None:
+    """A number of inputs that is a symbol, as `export` hands it, gives as many rows of scores; nothing is compiled."""
+    inputs, classes = task.train.inputs, training_classes(method, task.classes)
+    like = data.Batch(inputs[:16], task.train.labels[:16], np.ones(16, bool))
+    weights = method.weights()
+
+    def finished(train, classes, weights):
+        return method.finish(method.init(KEY, like, classes, weights), train, classes, KEY)
+
+    state = jax.eval_shape(finished, task.train, classes, weights)
+    (count,) = jax.export.symbolic_shape("b")
+    many = jax.ShapeDtypeStruct((count, *inputs.shape[1:]), inputs.dtype)
+    found = jax.eval_shape(lambda *given: base.score(method, *given), state, many, task.classes)
+    assert found.shape == (count, len(task.classes))
 
 
 def training_classes(method: methods.Method, classes: data.ClassTable) -> data.ClassTable:

@@ -11,11 +11,14 @@ import pytest
 import small_generative
 import small_trainer
 import toy
+import toy_frame
 
 from zsl_jax import data, errors, methods
 from zsl_jax.data import dataset as dataset_lib
 from zsl_jax.methods import base, seen_classes
 from zsl_jax.methods.generative import scaling
+from zsl_jax.training import protocols
+from zsl_jax.verbs import command_line
 
 SHORT = ("ale", "conse", "dap", "eszsl", "latem", "softmax")  # one of a kind
 
@@ -121,6 +124,23 @@ def test_prepare_keeps_the_tree_and_a_step_is_compiled_once(name):
     assert [(x.shape, x.dtype, x.weak_type) for x in jax.tree.leaves(state)] == [
         (x.shape, x.dtype, x.weak_type) for x in jax.tree.leaves(start)
     ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_may_take_any_number_of_inputs(name):
+    if by_name(name).together is not None:
+        pytest.skip("it decides on all inputs together, which export refuses")
+    small_trainer.check_symbolic(by_name(name), problem())
+
+
+@pytest.mark.parametrize("name", ["two_heads", "label_embed_plus", "label_similarity"])
+def test_a_file_may_take_any_number_of_inputs_of_other_kinds(name):
+    """Of pairs, and of inputs and descriptions in one space."""
+    _, task = protocols.PAIRS.tasks(toy_frame.pairs_dataset(), command_line.load_recipe("two_heads"))
+    if name == "label_similarity":
+        described = np.eye(len(task.classes), task.train.inputs.shape[1], dtype=np.float32)
+        task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=described))
+    small_trainer.check_symbolic(by_name(name), task)
 
 
 def test_similarity_of_two_spaces_is_refused():

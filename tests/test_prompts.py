@@ -163,6 +163,11 @@ def test_training_begins_at_the_template(name):
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_may_take_any_number_of_inputs(name):
+    small_trainer.check_symbolic(make(name), problem(name))
+
+
 def test_texts_of_pieces_are_those_of_the_tower():
     """Names of one to three tokens in one array, on either side of others, and in several blocks."""
     tower = small_tower.prompted()

@@ -22,7 +22,7 @@ def _learn(kept, train, classes, key):
 
 def _flat(inputs) -> jax.Array:
     """Returns inputs of any shape as rows of floats, `[B, F]`."""
-    return jnp.asarray(inputs, jnp.float32).reshape(len(inputs), -1)
+    return jnp.asarray(inputs, jnp.float32).reshape(inputs.shape[0], -1)
 
 
 # (x - m) / s: m is the mean of the training inputs, s^2 their mean squared distance from it; images are their pixels.

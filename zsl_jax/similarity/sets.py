@@ -240,6 +240,7 @@ def _pair_bytes(image_sets: ArrayLike, class_sets: ArrayLike) -> int:
 
 def _map_images(fn: Callable, images, image_bytes: int) -> jax.Array:
     """`fn` of each image; a few images at a time, and again for the gradient, where all at once would be large."""
-    if images[0].shape[0] * image_bytes <= KEPT_BYTES:
+    count = images[0].shape[0]
+    if isinstance(count, int) and count * image_bytes <= KEPT_BYTES:
         return jax.vmap(fn)(images)
-    return jax.lax.map(jax.checkpoint(fn), images, batch_size=max(BLOCK_BYTES // image_bytes, 1))
+    return arguments.map_rows(jax.checkpoint(fn), images, size=max(BLOCK_BYTES // image_bytes, 1))

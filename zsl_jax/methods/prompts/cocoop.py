@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from zsl_jax import arguments
 from zsl_jax.encoders import prompts
 from zsl_jax.methods import base, mlp, registry
 from zsl_jax.methods.prompts import coop, family
@@ -64,7 +65,7 @@ def cocoop(
             moved = mlp.apply_layers(params["network"], image[None], jax.nn.relu)
             return coop.text(tower, weights, params["context"] + moved, described) @ image
 
-        return jax.lax.map(of_image, images, batch_size=max(1, _TOKENS // tokens))
+        return arguments.map_rows(of_image, images, size=max(1, _TOKENS // tokens))
 
     return family.by_prompts(
         tower,
