@@ -38,18 +38,20 @@ CHEAPEST = (
     *("eszsl", "ridge", "sae", "sae_to_attributes", "gfzsl", "softmax", "ale", "sje", "devise", "conse", "dap", "sync"),
     *("sse", "latem", "iap", "cmt", "ale_learned", "cmt_novelty", "semantic_consistency", "ale_sgd", "dem", "psr"),
     *("minimax", "relation_net"),
+    # Around another method.
+    *("csls", "inverted_softmax", "sinkhorn_balancing", "label_propagation", "transclip", "online_gaussians"),
 )
 
 
 def recipes() -> list[str]:
-    """Returns the recipes of methods on vectors: none around another method, with an encoder, or as published."""
+    """Returns the recipes of methods on vectors: none with an encoder or a tower, or as published."""
     from zsl_jax.verbs import command_line
 
     found = []
     for path in sorted((ROOT / "configs").glob("*.py")):
         config = command_line.load_recipe(f"{path}:digits")
         of_pairs = command_line.load_recipe(str(path)).protocol == "pairs"
-        own = config.protocol == "gzsl" and not of_pairs and not {"encoder", "scorer", "towers"} & set(config)
+        own = config.protocol == "gzsl" and not of_pairs and not {"encoder", "towers"} & set(config)
         if own and config.data.name == "digits" and not path.stem.endswith("_published"):
             found.append(path.stem)
     place = {name: number for number, name in enumerate((*CHEAPEST, *sorted(set(found) - {*CHEAPEST, *GENERATIVE})))}

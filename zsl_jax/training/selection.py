@@ -132,7 +132,8 @@ def _scores(protocol: protocols.Protocol, scored: evaluation.Evaluated) -> dict[
 def _mean(entries: tuple[dict[str, Any], ...], metric: str) -> dict[str, Any]:
     """One entry of several draws: means, with deviations beside them; of a temperature the geometric mean.
 
-    Where each draw has scored several settings of the late knobs, these are of the setting with the best mean.
+    Where each draw has scored several settings of the late knobs, these are of the setting with the best mean; the
+    temperature is that of each draw's own best setting, as a fit for every setting would cost as much as all the rest.
     """
     if len(entries) == 1:
         return entries[0]
