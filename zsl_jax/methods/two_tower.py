@@ -103,7 +103,7 @@ def two_tower(
     dims = (*(prefix for prefix in prefixes if prefix != width), width)
     used = score_width or width
 
-    tower = class_tower.of(class_encoder, width)
+    tower = class_tower.of(class_encoder, width, parts.chunk)
 
     def init_head(key, like, classes):
         knobs = {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in trained.items()}
