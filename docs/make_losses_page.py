@@ -57,6 +57,12 @@ between their gradients, a step that makes neither worse.
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment \\
         --config.method.balance=mgda --workdir=runs/mgda
 
+A loss that compares the images of a batch wants large ones. `config.optimizer.chunk` encodes a batch of pixels in
+chunks, with the memory of a chunk and the gradient of the whole: see [scale](scale.md).
+
+    python -m zsl_jax train --config=clip_pixels --config.train.batch_size=1024 --config.optimizer.chunk=128 \\
+        --workdir=runs/clip_large
+
 ## Choose the negatives
 
 `config.method.negatives` is one of these; `num_negatives` says how many. The first six choose wrong classes, for losses

@@ -36,6 +36,10 @@ def classes():
     return data.ClassTable(embedding, np.ones(6, bool))
 
 
+def taken(tree, rows):
+    return jax.tree.map(lambda x: x[rows], tree)
+
+
 def one_by_one(function, keys, rows, size):
     """What `by_chunk` says, in a loop that keeps all activations, and chunks found by counting."""
     length = len(jax.tree.leaves(rows)[0])
@@ -45,11 +49,11 @@ def one_by_one(function, keys, rows, size):
     split = jax.tree.map(lambda key: jax.random.split(key, count), keys)
     made, rest = {}, []
     for number in range(count):
-        mine = [place % length for place in range(number, count * size, count)]
-        values, aside = function(jax.tree.map(lambda x: x[number], split), jax.tree.map(lambda x: x[np.array(mine)], rows))
+        mine = np.array([place % length for place in range(number, count * size, count)])
+        values, aside = function(taken(split, number), taken(rows, mine))
         rest.append(aside)
         for i, row in enumerate(mine):
-            made.setdefault(row, jax.tree.map(lambda x: x[i], values))
+            made.setdefault(row, taken(values, i))
     values = jax.tree.map(lambda *xs: jnp.stack(xs), *(made[row] for row in range(length)))
     return values, jax.tree.map(lambda *xs: sum(xs) / count, *rest)
 

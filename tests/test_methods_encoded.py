@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from zsl_jax import config, data, encoders, errors, methods
 from zsl_jax.encoders import augmentation
-from zsl_jax.methods import base, chunks, class_tower, encoded, objectives
+from zsl_jax.methods import base, chunks, class_tower, objectives
 from zsl_jax.training import encoding, loop, optimizers, parallel, problems, states
 
 KEY = jax.random.key(0)

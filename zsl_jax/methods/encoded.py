@@ -37,9 +37,9 @@ class Parts(NamedTuple):
       freeze: whether the encoder stays as it begins.
       pretrain_steps: steps at the start that only ask two augmented views of an input to be alike (NT-Xent).
       pretrain_temperature: of that loss.
-      chunk: inputs, and classes of a class encoder, that a training step encodes at a time, see `chunks.by_chunk`; 0 for
-        the whole batch. The gradient is that of the loss of the whole batch. Random numbers (dropout, augmentation) are
-        drawn for each chunk. Batch norm takes mean and variance of each chunk, as ghost batch norm does, and its
+      chunk: inputs, and classes of a class encoder, that a training step encodes at a time, see `chunks.by_chunk`; 0
+        for the whole batch. The gradient is that of the loss of the whole batch. Random numbers (dropout, augmentation)
+        are drawn for each chunk. Batch norm takes mean and variance of each chunk, as ghost batch norm does, and its
         running averages move once a step, by the mean over the chunks.
       weights: `() -> tensors` by name, of a checkpoint that the encoder starts from, such as `encoders.weights.read` of
         a file; None for random ones.
@@ -167,8 +167,11 @@ def by_encoder(
             *views, dropout = keys
             inputs = jnp.concatenate([parts.augment(key, rows) for key in views])
             embeddings, changed = encode(params, fixed, inputs, train=True, key=dropout)
-            of_views = [jax.tree.map(lambda x: jnp.split(x, len(views))[i], embeddings) for i in range(len(views))]
-            return of_views, () if changed is fixed else changed
+
+            def view(number):
+                return jax.tree.map(lambda x: jnp.split(x, len(views))[number], embeddings)
+
+            return [view(number) for number in range(len(views))], () if changed is fixed else changed
 
         of_views, changed = chunks.by_chunk(augmented, (*views, dropout), inputs, parts.chunk)
         return of_views, changed or fixed

@@ -7,6 +7,9 @@
     class_sigmoid             every pair of an image and a training class is a question of its own
     supervised_contrastive    images and descriptions of one class attract each other, of whatever kind
 
+For batches that do not fit there is `Parts.chunk` (`config.optimizer.chunk`): both towers encode that many rows at a
+time, and the loss is that of the whole batch.
+
 The scale, temperature or bias of such a loss is trained with the towers, from its value in the config. As all images of
 a class have one description, `clip_softmax` and `multi_positive_clip` have the same sum over a batch.
 """
@@ -48,7 +51,7 @@ def two_tower(
     """Returns the method that trains both towers.
 
     Args:
-      parts: the encoder f of the images, the optimiser and the augmentation.
+      parts: the encoder f of the images, the optimiser and the augmentation; `parts.chunk` is for g, too.
       class_encoder: g, a module of `zsl_jax.encoders` on what describes a class: an MLP on attributes `[C, A]`, a text
         encoder on tokens `[C, L]`, an encoder of the nodes of a graph.
       loss: a name in `methods.LOSSES`, a sum such as `multi_positive_clip+0.1*uniformity`, `package.module:function`,
