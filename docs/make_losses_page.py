@@ -51,11 +51,14 @@ first loss of a sum says how scores are compared: by cosine if it compares unit 
         --workdir=runs/sum
 
 `config.method.balance` weighs the terms: `fixed` weights, as above; `uncertainty`, which trains them from there
-(`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); or `mgda`, for two terms: the shortest vector
-between their gradients, a step that makes neither worse.
+(`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); `gradnorm`, which trains them until the gradients
+of all terms in the embedded images are equally long; or `mgda`, for two terms: the shortest vector between their
+gradients, a step that makes neither worse.
 
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment \\
         --config.method.balance=mgda --workdir=runs/mgda
+    python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment+0.1*uniformity \\
+        --config.method.balance=gradnorm --workdir=runs/gradnorm
 
 A loss that compares the images of a batch wants large ones. `config.optimizer.chunk` encodes a batch of pixels in
 chunks, with the memory of a chunk and the gradient of the whole: see [scale](scale.md).
