@@ -52,12 +52,13 @@ first loss of a sum says how scores are compared: by cosine if it compares unit 
 
 `config.method.balance` weighs the terms: `fixed` weights, as above; `uncertainty`, which trains them from there
 (`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); `gradnorm`, which trains them until the gradients
-of all terms in the embedded images are equally long; or `mgda`, for two terms: the shortest vector between their
-gradients, a step that makes neither worse.
+of all terms in the embedded images are equally long (for terms that are losses by themselves: a regulariser such as
+`uniformity` gets as much say as they); or `mgda`, for two terms: the shortest vector between their gradients, a step
+that makes neither worse.
 
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment \\
         --config.method.balance=mgda --workdir=runs/mgda
-    python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment+0.1*uniformity \\
+    python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment+0.1*clip_softmax \\
         --config.method.balance=gradnorm --workdir=runs/gradnorm
 
 A loss that compares the images of a batch wants large ones. `config.optimizer.chunk` encodes a batch of pixels in

@@ -35,7 +35,8 @@ def balanced(objective: "making.Objective", balance: str) -> "making.Objective":
     where the mean counts as a constant. This is the paper's with alpha 0, which does not look at how fast each loss
     falls. The paper takes the gradient in the last weights that all terms share and a step size of its own for the
     weights; here it is taken in what all terms share behind those, so that no encoder is differentiated twice, and the
-    step is that of the method's optimiser. A term that has nothing left to learn keeps gaining weight.
+    step is that of the method's optimiser. A term that has nothing left to learn keeps gaining weight, and a
+    regulariser gets as much say as a loss.
 
     Args:
       objective: what training asks.
