@@ -51,11 +51,21 @@ first loss of a sum says how scores are compared: by cosine if it compares unit 
         --workdir=runs/sum
 
 `config.method.balance` weighs the terms: `fixed` weights, as above; `uncertainty`, which trains them from there
-(`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); or `mgda`, for two terms: the shortest vector
-between their gradients, a step that makes neither worse.
+(`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); `gradnorm`, which trains them until the gradients
+of all terms in the embedded images are equally long (for terms that are losses by themselves: a regulariser such as
+`uniformity` gets as much say as they); or `mgda`, for two terms: the shortest vector between their gradients, a step
+that makes neither worse.
 
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment \\
         --config.method.balance=mgda --workdir=runs/mgda
+    python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment+0.1*clip_softmax \\
+        --config.method.balance=gradnorm --workdir=runs/gradnorm
+
+A loss that compares the images of a batch wants large ones. `config.optimizer.chunk` encodes a batch of pixels in
+chunks, with the memory of a chunk and the gradient of the whole: see [scale](scale.md).
+
+    python -m zsl_jax train --config=clip_pixels --config.train.batch_size=1024 --config.optimizer.chunk=128 \\
+        --workdir=runs/clip_large
 
 ## Choose the negatives
 

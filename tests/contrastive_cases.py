@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zsl_jax.losses import contrastive, negatives, self_contrastive
+from zsl_jax.losses import compatibility, contrastive, negatives, self_contrastive
 
 
 class Case(NamedTuple):
@@ -60,6 +60,12 @@ def make(batch: int, width: int = 3, seed: int = 0) -> list[Case]:
             "multi_positive_clip",
             lambda x, y, s, labels, **k: contrastive.multi_positive_clip(x, y, labels, scale=s, **k),
             multi_positive_clip,
+            (x, y, scale, labels),
+        ),
+        Case(
+            "higher_order_compatibility",
+            lambda x, c, s, labels, **k: compatibility.higher_order_compatibility(x, c, labels, scale=s, **k),
+            higher_order_compatibility,
             (x, y, scale, labels),
         ),
         Case(
@@ -161,6 +167,14 @@ def multi_positive_clip(x, y, s, labels, where):
         return np.mean([log_z - s * x[i] @ y[j] for j in rows if labels[i] == labels[j]])
 
     return per_row(lambda i: (one_way(x, y, i) + one_way(y, x, i)) / 2, where)
+
+
+def higher_order_compatibility(x, c, s, labels, where):
+    def loss(i):
+        others = [s * c[i] @ x[j] for j in np.flatnonzero(where) if labels[j] != labels[i]]
+        return log_sum(others) - s * c[i] @ x[i] if others else 0.0
+
+    return per_row(loss, where)
 
 
 def supervised_contrastive(z, t, labels, where):

@@ -167,6 +167,9 @@ LOSSES = {
         ("positives",),
         has_where=False,  # it masks the candidates
     ),
+    "higher_order_compatibility": of_ids(
+        losses.higher_order_compatibility, "image_embeddings", "class_embeddings", scale=2.0
+    ),
     "inter_set": of_ids(losses.inter_set, "embeddings", temperature=0.5),
     "multi_tag_softmax": of(
         losses.multi_tag_softmax, {"predictions": normal(ROWS, WIDTH), "attributes": positive(ROWS, WIDTH)}

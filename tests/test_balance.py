@@ -9,10 +9,13 @@ import small_trainer
 import toy
 
 from zsl_jax import data, errors, methods
+from zsl_jax.data import dataset
 from zsl_jax.methods import objectives
+from zsl_jax.methods.objectives import balance as balance_lib
 from zsl_jax.training import loop, parallel, states
 
 SUM = "info_nce+0.5*alignment"
+TRAINED = ("uncertainty", "gradnorm")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,71 @@ def test_uncertainty_weighs_by_what_it_is_given_and_charges_for_it(task):
     assert slope(0.5 / jnp.mean(parts[0])) == pytest.approx(0.0, abs=1e-5)
 
 
+def test_gradnorm_weighs_by_the_lengths_of_gradients_and_trains_the_weights_alone(task):
+    names = ("info_nce", "alignment", "clip_softmax")
+    objective = objectives.balanced(objectives.make("info_nce+0.5*alignment+0.1*clip_softmax"), "gradnorm")
+    given = compared(task)
+    free = np.log([1.0, 0.5, 0.1])
+    weights = 3 * np.exp(free) / np.exp(free).sum()
+
+    def term(name):
+        def mean(images):
+            now = objectives.of_batch(images, given.described, given, given.classes, given.key).of_unit_length()
+            return jnp.sum(objectives.make(name).loss(now)[:6]) / 6
+
+        return mean
+
+    found = [jax.value_and_grad(term(name))(given.images) for name in names]
+    lengths = np.array([np.linalg.norm(gradient) for _, gradient in found])
+
+    def loss(free, images):
+        now = objectives.of_batch(images, given.described, given, given.classes, given.key)
+        learned = {f"{name}.weight": jnp.exp(w) for name, w in zip(names, free)}
+        return jnp.mean(objective.loss(now, **learned)[:6])
+
+    value, (slope, gradient) = jax.value_and_grad(loss, argnums=(0, 1))(jnp.asarray(free), given.images)
+    assert value == pytest.approx(sum(w * float(each) for w, (each, _) in zip(weights, found)), rel=1e-5)
+    expected = sum(w * np.asarray(each) for w, (_, each) in zip(weights, found))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+
+    def apart(free):
+        scaled = 3 * np.exp(free) / np.exp(free).sum() * lengths
+        return np.abs(scaled - (weights * lengths).mean()).sum()
+
+    by_hand = [(apart(free + step) - apart(free - step)) / 2e-4 for step in 1e-4 * np.eye(3)]
+    np.testing.assert_allclose(slope, by_hand, rtol=1e-2, atol=1e-4)
+    slope_of = jax.jit(jax.grad(loss))
+    for _ in range(1000):
+        free = free - 0.005 * np.asarray(slope_of(jnp.asarray(free), given.images))
+    scaled = np.exp(free) * lengths
+    # The slope of |x| does not vanish at its end: steps of 0.005 leave the last percent open.
+    np.testing.assert_allclose(scaled, scaled.mean(), rtol=0.05)
+
+
+def test_lengths_of_gradients_are_those_of_the_whole_batch(task):
+    """Each of eight devices has three rows; the terms compare rows of all of them."""
+    rng, classes = np.random.default_rng(0), task.seen_classes
+    objective = objectives.make("clip_softmax+0.5*alignment")
+    images = rng.standard_normal((24, classes.embedding.shape[1])).astype(np.float32)
+    batch = data.Batch(images, rng.integers(0, 10, 24), np.arange(24) % 5 != 3)
+
+    def lengths(batch):
+        given = objectives.of_batch(batch.inputs, classes.embedding, batch, classes, small_trainer.KEY)
+        return balance_lib.gradient_lengths(objective, given, {})
+
+    def on_a_device(*arrays):
+        return lengths(data.Batch(*arrays, dataset.AxisName("data")))
+
+    spec = jax.sharding.PartitionSpec
+    program = jax.shard_map(
+        on_a_device, mesh=parallel.make_mesh(), in_specs=spec("data"), out_specs=spec(), check_vma=False
+    )
+    found = jax.jit(program)(batch.inputs, batch.labels, batch.where)
+    # Sums of eight parts in float32.
+    np.testing.assert_allclose(found, lengths(batch), rtol=1e-4)
+    assert found[0] > 1.1 * found[1], "the lengths differ"
+
+
 def test_a_step_of_mgda_is_the_one_made_by_hand(task):
     objective = objectives.balanced(objectives.make(SUM), "mgda")
     method = methods.by_bilinear(objective, optax.sgd(0.1))
@@ -97,9 +165,9 @@ def test_devices_change_nothing_and_the_balance_does(balance, task):
     if balance == "fixed":
         return
     plain = trained("fixed", "jit")[0].inner.params
-    weights = of_jit.inner.params["map"] if balance == "uncertainty" else of_jit.inner.params
+    weights = of_jit.inner.params["map"] if balance in TRAINED else of_jit.inner.params
     assert np.abs(weights - plain).max() > 1e-4
-    if balance == "uncertainty":
+    if balance in TRAINED:
         moved = of_jit.inner.params["terms"]
         assert moved["alignment.weight"] != pytest.approx(np.log(0.5), abs=1e-3)
 
@@ -127,6 +195,8 @@ def test_encoders_are_trained_by_every_balance(name, balance, task):
         ("info_nce", "uncertainty", "weighs several terms against each other, and the loss has 1"),
         ("info_nce+alignment+warp", "mgda", "weighs two terms against each other, and the loss has 3"),
         (SUM, "mgad", "did you mean 'mgda'"),
+        ("info_nce+0*alignment", "gradnorm", r"balance=gradnorm: loss\.alignment\.weight starts at 0"),
+        ("info_nce", "gradnorm", "weighs several terms against each other, and the loss has 1"),
         ("info_nce+0*alignment", "uncertainty", r"loss\.alignment\.weight starts at 0"),
     ],
 )

@@ -6,6 +6,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import small_trainer
 
@@ -131,6 +132,18 @@ def test_only_images_of_another_attribute_are_mixed():
     mixed = data.Batch(task().train.inputs[:64], task().train.labels[:64], np.ones(64, bool))
     losses = [small_trainer.steps(small_trainer.make("cot", mixing=m), task(), mixed)[1][0] for m in (0.0, 1.0)]
     assert losses[1] > losses[0] + 0.1
+
+
+def test_in_chunks_the_gradient_is_that_of_the_whole_batch():
+    """The loss reads maps beside vectors, and mixes images of the whole batch."""
+    batch = data.Batch(task().train.inputs[:20:2], task().train.labels[:20:2], np.arange(10) < 8)
+    found = []
+    for chunk in (0, 4):
+        parts = small_trainer.small_parts(**small_trainer.ENCODERS["cot"], chunk=chunk)
+        method = methods.cot(parts._replace(optimizer=optax.sgd(1.0)))
+        found.append(small_trainer.steps(method, task(), batch)[0].params)
+    # Float32 sums in another order.
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-5), *found)
 
 
 ENCODERS = {

@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from zsl_jax import config, data, encoders, errors, methods
 from zsl_jax.encoders import augmentation
-from zsl_jax.methods import base, class_tower, encoded, objectives
+from zsl_jax.methods import base, chunks, class_tower, objectives
 from zsl_jax.training import encoding, loop, optimizers, parallel, problems, states
 
 KEY = jax.random.key(0)
@@ -244,7 +244,7 @@ def test_the_first_steps_only_compare_views(task):
 
 def test_chunks_are_rows():
     x = jnp.arange(14.0).reshape(7, 2)
-    np.testing.assert_array_equal(encoded.in_chunks(lambda rows: rows * 2, x, 3), 2 * x)
+    np.testing.assert_array_equal(chunks.in_chunks(lambda rows: rows * 2, x, 3), 2 * x)
 
 
 @pytest.mark.long

@@ -171,7 +171,7 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
     # Epochs and not updates, which are more in training than in the choice before it.
     options = _defaults(optimizers.make_optimizer)
     del options["decay_steps"]
-    config.optimizer = {**options, "decay_epochs": 0, "average": 0.0}
+    config.optimizer = {**options, "decay_epochs": 0, "average": 0.0, "chunk": 0}
     config.augmentation = _defaults(augmentation.make_augment)
     config.pretrain = {"steps": 0, "temperature": 0.2}
 
@@ -242,6 +242,8 @@ def _completed(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     for name, default in described.Options()._asdict().items() if "towers" in config else ():
         if name not in config.towers:
             config.towers[name] = default
+    if "optimizer" in config and "chunk" not in config.optimizer:
+        config.optimizer.chunk = 0
     if "late" not in config:
         config.late = ml_collections.ConfigDict()
     return config

@@ -170,6 +170,7 @@ SECTIONS = {
         "weight_decay": ("share of the weights lost an update, times the step size", number(0, ends="[)")),
         "clip_norm": ("length to which a longer gradient is cut; 0 does not cut", number(0, ends="[)")),
         "accumulate": ("steps whose mean gradient makes one update", whole(1)),
+        "chunk": ("inputs of a step, over all devices, that are encoded at a time; 0 for the whole batch", whole(0)),
         "encoder_rate": ("step size of the encoder, where the head's is 1; 0 freezes it", number(0, ends="[)")),
         "average": ("decay of the moving average of the weights that scores; 0 for none", number(0, 1, ends="[)")),
     },

@@ -23,6 +23,7 @@ from zsl_jax.losses.attribute_space import (
     matrix_subspace_projection,
 )
 from zsl_jax.losses.attributes import attribute_regression, federated_bce, multilabel_bce
+from zsl_jax.losses.compatibility import higher_order_compatibility
 from zsl_jax.losses.conditional import conditional_hard_negatives, conditional_positives, decoupled_uniformity
 from zsl_jax.losses.contrastive import class_sigmoid, clip_softmax, info_nce, multi_positive_clip, sigmoid_contrastive
 from zsl_jax.losses.divergences import sharma_mittal, standard_normal_kl
@@ -98,6 +99,7 @@ __all__ = [
     "gradient_penalty",
     "hard_negative_clip",
     "hardness_weighted_contrastive",
+    "higher_order_compatibility",
     "info_nce",
     "inter_set",
     "lsep",

@@ -118,7 +118,8 @@ def bilinear(
       ramp_steps: in which a curriculum goes from easy to hard.
       refresh_steps: after which dynamic negatives are looked at again.
       memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
-      balance: of the terms of a sum: `fixed`, by `uncertainty`, or of two by `mgda`; see `objectives.balance`.
+      balance: of the terms of a sum: `fixed`, by `uncertainty` or `gradnorm`, or of two by `mgda`; see
+        `objectives.balance`.
 
     Raises:
       UserError: an unknown loss or choice of negatives.

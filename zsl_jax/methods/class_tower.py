@@ -9,7 +9,7 @@ from flax import linen as nn
 from zsl_jax import errors
 from zsl_jax.data import dataset
 from zsl_jax.encoders import graphs
-from zsl_jax.methods import mlp
+from zsl_jax.methods import chunks, mlp
 
 
 class ClassTower(NamedTuple):
@@ -29,8 +29,11 @@ class ClassTower(NamedTuple):
         return self.encode(head, classes, key) @ head["of_classes"]
 
 
-def of(class_encoder: nn.Module, width: int) -> ClassTower:
+def of(class_encoder: nn.Module, width: int, chunk: int = 0) -> ClassTower:
     """Returns a module of `zsl_jax.encoders` as the side of the classes, which meets inputs in `width` numbers.
+
+    A training step encodes `chunk` classes at a time, see `chunks.by_chunk`; 0 for all. Nodes of a graph read each
+    other and are encoded together.
 
     Raises:
       UserError: an encoder with batch statistics.
@@ -51,8 +54,13 @@ def of(class_encoder: nn.Module, width: int) -> ClassTower:
         }
 
     def encode(head, classes, key=None):
-        rngs = None if key is None else {"dropout": key}
-        return class_encoder.apply({"params": head["classes"]}, reads(classes), train=key is not None, rngs=rngs)
+        def apply(key, rows):
+            rngs = None if key is None else {"dropout": key}
+            return class_encoder.apply({"params": head["classes"]}, rows, train=key is not None, rngs=rngs), ()
+
+        rows = reads(classes)
+        in_parts = key is not None and rows is classes.embedding
+        return chunks.by_chunk(apply, key, rows, chunk if in_parts else 0)[0]
 
     return ClassTower(init, encode)
 

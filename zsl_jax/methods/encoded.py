@@ -5,6 +5,7 @@
                                               classes --head--> described  /
 
 The augmentation is part of the step, so that examples lie on the device as bytes and draw from the key of the step.
+With `Parts.chunk` a step encodes that many inputs at a time, and its loss still compares the whole batch, see `chunks`.
 """
 
 import functools
@@ -19,7 +20,7 @@ from flax import linen as nn
 
 from zsl_jax import errors, losses, similarity
 from zsl_jax.encoders import weights as weights_lib
-from zsl_jax.methods import base, mlp, objectives
+from zsl_jax.methods import base, chunks, mlp, objectives
 
 CHUNK = 256  # inputs that are encoded at a time where they are scored
 
@@ -36,6 +37,10 @@ class Parts(NamedTuple):
       freeze: whether the encoder stays as it begins.
       pretrain_steps: steps at the start that only ask two augmented views of an input to be alike (NT-Xent).
       pretrain_temperature: of that loss.
+      chunk: inputs, and classes of a class encoder, that a training step encodes at a time, see `chunks.by_chunk`; 0
+        for the whole batch. The gradient is that of the loss of the whole batch. Random numbers (dropout, augmentation)
+        are drawn for each chunk. Batch norm takes mean and variance of each chunk, as ghost batch norm does, and its
+        running averages move once a step, by the mean over the chunks.
       weights: `() -> tensors` by name, of a checkpoint that the encoder starts from, such as `encoders.weights.read` of
         a file; None for random ones.
       source: what messages call these.
@@ -48,6 +53,7 @@ class Parts(NamedTuple):
     freeze: bool = False
     pretrain_steps: int = 0
     pretrain_temperature: float = 0.2
+    chunk: int = 0
     weights: Callable[[], dict[str, Any]] | None = None
     source: str = "given"
 
@@ -85,6 +91,9 @@ def by_encoder(
 ) -> base.Method:
     """Returns the method that trains encoder and head together by the mean of `loss` over the valid rows of a batch.
 
+    With `parts.chunk` a batch of 16,384 images trains where 256 fit: what grows with the batch is its embeddings, and
+    for `stages` their maps, beside what the loss holds.
+
     Args:
       parts: the encoder, its optimiser and its augmentation.
       init_head: `(key, shape of the embeddings, classes) -> head`, a dict of parameters.
@@ -100,7 +109,9 @@ def by_encoder(
     Raises:
       UserError: stages of an encoder that has none, or steps before training, which compare vectors.
 
-    Reference: of the steps before, Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of
+    Reference: of chunks, Gao, Zhang, Han, Callan, "Scaling Deep Contrastive Learning Batch Size under Memory Limited
+    Setup", RepL4NLP 2021; of ghost batch norm, Hoffer, Hubara, Soudry, "Train Longer, Generalize Better", NeurIPS 2017;
+    of the steps before, Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of
     Visual Representations", ICML 2020.
     """
 
@@ -149,11 +160,30 @@ def by_encoder(
         kept = objectives.begin(memory, params, classes.num_trained, width)
         return EncodedState(params, average, fixed, moments, jnp.int32(0), kept)
 
+    def in_training(params, fixed, inputs, views, dropout):
+        """Embeddings of a batch as augmented by each key of `views`, and the encoder's other variables afterwards."""
+
+        def augmented(keys, rows):
+            *views, dropout = keys
+            inputs = jnp.concatenate([parts.augment(key, rows) for key in views])
+            embeddings, changed = encode(params, fixed, inputs, train=True, key=dropout)
+
+            def view(number):
+                return jax.tree.map(lambda x: jnp.split(x, len(views))[number], embeddings)
+
+            return [view(number) for number in range(len(views))], () if changed is fixed else changed
+
+        of_views, changed = chunks.by_chunk(augmented, (*views, dropout), inputs, parts.chunk)
+        return of_views, changed or fixed
+
     def images_to_keep(params, fixed, inputs):
         return (remembered or embed)(params["head"], encode(params, fixed, inputs, train=False)[0])
 
     def compare(params, fixed, batch, classes, key):
-        images = images_to_keep(params, fixed, parts.augment(key, batch.inputs))
+        def augmented(key, rows):
+            return images_to_keep(params, fixed, parts.augment(key, rows)), ()
+
+        images, _ = chunks.by_chunk(augmented, key, batch.inputs, parts.chunk)
         return objectives.of_batch(images, describe(params["head"], classes), batch, classes, key)
 
     def update(state, batch, classes, key):
@@ -161,8 +191,7 @@ def by_encoder(
         notes = {"notes": state.kept.notes} if memory else {}
 
         def supervised(params):
-            inputs = parts.augment(first, batch.inputs)
-            embeddings, fixed = encode(params, state.fixed, inputs, train=True, key=dropout)
+            (embeddings,), fixed = in_training(params, state.fixed, batch.inputs, (first,), dropout)
             values = loss(params["head"], embeddings, batch, classes, loss_key, **notes)
             if values.ndim == 1:
                 return base.mean(values, batch.where), fixed
@@ -170,9 +199,8 @@ def by_encoder(
 
         def alike(params):
             """The same input twice: the views should find each other in the batch."""
-            inputs = jnp.concatenate([parts.augment(k, batch.inputs) for k in (first, second)])
-            embeddings, fixed = encode(params, state.fixed, inputs, train=True, key=dropout)
-            a, b = jnp.split(similarity.l2_normalize(embeddings @ params["head"]["contrast"]), 2)
+            views, fixed = in_training(params, state.fixed, batch.inputs, (first, second), dropout)
+            a, b = (similarity.l2_normalize(view @ params["head"]["contrast"]) for view in views)
             both = losses.nt_xent(a, b, temperature=parts.pretrain_temperature, where=batch.where)
             return base.mean(jnp.sum(both.reshape(2, -1), axis=0) / 2, batch.where), fixed
 
@@ -202,7 +230,7 @@ def by_encoder(
         def embed_chunk(x):
             return embed(params["head"], encode(params, state.fixed, x, train=False)[0])
 
-        return in_chunks(embed_chunk, jnp.asarray(inputs), CHUNK)
+        return chunks.in_chunks(embed_chunk, jnp.asarray(inputs), CHUNK)
 
     return base.Method(
         init=init,
@@ -213,20 +241,3 @@ def by_encoder(
         scores=lambda state, images, described: scores(scoring_params(state)["head"], images, described),
         weights=parts.weights or (lambda: ()),
     )
-
-
-def in_chunks(function: Callable[[jax.Array], Any], x: jax.Array, size: int) -> Any:
-    """`function(x)` for a function that treats rows alike, `size` rows at a time, so that it needs the memory of those.
-
-    Where the number of rows is a symbol, as in an exported file, all rows are taken at once.
-
-    >>> import jax.numpy as jnp
-    >>> print(in_chunks(lambda x: 2 * x, jnp.arange(5), 2))
-    [0 2 4 6 8]
-    """
-    if not isinstance(x.shape[0], int) or x.shape[0] <= size:
-        return function(x)
-    count = -(-len(x) // size)
-    padded = jnp.pad(x, ((0, count * size - len(x)), *((0, 0) for _ in x.shape[1:])))
-    mapped = jax.lax.map(function, padded.reshape(count, size, *x.shape[1:]))
-    return jax.tree.map(lambda y: y.reshape(count * size, *y.shape[2:])[: len(x)], mapped)

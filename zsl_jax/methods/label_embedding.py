@@ -19,7 +19,7 @@ def label_embedding(
     """Returns the bilinear map of `methods.bilinear` with an encoder under it that is trained with it.
 
     Args:
-      parts: the encoder f, its optimiser and its augmentation.
+      parts: the encoder f, its optimiser, its augmentation, and the `chunk` that it encodes at a time.
       loss: a name in `methods.LOSSES`, a sum such as `warp+0.1*self_calibration`, `package.module:function`, or what
         `objectives.make` returns.
       negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
@@ -31,7 +31,8 @@ def label_embedding(
       ramp_steps: in which a curriculum goes from easy to hard.
       refresh_steps: after which dynamic negatives are looked at again.
       memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
-      balance: of the terms of a sum: `fixed`, by `uncertainty`, or of two by `mgda`; see `objectives.balance`.
+      balance: of the terms of a sum: `fixed`, by `uncertainty` or `gradnorm`, or of two by `mgda`; see
+        `objectives.balance`.
 
     Raises:
       UserError: an unknown loss or choice of negatives.

@@ -7,6 +7,9 @@
     class_sigmoid             every pair of an image and a training class is a question of its own
     supervised_contrastive    images and descriptions of one class attract each other, of whatever kind
 
+For batches that do not fit there is `Parts.chunk` (`config.optimizer.chunk`): both towers encode that many rows at a
+time, and the loss is that of the whole batch.
+
 The scale, temperature or bias of such a loss is trained with the towers, from its value in the config. As all images of
 a class have one description, `clip_softmax` and `multi_positive_clip` have the same sum over a batch.
 """
@@ -48,7 +51,7 @@ def two_tower(
     """Returns the method that trains both towers.
 
     Args:
-      parts: the encoder f of the images, the optimiser and the augmentation.
+      parts: the encoder f of the images, the optimiser and the augmentation; `parts.chunk` is for g, too.
       class_encoder: g, a module of `zsl_jax.encoders` on what describes a class: an MLP on attributes `[C, A]`, a text
         encoder on tokens `[C, L]`, an encoder of the nodes of a graph.
       loss: a name in `methods.LOSSES`, a sum such as `multi_positive_clip+0.1*uniformity`, `package.module:function`,
@@ -68,7 +71,8 @@ def two_tower(
       ramp_steps: in which a curriculum goes from easy to hard.
       refresh_steps: after which dynamic negatives are looked at again.
       memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
-      balance: of the terms of a sum: `fixed`, by `uncertainty`, or of two by `mgda`; see `objectives.balance`.
+      balance: of the terms of a sum: `fixed`, by `uncertainty` or `gradnorm`, or of two by `mgda`; see
+        `objectives.balance`.
 
     Raises:
       UserError: an unknown loss, or a prefix or `score_width` beyond `width`.
@@ -103,7 +107,7 @@ def two_tower(
     dims = (*(prefix for prefix in prefixes if prefix != width), width)
     used = score_width or width
 
-    tower = class_tower.of(class_encoder, width)
+    tower = class_tower.of(class_encoder, width, parts.chunk)
 
     def init_head(key, like, classes):
         knobs = {name: _free(name, jnp.asarray(value, jnp.float32)) for name, value in trained.items()}

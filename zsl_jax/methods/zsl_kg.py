@@ -22,7 +22,7 @@ def zsl_kg(parts: encoded.Parts, class_encoder: nn.Module, *, width: int = 32) -
 
     Reference: Nayak, Bach, "Zero-Shot Learning with Common Sense Knowledge Graphs", TMLR 2022.
     """
-    tower = class_tower.of(class_encoder, width)
+    tower = class_tower.of(class_encoder, width, parts.chunk)
 
     def loss(head, embeddings, batch, classes, key):
         described = tower.encode(head, classes, key)

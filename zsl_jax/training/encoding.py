@@ -25,7 +25,7 @@ def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -
         return {}
     encoder, optimizer = dict(config.encoder), dict(config.optimizer)
     weights = encoder.pop("weights")
-    average, epochs = optimizer.pop("average"), optimizer.pop("decay_epochs")
+    average, epochs, chunk = (optimizer.pop(name) for name in ("average", "decay_epochs", "chunk"))
     decay_steps = epochs * steps_per_epoch // optimizer["accumulate"]
     parts = methods.Parts(
         encoder=make_encoder(encoder),
@@ -35,6 +35,7 @@ def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -
         freeze=optimizer["encoder_rate"] == 0,
         pretrain_steps=config.pretrain.steps,
         pretrain_temperature=config.pretrain.temperature,
+        chunk=chunk,
         weights=functools.partial(pretrained.read, weights) if weights else None,
         source=pathlib.PurePath(weights).name,
     )

@@ -2,9 +2,11 @@
 
 fixed         sum_t w_t L_t, with the weights of the config
 uncertainty   sum_t w_t L_t - log(w_t) / 2, with w_t = 1 / sigma_t^2 trained from the weights of the config
+gradnorm      sum_t w_t L_t, with w_t trained until the gradients of all terms are equally long
 mgda          of two terms the step a g_1 + (1 - a) g_2 of least length, which makes neither of them worse
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from zsl_jax import errors, rules
 if TYPE_CHECKING:
     from zsl_jax.methods.objectives import making
 
-CHOICES = ("fixed", "uncertainty", "mgda")
+CHOICES = ("fixed", "uncertainty", "mgda", "gradnorm")
 KNOB = rules.Knob("how the terms of a sum are weighed", rules.one_of(CHOICES))
 
 
@@ -24,6 +26,17 @@ def balanced(objective: "making.Objective", balance: str) -> "making.Objective":
     """Returns the objective with its terms weighed in another way.
 
     `uncertainty` is for losses that are not negative: the weight of one that falls below 0 grows without end.
+
+    `gradnorm` trains the weights by a loss of their own, from those of the config, and keeps their sum at T, the number
+    of terms:
+
+        sum_t | w_t n_t - mean_s w_s n_s |,   n_t the length of the gradient of L_t in the embedded images
+
+    where the mean counts as a constant. This is the paper's with alpha 0, which does not look at how fast each loss
+    falls. The paper takes the gradient in the last weights that all terms share and a step size of its own for the
+    weights; here it is taken in what all terms share behind those, so that no encoder is differentiated twice, and the
+    step is that of the method's optimiser. A term that has nothing left to learn keeps gaining weight, and a
+    regulariser gets as much say as a loss.
 
     Args:
       objective: what training asks.
@@ -33,7 +46,9 @@ def balanced(objective: "making.Objective", balance: str) -> "making.Objective":
       UserError: an unknown choice, or a number of terms that it does not take.
 
     Reference: Kendall, Gal, Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses for Scene Geometry and
-    Semantics", CVPR 2018; Sener, Koltun, "Multi-Task Learning as Multi-Objective Optimization", NeurIPS 2018.
+    Semantics", CVPR 2018; Sener, Koltun, "Multi-Task Learning as Multi-Objective Optimization", NeurIPS 2018; Chen,
+    Badrinarayanan, Lee, Rabinovich, "GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask
+    Networks", ICML 2018.
     """
     if balance not in CHOICES:
         raise errors.unknown("balance", balance, CHOICES)
@@ -51,14 +66,47 @@ def balanced(objective: "making.Objective", balance: str) -> "making.Objective":
     names = [f"{name}.weight" for name in objective.names]
     for name in names:
         if isinstance(objective.values[name], (int, float)) and objective.values[name] <= 0:
-            raise errors.UserError(f"balance=uncertainty: loss.{name} starts at 0 and would stay there: say more")
+            raise errors.UserError(f"balance={balance}: loss.{name} starts at 0 and would stay there: say more")
 
-    def loss(given, **learned):
+    def of_uncertainty(given, **learned):
         penalty = sum(jnp.log(learned[name]) for name in names) / 2
         found = objective.parts(given, **learned)
         return sum(found[1:], found[0]) - penalty
 
+    def of_gradnorm(given, **learned):
+        weights = jnp.stack([learned[name] for name in names])
+        weights = count * weights / jnp.sum(weights)
+        others = learned | dict.fromkeys(names, 1.0)
+        lengths = weights * gradient_lengths(objective, given, others)
+        apart = jnp.sum(jnp.abs(lengths - jax.lax.stop_gradient(jnp.mean(lengths))))
+        found = sum(w * part for w, part in zip(jax.lax.stop_gradient(weights), objective.parts(given, **others)))
+        return found + (apart - jax.lax.stop_gradient(apart))
+
+    loss = {"uncertainty": of_uncertainty, "gradnorm": of_gradnorm}[balance]
     return objective._replace(loss=loss, weights={name: objective.values[name] for name in names})
+
+
+def gradient_lengths(objective: "making.Objective", given: Any, learned: dict[str, Any]) -> jax.Array:
+    """Returns `[T]` the length of the gradient of each term's mean in the embedded images; it is no function of them.
+
+    Args:
+      objective: a sum of T terms.
+      given: what a loss is given of a batch, see `compared`; where devices share it, the length is of all of it.
+      learned: knobs that are trained, and weights, as `Objective.parts` takes them.
+    """
+    images, described, swapped, learned = jax.lax.stop_gradient((given.images, given.described, given.swapped, learned))
+
+    def total(tree):
+        return tree if given.axis_name is None else jax.lax.psum(tree, given.axis_name)
+
+    def means(images):
+        still = dataclasses.replace(given, images=images, described=described, swapped=swapped)
+        found = jnp.stack(objective.parts(still, **learned))
+        return jnp.sum(found, axis=1, where=given.where[None, :])
+
+    values, pull = jax.vjp(means, images)
+    squares = jnp.stack([jnp.sum(pull(row)[0] ** 2) for row in jnp.eye(len(values), dtype=values.dtype)])
+    return jnp.sqrt(total(squares)) / jnp.maximum(total(jnp.sum(given.where)), 1)
 
 
 def descent(

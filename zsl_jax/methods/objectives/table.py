@@ -104,6 +104,7 @@ LOSSES: dict[str, Loss] = {
         Loss(losses.info_nce, _TEMPERATURE, {"temperature": 0.1}, True, ("temperature",)),
         Loss(losses.clip_softmax, _SCALE, {"scale": 10.0}, True, ("scale",)),
         Loss(losses.multi_positive_clip, _SCALE, {"scale": 10.0}, True, ("scale",)),
+        Loss(losses.higher_order_compatibility, _SCALE, {"scale": 10.0}, unit=True),
         Loss(losses.sigmoid_contrastive, _SCALE | _BIAS, {"scale": 10.0, "bias": -5.0}, True, ("scale", "bias")),
         Loss(losses.hard_negative_clip, _SCALE, {"scale": 10.0}, True, ("scale",)),
         Loss(
