@@ -86,53 +86,25 @@ def softmax(*, learning_rate: float = 10.0, momentum: float = 0.9) -> base.Metho
     return by_bilinear("softmax_cross_entropy", optax.sgd(learning_rate, momentum=momentum))
 
 
-@registry.method(
-    loss=objectives.KNOB, learning_rate=registry.LEARNING_RATE, balance=objectives.BALANCE, **objectives.NEGATIVES
-)
+@registry.method(learning_rate=registry.LEARNING_RATE, **objectives.KNOBS)
+@objectives.by_any_loss("softmax_cross_entropy")
 def bilinear(
     *,
-    loss: str = "softmax_cross_entropy",
+    asked: objectives.Asked,
     learning_rate: float = 0.01,
-    negatives: str = "all",
-    num_negatives: int = 8,
-    similar: float = 1.0,
-    ramp_steps: float = 1000.0,
-    refresh_steps: int = 10,
-    memory_momentum: float = 0.99,
-    balance: str = "fixed",
 ) -> base.Method:
     """The bilinear map under any loss, by Adam.
 
         F(x, c) = x^T W phi_c,   or the cosine of x^T W and phi_c for losses that compare unit vectors
 
     Args:
-      loss: a name in `methods.LOSSES`, a sum such as `warp+0.1*self_calibration`, `package.module:function`, or what
-        `objectives.make` returns.
+      asked: the loss, what an image is compared with, and how the terms of a sum are weighed; its fields are knobs.
       learning_rate: of Adam, > 0.
-      negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
-        classes: `all`, `hardest`, `semi_hard` (the hardest of those that score below the own class), `random`,
-        `curriculum`, `dynamic` or `swapped`. For losses that compare the images of a batch, earlier ones: `queue` or
-        `bank`.
-      num_negatives: how many, unless all; the length of a queue, and per class of `dynamic` and `bank`.
-      similar: cosine of descriptions in [-1, 1] above which a class is no negative.
-      ramp_steps: in which a curriculum goes from easy to hard.
-      refresh_steps: after which dynamic negatives are looked at again.
-      memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
-      balance: of the terms of a sum: `fixed`, by `uncertainty` or `gradnorm`, or of two by `mgda`; see
-        `objectives.balance`.
 
     Raises:
       UserError: an unknown loss or choice of negatives.
     """
-    objective = objectives.with_negatives(
-        objectives.balanced(objectives.make(loss), balance),
-        negatives=negatives,
-        num_negatives=num_negatives,
-        similar=similar,
-        ramp_steps=ramp_steps,
-        refresh_steps=refresh_steps,
-        memory_momentum=memory_momentum,
-    )
+    objective = asked.objective()
     return by_bilinear(objective, optax.adam(learning_rate))
 
 

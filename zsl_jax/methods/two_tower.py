@@ -23,30 +23,22 @@ from zsl_jax.methods import base, class_tower, encoded, objectives, registry
 
 
 @registry.method(
-    loss=objectives.KNOB,
     width=rules.Knob("entries of the embeddings in which images and classes meet", rules.whole(1)),
     prefixes=rules.Knob("lengths at which the first entries alone are trained as well", rules.wholes(1)),
     score_width=rules.Knob("first entries of the embeddings that scores use; 0 for all", rules.whole(0)),
     similarity=objectives.SIMILARITY,
-    balance=objectives.BALANCE,
-    **objectives.NEGATIVES,
+    **objectives.KNOBS,
 )
+@objectives.by_any_loss("multi_positive_clip")
 def two_tower(
     parts: encoded.Parts,
     class_encoder: nn.Module,
     *,
-    loss: str = "multi_positive_clip",
+    asked: objectives.Asked,
     width: int = 64,
     prefixes: tuple[int, ...] = (),
     score_width: int = 0,
     similarity: str = "cosine",
-    negatives: str = "all",
-    num_negatives: int = 8,
-    similar: float = 1.0,
-    ramp_steps: float = 1000.0,
-    refresh_steps: int = 10,
-    memory_momentum: float = 0.99,
-    balance: str = "fixed",
 ) -> base.Method:
     """Returns the method that trains both towers.
 
@@ -54,25 +46,13 @@ def two_tower(
       parts: the encoder f of the images, the optimiser and the augmentation; `parts.chunk` is for g, too.
       class_encoder: g, a module of `zsl_jax.encoders` on what describes a class: an MLP on attributes `[C, A]`, a text
         encoder on tokens `[C, L]`, an encoder of the nodes of a graph.
-      loss: a name in `methods.LOSSES`, a sum such as `multi_positive_clip+0.1*uniformity`, `package.module:function`,
-        or what `objectives.make` returns.
+      asked: the loss, what an image is compared with, and how the terms of a sum are weighed; its fields are knobs.
       width: D of the space where they meet.
       prefixes: lengths below `width` at which the first entries of the embeddings alone should do as well
         (Matryoshka): the losses of all are summed.
       score_width: entries that scores use; 0 for all.
       similarity: of images and classes: `cosine`, or for losses on scores `euclidean`, `gaussian`, `late_interaction`;
         see `objectives.similarities`.
-      negatives: what an image is compared with, see `objectives.negatives`. For losses on scores and triplets, wrong
-        classes: `all`, `hardest`, `semi_hard` (the hardest of those that score below the own class), `random`,
-        `curriculum`, `dynamic` or `swapped`. For losses that compare the images of a batch, earlier ones: `queue` or
-        `bank`.
-      num_negatives: how many, unless all; the length of a queue, and per class of `dynamic` and `bank`.
-      similar: cosine of descriptions in [-1, 1] above which a class is no negative.
-      ramp_steps: in which a curriculum goes from easy to hard.
-      refresh_steps: after which dynamic negatives are looked at again.
-      memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
-      balance: of the terms of a sum: `fixed`, by `uncertainty` or `gradnorm`, or of two by `mgda`; see
-        `objectives.balance`.
 
     Raises:
       UserError: an unknown loss, or a prefix or `score_width` beyond `width`.
@@ -81,19 +61,11 @@ def two_tower(
     Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023; Khosla et al., "Supervised
     Contrastive Learning", NeurIPS 2020; Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022.
     """
-    objective = objectives.with_negatives(
-        objectives.compared_by(objectives.balanced(objectives.make(loss), balance), similarity, width),
-        negatives=negatives,
-        num_negatives=num_negatives,
-        similar=similar,
-        ramp_steps=ramp_steps,
-        refresh_steps=refresh_steps,
-        memory_momentum=memory_momentum,
-    )
+    objective = asked.objective(lambda objective: objectives.compared_by(objective, similarity, width))
     if objective.axes:
         raise errors.UserError(
-            f"loss={loss}, negatives={negatives} look at the attributes of a class one by one, and two_tower embeds "
-            "them: choose label_embedding"
+            f"loss={asked.loss}, negatives={asked.negatives} look at the attributes of a class one by one, and "
+            "two_tower embeds them: choose label_embedding"
         )
     trained = {**objective.learned, **objective.weights}
     for name, value in [("prefixes", prefix) for prefix in prefixes] + [("score_width", score_width)]:
