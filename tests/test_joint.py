@@ -459,6 +459,14 @@ def test_a_knob_that_is_given_is_not_chosen():
     assert command_line.recipe("transclip:digits", {"late.density": "(1.0,)"}).late.density == (1.0,)
 
 
+def test_any_number_of_the_method_may_be_chosen_late():
+    made = command_line.recipe("transclip:digits", {"method.labelled": "1.0", "late.labelled": "(1.0, 3.0)"})
+    assert (made.method.labelled, made.late.labelled) == (1.0, (1.0, 3.0))
+    for knob in ("space", "label"):
+        with pytest.raises(errors.UserError, match=f"unknown config key 'late.{knob}'"):
+            command_line.recipe("transclip:digits", {f"late.{knob}": "(1.0,)"})
+
+
 def test_inputs_without_vectors_are_refused():
     like = data.Batch(np.zeros((2, 4, 4, 3), np.float32), np.zeros(2, int), np.ones(2, bool))
     with pytest.raises(errors.UserError, match=r"these inputs are no vectors of numbers, .* choose embeddings"):
