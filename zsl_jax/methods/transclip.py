@@ -78,24 +78,49 @@ def transclip(
     """
 
     def decide(inputs: joint.Inputs) -> jax.Array:
-        log_prior = joint.log_prior(inputs, temperature, seen_penalty)
-        near = joint.neighbours(inputs, neighbours)
-
-        def assigned(shares, fixed):
-            return jax.nn.log_softmax(fixed + affinity * joint.spread(near, shares))
-
-        def round_of(log_shares, _):
-            means, variances = gaussians(inputs, jnp.exp(log_shares), labelled)
-            fixed = prior * log_prior + density * mean_log_density(inputs.vectors, means, variances)
-
-            def step(log_shares, _):
-                return assigned(jnp.exp(log_shares), fixed), None
-
-            return jax.lax.scan(step, log_shares, length=steps)[0], None
-
-        return jax.lax.scan(round_of, log_prior, length=rounds)[0]
+        return assignments(
+            inputs,
+            temperature=temperature,
+            prior=prior,
+            density=density,
+            affinity=affinity,
+            neighbours=neighbours,
+            seen_penalty=seen_penalty,
+            labelled=labelled,
+            rounds=rounds,
+            steps=steps,
+        )
 
     return joint.around(scorer, decide, space=space, labelled=labelled)
+
+
+def assignments(
+    inputs: joint.Inputs,
+    *,
+    temperature: Any,
+    prior: Any = 1.0,
+    density: Any,
+    affinity: Any = 1.0,
+    neighbours: Any = 3,
+    seen_penalty: Any,
+    labelled: Any = 0.0,
+    rounds: int = 5,
+    steps: int = 3,
+) -> jax.Array:
+    """Returns `[N, C]` the logarithms of z; the knobs are those of `transclip`."""
+    log_prior = joint.log_prior(inputs, temperature, seen_penalty)
+    near = joint.neighbours(inputs, neighbours)
+
+    def round_of(log_shares, _):
+        means, variances = gaussians(inputs, jnp.exp(log_shares), labelled)
+        fixed = prior * log_prior + density * mean_log_density(inputs.vectors, means, variances)
+
+        def step(log_shares, _):
+            return jax.nn.log_softmax(fixed + affinity * joint.spread(near, jnp.exp(log_shares))), None
+
+        return jax.lax.scan(step, log_shares, length=steps)[0], None
+
+    return jax.lax.scan(round_of, log_prior, length=rounds)[0]
 
 
 def gaussians(inputs: joint.Inputs, shares: jax.Array, weight: Any = 0.0) -> tuple[jax.Array, jax.Array]:
