@@ -30,6 +30,7 @@ PARTS = {
     "GTA": {},
     "GTA without adaptation": {"scorer.learning_rate": "0.0"},
     "GTA without generation, all texts": {"scorer.add": "0", "scorer.start": "10"},
+    "GTA, a penalty of 1 in its rounds": {"scorer.seen_penalty": "1.0"},
 }
 TEXTS = {
     "descriptors": ("short descriptors of a language model", {}),

@@ -20,7 +20,15 @@ from zsl_jax.verbs import command_line
 gta_clip = importlib.import_module("zsl_jax.methods.gta_clip")
 
 SLOTS, TOP = 4, 3
-KNOBS = {"start": 1, "add": 2, "top": TOP, "learning_rate": 0.05, "density": 0.5, "temperature": 6.0}
+KNOBS = {
+    "start": 1,
+    "add": 2,
+    "top": TOP,
+    "learning_rate": 0.05,
+    "density": 0.5,
+    "temperature": 6.0,
+    "seen_penalty": 1.0,
+}
 
 
 def of_texts(table: data.ClassTable, *, slots=SLOTS, seed=3) -> data.ClassTable:
@@ -142,7 +150,7 @@ def test_a_function_of_the_host_writes_texts_for_new_pairs():
         return texts, shown
 
     given = {name: value for name, value in KNOBS.items() if name != "add"}
-    rest = {"ridge": 0.3, "scale": 20.0, "seen_penalty": 1.0}
+    rest = {"ridge": 0.3, "scale": 20.0}
     state = prepared(gta_clip.by_rounds(gta_clip.asking(write), **given, **rest), times=2)
     assert len(asked) == 2
     assert asked[0].any()
@@ -270,7 +278,7 @@ def test_texts_of_a_file_are_kept_apart(tmp_path, monkeypatch):
 
 def recipe():
     made = toy_runs.recipe("transclip")
-    made.scorer = {**command_line.recipe("gta_clip:digits", {}).scorer, **KNOBS}
+    made.scorer = {**command_line.recipe("gta_clip:digits", {}).scorer, **KNOBS, "learning_rate": 0.002}
     made.method.labelled = 1.0
     made.late = {"temperature": (0.2, 0.6)}
     return made
