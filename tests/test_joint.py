@@ -173,7 +173,7 @@ def test_labelled_inputs_are_asked_for_before_training():
         errors.UserError, match=r"config.method.labelled=0 kept none of them in training: set one above"
     ):
         method.describe((), table())
-    with pytest.raises(errors.UserError, match="for one label per input, and these inputs have several"):
+    with pytest.raises(errors.UserError, match="takes one label per input, these have several"):
         with_shots(1.0, some_inputs(), table(), labels=np.eye(3, dtype=int))
     # Chosen to be 0 after a training that kept them: their weight is 0.
     method = methods.transclip(prior_only(), labelled=0.0)

@@ -102,12 +102,11 @@ def gta_clip(
 
 
 def asking(function: Callable[..., tuple[np.ndarray, np.ndarray]]) -> Generate:
-    """Returns what `by_rounds` takes for a function on the host, such as a language model with a text tower behind it.
+    """Returns what `by_rounds` takes for a function on the host: a language model with a text tower behind it.
 
     Args:
-      function: `(pairs [C, C] bool, texts [C, K, E], shown [C, K] bool) -> (texts, shown)`, arrays of the same shapes:
-        free slots of a class, where `shown` is False, may be filled. It is called once a round with the pairs that are
-        new in it; runs repeat if it does.
+      function: `(pairs [C, C] bool, texts [C, K, E], shown [C, K] bool) -> (texts, shown)`, arrays of the same shapes,
+        with free slots filled (`shown` is False there). Called once a round, with the pairs that are new in it.
     """
 
     def generate(pairs, texts, shown, is_text):
@@ -168,34 +167,21 @@ def by_rounds(
 
     def prepare(state, train, classes, key):
         inputs, (_, is_text) = jnp.asarray(train.inputs, jnp.float32), class_texts.of(classes)
-        sums = labelled.sums(inputs, train.labels, len(classes))
-        has = sums.counts > 0
-        state = state | {"mean": jnp.mean(inputs, axis=0), "unlabelled": (~has).astype(jnp.float32)}
-        images = embed(state, inputs)
-        own = labelled.sums(images, train.labels, len(classes)).sums
-        text_mean, matrix = _ridge(
-            class_texts.mean(state["texts"], state["shown"]), similarity.l2_normalize(own), has, ridge
-        )
-        is_first = state["round"] == 0
-        state |= {
-            "map": jnp.where(is_first, matrix, state["map"]),
-            "text_mean": jnp.where(is_first, text_mean, state["text_mean"]),
-        }
-        where = jnp.asarray(train.labels) < 0
+        state = begun(state | {"mean": jnp.mean(inputs, axis=0)}, inputs, train.labels)
+        images, where = embed(state, inputs), jnp.asarray(train.labels) < 0
         scores = similarity.cosine(images, _vectors(state, state["texts"], state["shown"]))
         decided = joint.Inputs(
             similarity.l2_normalize(inputs) * where[:, None],
             joint.standardized(scores, where),
             where,
             jnp.asarray(classes.is_seen),
-            sums,
+            labelled.sums(inputs, train.labels, len(classes)),
         )
         logs = assignments(decided, temperature=temperature, density=density, seen_penalty=seen_penalty, labelled=1.0)
         shares = jnp.exp(logs) * where[:, None]
         votes = pair_votes(shares)
-        survive = jnp.nanquantile(jnp.where(votes > 0, votes, jnp.nan), 1 - _SURVIVE)
-        enough = jnp.where(is_first, jnp.where(jnp.isnan(survive), 1.0, survive), state["enough"])
-        new = (votes >= jnp.maximum(enough, 1)) & ~state["asked"]
+        enough = jnp.where(state["round"] == 0, _enough(votes), state["enough"])
+        new = (votes >= enough) & ~state["asked"]
         texts, shown = generate(new, state["texts"], state["shown"], is_text)
         best, rows = jax.lax.top_k(shares.T, min(top, len(inputs)))
         pseudo = images[rows] * (best > 0)[:, :, None]
@@ -208,15 +194,25 @@ def by_rounds(
             "pseudo": jnp.pad(pseudo, ((0, 0), (0, top - rows.shape[1]), (0, 0))),
         }
 
+    def begun(state, inputs, labels):
+        """The first map, in the first round, and which classes have no labelled inputs."""
+        own = labelled.sums(embed(state, inputs), labels, len(state["known"]))
+        has, targets = own.counts > 0, similarity.l2_normalize(own.sums)
+        text_mean, matrix = _ridge(class_texts.mean(state["texts"], state["shown"]), targets, has, ridge)
+        first, kept = {"map": matrix, "text_mean": text_mean}, {name: state[name] for name in ("map", "text_mean")}
+        begins = jax.tree.map(lambda new, old: jnp.where(state["round"] == 0, new, old), first, kept)
+        return state | begins | {"unlabelled": (~has).astype(jnp.float32)}
+
     def update(state, batch, classes, key):
         keys = jax.random.split(key, 2)
-        count = len(batch.labels)
+        pseudo = state["pseudo"].reshape(-1, state["mean"].size)
         drawn = jax.random.categorical(keys[0], jnp.where(state["shown"], 0.0, -jnp.inf), axis=1)
         texts = jnp.take_along_axis(state["texts"], drawn[:, None, None], axis=1)[:, 0]
-        # A row of `pseudo` is drawn for each of the batch; where there is none, its class has no weight.
-        some = jnp.repeat(state["unlabelled"], top) * jnp.any(state["pseudo"].reshape(-1, state["mean"].size), axis=1)
-        rows = jax.random.categorical(keys[1], jnp.where(jnp.any(some), jnp.log(some), 0.0), shape=(count,))
-        images = jnp.concatenate([embed(state, batch.inputs), state["pseudo"].reshape(-1, state["mean"].size)[rows]])
+        # A row of `pseudo` is drawn for each of the batch; rows without an input have no weight.
+        some = jnp.repeat(state["unlabelled"], top) * jnp.any(pseudo, axis=1)
+        weights = jnp.where(jnp.any(some), jnp.log(some), 0.0)
+        rows = jax.random.categorical(keys[1], weights, shape=(len(batch.labels),))
+        images = jnp.concatenate([embed(state, batch.inputs), pseudo[rows]])
         labels = jnp.concatenate([jnp.maximum(batch.labels, 0), rows // top])
         where = jnp.concatenate([batch.where & (batch.labels >= 0), some[rows] > 0])
 
@@ -278,6 +274,12 @@ def pair_votes(shares: jax.Array) -> jax.Array:
     hesitates = ((best[:, 0] - best[:, 1] < _CONFUSED) & (best[:, 0] > 0)).astype(jnp.float32)
     votes = jnp.zeros((classes, classes)).at[pair[:, 0], pair[:, 1]].add(hesitates)
     return votes + votes.T
+
+
+def _enough(votes: jax.Array) -> jax.Array:
+    """The number of votes that the most confused pairs have, at least one."""
+    survive = jnp.nanquantile(jnp.where(votes > 0, votes, jnp.nan), 1 - _SURVIVE)
+    return jnp.maximum(jnp.where(jnp.isnan(survive), 1.0, survive), 1.0)
 
 
 def _vectors(state: dict, texts: Any, shown: Any) -> jax.Array:

@@ -48,7 +48,9 @@ def sums(vectors: jax.Array, labels: Any, num_classes: int) -> Sums:
     """
     labels = jnp.asarray(labels)
     if labels.ndim != 1:
-        raise errors.UserError("config.method.labelled is for one label per input, and these inputs have several")
+        raise errors.UserError(
+            "labelled inputs are summed per class: that takes one label per input, these have several"
+        )
     vectors, of_class = similarity.l2_normalize(vectors), jax.nn.one_hot(labels, num_classes)
     with jax.default_matmul_precision("highest"):
         return Sums(jnp.sum(of_class, axis=0), of_class.T @ vectors, of_class.T @ vectors**2)
