@@ -9,16 +9,22 @@ FOLDER is CUB127 in the xlsa17 layout. Draw 0 has the benchmark's own unseen cla
 
 import argparse
 import dataclasses
+import functools
 import json
 import pathlib
+import runpy
 import sys
 import tempfile
+import types
 
 import numpy as np
 from matplotlib import figure as mpl_figure
 
 DOCS = pathlib.Path(__file__).resolve().parent
 RECORD, PAGE, PICTURE = (DOCS / f"transduction.{suffix}" for suffix in ("json", "md", "png"))
+SHOTS_PICTURE = DOCS / "transduction_shots.png"
+# Labelled images, and GTA.
+ROUNDS = types.SimpleNamespace(**runpy.run_path(str(DOCS / "transduction_rounds.py")))
 CORRECTIONS = ("csls", "inverted_softmax", "sinkhorn_balancing", "label_propagation", "transclip")
 ONLINE, ORDERS = "online_gaussians", 5
 SCORERS = ("ridge", "sae", "eszsl")
@@ -35,7 +41,7 @@ TEXT = """\
 # All test inputs together
 
 Test images that arrive in numbers show their clusters. The methods here take the scores of any other method and
-decide once more with all inputs at hand; they train nothing on them. A record of such a run says
+decide once more with all inputs at hand; they train nothing on them, but for `gta_clip`. A record of such a run says
 `instance-transductive`, and a report ranks it apart: its figures must not be compared with those of methods that see
 one image at a time.
 
@@ -49,6 +55,7 @@ one image at a time.
 | [`inverted_softmax`](methods.md#inverted_softmax) | each class chooses among the inputs: no hubs |
 | [`csls`](methods.md#csls) | a class that is near to many inputs loses for it |
 | [`online_gaussians`](methods.md#online_gaussians) | a Gaussian per class that inputs update one by one, in one pass |
+| [`gta_clip`](methods.md#gta_clip) | rounds of `transclip`, of more texts for confused classes, of pseudo-labels |
 
 - **Around which method.** `--config.scorer.name=sae` names it, `--config.scorer.encoder_weight=0.03` reaches its
   knobs. It trains as its own recipe says.
@@ -132,42 +139,46 @@ def recipe(folder: str, kind: str, method: str, scorer: str, **more: str):
     return command_line.recipe(f"{DOCS.parent / 'configs' / method}.py:{WORDS[kind]}", overrides)
 
 
-def run(folder: str, found: dict, only: str) -> None:
-    """Adds the metrics of every run that is missing, and writes them."""
-    from zsl_jax.training import problems
-    from zsl_jax.training import run as running
+class Keeper:
+    """Runs what has no figures yet, and writes them.
 
-    datasets = {}
+    Args:
+      found: figures by key, which grow.
+      only: a part of the keys that are run.
+    """
+
+    def __init__(self, found: dict, only: str):
+        self.found, self.only = found, only
+        self._datasets: dict = {}
+
+    def __call__(self, key: str, config, *, draw: int = 0, kind: str = "") -> None:
+        """Adds the metrics of a run under a key, on the dataset with the unseen classes of a draw."""
+        from zsl_jax.training import problems
+        from zsl_jax.training import run as running
+
+        if key in self.found or self.only not in key:
+            return
+        problem = problems.make_problem(config)
+        # Runs on equal data share it, and with it what is compiled.
+        dataset = self._datasets.setdefault((kind, draw), redrawn(problem.dataset, draw)) if kind else None
+        made = problem._replace(dataset=redrawn(problem.dataset, draw) if dataset is None else dataset)
+        with tempfile.TemporaryDirectory() as workdir:
+            record = running.run(config, pathlib.Path(workdir) / "run", problem=made, say=lambda line: None).record
+        chosen = record["selection"]
+        self.found[key] = measured(record["metrics"]) | {"late": chosen.get("late") or {}, "rounds": chosen["epochs"]}
+        RECORD.write_text(json.dumps(self.found, indent=0) + "\n")
+        print(key, self.found[key], flush=True)
+
+
+def run(folder: str, keep: Keeper) -> None:
+    """Adds the metrics of every run of `wanted`, and of the online form in several orders of the same inputs."""
     for kind, method, scorer, draw in wanted():
         key = f"{kind}/{method}/{scorer or 'alone'}/{draw}"
-        if key in found or only not in key:
-            continue
-        config = recipe(folder, kind, method, scorer)
-        problem = problems.make_problem(config)
-        dataset = datasets.setdefault((kind, draw), redrawn(problem.dataset, draw))
-        with tempfile.TemporaryDirectory() as workdir:
-            made = problem._replace(dataset=dataset)
-            record = running.run(config, pathlib.Path(workdir) / "run", problem=made, say=lambda line: None).record
-        found[key] = measured(record["metrics"]) | {"late": record["selection"].get("late") or {}}
-        RECORD.write_text(json.dumps(found, indent=0) + "\n")
-        print(key, found[key], flush=True)
-
-
-def run_orders(folder: str, found: dict, only: str) -> None:
-    """Adds the accuracies of the online form in several orders of the same inputs."""
-    from zsl_jax.training import run as running
-
+        keep(key, recipe(folder, kind, method, scorer), draw=draw, kind=kind)
     for kind in WORDS:
         for order in range(1, ORDERS + 1):
-            key = f"orders/{kind}/{order}"
-            if key in found or only not in key:
-                continue
-            config = recipe(folder, kind, ONLINE, "eszsl", **{"method.order": str(order)})
-            with tempfile.TemporaryDirectory() as workdir:
-                record = running.run(config, pathlib.Path(workdir) / "run", say=lambda line: None).record
-            found[key] = measured(record["metrics"])
-            RECORD.write_text(json.dumps(found, indent=0) + "\n")
-            print(key, found[key], flush=True)
+            made = recipe(folder, kind, ONLINE, "eszsl", **{"method.order": str(order)})
+            keep(f"orders/{kind}/{order}", made, kind=kind)
 
 
 def measured(metrics: dict) -> dict[str, float]:
@@ -312,18 +323,25 @@ def page(found: dict) -> str:
     """Returns the text of docs/transduction.md; without what breaks it, where that was not run."""
     text = TEXT.replace("{attributes}", table(found, "att")).replace("{sentences}", table(found, "sent"))
     text = text.replace("{orders}", orders(found))
+    text += ROUNDS.few_shot(found) + ROUNDS.gta(found, METRICS, cell)
     return text + (BREAKING.replace("{broken}", broken(found["conditions"])) if "conditions" in found else "")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", help="CUB127 in the xlsa17 layout")
+    parser.add_argument("--tower", help="a text tower, for the runs of GTA")
+    parser.add_argument("--descriptors", help="JSON file of short texts of each class, for GTA")
+    parser.add_argument("--sentences", help="JSON file of sentences on each class, for GTA")
     parser.add_argument("--only", default="", help="runs whose key (att/transclip/eszsl/0, conditions) has this in it")
     arguments = parser.parse_args()
     found = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     if arguments.folder is not None:
-        run(arguments.folder, found, arguments.only)
-        run_orders(arguments.folder, found, arguments.only)
+        keep = Keeper(found, arguments.only)
+        run(arguments.folder, keep)
+        made = functools.partial(recipe, arguments.folder, "att")
+        ROUNDS.run_shots(made, keep)
+        ROUNDS.run_gta(made, keep, arguments.tower, {kind: getattr(arguments, kind) for kind in ROUNDS.TEXTS})
         if arguments.only in ("", "conditions"):
             break_it(arguments.folder, found)
     if not found:
@@ -332,6 +350,8 @@ def main() -> int:
     PAGE.write_text(page(found))
     if "conditions" in found:
         draw(found["conditions"]).savefig(PICTURE, dpi=110)
+    if ROUNDS.shots(found)[1]:
+        ROUNDS.draw_shots(found).savefig(SHOTS_PICTURE, dpi=110)
     return 0
 
 

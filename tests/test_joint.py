@@ -73,8 +73,23 @@ def test_neighbours_of_a_million_vectors_take_half_a_gibibyte():
     assert memory.temp_size_in_bytes + memory.output_size_in_bytes < 2**29
 
 
-def naive(scores, x, is_seen, *, temperature=0.4, prior, density=30.0, affinity, count=3, seen_penalty, rounds, steps):
-    """The formula of `transclip`, one input and one class at a time."""
+def naive(
+    scores,
+    x,
+    is_seen,
+    *,
+    temperature=0.4,
+    prior,
+    density=30.0,
+    affinity,
+    count=3,
+    seen_penalty,
+    rounds,
+    steps,
+    labelled=0.0,
+    shots=(),
+):
+    """The formula of `transclip`, one input and one class at a time; `shots` are pairs of a vector and its class."""
     scores = scores - scores.mean(axis=1, keepdims=True)
     scores = scores / scores.std()
     y = np.exp((scores - seen_penalty * is_seen) / temperature)
@@ -83,12 +98,16 @@ def naive(scores, x, is_seen, *, temperature=0.4, prior, density=30.0, affinity,
     near = [sorted((m for m in range(num) if m != n), key=lambda m: -(x[n] @ x[m]))[:count] for n in range(num)]
     for _ in range(rounds):
         means = np.stack([sum(z[n, c] * x[n] for n in range(num)) for c in range(classes)])
+        for shot, label in shots:
+            means[label] += labelled * shot
         means /= np.linalg.norm(means, axis=1, keepdims=True)
         variances = np.full(width, 1 / width)
         for n in range(num):
             for c in range(classes):
                 variances += z[n, c] * (x[n] - means[c]) ** 2
-        variances /= num + 1
+        for shot, label in shots:
+            variances += labelled * (shot - means[label]) ** 2
+        variances /= num + labelled * len(shots) + 1
         for _ in range(steps):
             logits = np.zeros_like(z)
             for n in range(num):
@@ -107,6 +126,61 @@ def test_transclip_is_its_formula():
     x = inputs.astype(np.float64) / np.linalg.norm(inputs, axis=1, keepdims=True)
     expected = naive((inputs @ classes.embedding.T).astype(np.float64), x, classes.is_seen, **KNOBS)
     np.testing.assert_allclose(np.exp(found), expected, atol=1e-5)
+
+
+# Answers that are no longer all 0 or 1, so that a small change shows.
+SOFT = KNOBS | {"temperature": 2.0, "density": 3.0, "affinity": 0.5}
+# Labelled inputs of the classes 0 and 2 of `table`, none of 1, and one without a label.
+SHOTS = np.array([0, 2, 2, -1, 0, 2])
+
+
+def with_shots(labelled, inputs, candidates, *, labels=SHOTS, trained=None):
+    """The assignments of `transclip` after it was finished on labelled inputs of another draw."""
+    train = data.Examples(np.random.default_rng(5).standard_normal((len(labels), 5)).astype(np.float32), labels)
+    method = methods.transclip(prior_only(), labelled=labelled, **SOFT)
+    state = method.finish((), train, table() if trained is None else trained, jax.random.key(0))
+    described = method.describe(state, candidates)
+    where = np.ones(len(inputs), bool)
+    return train, np.exp(method.together(state, method.embed(state, inputs), where, described, jax.random.key(0)))
+
+
+@pytest.mark.parametrize("labelled", [0.5, 4.0])
+@pytest.mark.parametrize("rows", [[0, 1, 2], [2, 1], [1]])
+def test_labelled_inputs_enter_transclip_as_fixed_assignments(labelled, rows):
+    """Among all training classes, some of them in another order, and the one that has no labelled input."""
+    inputs, candidates = some_inputs(), table()[rows]
+    train, found = with_shots(labelled, inputs, candidates)
+    x, known = (v.astype(np.float64) / np.linalg.norm(v, axis=1, keepdims=True) for v in (inputs, train.inputs))
+    shots = [(vector, rows.index(label)) for vector, label in zip(known, SHOTS) if label in rows]
+    scores = (inputs @ candidates.embedding.T).astype(np.float64)
+    if len(rows) > 1:
+        expected = naive(scores, x, candidates.is_seen, labelled=labelled, shots=shots, **SOFT)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert np.abs(expected - naive(scores, x, candidates.is_seen, **SOFT)).max() > 1e-2
+    else:
+        np.testing.assert_array_equal(found, 1)
+
+
+def test_labelled_inputs_of_other_classes_than_the_candidates_change_nothing():
+    inputs, new = some_inputs(), data.ClassTable(2.5 - table().embedding, np.zeros(3, bool))
+    _, found = with_shots(4.0, inputs, new)
+    np.testing.assert_allclose(found, np.exp(decided("transclip", **SOFT)(inputs, np.ones(12, bool), new)), atol=1e-6)
+
+
+def test_labelled_inputs_are_asked_for_before_training():
+    method = methods.transclip(prior_only(), labelled=1.0)
+    with pytest.raises(
+        errors.UserError, match=r"config.method.labelled=0 kept none of them in training: set one above"
+    ):
+        method.describe((), table())
+    with pytest.raises(errors.UserError, match="takes one label per input, these have several"):
+        with_shots(1.0, some_inputs(), table(), labels=np.eye(3, dtype=int))
+    # Chosen to be 0 after a training that kept them: their weight is 0.
+    method = methods.transclip(prior_only(), labelled=0.0)
+    state = methods.transclip(prior_only(), labelled=1.0).finish(
+        (), data.Examples(some_inputs(), np.zeros(12, int)), table(), jax.random.key(0)
+    )
+    assert method.describe(state, table()).keys() == {"scorer", "is_seen"}
 
 
 def standardized(inputs, classes):
@@ -313,6 +387,29 @@ def test_a_run_that_was_stopped_gives_the_same(source, finished, tmp_path):
 
 
 @pytest.mark.long
+def test_a_run_with_labelled_images_of_unseen_classes_is_few_shot(source, tmp_path):
+    made = recipe()
+    made.late = {"labelled": (0.0, 2.0)}
+    made.few_shot.update(shots=2, reserve=2)
+    made.method.labelled = 1.0
+    result = toy_runs.train(tmp_path / "run", made, source)
+    record = result.record
+    assert (record["setting"], record["sees"]) == ("few-shot", ["shots", "test inputs"])
+    assert record["selection"]["late"]["labelled"] in (0.0, 2.0)
+    made.method.labelled = 0.0
+    with pytest.raises(errors.UserError, match=r"config.method.labelled=0 kept none of them in training"):
+        toy_runs.train(tmp_path / "late", made, source)
+    del made.late["labelled"]
+    made.method.labelled = 2.0
+    fixed = toy_runs.train(tmp_path / "fixed", made, source)
+    assert fixed.record["setting"] == "few-shot"
+    model = trained.load(tmp_path / "fixed")
+    sums = trained.described(model, fixed.task.classes)["labelled"]
+    np.testing.assert_array_equal(sums.counts, np.bincount(fixed.task.train.labels, minlength=len(fixed.task.classes)))
+    assert np.all(sums.counts[fixed.task.num_seen :] == 2)
+
+
+@pytest.mark.long
 def test_over_several_draws_the_setting_with_the_best_mean_is_chosen(source, tmp_path):
     def chosen_on_two_draws(name, late):
         made = recipe()
@@ -360,6 +457,14 @@ def test_a_knob_that_is_given_is_not_chosen():
     assert "temperature" not in made.late
     assert "density" in made.late
     assert command_line.recipe("transclip:digits", {"late.density": "(1.0,)"}).late.density == (1.0,)
+
+
+def test_any_number_of_the_method_may_be_chosen_late():
+    made = command_line.recipe("transclip:digits", {"method.labelled": "1.0", "late.labelled": "(1.0, 3.0)"})
+    assert (made.method.labelled, made.late.labelled) == (1.0, (1.0, 3.0))
+    for knob in ("space", "label"):
+        with pytest.raises(errors.UserError, match=f"unknown config key 'late.{knob}'"):
+            command_line.recipe("transclip:digits", {f"late.{knob}": "(1.0,)"})
 
 
 def test_inputs_without_vectors_are_refused():

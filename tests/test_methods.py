@@ -153,22 +153,22 @@ WHOLE_TABLE = [name for name in sorted(methods.METHODS) if "unseen descriptions"
 
 
 def test_methods_that_fit_anything_on_candidates_say_so():
-    assert sorted([*small_generative.KNOBS, "lbl2vec", "minimax"]) == WHOLE_TABLE
-    # Lbl2Vec fits a class to the inputs that are near to it, whatever the others are.
-    for name in {*WHOLE_TABLE} - {"lbl2vec"}:
+    assert sorted([*small_generative.KNOBS, "gta_clip", "lbl2vec", "minimax"]) == WHOLE_TABLE
+    # Lbl2Vec fits a class to the inputs that are near to it, whatever the others are; GTA a map of all classes.
+    for name in {*WHOLE_TABLE} - {"gta_clip", "lbl2vec"}:
         assert "other candidates" in small_trainer.make(name).sees
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted({*WHOLE_TABLE} - toy.OF_OTHER_DATA))
-def test_steps_depend_on_unseen_descriptions_in_lsrgan_alone(name):
+def test_steps_depend_on_unseen_descriptions_in_lsrgan_and_gta_alone(name):
     task, method = problem(), by_name(name)
     moved = np.array(task.classes.embedding)
     moved[task.num_seen :] = moved[task.num_seen :][::-1]
     other = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=moved))
     states = [small_trainer.steps(method, t, first_batch(), count=2)[0] for t in (task, other)]
     same = all(np.array_equal(a, b) for a, b in zip(*map(jax.tree.leaves, states)))
-    assert same == (name != "lsrgan")
+    assert same == (name not in ("gta_clip", "lsrgan"))
 
 
 DIVIDES = [name for name in sorted(methods.METHODS.keys() - toy.OF_OTHER_DATA) if small_trainer.make(name).divides]
@@ -178,6 +178,7 @@ def test_methods_without_random_rows_divide_their_batch():
     whole = {
         *small_generative.KNOBS,
         "ale_sgd",
+        "gta_clip",
         "label_embedding",
         "label_similarity",
         "attribute_network",

@@ -44,6 +44,10 @@ KEYS = {
     "class_prefix": ("put before each sentence on a class, as the tower was trained: 'query: ' for E5", _TEXT),
     "text_prefix": ("put before each text that is classified: 'query: ' or 'passage: ' for E5", _TEXT),
     "width": ("leading numbers of a text vector that are used (Matryoshka); 0 for all", rules.whole(0)),
+    "each": (
+        "texts of a class that are kept apart, the first ones, for a method that takes several; 0: their mean",
+        rules.whole(0),
+    ),
     "tie": ("file that ties texts to features of images, made by `zsl-jax tie`", _PLACE),
     "columns": ("columns of the features that are used, e.g. 0:1280", rules.STRETCH),
 }
@@ -60,6 +64,7 @@ class Options(NamedTuple):
     class_prefix: str = ""
     text_prefix: str = ""
     width: int = 0
+    each: int = 0
     tie: str = ""
     columns: str = ""
 
@@ -100,6 +105,8 @@ class Describer:
         }
         if options.by == "texts":
             self.said["missing"] = options.missing
+        if options.each:
+            self.said["each"] = options.each
         if options.class_prefix:
             self.said["prefix"] = options.class_prefix
         if self.tie is not None:
@@ -138,8 +145,10 @@ class Describer:
             names, matrix, named, self.template, is_seen=np.asarray(source.classes.is_seen)
         )
 
-    def vectors(self, texts: Sequence[tuple[str, ...]]) -> np.ndarray:
+    def vectors(self, texts: Sequence[tuple[str, ...]]) -> Any:
         """Returns `[C, F]`, of unit length, for the texts of each class; encoded once, kept on disk.
+
+        With `towers.each=K` it returns `{"texts": [C, K, F], "is_text": [C, K]}`, each text by itself.
 
         Raises:
           UserError: a width beyond the tower's, or a tie to another tower.
@@ -151,11 +160,19 @@ class Describer:
         if width > encoded.shape[1]:
             raise errors.UserError(f"config.towers.width={width} is beyond the {encoded.shape[1]} numbers of the tower")
         encoded = _unit(encoded[:, :width])
+        if self.options.each:
+            encoded = encoded if self.tie is None else self.tie(encoded)
+            apart = np.zeros((len(texts), self.options.each, encoded.shape[1]), encoded.dtype)
+            is_text = np.zeros(apart.shape[:2], bool)
+            for number, some in enumerate(texts):
+                rows = [row[text] for text in some[: self.options.each]]
+                apart[number, : len(rows)], is_text[number, : len(rows)] = encoded[rows], True
+            return {"texts": apart, "is_text": is_text}
         means = _unit(np.stack([encoded[[row[text] for text in some]].mean(axis=0) for some in texts]))
         return means if self.tie is None else self.tie(means)
 
-    def __call__(self, names: Sequence[str], source: dataset.Dataset | None = None) -> np.ndarray:
-        """Returns `[C, F]` for classes by their names."""
+    def __call__(self, names: Sequence[str], source: dataset.Dataset | None = None) -> Any:
+        """Returns what `vectors` does, for classes by their names."""
         return self.vectors(self.sentences(names, source))
 
     def table(self, source: dataset.Dataset) -> dataset.ClassTable:

@@ -10,10 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from zsl_jax import losses, rules, similarity
-from zsl_jax.methods import base, gradient, registry, span
-
-# Squared distance, relative to their squared lengths, below which two descriptions are the same but for rounding.
-_SAME = 1e-6
+from zsl_jax.methods import base, gradient, moved, registry, span
 
 
 @registry.method(
@@ -67,8 +64,7 @@ def ale_learned(
 
     def describe(state, classes):
         given, known = jnp.asarray(classes.embedding), state.kept
-        lengths = jnp.sum(given**2, axis=1)[:, None] + jnp.sum(known**2, axis=1)[None, :]
-        is_same = -similarity.negative_squared_euclidean(given, known) <= _SAME * lengths
+        is_same = moved.same(given, known)
         share = is_same / jnp.maximum(jnp.sum(is_same, axis=1, keepdims=True), 1)
         return given + share @ gradient.trained_params(state.inner)["shift"]
 

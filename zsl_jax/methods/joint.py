@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from zsl_jax import errors, rules, similarity
 from zsl_jax.methods import base
+from zsl_jax.methods import labelled as labelled_lib
 
 SPACES = ("inputs", "embeddings")
 MOST_NEIGHBOURS = 16
@@ -42,12 +43,14 @@ class Inputs(NamedTuple):
       scores: `[N, C]` of the wrapped method; mean 0 per input and standard deviation 1 over all.
       where: `[N]` bool, False for rows that only fill up.
       is_seen: `[C]` bool.
+      labelled: sums over the labelled training inputs of each candidate; None where they are not asked for.
     """
 
     vectors: jax.Array
     scores: jax.Array
     where: jax.Array
     is_seen: jax.Array
+    labelled: labelled_lib.Sums | None = None
 
 
 def around(
@@ -56,6 +59,7 @@ def around(
     *,
     space: str = "inputs",
     arrange: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
+    labelled: Any = 0.0,
 ) -> base.Method:
     """Returns the method whose scores of all inputs are decided upon together.
 
@@ -66,30 +70,47 @@ def around(
         `embeddings` of them are.
       arrange: `(vectors, where) -> [N]`, the rows in the order in which `decide` gets them, those that only fill up
         last; None: `own_order`.
+      labelled: what a labelled training input counts for in `decide`; where it is not 0, `finish` keeps sums over them
+        beside the state of the scorer.
 
     Raises:
-      UserError: a scorer that decides together itself, an unknown space, or inputs (in `init`) or embeddings (in
-        `embed`) that are no vectors.
+      UserError: a scorer that decides together itself, an unknown space, inputs (in `init`) or embeddings (in `embed`)
+        that are no vectors, or (in `describe`) a state that was finished without `labelled`.
     """
     if scorer.together is not None:
         raise errors.UserError("the wrapped method decides on all inputs together itself: name one that does not")
     if space not in SPACES:
         raise errors.unknown("space", space, SPACES)
+    keeps = not isinstance(labelled, (int, float)) or labelled != 0
 
     def init(key, like, classes, weights):
         if space == "inputs":
             _vectors(like.inputs, space)
         return scorer.init(key, like, classes, weights)
 
+    def finish(state, train, classes, key):
+        inner = scorer.finish(state, train, classes, key)
+        vectors = embed(inner, train.inputs)["vector"]
+        sums = labelled_lib.sums(vectors, train.labels, len(classes))
+        return labelled_lib.Kept(inner, labelled_lib.descriptions(classes), sums)
+
     def embed(state, inputs):
-        images = scorer.embed(state, inputs)
+        images = scorer.embed(_inner(state), inputs)
         return {"images": images, "vector": _vectors(inputs if space == "inputs" else images, space)}
 
     def describe(state, classes):
-        return {"scorer": scorer.describe(state, classes), "is_seen": jnp.asarray(classes.is_seen)}
+        described = {"scorer": scorer.describe(_inner(state), classes), "is_seen": jnp.asarray(classes.is_seen)}
+        if not keeps:
+            return described
+        if not isinstance(state, labelled_lib.Kept):
+            raise errors.UserError(
+                "labelled inputs are asked for, and config.method.labelled=0 kept none of them in training: set one "
+                "above 0"
+            )
+        return described | {"labelled": labelled_lib.of_candidates(state, classes)}
 
     def scores(state, images, described):
-        return scorer.scores(state, images["images"], described["scorer"])
+        return scorer.scores(_inner(state), images["images"], described["scorer"])
 
     def together(state, images, where, described, key):
         del key
@@ -97,7 +118,7 @@ def around(
         images, where = jax.tree.map(lambda x: jnp.asarray(x)[order], (images, where))
         found = standardized(scores(state, images, described), where)
         vectors = similarity.l2_normalize(images["vector"]) * where[:, None]
-        decided = decide(Inputs(vectors, found, where, described["is_seen"]))
+        decided = decide(Inputs(vectors, found, where, described["is_seen"], described.get("labelled")))
         return jnp.zeros_like(decided).at[order].set(decided)
 
     return scorer._replace(
@@ -106,8 +127,14 @@ def around(
         describe=describe,
         scores=scores,
         together=together,
-        attributes=scorer.attributes and (lambda state, images: scorer.attributes(state, images["images"])),
+        attributes=scorer.attributes and (lambda state, images: scorer.attributes(_inner(state), images["images"])),
+        **({"finish": finish} if keeps else {}),
     )
+
+
+def _inner(state: Any) -> Any:
+    """The state of the scorer, whether labelled inputs are kept beside it or not."""
+    return state.inner if isinstance(state, labelled_lib.Kept) else state
 
 
 def _vectors(images: Any, space: str) -> Any:

@@ -15,6 +15,8 @@ from zsl_jax import similarity
 
 # Descriptions whose cosine is above this are one description: what is written in float32 is read back with less error.
 _SAME = 1 - 1e-5
+# Squared distance, relative to their squared lengths, below which two descriptions are the same but for rounding.
+_NEAR = 1e-6
 
 
 def keep(descriptions: Any, vectors: jax.Array) -> dict[str, jax.Array]:
@@ -42,3 +44,14 @@ def describe(state: dict[str, jax.Array], descriptions: Any) -> jax.Array:
     shift = jnp.mean(state["vectors"] - state["described"], axis=0)
     others = similarity.l2_normalize(descriptions + shift[None, :])
     return jnp.where(is_known[:, None], state["vectors"][nearest], others)
+
+
+def same(given: jax.Array, known: jax.Array) -> jax.Array:
+    """Returns `[K, T]` bool, which of the `known [T, A]` descriptions each of the `given [K, A]` is, but for rounding.
+
+    >>> print(same(jnp.array([[0.0, 1.0], [3.0, 4.0]]), jnp.array([[3.0, 4.0], [0.0, 2.0]])))
+    [[False False]
+     [ True False]]
+    """
+    lengths = jnp.sum(given**2, axis=1)[:, None] + jnp.sum(known**2, axis=1)[None, :]
+    return -similarity.negative_squared_euclidean(given, known) <= _NEAR * lengths

@@ -18,6 +18,7 @@ _WEIGHT = rules.number(0, ends="[)")
     affinity=rules.Knob("weight of the neighbours", _WEIGHT),
     neighbours=joint.NEIGHBOURS,
     seen_penalty=joint.SEEN_PENALTY,
+    labelled=rules.Knob("what a labelled training image counts for in the Gaussian of its class", _WEIGHT),
     rounds=rules.Knob("updates of the Gaussians", rules.whole(1)),
     steps=rules.Knob("updates of the assignments per round", rules.whole(1)),
     space=joint.SPACE,
@@ -31,6 +32,7 @@ def transclip(
     affinity: float = 1.0,
     neighbours: int = 3,
     seen_penalty: float = 0.0,
+    labelled: float = 0.0,
     rounds: int = 5,
     steps: int = 3,
     space: str = "inputs",
@@ -46,6 +48,16 @@ def transclip(
     input listens to its own neighbours and not to those whose neighbour it is, so that equal inputs get equal answers;
     on validation classes that costs nothing. The means begin with all inputs instead of the 8 likeliest of a class.
 
+    The few-shot form, for candidates with labelled training images: their assignments are fixed, and each counts for b,
+
+        mu_c = unit(sum_i z_ic x_i + b sum_{l in L_c} x_l)
+        v_d  = (1/D + sum_ic z_ic (x_id - mu_cd)^2 + b sum_c sum_{l in L_c} (x_ld - mu_cd)^2) / (N + b L + 1)
+
+    with L_c the images labelled c and L their number over the candidates. The paper's gamma is b = 50 gamma N / L, with
+    gamma among 0.002, 0.01, 0.02 and 0.2. There labelled images are neighbours, too; here they speak through the
+    Gaussians alone, so that a state holds two sums per class and no image. In GZSL the seen classes have such images,
+    with few-shot learning the unseen ones do.
+
     Args:
       scorer: the method whose scores s are corrected; it trains as it would alone.
       temperature: t > 0, in units of the spread of the scores.
@@ -54,6 +66,8 @@ def transclip(
       affinity: w >= 0.
       neighbours: from 0 to 16.
       seen_penalty: g >= 0, in units of the spread of the scores.
+      labelled: b >= 0, in inputs. 0 keeps nothing of the training images; to choose it late, among 0 and others, let
+        training know a value above 0.
       rounds, steps: >= 1.
       space: what x is: the scaled `inputs`, or the `embeddings` of the scorer.
 
@@ -64,34 +78,70 @@ def transclip(
     """
 
     def decide(inputs: joint.Inputs) -> jax.Array:
-        log_prior = joint.log_prior(inputs, temperature, seen_penalty)
-        near = joint.neighbours(inputs, neighbours)
+        return assignments(
+            inputs,
+            temperature=temperature,
+            prior=prior,
+            density=density,
+            affinity=affinity,
+            neighbours=neighbours,
+            seen_penalty=seen_penalty,
+            labelled=labelled,
+            rounds=rounds,
+            steps=steps,
+        )
 
-        def assigned(shares, fixed):
-            return jax.nn.log_softmax(fixed + affinity * joint.spread(near, shares))
-
-        def round_of(log_shares, _):
-            means, variances = gaussians(inputs, jnp.exp(log_shares))
-            fixed = prior * log_prior + density * mean_log_density(inputs.vectors, means, variances)
-
-            def step(log_shares, _):
-                return assigned(jnp.exp(log_shares), fixed), None
-
-            return jax.lax.scan(step, log_shares, length=steps)[0], None
-
-        return jax.lax.scan(round_of, log_prior, length=rounds)[0]
-
-    return joint.around(scorer, decide, space=space)
+    return joint.around(scorer, decide, space=space, labelled=labelled)
 
 
-def gaussians(inputs: joint.Inputs, shares: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns the unit means `[C, D]` and the variances `[D]` that all classes share; shares `[N, C]`."""
+def assignments(
+    inputs: joint.Inputs,
+    *,
+    temperature: Any,
+    prior: Any = 1.0,
+    density: Any,
+    affinity: Any = 1.0,
+    neighbours: Any = 3,
+    seen_penalty: Any,
+    labelled: Any = 0.0,
+    rounds: int = 5,
+    steps: int = 3,
+) -> jax.Array:
+    """Returns `[N, C]` the logarithms of z; the knobs are those of `transclip`."""
+    log_prior = joint.log_prior(inputs, temperature, seen_penalty)
+    near = joint.neighbours(inputs, neighbours)
+
+    def round_of(log_shares, _):
+        means, variances = gaussians(inputs, jnp.exp(log_shares), labelled)
+        fixed = prior * log_prior + density * mean_log_density(inputs.vectors, means, variances)
+
+        def step(log_shares, _):
+            return jax.nn.log_softmax(fixed + affinity * joint.spread(near, jnp.exp(log_shares))), None
+
+        return jax.lax.scan(step, log_shares, length=steps)[0], None
+
+    return jax.lax.scan(round_of, log_prior, length=rounds)[0]
+
+
+def gaussians(inputs: joint.Inputs, shares: jax.Array, weight: Any = 0.0) -> tuple[jax.Array, jax.Array]:
+    """Returns the unit means `[C, D]` and the variances `[D]` that all classes share.
+
+    Args:
+      inputs: of the decision.
+      shares: `[N, C]`, assignments.
+      weight: what a labelled training image counts for, where `inputs.labelled` has their sums.
+    """
     shares, vectors = shares * inputs.where[:, None], inputs.vectors
-    sums = similarity.dot(shares.T, vectors.T)
+    sums, sizes, squares = similarity.dot(shares.T, vectors.T), jnp.sum(shares, axis=0), jnp.sum(vectors**2, axis=0)
+    number = jnp.sum(inputs.where)
+    if inputs.labelled is not None:
+        own = jax.tree.map(lambda x: weight * x, inputs.labelled)
+        sums, sizes, squares = sums + own.sums, sizes + own.counts, squares + jnp.sum(own.squares, axis=0)
+        number = number + jnp.sum(own.counts)
     means = similarity.l2_normalize(sums)
-    squares = jnp.sum(vectors**2, axis=0) - 2 * jnp.sum(sums * means, axis=0)
-    squares += jnp.sum(jnp.sum(shares, axis=0)[:, None] * means**2, axis=0)
-    return means, (jnp.maximum(squares, 0) + 1 / vectors.shape[1]) / (jnp.sum(inputs.where) + 1)
+    squares -= 2 * jnp.sum(sums * means, axis=0)
+    squares += jnp.sum(sizes[:, None] * means**2, axis=0)
+    return means, (jnp.maximum(squares, 0) + 1 / vectors.shape[1]) / (number + 1)
 
 
 def mean_log_density(vectors: jax.Array, means: jax.Array, variances: jax.Array) -> Any:

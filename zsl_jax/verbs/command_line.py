@@ -194,6 +194,9 @@ def _faults_of(name: str, file: str) -> Iterator[None]:
 def override(config: ml_collections.ConfigDict, key: str, text: str) -> None:
     """Sets a key to the value that a text says; raises a UserError for an unknown key or another type."""
     leaves = config_lib.leaves(config)
+    section, _, knob = key.partition(".")
+    if section == "late" and isinstance(given := leaves.get(f"method.{knob}"), (int, float)):
+        leaves = {key: (given,)} | leaves  # any number of the method may be chosen late, named by the recipe or not
     if key not in leaves:
         raise unknown_key(key, leaves)
     if key == "encoder.name" and "method" not in config:
