@@ -18,7 +18,7 @@ from zsl_jax.recipes import families
 
 def get_config(argument=None):
     config = families.prompts("attribute_prompts", argument or "npz")
-    config.towers.update({"by": "texts", "template": "a photo of a {}, which has {text}."})
+    config.towers.update({"by": "texts", "each": 4, "template": "a photo of a {}, which has {text}."})
     return config
 
 

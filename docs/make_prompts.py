@@ -39,8 +39,8 @@ CLASSES = {
 BIRDS = {
     "hand-written": ("hand_prompt", {}),
     "CoOp": ("coop", {}),
-    "two phrases, no attributes": ("attribute_prompts", {"method.phrases": "2", "method.weight": "0.0"}),
-    "MAP, two phrases": ("attribute_prompts", {"method.phrases": "2"}),
+    "two phrases, no attributes": ("attribute_prompts", {"towers.each": "2", "method.weight": "0.0"}),
+    "MAP, two phrases": ("attribute_prompts", {"towers.each": "2"}),
 }
 CELLS = 3  # a side
 # Pairs: draws of unseen pairs, and seeds of each. Base to new: seeds, which draw the images.

@@ -289,20 +289,15 @@ def unit(x):
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def test_phrases_are_taken_as_many_as_are_asked_for_and_other_methods_refuse_them():
+def test_texts_are_taken_as_many_as_are_asked_for_and_other_methods_refuse_them():
     tower, inputs = by_texts(), np.ones((2, 4, 16), np.float32)
+    first = dataclasses.replace(tower, options=tower.options._replace(each=1))
     table = data.ClassTable(tower(["red star", "dot"]), np.ones(2, bool), ("red star", "dot"))
-    made = {}
-    for phrases in (1, 2):
-        method = methods.factory("attribute_prompts")(tower, phrases=phrases)
-
-        def run(table, weights, method=method):
-            like = data.Batch(inputs, np.zeros(2, np.int32), np.ones(2, bool))
-            return method.describe(method.init(small_trainer.KEY, like, table, weights), table)
-
-        made[phrases] = jax.jit(run)(table, tower.weights())
-    assert made[1]["texts"].shape[1] == 1
-    np.testing.assert_allclose(made[1]["texts"][:, 0], made[2]["texts"][:, 0], atol=1e-5)
+    ids = first(["red star", "dot"])
+    np.testing.assert_array_equal(ids[:, 0], table.embedding[:, 0, : ids.shape[2]])
+    assert ids.shape[1] == 1
+    with pytest.raises(errors.UserError, match=r"towers\.each is of texts, and a name is one: it should be 0"):
+        dataclasses.replace(tower, options=described.Options(each=2))
     vector = data.Batch(inputs[:, 0], np.zeros(2, np.int32), np.ones(2, bool))
     with pytest.raises(errors.UserError, match=r"have up to 2 texts each: towers\.by should be names"):
         methods.factory("coop")(tower).init(small_trainer.KEY, vector, table, tower.weights())

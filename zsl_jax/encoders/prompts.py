@@ -64,6 +64,8 @@ class PromptTower:
     options: described.Options
 
     def __post_init__(self):
+        if self.options.by == "names" and self.options.each:
+            raise errors.UserError("towers.each is of texts, and a name is one: it should be 0")
         if self.options.by not in ("names", "texts") or self.options.width:
             raise errors.UserError(
                 "a prompt is learned around the names of the classes, or what a file says of them: "
@@ -118,7 +120,7 @@ class PromptTower:
         said = {"by": "text_tower", "tower": self.tower.name, "sentences": "prompts", "template": self.template}
         if self._texts is not None:
             held = matfile.sha256(pathlib.Path(self.options.texts).expanduser())
-            said |= {"files": {"texts": held}, "missing": self.options.missing}
+            said |= {"files": {"texts": held}, "missing": self.options.missing, "each": self.options.each}
         if self.tie is not None:
             said["tie"] = {"name": self.tie.name, "sha256": self.tie.sha256, "about": self.tie.about}
         made_of = json.dumps([self.tower.sha256, said], sort_keys=True)
@@ -159,6 +161,7 @@ class PromptTower:
             return self._filled_up(rows)
         missing = {"missing": self.options.missing, "bare": sentences.NAME}
         found = sentences.from_texts(names, self._texts, self._parts[1], **missing)
+        found = [some[: self.options.each or None] for some in found]
         most = max(map(len, found))
         ids = self._filled_up([self._ids(text) for some in found for text in (*some, *[""] * (most - len(some)))])
         return ids.reshape(len(names), most, -1)

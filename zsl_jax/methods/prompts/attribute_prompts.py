@@ -12,7 +12,6 @@ from zsl_jax.rules import Knob, number, whole
 
 
 @registry.method(
-    phrases=Knob("texts of a class that are taken, the first ones", whole(1)),
     looks=Knob("visual attributes of an image: learned queries of its patches", whole(1)),
     weight=Knob("of the transport, in units of the cosine of whole image and class", number(0, ends="[)")),
     epsilon=Knob("smoothing of the transport plan, in units of the squared distance of unit vectors", number(0)),
@@ -25,7 +24,6 @@ from zsl_jax.rules import Knob, number, whole
 def attribute_prompts(
     tower: prompts.PromptTower,
     *,
-    phrases: int = 4,
     looks: int = 4,
     weight: float = 1.0,
     epsilon: float = 0.1,
@@ -37,7 +35,7 @@ def attribute_prompts(
 ) -> base.Method:
     """Multi-modal attribute prompting (MAP): an image and a class meet as a whole, and attribute by attribute.
 
-        text_n(c) = tower(v_1, ..., v_k, NAME, "which has", PHRASE_n, ".")       n <= phrases; v the context
+        text_n(c) = tower(v_1, ..., v_k, NAME, "which has", PHRASE_n, ".")       v the context
         look_m(x) = unit(sum_p softmax_p(q_m . unit(x_p - m)) (x_p - m))           m <= looks; q_m [F] learned
         F(x, c) = cos(mean_p x_p - m, mean_n text_n(c)) + weight sum_mn P_mn look_m(x) . text_n(c)
         l(x, y) = -log softmax_c(scale F(x, c))_y
@@ -48,8 +46,7 @@ def attribute_prompts(
     that is described by its name alone has that for its one text.
 
     Args:
-      tower: the frozen text tower, of `towers.by=texts`.
-      phrases: >= 1; a class with fewer has those.
+      tower: the frozen text tower, of `towers.by=texts`; `towers.each` says how many of a class.
       looks: >= 1.
       weight: >= 0.
       epsilon: > 0.
@@ -79,7 +76,7 @@ def attribute_prompts(
 
     def describe(params, weights, classes, known, key):
         del known, key
-        ids = family.texts(classes)[:, :phrases]
+        ids = family.texts(classes)
         texts = coop.text(tower, weights, params["context"], ids.reshape(-1, ids.shape[-1]))
         texts, where = texts.reshape(*ids.shape[:2], -1), jnp.any(ids >= 0, axis=-1)
         total = jnp.sum(texts, axis=1, where=where[:, :, None])
