@@ -45,8 +45,8 @@ KEYS = {
     "text_prefix": ("put before each text that is classified: 'query: ' or 'passage: ' for E5", _TEXT),
     "width": ("leading numbers of a text vector that are used (Matryoshka); 0 for all", rules.whole(0)),
     "each": (
-        "texts of a class that are kept apart, the first ones, for a method that takes several; 0: their mean, or all of "
-        "them for a prompt",
+        "texts of a class that are kept apart, the first ones, for a method that takes several; 0: their mean, or for "
+        "a prompt all of them",
         rules.whole(0),
     ),
     "tie": ("file that ties texts to features of images, made by `zsl-jax tie`", _PLACE),

@@ -62,7 +62,7 @@ def label_similarity(
     """
 
     def init(key, like, classes, weights):
-        of_input, of_class = jnp.shape(like.inputs)[1:], jnp.shape(classes.embedding)[1:]
+        of_input, of_class = jnp.shape(like.inputs)[1:], classes.embedding.shape[1:]
         if of_input != of_class:
             raise errors.UserError(
                 f"label_similarity compares inputs with descriptions, but an input is {list(of_input)} and a "

@@ -43,7 +43,7 @@ def lbl2vec(*, share: float = 0.3, outliers: float = 1.5) -> base.Method:
     """
 
     def init(key, like, classes, weights):
-        of_input, of_class = jnp.shape(like.inputs)[1:], jnp.shape(classes.embedding)[1:]
+        of_input, of_class = jnp.shape(like.inputs)[1:], classes.embedding.shape[1:]
         if of_input != of_class or len(of_input) != 1:
             raise errors.UserError(
                 f"lbl2vec takes the mean of inputs that are similar to a description, but an input is {list(of_input)} "

@@ -222,7 +222,14 @@ def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
         given = {"clustering": config.train.clustering, "per_class": config.train.per_class}
         balanced.check_clustering(task.classes.embedding, **given)
     training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
-    state = training.shapes
+    try:
+        state = training.shapes
+    except (AttributeError, TypeError, ValueError) as error:
+        if "towers" not in config or not config.towers.each:
+            raise
+        raise errors.UserError(
+            f"{config.method.name} takes one vector of a class: towers.each={config.towers.each} should be 0"
+        ) from error
     _check_scores(training, config)
     if inputs_lib.is_stream(task.train.inputs) or not len(task.train.labels):
         # That a method looks at all inputs together is said now, too.
