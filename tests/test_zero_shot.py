@@ -140,6 +140,11 @@ BAD = {
     "no text in it": ({}, {"towers.by": "random", "towers.template": "a {}"}, r"has no \{text\}"),
     "no texts": ({}, {"towers.by": "texts"}, "towers.texts=FILE.json"),
     "no attributes": ({}, {"towers.by": "attributes"}, "has no attributes to make sentences of"),
+    "several texts": (
+        {},
+        {"towers.each": "2"},
+        "label_similarity takes one vector of a class: towers.each=2 should be 0",
+    ),
     "too wide": ({}, {"towers.width": "13"}, "width=13 is beyond the 12 numbers of the tower"),
     "another tower": ({}, {"towers.width": "6"}, "takes text vectors of 12 numbers, the text tower gives 6"),
     "nothing to centre": ({}, {"method.centre": "training"}, "has no training input to take the mean of"),
