@@ -7,8 +7,9 @@ r"""GTA: TransCLIP around class texts, texts added for confused classes and a ma
 TOWER is a folder of a sentence encoder, TEXTS.json holds the texts of each class: `{name: [text, ...]}`. An epoch is a
 round; their number, the knobs of the last transduction and gamma are chosen on validation classes.
 
-CUB127 (CUB restricted to 127 classes, MobileNet features), about two minutes per run, 2 CPU cores; docs/transduction.md
-has the figures, beside those of TransCLIP around the same texts.
+CUB127 (CUB restricted to 127 classes, MobileNet features), MiniLM, about two minutes per run, 2 CPU cores. Short
+descriptors: ZSL 34.7, GZSL 33.9 / 35.6 / 34.7, calibrated 30.0 / 69.1 / 41.8; TransCLIP on the same texts: ZSL 33.2,
+calibrated H 40.1. Over draws and texts it is neither above nor below (docs/transduction.md).
 
 Reference: Saha, Lawrence, Van Horn, Maji, "Generate, Transduct, Adapt: Iterative Transduction with VLMs", ICCV 2025.
 """
