@@ -70,10 +70,11 @@ models.
 {answer}
 
 In its rounds GTA subtracts 2 from scores of seen classes, as validation classes chose for the last transduction on
-descriptors. The value that was tried first is 1, and it was changed after the test figures of draw 0 had been seen, where
-it was below TransCLIP: on that draw the row of the recipe is not a clean comparison. The other draw is. A function may
-stand for the language model: `by_rounds(asking(function), ...)` of `zsl_jax.methods.gta_clip` calls it once a round
-with the pairs that are new.
+descriptors. The value that was tried first is 1, and it was changed after the test figures of draw 0 had been seen,
+where it was below TransCLIP: on that draw the row of the recipe is not a clean comparison. The other draw is.
+
+A function may stand for the language model: `by_rounds(asking(function), ...)` of `zsl_jax.methods.gta_clip` calls it
+once a round with the pairs that are new.
 
 Texts are encoded by MiniLM (all-MiniLM-L6-v2, weights of 8 bits). Made by
 
