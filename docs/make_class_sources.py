@@ -109,8 +109,8 @@ def page(figures: dict) -> str:
     lines = [
         BEGIN,
         ", ".join(f"[`{name}`](methods.md#{name})" for name in METHODS) + ", as their recipes are, in %. ZSL is",
-        f"per-class top-1 among unseen classes, 95 % its interval over test images for `{METHODS[0]}`; H is the harmonic",
-        "mean with gamma chosen on validation classes. One run each.",
+        f"per-class top-1 among unseen classes, 95 % its interval over test images for `{METHODS[0]}`; H is the",
+        "harmonic mean with gamma chosen on validation classes. One run each.",
         "Written by `docs/make_class_sources.py`; names in capitals stand for files.\n",
     ]
     for name, (title, _, _, about, own) in SETS.items():
