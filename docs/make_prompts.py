@@ -42,6 +42,14 @@ BIRDS = {
     "two phrases, no attributes": ("attribute_prompts", {"towers.each": "2", "method.weight": "0.0"}),
     "MAP, two phrases": ("attribute_prompts", {"towers.each": "2"}),
 }
+# Of which the papers say that the first loses less on new classes than the second, or gains there.
+CLAIMS = (
+    ("CoOp", "hand-written"),
+    ("CoOp, pull 8", "CoOp"),
+    ("Bayesian", "CoOp"),
+    ("MAP, two phrases", "CoOp"),
+    ("MAP, two phrases", "two phrases, no attributes"),
+)
 CELLS = 3  # a side
 # Pairs: draws of unseen pairs, and seeds of each. Base to new: seeds, which draw the images.
 DRAWS, SEEDS_OF_DRAW = 5, 3
@@ -224,7 +232,25 @@ def classes_table(found: dict, data: str, prompts: dict = CLASSES) -> str:
                 values = [[run[s] for run in runs] for s in ("base", "new", "harmonic")]
                 values.append([run["all"]["harmonic"] for run in runs])
                 lines.append(f"| {shots} | {name} | {' | '.join(map(_cell, values))} | {len(runs)} |")
-    return "\n".join(lines)
+    gains = [_new_classes(found, data, name, other) for name, other in CLAIMS if {name, other} <= prompts.keys()]
+    return "\n".join([*lines, "", *filter(None, gains)]).rstrip()
+
+
+def _new_classes(found: dict, data: str, name: str, other: str) -> str:
+    """The difference of two prompts on new classes with the most images, on the same seeds."""
+    shots = max(SHOTS)
+    both = [
+        [
+            found[key]["base_to_new"]["new"]
+            for each in (name, other)
+            if (key := f"{data}/{each}/{shots}/{seed}") in found
+        ]
+        for seed in range(SEEDS)
+    ]
+    gains = [pair[0] - pair[1] for pair in both if len(pair) == 2]
+    if not gains:
+        return ""
+    return f"New classes, {name} minus {other}, {shots} images, {len(gains)} seeds: {_cell(gains)}."
 
 
 def _of(found: dict, prefix: str, path: tuple[str, ...]) -> list[dict]:
