@@ -285,7 +285,12 @@ def main() -> int:
         groceries(found, given.groceries, towers)
     if given.birds:
         birds(found, given.birds, given.weights, given.texts, towers)
-    text = PAGE.read_text()
+    PAGE.write_text(page(PAGE.read_text(), found))
+    return 0
+
+
+def page(text: str, found: dict) -> str:
+    """Returns the page with its tables between the lines that name them."""
     tables = {"clothes": pairs_table(found), "words": words_table(found)}
     tables |= {data: classes_table(found, data) for data in ("groceries", "clothes_as_classes")}
     tables["birds"] = classes_table(found, "birds", BIRDS)
@@ -293,8 +298,7 @@ def main() -> int:
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
         head, _, rest = text.partition(begin)
         text = f"{head}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
-    PAGE.write_text(text)
-    return 0
+    return text
 
 
 if __name__ == "__main__":

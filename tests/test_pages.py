@@ -134,6 +134,13 @@ def test_the_page_of_transduction_is_the_generated_one():
     assert page == maker["page"](found), "run: python docs/make_transduction.py"
 
 
+def test_the_tables_of_prompts_are_the_generated_ones():
+    maker = runpy.run_path(str(ROOT / "docs" / "make_prompts.py"))
+    found = json.loads((ROOT / "docs" / "prompts.json").read_text())
+    page = (ROOT / "docs" / "prompts.md").read_text()
+    assert page == maker["page"](page, found), "run: python docs/make_prompts.py"
+
+
 def test_the_interval_of_a_difference_is_that_of_students_paired_test():
     values, base = [3.0, 5.0, 4.5, 6.0], [1.0, 2.0, 2.5, 2.0]
     found = runpy.run_path(str(ROOT / "docs" / "make_ablations.py"))["difference"](values, base)
