@@ -46,17 +46,17 @@ def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike
     Reference: Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
     """
     labels = arguments.score_labels(scores, labels)
-    scores = arguments.as_float(scores)
-    where = arguments.mask_like(where, scores.shape[:1]) & (labels >= 0)
-    is_candidate = scores != -jnp.inf
-    unit = _scaling.power_of_two(jnp.where(where[:, None] & is_candidate, scores, 0.0), axis=None)
-    scores = scores * unit
-    own = jnp.take_along_axis(scores, jnp.maximum(labels, 0)[:, None], axis=1)[:, 0]
-    scale = jnp.sqrt(_variance(scores, where))
+    given = arguments.as_float(scores)
+    where = arguments.mask_like(where, given.shape[:1]) & (labels >= 0)
+    is_candidate = given != -jnp.inf
+    unit = _scaling.power_of_two(jnp.where(where[:, None] & is_candidate, given, 0.0), axis=None)
+    scaled = given * unit
+    own = jnp.take_along_axis(scaled, jnp.maximum(labels, 0)[:, None], axis=1)[:, 0]
+    scale = jnp.sqrt(_variance(scaled, where))
 
     def is_too_cold(log_temperature):
         inverse = jnp.exp(-log_temperature)
-        expected = jnp.sum(jnp.where(is_candidate, jax.nn.softmax(scores * inverse) * scores, 0.0), axis=1)
+        expected = jnp.sum(jnp.where(is_candidate, jax.nn.softmax(scaled * inverse) * scaled, 0.0), axis=1)
         return jnp.sum(expected - own, where=where) > 0
 
     def halve(_, interval):
@@ -67,7 +67,7 @@ def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike
 
     centre, reach = jnp.log(scale), jnp.log(_RANGE)
     low, high = jax.lax.fori_loop(0, _STEPS, halve, (centre - reach, centre + reach))
-    has_nan = jnp.any(jnp.isnan(scores) & where[:, None])
+    has_nan = jnp.any(jnp.isnan(scaled) & where[:, None])
     return jnp.where(has_nan, jnp.nan, jnp.exp((low + high) / 2) / unit[0, 0])
 
 
