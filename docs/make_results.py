@@ -39,7 +39,15 @@ CHEAPEST = (
     *("sse", "latem", "iap", "cmt", "ale_learned", "cmt_novelty", "semantic_consistency", "ale_sgd", "dem", "psr"),
     *("minimax", "relation_net"),
     # Around another method.
-    *("csls", "inverted_softmax", "sinkhorn_balancing", "label_propagation", "transclip", "online_gaussians"),
+    *(
+        "csls",
+        "inverted_softmax",
+        "sinkhorn_balancing",
+        "label_propagation",
+        "information_maximization",
+        "transclip",
+        "online_gaussians",
+    ),
 )
 
 

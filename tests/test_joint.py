@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import toy
 import toy_runs
+from scipy import optimize, special
 
 from zsl_jax import data, errors, methods, metrics, similarity
 from zsl_jax.data import input_files
@@ -233,12 +234,36 @@ def test_label_propagation_is_the_solution_of_its_equation():
     np.testing.assert_allclose(np.exp(found), expected, atol=1e-5)
 
 
+def test_information_is_maximal_where_scipy_finds_it_so():
+    inputs, classes = some_inputs(), table()
+    knobs = {"temperature": 0.7, "certainty": 0.5, "scale": 3.0, "weight_decay": 0.3, "seen_penalty": 0.5}
+    decide = decided("information_maximization", **knobs, learning_rate=0.02, iterations=600)
+    found = np.asarray(decide(inputs, np.ones(12, bool), classes))
+    x = inputs / np.linalg.norm(inputs, axis=1, keepdims=True)
+    x = x - x.mean(axis=0)
+    start = (standardized(inputs, classes) - 0.5 * classes.is_seen) / 0.7
+
+    def answers(w):
+        return special.log_softmax(start + 3 * x @ w.reshape(3, 5).T, axis=1)
+
+    def loss(w):
+        logs = answers(w)
+        shares = np.exp(logs)
+        unsure, spread = -np.sum(shares * logs) / 12, np.sum(special.entr(shares.mean(axis=0)))
+        return 0.5 * unsure - spread + 0.3 * np.sum(w**2) / 2
+
+    best = optimize.minimize(loss, np.zeros(15), tol=1e-10)
+    assert best.fun < loss(np.zeros(15)) - 0.05
+    np.testing.assert_allclose(found, answers(best.x), atol=2e-3)
+
+
 CORRECTIONS = {
     "transclip": KNOBS,
     "csls": {"neighbours": 4},
     "inverted_softmax": {"temperature": 0.5},
     "sinkhorn_balancing": {"temperature": 0.5, "balance": 0.5, "iterations": 100},
     "label_propagation": {"pull": 0.6, "neighbours": 3, "iterations": 80},
+    "information_maximization": {"learning_rate": 0.02},
 }
 
 
@@ -305,7 +330,7 @@ UGLY = {
 }
 
 
-@pytest.mark.parametrize("name", ["transclip", "online_gaussians"])
+@pytest.mark.parametrize("name", ["transclip", "online_gaussians", "information_maximization"])
 @pytest.mark.parametrize("kind", UGLY)
 def test_ugly_inputs_get_finite_answers(kind, name):
     inputs = UGLY[kind](some_inputs()).astype(np.float32)
