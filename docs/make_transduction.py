@@ -106,8 +106,8 @@ BREAKING = """
 ## What breaks it
 
 The knobs were chosen where every class has many images and every image has a class among the candidates. A finished
-run of each (attributes, ESZSL, draw 0) is asked about other test sets, 5 draws each; bands are standard deviations. An image
-of an unknown class counts as no answer; it only disturbs.
+run of each (attributes, ESZSL, draw 0) is asked about other test sets, 5 draws each; bands are standard deviations. An
+image of an unknown class counts as no answer; it only disturbs.
 
 ![Per-class accuracy under imbalance, few images and distractors](transduction.png)
 
