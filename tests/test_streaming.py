@@ -21,7 +21,19 @@ from test_tfds_images import write_table
 from zsl_jax import __main__, data, encoders, errors, methods
 from zsl_jax.data import few_shot, image_folder, images, inputs, streaming
 from zsl_jax.encoders import augmentation
-from zsl_jax.training import blocks, evaluation, feeding, loop, optimizers, parallel, problems, run, states, sweeps
+from zsl_jax.training import (
+    blocks,
+    checking,
+    evaluation,
+    feeding,
+    loop,
+    optimizers,
+    parallel,
+    problems,
+    run,
+    states,
+    sweeps,
+)
 from zsl_jax.verbs import command_line
 
 
@@ -282,7 +294,7 @@ def test_what_looks_at_all_pictures_at_once_needs_them_in_memory(folder, streame
     problem = problems.make_problem(wanting)
     greedy = problem.method._replace(finish=lambda state, train, classes, key: jax.numpy.mean(train.inputs))
     with pytest.raises(errors.UserError, match=r"needs all \d+ images in memory.*data\.cache=memory"):
-        problems.check(problem._replace(method=greedy), wanting)
+        checking.check(problem._replace(method=greedy), wanting)
     with pytest.raises(errors.UserError, match=r"a sweep .*data\.cache=memory"):
         sweeps.selection_tasks(config(folder, "stream"))
     shots = few_shot.few_shot(streamed, 1)

@@ -77,6 +77,70 @@ class EncodedState(NamedTuple):
     kept: Any = ()
 
 
+class _Encoder:
+    """The encoder of `parts`; every call takes the parameters that are trained and its other variables.
+
+    Args:
+      parts: see `Parts`.
+      stages: see `by_encoder`.
+
+    Raises:
+      UserError: as `by_encoder`.
+    """
+
+    def __init__(self, parts: Parts, stages: bool):
+        self.parts, self.asked = parts, {"stages": True} if stages else {}
+        if stages and "stages" not in inspect.signature(type(parts.encoder).__call__).parameters:
+            name = type(parts.encoder).__name__
+            raise errors.UserError(
+                f"this method needs maps of images, which {name} has not: config.encoder.name=convnet"
+            )
+        if stages and parts.pretrain_steps:
+            raise errors.UserError("pretrain.steps compare vectors, and this method reads maps too: choose 0")
+
+    def init(self, key, inputs, tensors):
+        """Its parameters that are trained, and its other variables."""
+        parts = self.parts
+
+        def random():
+            return parts.encoder.init(key, inputs, train=False)
+
+        given = parts.weights and weights_lib.assign(tensors, jax.eval_shape(random), parts.source)
+        variables = dict(given or random())
+        if not parts.freeze:
+            return {"encoder": variables.pop("params")}, variables
+        return {}, base.Frozen(variables) if parts.weights else variables
+
+    def __call__(self, params, fixed, inputs, *, train, key=None):
+        """Embeddings, and the encoder's other variables as they are afterwards."""
+        parts = self.parts
+        known = fixed.tree if isinstance(fixed, base.Frozen) else fixed
+        variables = dict(known) if parts.freeze else {"params": params["encoder"], **known}
+        changing = [] if parts.freeze or not train else list(known)
+        rngs = None if key is None else {"dropout": key}
+        options = {"train": train and not parts.freeze, "rngs": rngs, **self.asked}
+        if not changing:
+            return parts.encoder.apply(variables, inputs, **options), fixed
+        embeddings, changed = parts.encoder.apply(variables, inputs, mutable=changing, **options)
+        return embeddings, dict(changed)
+
+    def in_training(self, params, fixed, inputs, views, dropout):
+        """Embeddings of a batch as augmented by each key of `views`, and the encoder's other variables afterwards."""
+
+        def augmented(keys, rows):
+            *views, dropout = keys
+            inputs = jnp.concatenate([self.parts.augment(key, rows) for key in views])
+            embeddings, changed = self(params, fixed, inputs, train=True, key=dropout)
+
+            def view(number):
+                return jax.tree.map(lambda x: jnp.split(x, len(views))[number], embeddings)
+
+            return [view(number) for number in range(len(views))], () if changed is fixed else changed
+
+        of_views, changed = chunks.by_chunk(augmented, (*views, dropout), inputs, self.parts.chunk)
+        return of_views, changed or fixed
+
+
 def by_encoder(
     parts: Parts,
     *,
@@ -114,42 +178,13 @@ def by_encoder(
     of the steps before, Chen, Kornblith, Norouzi, Hinton, "A Simple Framework for Contrastive Learning of
     Visual Representations", ICML 2020.
     """
-
-    asked = {"stages": True} if stages else {}
-    if stages and "stages" not in inspect.signature(type(parts.encoder).__call__).parameters:
-        name = type(parts.encoder).__name__
-        raise errors.UserError(f"this method needs maps of images, which {name} has not: config.encoder.name=convnet")
-    if stages and parts.pretrain_steps:
-        raise errors.UserError("pretrain.steps compare vectors, and this method reads maps too: choose 0")
-
-    def encode(params, fixed, inputs, *, train, key=None):
-        """Embeddings, and the encoder's other variables as they are afterwards."""
-        known = fixed.tree if isinstance(fixed, base.Frozen) else fixed
-        variables = dict(known) if parts.freeze else {"params": params["encoder"], **known}
-        changing = [] if parts.freeze or not train else list(known)
-        options = {"train": train and not parts.freeze, "rngs": None if key is None else {"dropout": key}, **asked}
-        if not changing:
-            return parts.encoder.apply(variables, inputs, **options), fixed
-        embeddings, changed = parts.encoder.apply(variables, inputs, mutable=changing, **options)
-        return embeddings, dict(changed)
-
-    def init_encoder(key, inputs, tensors):
-        """Its parameters that are trained, and its other variables."""
-
-        def random():
-            return parts.encoder.init(key, inputs, train=False)
-
-        given = parts.weights and weights_lib.assign(tensors, jax.eval_shape(random), parts.source)
-        variables = dict(given or random())
-        if not parts.freeze:
-            return {"encoder": variables.pop("params")}, variables
-        return {}, base.Frozen(variables) if parts.weights else variables
+    encoder = _Encoder(parts, stages)
 
     def init(key, like, classes, weights):
         encoder_key, head_key, contrast_key = jax.random.split(key, 3)
         inputs = parts.augment(key, jnp.asarray(like.inputs[:1]))
-        params, fixed = init_encoder(encoder_key, inputs, weights)
-        embeddings = jax.eval_shape(lambda: encode(params, fixed, inputs, train=False)[0])
+        params, fixed = encoder.init(encoder_key, inputs, weights)
+        embeddings = jax.eval_shape(lambda: encoder(params, fixed, inputs, train=False)[0])
         params["head"] = init_head(head_key, embeddings, classes)
         if parts.pretrain_steps:
             width = embeddings.shape[-1]
@@ -160,24 +195,8 @@ def by_encoder(
         kept = objectives.begin(memory, params, classes.num_trained, width)
         return EncodedState(params, average, fixed, moments, jnp.int32(0), kept)
 
-    def in_training(params, fixed, inputs, views, dropout):
-        """Embeddings of a batch as augmented by each key of `views`, and the encoder's other variables afterwards."""
-
-        def augmented(keys, rows):
-            *views, dropout = keys
-            inputs = jnp.concatenate([parts.augment(key, rows) for key in views])
-            embeddings, changed = encode(params, fixed, inputs, train=True, key=dropout)
-
-            def view(number):
-                return jax.tree.map(lambda x: jnp.split(x, len(views))[number], embeddings)
-
-            return [view(number) for number in range(len(views))], () if changed is fixed else changed
-
-        of_views, changed = chunks.by_chunk(augmented, (*views, dropout), inputs, parts.chunk)
-        return of_views, changed or fixed
-
     def images_to_keep(params, fixed, inputs):
-        return (remembered or embed)(params["head"], encode(params, fixed, inputs, train=False)[0])
+        return (remembered or embed)(params["head"], encoder(params, fixed, inputs, train=False)[0])
 
     def compare(params, fixed, batch, classes, key):
         def augmented(key, rows):
@@ -191,7 +210,7 @@ def by_encoder(
         notes = {"notes": state.kept.notes} if memory else {}
 
         def supervised(params):
-            (embeddings,), fixed = in_training(params, state.fixed, batch.inputs, (first,), dropout)
+            (embeddings,), fixed = encoder.in_training(params, state.fixed, batch.inputs, (first,), dropout)
             values = loss(params["head"], embeddings, batch, classes, loss_key, **notes)
             if values.ndim == 1:
                 return base.mean(values, batch.where), fixed
@@ -199,7 +218,7 @@ def by_encoder(
 
         def alike(params):
             """The same input twice: the views should find each other in the batch."""
-            views, fixed = in_training(params, state.fixed, batch.inputs, (first, second), dropout)
+            views, fixed = encoder.in_training(params, state.fixed, batch.inputs, (first, second), dropout)
             a, b = (similarity.l2_normalize(view @ params["head"]["contrast"]) for view in views)
             both = losses.nt_xent(a, b, temperature=parts.pretrain_temperature, where=batch.where)
             return base.mean(jnp.sum(both.reshape(2, -1), axis=0) / 2, batch.where), fixed
@@ -228,7 +247,7 @@ def by_encoder(
         params = scoring_params(state)
 
         def embed_chunk(x):
-            return embed(params["head"], encode(params, state.fixed, x, train=False)[0])
+            return embed(params["head"], encoder(params, state.fixed, x, train=False)[0])
 
         return chunks.in_chunks(embed_chunk, jnp.asarray(inputs), CHUNK)
 

@@ -6,15 +6,13 @@ from typing import Any, NamedTuple
 
 import jax
 import ml_collections
-import numpy as np
 
 from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
-from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.data import splits
 from zsl_jax.encoders import class_sources, described, graphs, image_towers, prompts, ties, towers
-from zsl_jax.methods import base, objectives
-from zsl_jax.training import balanced, encoding, hashes, parallel, protocols, states
+from zsl_jax.methods import objectives
+from zsl_jax.training import checking, encoding, hashes, parallel, protocols, states
 
 
 class Problem(NamedTuple):
@@ -93,7 +91,7 @@ def make_problem(
         raise errors.unknown("select.metric", config.select.metric, protocol.choices())
     dataset = load_data(config) if dataset is None else dataset
     problem = Problem(dataset, make_method(config) if method is None else method, protocol, mesh)
-    check(problem, config)
+    checking.check(problem, config)
     return problem
 
 
@@ -197,63 +195,6 @@ def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
             "texts and names need a text tower: --config.towers.text=FOLDER (config.json, tokenizer.json, weights)"
         )
     return towers.load_text_tower(config.towers.text, pool=config.towers.pool)
-
-
-def check(problem: Problem, config: ml_collections.ConfigDict) -> None:
-    """Raises a UserError for what a method cannot be trained on, before anything is written."""
-    _, task = problem.protocol.tasks(problem.dataset, config)
-    method = problem.method_for(task, config)
-    if method.update is not None and not len(task.train.labels):
-        raise errors.UserError(
-            f"{config.method.name} has nothing to train on: protocol={config.protocol} gives {problem.dataset.name} no "
-            "training examples"
-        )
-    if config.normalize.inputs != "none" and getattr(task.train.inputs, "dtype", None) == np.uint8:
-        raise errors.UserError(
-            f"config.normalize.inputs={config.normalize.inputs} is for features, and {problem.dataset.name} gives "
-            "images in bytes: the encoder scales them, so say none"
-        )
-    if config.train.per_class and method.update is not None:
-        tasks = (*problem.protocol.tasks(problem.dataset, config)[0], task)
-        for each in tasks:
-            sizes = {"batch_size": config.train.batch_size, "per_class": config.train.per_class}
-            balanced.check(states.training_examples(method, each).labels, **sizes)
-    if config.train.clustering and method.update is not None:
-        given = {"clustering": config.train.clustering, "per_class": config.train.per_class}
-        balanced.check_clustering(task.classes.embedding, **given)
-    training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
-    try:
-        state = training.shapes
-    except (AttributeError, TypeError, ValueError) as error:
-        if "towers" not in config or not config.towers.each:
-            raise
-        raise errors.UserError(
-            f"{config.method.name} takes one vector of a class: towers.each={config.towers.each} should be 0"
-        ) from error
-    _check_scores(training, config)
-    if inputs_lib.is_stream(task.train.inputs) or not len(task.train.labels):
-        # That a method looks at all inputs together is said now, too.
-        for function in (method.prepare, method.finish):
-            jax.eval_shape(lambda s, f=function: f(s, training.examples, training.classes, training.key), state)
-
-
-def _check_scores(training: states.Training, config: ml_collections.ConfigDict) -> None:
-    """Raises a UserError where inputs are patches or images and the method compares vectors with classes."""
-    examples, classes, method = training.examples, training.classes, training.method
-    shape = getattr(examples.inputs, "shape", ())
-    if len(shape) < 3 or inputs_lib.is_stream(examples.inputs):
-        return
-
-    def scored(state, examples, classes, inputs):
-        return base.score(method, method.finish(state, examples, classes, jax.random.key(0)), inputs, classes)
-
-    found = f"{config.method.name} cannot compare inputs {list(shape[1:])} with classes"
-    try:
-        scores = jax.eval_shape(scored, training.shapes, examples, classes, examples.inputs[:2])
-    except (TypeError, ValueError) as error:
-        raise errors.UserError(f"{found}: {str(error).splitlines()[0]}") from error
-    if scores.shape != (2, len(classes)):
-        raise errors.UserError(f"{found}: it takes vectors")
 
 
 def make_method(
