@@ -8,7 +8,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 3 seconds per run, one CPU core: ZSL 61.2 ± 0.3, GZSL 25.8 / 79.3 / 38.9, calibrated 56.2 / 57.9 / 57.1.
+Attributes, up to 25 seconds, two CPU cores: ZSL 61.1 ± 0.2, GZSL 25.7 / 79.2 / 38.8, calibrated 56.2 / 57.9 / 57.0.
 
 Sentences, 3 seconds per run, one CPU core: ZSL 77.4 ± 0.3, GZSL 54.0 / 81.1 / 64.8, calibrated 70.6 / 71.7 / 71.2.
 

@@ -7,7 +7,7 @@ r"""ALE with learned descriptions, on attributes or, with the word sent, on sent
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 3 seconds per run, one CPU core: ZSL 59.8 ± 1.0, GZSL 1.3 / 64.5 / 2.6, calibrated 37.9 / 51.5 / 43.5.
+Attributes, up to 10 seconds, two CPU cores: ZSL 59.7 ± 1.4, GZSL 1.2 / 64.8 / 2.3, calibrated 38.7 / 51.6 / 43.9.
 
 Sentences, 5 seconds per run, one CPU core: ZSL 73.1 ± 1.7, GZSL 1.3 / 56.9 / 2.5, calibrated 38.2 / 52.2 / 43.9.
 

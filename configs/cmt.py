@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 12 seconds per run, one CPU core: ZSL 45.9 ± 0.6, GZSL 12.7 / 74.1 / 21.6, calibrated 41.4 / 44.5 / 42.9.
+Attributes, up to 125 seconds, two CPU cores: ZSL 45.9 ± 0.6, GZSL 12.7 / 74.1 / 21.6, calibrated 41.4 / 44.5 / 42.9.
 
 Sentences, 75 seconds per run, 2 CPU cores: ZSL 66.2 ± 2.8, GZSL 25.7 / 77.5 / 38.6, calibrated 61.9 / 56.0 / 58.8.
 

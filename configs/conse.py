@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 3 seconds per run, one CPU core: ZSL 38.4 ± 0.7, GZSL 2.3 / 83.6 / 4.5, calibrated 32.7 / 54.2 / 40.8.
+Attributes, up to 15 seconds, two CPU cores: ZSL 38.4 ± 0.7, GZSL 2.3 / 83.6 / 4.5, calibrated 32.7 / 54.2 / 40.8.
 
 Sentences, 5 seconds per run, one CPU core: ZSL 54.0 ± 0.6, GZSL 2.5 / 84.7 / 4.8, calibrated 48.6 / 60.4 / 53.9.
 

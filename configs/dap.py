@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 6 seconds per run, one CPU core: ZSL 44.3 ± 0.9, GZSL 3.7 / 83.7 / 7.1, calibrated 40.7 / 43.5 / 42.0.
+Attributes, up to 40 seconds, two CPU cores: ZSL 44.3 ± 0.9, GZSL 3.7 / 83.7 / 7.1, calibrated 40.7 / 43.5 / 42.0.
 
 Sentences, 16 seconds per run, one CPU core: ZSL 65.2 ± 1.0, GZSL 2.4 / 83.9 / 4.6, calibrated 63.2 / 60.0 / 61.5.
 

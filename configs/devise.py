@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 3 seconds per run, one CPU core: ZSL 59.4 ± 0.2, GZSL 24.7 / 78.0 / 37.5, calibrated 54.6 / 55.0 / 54.8.
+Attributes, up to 15 seconds, two CPU cores: ZSL 59.4 ± 0.2, GZSL 24.8 / 78.0 / 37.6, calibrated 54.7 / 54.7 / 54.7.
 
 Sentences, 3 seconds per run, one CPU core: ZSL 74.8 ± 0.2, GZSL 47.7 / 78.3 / 59.3, calibrated 64.4 / 70.7 / 67.4.
 

@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs, epochs and gamma are chosen
 on validation classes (docs/results.md).
 
-Attributes, 7 seconds per run, one CPU core: ZSL 60.8, GZSL 26.8 / 77.8 / 39.8, calibrated 54.6 / 61.2 / 57.7.
+Attributes, up to 5 seconds, two CPU cores: ZSL 60.8, GZSL 26.8 / 77.8 / 39.8, calibrated 55.7 / 57.9 / 56.7.
 
 Sentences, 7 seconds per run, one CPU core: ZSL 84.1, GZSL 62.0 / 79.9 / 69.8, calibrated 77.9 / 73.2 / 75.5.
 

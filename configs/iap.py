@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 2 seconds per run, one CPU core: ZSL 39.4 ± 0.4, GZSL 0.1 / 84.4 / 0.1, calibrated 31.1 / 58.8 / 40.7.
+Attributes, up to 15 seconds, two CPU cores: ZSL 39.4 ± 0.4, GZSL 0.1 / 84.4 / 0.1, calibrated 31.1 / 58.8 / 40.7.
 
 Sentences, 4 seconds per run, one CPU core: ZSL 53.4 ± 0.4, GZSL 0.0 / 86.6 / 0.0, calibrated 49.9 / 63.1 / 55.7.
 

@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 6 seconds per run, one CPU core: ZSL 56.6 ± 3.6, GZSL 19.8 / 81.5 / 31.6, calibrated 52.9 / 54.7 / 53.6.
+Attributes, up to 35 seconds, two CPU cores: ZSL 56.6 ± 3.6, GZSL 19.8 / 81.5 / 31.6, calibrated 52.9 / 54.7 / 53.6.
 
 Sentences, 6 seconds per run, one CPU core: ZSL 77.1 ± 1.6, GZSL 51.3 / 81.6 / 62.9, calibrated 70.6 / 71.4 / 70.9.
 

@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs, epochs and gamma are chosen
 on validation classes (docs/results.md).
 
-Attributes, 8 seconds per run, one CPU core: ZSL 48.6, GZSL 14.7 / 77.4 / 24.7, calibrated 44.2 / 47.6 / 45.8.
+Attributes, up to 10 seconds, two CPU cores: ZSL 48.6, GZSL 14.7 / 77.4 / 24.7, calibrated 44.0 / 49.2 / 46.4.
 
 Sentences, 8 seconds per run, one CPU core: ZSL 69.5, GZSL 27.2 / 81.2 / 40.8, calibrated 65.3 / 62.2 / 63.7.
 

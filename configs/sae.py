@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs, epochs and gamma are chosen
 on validation classes (docs/results.md).
 
-Attributes, 9 seconds per run, one CPU core: ZSL 58.3, GZSL 21.7 / 78.1 / 33.9, calibrated 53.8 / 57.9 / 55.8.
+Attributes, up to 75 seconds, two CPU cores: ZSL 58.3, GZSL 21.7 / 78.1 / 33.9, calibrated 54.3 / 56.2 / 55.2.
 
 Sentences, 11 seconds per run, one CPU core: ZSL 83.2, GZSL 59.5 / 80.4 / 68.4, calibrated 75.4 / 75.2 / 75.3.
 

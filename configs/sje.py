@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 3 seconds per run, one CPU core: ZSL 61.8 ± 0.3, GZSL 28.0 / 80.7 / 41.6, calibrated 57.7 / 62.1 / 59.8.
+Attributes, up to 20 seconds, two CPU cores: ZSL 61.8 ± 0.3, GZSL 28.0 / 80.7 / 41.6, calibrated 57.7 / 62.1 / 59.8.
 
 Sentences, 3 seconds per run, one CPU core: ZSL 78.1 ± 0.3, GZSL 57.3 / 81.8 / 67.4, calibrated 70.9 / 73.7 / 72.2.
 

@@ -6,7 +6,7 @@
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 3 seconds per run, one CPU core: ZSL 56.0 ± 0.5, GZSL 15.2 / 72.3 / 25.1, calibrated 54.5 / 30.9 / 39.4.
+Attributes, up to 15 seconds, two CPU cores: ZSL 55.9 ± 1.0, GZSL 14.9 / 72.3 / 24.7, calibrated 54.5 / 31.5 / 39.9.
 
 Sentences, 3 seconds per run, one CPU core: ZSL 69.2 ± 0.2, GZSL 36.4 / 69.9 / 47.8, calibrated 65.8 / 45.7 / 53.9.
 
