@@ -130,8 +130,14 @@ def page(figures: dict) -> str:
             lines.append(f"| {' | '.join([*cells, *(score for pair in others for score in pair)])} |")
         lines.append("")
     lines += [
-        "Commands:\n",
-        *(f"    zsl-jax {shlex.join(words)}" for folder, words in commands().items() if folder in figures),
+        f"The order of the sources is much the same for `{METHODS[0]}` and `{METHODS[1]}`. `{METHODS[2]}`, which predicts",
+        "the description itself, is left behind where that has many columns (ancestors, words of texts, on birds).\n",
+        f"Commands, with the name of another method in the place of `{METHODS[0]}` for its columns:\n",
+        *(
+            f"    zsl-jax {shlex.join(words)}"
+            for folder, words in commands().items()
+            if folder in figures and folder.count("/") == 1
+        ),
     ]
     return "\n".join(lines) + "\n"
 
