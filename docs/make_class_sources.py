@@ -130,7 +130,7 @@ def page(figures: dict) -> str:
             lines.append(f"| {' | '.join([*cells, *(score for pair in others for score in pair)])} |")
         lines.append("")
     lines += [
-        f"The order of the sources is much the same for `{METHODS[0]}` and `{METHODS[1]}`. `{METHODS[2]}`, which predicts",
+        f"`{METHODS[0]}` and `{METHODS[1]}` put the sources in much the same order. `{METHODS[2]}`, which predicts",
         "the description itself, is left behind where that has many columns (ancestors, words of texts, on birds).\n",
         f"Commands, with the name of another method in the place of `{METHODS[0]}` for its columns:\n",
         *(
