@@ -5,8 +5,13 @@ r"""Information maximisation (PIM, TIM), by default around ESZSL; `--config.scor
     python -m zsl_jax train --config=configs/information_maximization.py:xlsa17,sent --config.data.dir=FOLDER \
         --workdir=runs/information_maximization_sent
 
-Some minutes per run on CUB127, 2 CPU cores; docs/transduction.md has the figures. Knobs and gamma are chosen on
-validation classes.
+CUB127 (CUB restricted to 127 classes, MobileNet features), around ESZSL; knobs and gamma are chosen on validation
+classes. Its classes are about equally frequent, which the method draws them to: docs/transduction.md has what
+imbalance does to it.
+
+Attributes, about two minutes per run, 2 CPU cores: ZSL 84.6, GZSL 42.7 / 82.3 / 56.3, calibrated 75.8 / 69.1 / 72.3.
+
+Sentences, about two minutes per run, 2 CPU cores: ZSL 89.2, GZSL 47.8 / 83.5 / 60.8, calibrated 81.0 / 75.1 / 78.0.
 
 Reference: Chiaroni, Dolz, Masud, Mitiche, Ben Ayed, "Parametric Information Maximization for Generalized Category
 Discovery", ICCV 2023.
