@@ -7,7 +7,7 @@ r"""CMT with novelty detection, on attributes or, with the word sent, on sentenc
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 22 seconds per run, one CPU core: ZSL 45.9 ± 0.6, GZSL 41.2 / 30.8 / 35.2, calibrated 37.3 / 53.6 / 44.0.
+Attributes, up to 170 seconds, two CPU cores: ZSL 45.9 ± 0.6, GZSL 41.2 / 30.8 / 35.2, calibrated 37.3 / 53.6 / 44.0.
 
 Sentences, 57 seconds per run, 2 CPU cores: ZSL 66.2 ± 2.8, GZSL 55.8 / 40.8 / 47.1, calibrated 52.0 / 67.1 / 58.6.
 

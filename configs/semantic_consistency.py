@@ -8,7 +8,7 @@ r"""Semantic consistency (metric learning), on attributes or, with the word sent
 CUB127 (CUB restricted to 127 classes, MobileNet features), means of 5 seeds; knobs, epochs and gamma are chosen on
 validation classes (docs/results.md).
 
-Attributes, 11 seconds per run, one CPU core: ZSL 58.2 ± 0.8, GZSL 34.9 / 74.6 / 47.5, calibrated 50.9 / 61.2 / 55.5.
+Attributes, up to 35 seconds, two CPU cores: ZSL 57.9 ± 1.0, GZSL 34.8 / 74.9 / 47.4, calibrated 49.9 / 62.2 / 55.3.
 
 Sentences, 141 seconds per run, 2 CPU cores: ZSL 72.3 ± 2.0, GZSL 46.9 / 76.8 / 58.2, calibrated 61.6 / 69.9 / 65.4.
 
