@@ -478,6 +478,23 @@ def test_base_to_new_asks_base_among_base_and_new_among_new():
     }
 
 
+def test_what_a_method_says_of_its_inputs_is_not_taken_for_too_many_texts(files, tmp_path):
+    """attribute_prompts takes several texts of a class, and no vectors."""
+    source = small_prompts.dataset()
+    (tmp_path / "texts.json").write_text(json.dumps({name: ["wings", "stripes"] for name in source.classes.names}))
+    names = np.array(source.classes.names)
+    np.savez(tmp_path / "named.npz", features=source.inputs, labels=source.labels, class_names=names)
+    keys = {
+        "data.file": str(tmp_path / "named.npz"),
+        "towers.texts": str(tmp_path / "texts.json"),
+        "data.num_unseen": "3",
+    }
+    given = command(files, **{"data.file": ""})[2:]
+    config = command_line.recipe("attribute_prompts:npz", command_line.split_overrides(given)[1] | keys)
+    with pytest.raises(errors.UserError, match=r"looks at the patches of an image, \[P, 16\], and an input is \[16\]"):
+        problems.make_problem(config)
+
+
 @pytest.mark.long
 def test_halves_of_the_classes_and_a_few_images_of_each(files, tmp_path):
     """base_to_new on an archive with names, the last classes held out, four images per base class."""

@@ -40,6 +40,8 @@ def check(problem: "problems.Problem", config: ml_collections.ConfigDict) -> Non
     training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
     try:
         state = training.shapes
+    except errors.UserError:
+        raise
     except (AttributeError, TypeError, ValueError) as error:
         if "towers" not in config or not config.towers.each:
             raise
@@ -66,6 +68,8 @@ def _check_scores(training: states.Training, config: ml_collections.ConfigDict) 
     found = f"{config.method.name} cannot compare inputs {list(shape[1:])} with classes"
     try:
         scores = jax.eval_shape(scored, training.shapes, examples, classes, examples.inputs[:2])
+    except errors.UserError:
+        raise
     except (TypeError, ValueError) as error:
         raise errors.UserError(f"{found}: {str(error).splitlines()[0]}") from error
     if scores.shape != (2, len(classes)):
