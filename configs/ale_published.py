@@ -1,11 +1,13 @@
-"""ALE as it was published: one pass after another of plain stochastic gradient descent, one image per step.
+"""ALE as it was published: plain stochastic gradient descent, one image per step, one violating class.
 
     python -m zsl_jax train --config=configs/ale_published.py:xlsa17 --config.data.dir=FOLDER --workdir=runs/published
 
 The step size is that of a public re-implementation for CUB (.3; AWA1 and AWA2 .01, aPY .04, SUN .1), the margin 1 and
-the features of unit length, as there. Where this departs from configs/ale.py: batches of 64 images with momentum there,
-one image without momentum here. What is not followed: the paper draws negatives until one violates and estimates the
-rank from their number; here the rank is exact, the mean of what the draws estimate. Seconds per run.
+the features of unit length, as there. Where this departs from configs/ale.py: batches of 64 images with momentum and
+all violating classes there; one image without momentum here, and classes are drawn until one violates the margin, whose
+place estimates the rank. configs/ale_sgd.py has the exact rank in its place, which is what the draws estimate.
+
+About a minute per run of CUB127 on two CPU cores.
 
 Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
 """
@@ -14,8 +16,9 @@ from zsl_jax import config as config_lib
 
 
 def get_config(argument=None):
-    config = config_lib.base("ale_sgd", argument)
-    config.method.learning_rate = 0.3
+    config = config_lib.base("ale", argument)
+    config.train.batch_size = 1
+    config.method.update(learning_rate=0.3, momentum=0.0, violators="first")
     return config
 
 

@@ -75,8 +75,9 @@ def _harmonic(unseen, seen):
     return 2 * unseen * seen / np.maximum(unseen + seen, 1e-12)
 
 
-def _kept(looks, method, state, sets, classes):
+def _kept(looks, method, state, sets, classes, knobs):
     """What `Lanes` takes of a finished state."""
+    del knobs  # they are in the method
     from zsl_jax.training import scoring
 
     rows = scoring.score_arrays(method, state, sets, classes, looks)["gzsl"]

@@ -34,6 +34,7 @@ CLASSES = {
     "linear probe": ("linear_probe", {}),
     "linear probe, decay 1": ("linear_probe", {"method.weight_decay": "1.0"}),
     "Bayesian": ("bayesian_prompts", {}),
+    "masked tower": ("masked_tower", {}),
     "CoCoOp": ("cocoop", {"train.batch_size": "16"}),
 }
 BIRDS = {

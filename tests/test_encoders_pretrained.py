@@ -183,6 +183,36 @@ def test_vit(name):
     np.testing.assert_allclose(pooled, x[:, len(tokens) :].mean(axis=1), rtol=1e-4, atol=1e-4)
 
 
+def test_the_memory_of_a_block_is_read_by_its_last_place_alone():
+    block = vit.Block(2, vit.VARIANTS["plain"], jnp.float32)
+    rng = np.random.default_rng(0)
+    x, memory = (rng.standard_normal(shape).astype(np.float32) for shape in ((2, 4, 8), (1, 3, 8)))
+    variables = random_variables(block, x)
+    found, p = np.asarray(block.apply(variables, x, memory)), variables["params"]
+    np.testing.assert_allclose(found[:, :-1], block.apply(variables, x[:, :-1]), rtol=1e-4, atol=1e-5)
+    there = oracle.layer_norm(np.concatenate([x, np.repeat(memory, 2, axis=0)], axis=1), p["norm1"], 1e-6)
+    q, k, v = np.split(oracle.dense(there, p["attn"]["qkv"]), 3, axis=-1)
+    last = x[:, -1:] + oracle.dense(oracle.attended(q[:, 3:4], k, v, 2), p["attn"]["proj"])
+    hidden = oracle.dense(oracle.layer_norm(last, p["norm2"], 1e-6), p["mlp"]["fc1"])
+    last = last + oracle.dense(oracle.gelu(hidden), p["mlp"]["fc2"])
+    np.testing.assert_allclose(found[:, -1:], last, rtol=1e-4, atol=1e-4)
+
+
+def test_a_vit_with_memory_says_what_it_said_of_its_patches():
+    module, variables, images = tiny_vit()
+    with_memory = module.copy(memory=3)
+    there = with_memory.init(jax.random.key(0), images, train=False)
+    assert {name: x.shape for name, x in there["memory"].items()} == {"task_token": (1, 1, 8), "memory_0": (1, 3, 8)}
+    (token, patches), (read, same) = (
+        of.apply(found, images, train=False, local=True)
+        for of, found in ((module, variables), (with_memory, {**variables, "memory": there["memory"]}))
+    )
+    np.testing.assert_allclose(same, patches, rtol=1e-5, atol=1e-5)
+    assert np.abs(read - token).max() > 0.1
+    with pytest.raises(errors.UserError, match="memory=3 is read by a token: pool should be token, not mean"):
+        encoders.factory("vit_tiny")(memory=3, pool="mean")
+
+
 def test_vit_says_which_images_it_takes():
     module, variables, _ = tiny_vit()
     with pytest.raises(errors.UserError, match="multiples of 4, such as 8, not 9 x 8"):

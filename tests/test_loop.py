@@ -10,6 +10,7 @@ import pytest
 import toy
 
 from zsl_jax import data, errors, methods
+from zsl_jax.methods import base
 from zsl_jax.training import balanced, loop, parallel, states, stretches
 
 
@@ -190,6 +191,35 @@ def test_eight_devices_compute_what_one_does(task):
     on_eight = list(fit(task, 3))[-1][1]
     assert jax.device_count() == 8
     np.testing.assert_allclose(on_one.inner.params, on_eight.inner.params, atol=1e-5)
+
+
+def test_on_an_accelerator_the_programs_know_their_lengths(task, monkeypatch):
+    """Stretches are of 1, 2 and 4 steps then, and come to the bits of a program that is told how many."""
+    lengths, compiled_steps = [], stretches.compiled_steps
+
+    def compiled(*shapes):
+        lengths.append(shapes[-1])
+        return compiled_steps(*shapes)
+
+    monkeypatch.setattr(stretches, "compiled_steps", compiled)
+    told = jax.device_get(list(fit(task, 3, batch_size=8))[-1][1:])
+    assert set(lengths) == {None}
+    monkeypatch.setattr(parallel, "is_accelerated", lambda mesh: True)
+    known = jax.device_get(list(fit(task, 3, batch_size=8))[-1][1:])
+    jax.tree.map(np.testing.assert_array_equal, told, known)
+    assert set(lengths) == {None, 1, 2, 4}
+
+
+@pytest.mark.parametrize("length", [None, 4])
+def test_a_loop_of_a_known_length_is_compiled_as_one(task, length):
+    training = states.Training(methods.ale(), task, jax.random.key(0), 8, parallel.make_mesh())
+    moving, frozen = base.split(states.start_state(training))
+    examples, count = parallel.place_examples(training.examples, training.layout), len(training.examples.labels)
+    key = jax.random.key_data(training.key)
+    order = stretches.epoch_order(key, 0, num_examples=count, batch_size=8, mesh=training.mesh)
+    program = stretches.compiled_steps(training.method, training.layout, "stop", count, 8, length)
+    lowered = program.lower(moving, examples, frozen, training.classes, key, order, np.zeros(4, np.int32))
+    assert ('known_trip_count":{"n":"4"' in lowered.compile().as_text()) is (length is not None)
 
 
 @pytest.mark.long

@@ -12,7 +12,8 @@ import small_trainer
 from flax import linen as nn
 
 from zsl_jax import config, data, encoders, errors, methods
-from zsl_jax.encoders import augmentation
+from zsl_jax.encoders import augmentation, vit
+from zsl_jax.encoders import weights as weights_lib
 from zsl_jax.methods import base, chunks, class_tower, objectives
 from zsl_jax.training import encoding, loop, optimizers, parallel, problems, states
 
@@ -186,6 +187,30 @@ def test_an_encoder_starts_from_given_tensors(task, freeze):
         jax.tree.map(np.testing.assert_array_equal, state.params["encoder"], variables["params"])
         before, now = (s.params["encoder"]["Dense_0"]["kernel"] for s in (state, after))
         assert not np.array_equal(before, now)
+
+
+def test_a_frozen_encoder_learns_by_its_memory(task):
+    """Its own weights stay, and no optimiser knows of them."""
+    batch, variant = batch_of(task), vit.VARIANTS["plain"]
+    plain = vit.ViT(8, 1, 2, 2, "token", variant, "symmetric", jnp.dtype("float32"), remat=False)
+    variables = jax.jit(lambda: plain.init(KEY, batch.inputs, train=False))()
+    rng = np.random.default_rng(0)
+    shapes = {name: shape for name, (_, shape, _) in weights_lib.names(variables).items()}
+    tensors = {name: 0.3 * rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    losses = {}
+    for memory in (0, 4):
+        method = methods.label_embedding(
+            parts(freeze=True, weights=lambda: tensors, encoder=plain.copy(memory=memory), augment=lambda key, x: x)
+        )
+        init, update = compiled(method, task.seen_classes)
+        first = state = init(batch)
+        for _ in range(30):
+            state, metrics = update(state, batch)
+        assert set(state.params) == {"head", *(["memory"] if memory else [])}
+        jax.tree.map(np.testing.assert_array_equal, base.split(state)[1], base.split(first)[1])
+        assert [x.shape for x in jax.tree.leaves(base.split(state)[1])] == [x.shape for x in jax.tree.leaves(variables)]
+        losses[memory] = metrics["loss"]
+    assert losses[4] < 0.95 * losses[0]
 
 
 def test_given_tensors_are_an_argument_of_the_program(task):

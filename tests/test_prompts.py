@@ -19,7 +19,7 @@ from scipy import optimize
 from zsl_jax import __main__, data, errors, methods
 from zsl_jax.encoders import described, prompts, ties
 from zsl_jax.methods import base
-from zsl_jax.methods.prompts import family
+from zsl_jax.methods.prompts import family, masked_tower
 from zsl_jax.training import hashes, loop, parallel, problems, protocols, run, scoring, states
 from zsl_jax.verbs import command_line
 
@@ -37,6 +37,7 @@ CASES = {
         "context",
     ),
     "attribute_prompts": ("attribute_prompts", {"learning_rate": 0.05, "looks": 2}, "context"),
+    "masked_tower": ("masked_tower", {"learning_rate": 0.05, "layers": 1}, "names"),
     "tip_adapter": ("tip_adapter", {}, "names"),
     "hand_prompt": ("hand_prompt", {}, "names"),
 }
@@ -206,6 +207,27 @@ def test_classes_that_are_added_leave_what_was_learned_as_it_is(name):
     hand = hand_scores(name, inputs, task.classes)
     np.testing.assert_allclose(both[:, task.num_seen :], hand[:, task.num_seen :], atol=1e-5)
     assert np.abs(before - hand[:, : task.num_seen]).max() > 0.01
+
+
+def test_a_mask_leaves_weights_out_and_its_gradient_goes_straight_through():
+    rng = np.random.default_rng(0)
+    tower = {f"layer_{i}": {"dense": {"kernel": rng.standard_normal((2, 3)), "bias": np.ones(3)}} for i in range(12)}
+    assert set(masked_tower.matrices(tower, 2)) == {"layer_10/dense/kernel", "layer_11/dense/kernel"}
+    with pytest.raises(errors.UserError, match=r"config.method.layers=13 is more than the tower has: 12"):
+        masked_tower.matrices(tower, 13)
+    scores = {"layer_11/dense/kernel": jnp.array([[0.3, -0.1, 0.0], [1.0, 2.0, jnp.nan]])}
+    weights, found = tower["layer_11"]["dense"]["kernel"], masked_tower.masked(tower, scores)
+    np.testing.assert_array_equal(found["layer_10"]["dense"]["kernel"], tower["layer_10"]["dense"]["kernel"])
+    expected = np.float32(weights) * np.array([[1, 0, 0], [1, 1, np.nan]], np.float32)
+    np.testing.assert_array_equal(found["layer_11"]["dense"]["kernel"], expected)
+
+    def weighted(scores):
+        return jnp.sum(
+            masked_tower.masked(tower, scores)["layer_11"]["dense"]["kernel"] * jnp.arange(6.0).reshape(2, 3)
+        )
+
+    gradient = jax.grad(weighted)(scores)["layer_11/dense/kernel"]
+    np.testing.assert_allclose(gradient, weights * np.arange(6).reshape(2, 3), rtol=1e-6)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.5])

@@ -145,6 +145,7 @@ ENCODER = {
     "scaling": ("of the pixels, as the weights expect it", one_of(tuple(scaling.SCALINGS))),
     "dtype": ("of products; bfloat16 is slower on CPU", one_of(("float32", "bfloat16"))),
     "remat": ("whether the backward pass computes blocks once more", one_of((False, True))),
+    "memory": ("learned tokens of each block of a ViT, which train where the rest is frozen", whole(0)),
     "dropout": ("share of the units left out in a training step", number(0, 1, ends="[)")),
     "width": ("entries of the embedding, or channels of the first stage", whole(1)),
     "vocabulary": ("rows of the table of word vectors", whole(2)),

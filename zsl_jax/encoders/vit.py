@@ -7,12 +7,19 @@
 Public weights differ in a few parts, listed in `VARIANTS`: two tokens (DeiT distilled), a factor per channel on what a
 block adds (DINOv2), a normalisation before the blocks (CLIP), no token and attention pooling (SigLIP).
 
+A frozen ViT learns by memory: M tokens of each block and one token that reads them, which all others do not see,
+
+    task <- task + attention(task; norm([x, task, memory])),    embedding = norm(task)
+
+so that what the ViT says of its own tokens and patches stays as it is.
+
 References: Dosovitskiy, Beyer, Kolesnikov et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at
 Scale", ICLR 2021; the sizes Ti and S as in Touvron, Cord, Douze et al., "Training data-efficient image transformers &
 distillation through attention", ICML 2021; Oquab, Darcet, Moutakanni et al., "DINOv2: Learning Robust Visual Features
 without Supervision", TMLR 2024; Radford, Kim, Hallacy et al., "Learning Transferable Visual Models From Natural
 Language Supervision", ICML 2021; Zhai, Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training",
-ICCV 2023. Modules carry the names that timm gives them.
+ICCV 2023; of memory, Sandler, Zhmoginov, Vladymyrov, Jackson, "Fine-tuning Image Transformers using Learnable Memory",
+CVPR 2022. Modules carry the names that timm gives them.
 """
 
 from collections.abc import Callable
@@ -73,6 +80,8 @@ class ViT(nn.Module):
       scaling: of the pixels, see `zsl_jax.encoders.scaling`; timm's weights of Dosovitskiy et al. want `symmetric`.
       dtype: of the products of matrices; normalisation and softmax are float32.
       remat: whether the backward pass computes the blocks once more instead of keeping what is inside them.
+      memory: learned tokens of each block, in a collection of variables of that name; 0 for none. With any the
+        embedding is that of the token that reads them.
     """
 
     width: int
@@ -84,6 +93,7 @@ class ViT(nn.Module):
     scaling: str
     dtype: Any
     remat: bool
+    memory: int = 0
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool, local: bool = False, stages: bool = False):
@@ -113,14 +123,21 @@ class ViT(nn.Module):
         x = x + self.param("pos_embed", nn.initializers.truncated_normal(0.02), (1, x.shape[1], self.width))
         if variant.norm_before:
             x = layer_norm(variant, name="norm_pre")(x)
+        num_places = x.shape[1]
+        if self.memory:
+            x = jnp.concatenate([x, jnp.broadcast_to(self._memory("task_token", 1), (batch, 1, self.width))], axis=1)
         block = nn.remat(Block) if self.remat else Block
         maps = []
         for i in range(self.depth):
-            x = block(self.num_heads, variant, dtype=self.dtype, name=f"blocks_{i}")(x)
-            maps.append(x[:, len(tokens) :].reshape(batch, height // self.patch, width // self.patch, self.width))
+            memory = self._memory(f"memory_{i}", self.memory) if self.memory else None
+            x = block(self.num_heads, variant, dtype=self.dtype, name=f"blocks_{i}")(x, memory)
+            patches = x[:, len(tokens) : num_places]
+            maps.append(patches.reshape(batch, height // self.patch, width // self.patch, self.width))
         x = layer_norm(variant, name="norm")(x)
-        patches = x[:, len(tokens) :]
-        if tokens:
+        patches = x[:, len(tokens) : num_places]
+        if self.memory:
+            embeddings = x[:, num_places]
+        elif tokens:
             embeddings = jnp.mean(x[:, : len(tokens)], axis=1)
         else:
             embeddings = AttentionPool(self.num_heads, variant, dtype=self.dtype, name="attn_pool")(x)
@@ -129,6 +146,15 @@ class ViT(nn.Module):
         if stages:
             return embeddings, tuple(maps)
         return (embeddings, patches) if local else embeddings
+
+    def _memory(self, name: str, count: int) -> jax.Array:
+        """Learned tokens `[1, count, D]`, beside the parameters."""
+
+        def start():
+            shape = (1, count, self.width)
+            return nn.initializers.truncated_normal(0.02)(self.make_rng("params"), shape)
+
+        return self.variable("memory", name, start).value
 
     def _check_positions(self, wanted: int, height: int, width: int) -> None:
         if not self.has_variable("params", "pos_embed"):
@@ -160,18 +186,24 @@ class PatchEmbed(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and a perceptron of width 4 D, each after a normalisation and added to its input; `[B, L, D]`."""
+    """Attention and a perceptron of width 4 D, each after a normalisation and added to its input; `[B, L, D]`.
+
+    With `memory [1, M, D]` the last of the L places reads it, and is seen by no other.
+    """
 
     num_heads: int
     variant: Variant
     dtype: Any
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, memory: jax.Array | None = None) -> jax.Array:
         variant, dtype = self.variant, self.dtype
         scaled = LayerScale if variant.layer_scale else lambda name: lambda y: y
-        y = layer_norm(variant, name="norm1")(x)
-        y = Attention(self.num_heads, dtype=dtype, name="attn")(y).astype(x.dtype)
+        y = x
+        if memory is not None:
+            y = jnp.concatenate([x, jnp.broadcast_to(memory, (len(x), *memory.shape[1:]))], axis=1)
+        y = layer_norm(variant, name="norm1")(y)
+        y = Attention(self.num_heads, dtype=dtype, name="attn")(y, y.shape[1] - x.shape[1]).astype(x.dtype)
         x = x + scaled(name="ls1")(y)
         y = layer_norm(variant, name="norm2")(x)
         y = Mlp(4 * x.shape[-1], variant.activation, dtype=dtype, name="mlp")(y).astype(x.dtype)
@@ -209,17 +241,25 @@ class AttentionPool(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention, `softmax(q k^T / sqrt(D / heads)) v`; `[B, L, D] -> [B, L, D]`."""
+    """Self-attention, `softmax(q k^T / sqrt(D / heads)) v`; `[B, L, D] -> [B, L - memory, D]`.
+
+    The last `memory` places only answer, and only to the last place before them, which the others do not see either.
+    """
 
     num_heads: int
     dtype: Any
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, memory: int = 0) -> jax.Array:
         batch, length, width = x.shape
         qkv = nn.Dense(3 * width, dtype=self.dtype, name="qkv")(x)
         q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.num_heads, width // self.num_heads), 2, 0)
-        x = jax.nn.dot_product_attention(q, k, v).reshape(batch, length, width)
+        mask = None
+        if memory:
+            asked = length - memory
+            q, places = q[:, :asked], jnp.arange(length)
+            mask = ((jnp.arange(asked)[:, None] == asked - 1) | (places < asked - 1)[None])[None, None]
+        x = jax.nn.dot_product_attention(q, k, v, mask=mask).reshape(batch, -1, width)
         return nn.Dense(width, dtype=self.dtype, name="proj")(x)
 
 
@@ -253,13 +293,16 @@ def _of_size(name: str, width: int, num_heads: int) -> Callable[..., ViT]:
         scaling: str = "symmetric",
         dtype: str = "float32",
         remat: bool = False,
+        memory: int = 0,
     ) -> ViT:
+        if memory and pool != "token":
+            raise errors.UserError(f"memory={memory} is read by a token: pool should be token, not {pool}")
         if pool not in POOLS:
             raise errors.unknown("pool", pool, POOLS)
         if variant not in VARIANTS:
             raise errors.unknown("variant", variant, VARIANTS)
         scaling_lib.check(scaling)
-        return ViT(width, depth, num_heads, patch, pool, VARIANTS[variant], scaling, jnp.dtype(dtype), remat)
+        return ViT(width, depth, num_heads, patch, pool, VARIANTS[variant], scaling, jnp.dtype(dtype), remat, memory)
 
     make.__doc__ = f"ViT-{name}; D = {width}."
     return make

@@ -17,10 +17,22 @@ import jax.numpy as jnp
 import optax
 
 from zsl_jax.methods import base, gradient, mlp, objectives, registry, span
+from zsl_jax.rules import Knob, one_of
+
+_VIOLATORS = Knob(
+    "which classes that violate the margin count: all, or the first in a random order", one_of(("all", "first"))
+)
 
 
-@registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
-def ale(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
+@registry.method(
+    margin=registry.MARGIN,
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+    violators=_VIOLATORS,
+)
+def ale(
+    *, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9, violators: str = "all"
+) -> base.Method:
     """Attribute Label Embedding: the bilinear map under the weighted approximate ranking loss with exact ranks.
 
         l(x, y) = (beta_R / R) sum_{c != y} [m + F(x, c) - F(x, y)]_+,   beta_R = sum_{j <= R} 1 / j
@@ -31,14 +43,24 @@ def ale(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.
       margin: m > 0, in units of the score.
       learning_rate: of gradient descent, > 0.
       momentum: of gradient descent, in [0, 1).
+      violators: `all`, or as published the `first` in a random order, from whose place R is estimated, see
+        `losses.sampled_warp`.
 
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
     """
-    return by_bilinear(objectives.make("warp", margin=margin), optax.sgd(learning_rate, momentum=momentum))
+    loss = {"all": "warp", "first": "sampled_warp"}[violators]
+    return by_bilinear(objectives.make(loss, margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
-@registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
-def devise(*, margin: float = 1.0, learning_rate: float = 0.03, momentum: float = 0.9) -> base.Method:
+@registry.method(
+    margin=registry.MARGIN,
+    learning_rate=registry.LEARNING_RATE,
+    momentum=registry.MOMENTUM,
+    violators=_VIOLATORS,
+)
+def devise(
+    *, margin: float = 1.0, learning_rate: float = 0.03, momentum: float = 0.9, violators: str = "all"
+) -> base.Method:
     """Deep Visual-Semantic Embedding, its upper part: the bilinear map under the sum of all hinges.
 
         l(x, y) = sum_{c != y} [m + F(x, c) - F(x, y)]_+
@@ -47,11 +69,13 @@ def devise(*, margin: float = 1.0, learning_rate: float = 0.03, momentum: float 
       margin: m > 0, in units of the score.
       learning_rate: of gradient descent, > 0; smaller than ALE's, because the hinges are summed.
       momentum: of gradient descent, in [0, 1).
+      violators: `all`, or as published the `first` in a random order, see `losses.sampled_rank_hinge`.
 
     Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
     NeurIPS 2013.
     """
-    return by_bilinear(objectives.make("rank_hinge", margin=margin), optax.sgd(learning_rate, momentum=momentum))
+    loss = {"all": "rank_hinge", "first": "sampled_rank_hinge"}[violators]
+    return by_bilinear(objectives.make(loss, margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
 @registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)

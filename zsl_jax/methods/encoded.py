@@ -34,7 +34,7 @@ class Parts(NamedTuple):
       augment: `(key, inputs) -> inputs`, see `encoders.augmentation`.
       average: decay of the moving average of the parameters, which scores in their place; 0 for the parameters
         themselves. It starts lower, at step t with (1 + t) / (10 + t), so that the first values are forgotten.
-      freeze: whether the encoder stays as it begins.
+      freeze: whether the encoder stays as it begins, but for its memory, if it has one.
       pretrain_steps: steps at the start that only ask two augmented views of an input to be alike (NT-Xent).
       pretrain_temperature: of that loss.
       chunk: inputs, and classes of a class encoder, that a training step encodes at a time, see `chunks.by_chunk`; 0
@@ -59,7 +59,7 @@ class Parts(NamedTuple):
 
 
 class EncodedState(NamedTuple):
-    """Parameters that are trained, `{"encoder", "head"}`, and what goes with them.
+    """Parameters that are trained, `{"encoder", "memory", "head"}`, and what goes with them.
 
     Fields:
       average: the moving average of the parameters, or () where there is none.
@@ -103,19 +103,22 @@ class _Encoder:
         parts = self.parts
 
         def random():
-            return parts.encoder.init(key, inputs, train=False)
+            return dict(parts.encoder.init(key, inputs, train=False))
 
-        given = parts.weights and weights_lib.assign(tensors, jax.eval_shape(random), parts.source)
-        variables = dict(given or random())
+        variables = random()
+        trained = {"memory": variables.pop("memory")} if "memory" in variables else {}
+        if parts.weights:
+            variables = dict(weights_lib.assign(tensors, jax.eval_shape(lambda: variables), parts.source))
         if not parts.freeze:
-            return {"encoder": variables.pop("params")}, variables
-        return {}, base.Frozen(variables) if parts.weights else variables
+            return {"encoder": variables.pop("params"), **trained}, variables
+        return trained, base.Frozen(variables) if parts.weights else variables
 
     def __call__(self, params, fixed, inputs, *, train, key=None):
         """Embeddings, and the encoder's other variables as they are afterwards."""
         parts = self.parts
         known = fixed.tree if isinstance(fixed, base.Frozen) else fixed
-        variables = dict(known) if parts.freeze else {"params": params["encoder"], **known}
+        names = {"encoder": "params", "memory": "memory"}
+        variables = {name: params[of] for of, name in names.items() if of in params} | dict(known)
         changing = [] if parts.freeze or not train else list(known)
         rngs = None if key is None else {"dropout": key}
         options = {"train": train and not parts.freeze, "rngs": rngs, **self.asked}

@@ -1,8 +1,8 @@
 """The training loop of every method: a stretch of steps is one compiled loop, on examples that are on the devices.
 
 The batch and the key of a step are functions of (seed, step) alone, so that a run that is resumed sees what a run that
-was never stopped would have seen. How many steps a stretch has is an argument of the program, so that their number
-changes no bit; it grows until a stretch takes about half a second, after which the loop looks whether it should stop.
+was never stopped would have seen. How many steps a stretch has changes no bit; it grows until a stretch takes about
+half a second, after which the loop looks whether it should stop.
 """
 
 import contextlib
@@ -82,9 +82,7 @@ def fit(
     classes = parallel.place_state(training.classes, mesh)
     feeder = _feeder(training, (first_epoch, _length(done)), epochs)
     moving, frozen = base.split(state)
-    steps = stretches.compiled_steps(
-        method, feeder.layout, training.nonfinite, len(training.examples.labels), training.batch_size
-    )
+    shapes = (method, feeder.layout, training.nonfinite, len(training.examples.labels), training.batch_size)
     key_data = parallel.replicate(jax.random.key_data(training.key), mesh)
     labels = parallel.replicate(np.asarray(training.examples.labels), mesh) if training.per_class else None
     nearness = parallel.replicate(stretches.nearness_of(training), mesh)
@@ -119,6 +117,9 @@ def fit(
                 count, started = min(length, feed.end - begin), time.perf_counter()
                 if trace is not None:
                     count = trace.before(epoch * num_steps + begin, count)
+                if (known := stretches.known_length(count, mesh)) is not None:
+                    count = known
+                steps = stretches.compiled_steps(*shapes, known)
                 position = parallel.replicate(np.array([epoch, begin, count, feed.first], np.int32), mesh)
                 with jax.transfer_guard("disallow"):
                     moving, metrics = steps(moving, feed.examples, frozen, classes, key_data, order, position)

@@ -1,7 +1,7 @@
 """Steps as one compiled loop: which examples an epoch's batches take, a stretch of steps, both compiled once.
 
 The batch and the key of a step are functions of (seed, step) alone. How many steps a stretch has is an argument of the
-program, so that their number changes no bit.
+program on a processor, so that one program serves all; on an accelerator the program knows it, see `known_length`.
 """
 
 import functools
@@ -81,7 +81,8 @@ def stretch(
       moving, frozen: the state as the steps before left it, as `base.split` takes it apart.
       train, classes: the training examples, and what `update` may see of the classes.
       key: PRNG key of the run.
-      epoch, begin, count: scalar ints that may be traced: the epoch, the first step in it, and how many.
+      epoch, begin, count: scalar ints that may be traced: the epoch, the first step in it, and how many. A loop of a
+        count that is not traced has a length that its program knows.
       first: the step of the epoch that a window of examples begins with, where `layout` is streamed.
       order: what `epoch_rows` gives for the epoch; None makes it.
       method, batch_size, nonfinite: as in `fit`.
@@ -126,7 +127,7 @@ def stretch(
 
     _, shapes = jax.eval_shape(step, moving, *arguments(begin))
     metrics = jax.tree.map(lambda x: jnp.zeros((len(rows), *x.shape), x.dtype), shapes)
-    return jax.lax.fori_loop(begin, begin + count, body, (moving, metrics))
+    return jax.lax.fori_loop(0, count, lambda done, carry: body(begin + done, carry), (moving, metrics))
 
 
 def _batch(method: base.Method, train, rows, where, layout: parallel.Layout | None) -> dataset.Batch:
@@ -138,21 +139,45 @@ def _batch(method: base.Method, train, rows, where, layout: parallel.Layout | No
     return batch if batch.axis_name is None or method.divides else parallel.gather_batch(batch)
 
 
-@functools.lru_cache(maxsize=16)
-def compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str, num_examples: int, batch_size: int):
-    """Returns `stretch` compiled once for a method and the shapes, whatever the number of steps.
+def known_length(count: int, mesh) -> int | None:
+    """Returns the length of the next stretch of at most `count` steps, where its program is to know it, or None.
+
+    The host of an accelerator decides after every step whether a loop of an unknown length ends. The lengths are powers
+    of two, so that an epoch of T steps is made by at most log2(T) + 1 programs.
+
+    >>> from zsl_jax.training import parallel
+    >>> known_length(100, parallel.make_mesh()) is None  # on a processor
+    True
+    """
+    return 1 << (count.bit_length() - 1) if parallel.is_accelerated(mesh) else None
+
+
+@functools.lru_cache(maxsize=64)
+def compiled_steps(
+    method: base.Method,
+    layout: parallel.Layout,
+    nonfinite: str,
+    num_examples: int,
+    batch_size: int,
+    length: int | None = None,
+):
+    """Returns `stretch` compiled once for a method, the shapes and a length; whatever the number of steps with None.
 
     `(moving, train, frozen, classes, key_data, order, [epoch, begin, count, first]) -> (moving, metrics)`
     """
 
     def steps(moving, train, frozen, classes, key_data, order, position):
+        epoch, begin, count, first = position
         return stretch(
             moving,
             frozen,
             train,
             classes,
             jax.random.wrap_key_data(key_data),
-            *position,
+            epoch,
+            begin,
+            count if length is None else length,
+            first,
             order,
             method=method,
             batch_size=batch_size,

@@ -7,6 +7,7 @@
     cocoop            context that depends on the image
     bayesian_prompts  a distribution over the context
     attribute_prompts phrases on a class and learned looks at an image, matched by optimal transport
+    masked_tower      no vector at all: which weights of the tower's top layers are left out
     tip_adapter       the training images beside the prompt, as a cache
 
 The weights of the tower are frozen: an argument of every program, in no checkpoint, their hash in the record.

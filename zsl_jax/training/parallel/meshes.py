@@ -104,6 +104,11 @@ def fitting(moving: int, held: int) -> int:
     return max(1, min(bounds))
 
 
+def is_accelerated(mesh: Mesh) -> bool:
+    """Returns whether the devices are beside the processor that sends them work."""
+    return mesh.devices.flat[0].platform != "cpu"
+
+
 def device_kind(mesh: Mesh) -> str:
     return mesh.devices.flat[0].device_kind
 
