@@ -4,13 +4,13 @@
     python docs/make_results.py --folder=FOLDER CUB127_att/sje    # some of it
     python docs/make_results.py --dry_run                         # says what it would run
 
-FOLDER is a benchmark in the xlsa17 layout (the published figures stand beside ours where it is a standard one), FILE an
-archive in the layout of `zsl_jax/data/npz.py`; either may be given several times. The datasets that the library carries
-are always run. The recipes hold knobs that were chosen on the validation classes of CUB127, or published for CUB, and are
-run on it as they are; for the other datasets knobs are chosen as by `python -m zsl_jax sweep`. What the seeds of a row
-have in common is loaded and compiled once; each seed draws its own validation classes, or the images that are held out
-beside them. Runs stay in runs/results and are resumed; docs/results/DATASET/RECIPE/record.json holds a row's seeds, and
-is committed.
+FOLDER is a benchmark in the xlsa17 layout (the published figures stand beside ours where it is a standard one), FILE
+an archive in the layout of `zsl_jax/data/npz.py`; either may be given several times. The datasets that the library
+carries are always run. The recipes hold knobs that were chosen on the validation classes of CUB127, or published for
+CUB, and are run on it as they are; for the other datasets knobs are chosen as by `python -m zsl_jax sweep`. What the
+seeds of a row have in common is loaded and compiled once; each seed draws its own validation classes, or the images
+that are held out beside them. Runs stay in runs/results and are resumed; docs/results/DATASET/RECIPE/record.json
+holds a row's seeds, and is committed.
 """
 
 import argparse

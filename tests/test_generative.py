@@ -155,14 +155,38 @@ def test_the_classifier_learns_what_can_be_separated():
     assert float(jnp.mean(jnp.argmax(classifier.logits(trained, features), axis=1) == labels)) == 1
 
 
-@pytest.mark.long
-def test_scores_of_known_classes_are_their_columns_and_have_no_gradient_in_the_descriptions():
-    ending = imagined.make_ending(
+def make_ending(**options):
+    return imagined.make_ending(
         synthesize=lambda nets, key, descriptions: descriptions + 0.1 * jax.random.normal(key, descriptions.shape),
         embed=lambda nets, features: features,
         num_synthetic=64,
         classifier_epochs=50,
+        **options,
     )
+
+
+@pytest.mark.long
+def test_some_classes_may_have_a_classifier_of_their_own():
+    names, is_seen = ("a", "b", "c", "d"), np.array([True, True, False, False])
+    classes = data.ClassTable(np.eye(4, dtype=np.float32), is_seen, names, trained=2)
+    train = data.Examples(jnp.eye(4)[:2], jnp.arange(2))
+    found = {}
+    for kind in ("columns", "own"):
+        ending = make_ending(zsl_classifier=kind)
+        finished = ending.finish(None, train, classes, jax.random.key(0))
+        found[kind] = [
+            np.asarray(ending.scores(finished, jnp.eye(4), ending.describe(finished, table)))
+            for table in (classes, classes[2:])
+        ]
+    np.testing.assert_array_equal(found["columns"][0], found["own"][0])
+    np.testing.assert_array_equal(found["columns"][0][:, 2:], found["columns"][1])
+    assert np.argmax(found["own"][1], axis=1).tolist()[2:] == [0, 1]
+    assert np.abs(found["own"][1] - found["columns"][1]).max() > 0.1
+
+
+@pytest.mark.long
+def test_scores_of_known_classes_are_their_columns_and_have_no_gradient_in_the_descriptions():
+    ending = make_ending()
     names = ("a", "b", "c")
     classes = data.ClassTable(np.eye(3, dtype=np.float32), np.array([True, True, False]), names, trained=2)
     train = data.Examples(jnp.eye(3)[:2], jnp.arange(2))

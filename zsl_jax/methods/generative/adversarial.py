@@ -35,6 +35,7 @@ KNOBS = {
     "num_synthetic": rules.Knob("examples made for each unseen class", rules.whole(1)),
     "num_synthetic_seen": rules.Knob("examples made for each seen class, beside its images", rules.whole(0)),
     "classifier_epochs": rules.Knob("passes of the final classifier over real and synthetic examples", rules.whole(1)),
+    "zsl_classifier": imagined.ZSL_CLASSIFIER,
 }
 
 
@@ -114,6 +115,7 @@ def adversarial(
     num_synthetic: int = 300,
     num_synthetic_seen: int = 0,
     classifier_epochs: int = 25,
+    zsl_classifier: str = "columns",
 ) -> base.Method:
     """Returns the method that plays a game and ends with a softmax on real and imagined features.
 
@@ -130,6 +132,8 @@ def adversarial(
       num_synthetic_seen: features made for each seen class beside its images, >= 0. Where only unseen classes are made
         up, whatever tells fakes from images tells unseen from seen classes. 0 in the papers.
       classifier_epochs: of the final classifier, >= 1.
+      zsl_classifier: `columns`, unseen classes among themselves are scored by the final classifier of all classes; or
+        `own`, as in released code, by one of their synthetic features alone.
     """
     optimizer = optax.adam(learning_rate, b1=0.5)
     has_average = not (isinstance(average, (int, float)) and average == 0)
@@ -139,6 +143,7 @@ def adversarial(
         num_synthetic=num_synthetic,
         num_synthetic_seen=num_synthetic_seen,
         classifier_epochs=classifier_epochs,
+        zsl_classifier=zsl_classifier,
     )
 
     def trained_on(classes):

@@ -36,6 +36,7 @@ class CadaState(NamedTuple):
     num_synthetic=adversarial.KNOBS["num_synthetic"],
     num_real=rules.Knob("examples drawn of each seen class", rules.whole(1)),
     classifier_epochs=adversarial.KNOBS["classifier_epochs"],
+    zsl_classifier=imagined.ZSL_CLASSIFIER,
 )
 def cada_vae(
     *,
@@ -47,6 +48,7 @@ def cada_vae(
     num_synthetic: int = 400,
     num_real: int = 200,
     classifier_epochs: int = 25,
+    zsl_classifier: str = "columns",
 ) -> base.Method:
     """Cross- and distribution-aligned variational autoencoders, and a softmax on their latents.
 
@@ -66,6 +68,8 @@ def cada_vae(
       num_synthetic: latents of each unseen class, >= 1.
       num_real: latents of each seen class, >= 1.
       classifier_epochs: of the final classifier, >= 1.
+      zsl_classifier: `columns`, unseen classes among themselves are scored by the final classifier of all classes; or
+        `own`, as in released code, by one of their synthetic latents alone.
 
     Reference: Schonfeld, Ebrahimi, Sinha, Darrell, Akata, "Generalized Zero- and Few-Shot Learning via Aligned
     Variational Autoencoders", CVPR 2019.
@@ -80,6 +84,7 @@ def cada_vae(
         num_synthetic=num_synthetic,
         num_real=num_real,
         classifier_epochs=classifier_epochs,
+        zsl_classifier=zsl_classifier,
     )
 
     def init(key, like, classes, weights):

@@ -3,8 +3,9 @@
     real features of the seen classes + synthetic ones of the unseen (and of the seen, where asked)
         -> softmax over all classes
 
-A class of that table is scored by its column of the classifier, whatever table it comes in. A table with a class that
-was not there when the classifier was trained gets a classifier of its own, from synthetic features of all its classes.
+A class of that table is scored by its column of the classifier, whatever table it comes in, or, as in released code, a
+table of some of the classes gets a classifier of its own (`zsl_classifier`). So does a table with a class that was not
+there when the classifier was trained. It is trained on synthetic features of all classes of the table.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from zsl_jax import rules
 from zsl_jax.methods.generative import classifier
 
+ZSL_CLASSIFIER = rules.Knob(
+    "what scores some classes among themselves: their columns of the classifier of all, or one of their own",
+    rules.one_of(("columns", "own")),
+)
 # A classifier is fitted to the descriptions of the candidates.
 SEES = frozenset({"unseen descriptions", "other candidates"})
 
@@ -53,6 +59,7 @@ def make_ending(
     num_synthetic_seen: int = 0,
     num_real: int | None = None,
     classifier_epochs: int,
+    zsl_classifier: str = "columns",
 ) -> Ending:
     """Returns the ending that trains a softmax on real examples of the seen classes and synthetic ones of the unseen.
 
@@ -64,6 +71,7 @@ def make_ending(
       num_synthetic_seen: examples made for each seen class, beside its images, >= 0.
       num_real: examples drawn of each seen class, with replacement; None: every training image once.
       classifier_epochs: passes of the classifier over the examples, >= 1.
+      zsl_classifier: `columns`, or `own` for a classifier of each table that is not the whole one.
     """
 
     def real(networks, key, train, num_seen):
@@ -100,7 +108,7 @@ def make_ending(
             return synthesize(given[0], noise_key, given[1][labels]), labels
 
         # A loop of no steps where all are known, and not a condition: states side by side would pay for both its ways.
-        all_known = jnp.all(is_known)
+        all_known = jnp.all(is_known) & (zsl_classifier == "columns" or len(wanted) == len(known))
         num_steps = jnp.where(all_known, 0, classifier_epochs * classifier.steps_per_epoch(len(wanted) * num_synthetic))
         anew = classifier.fit_drawn(jax.random.key(0), examples, trained["weights"].shape[0], len(wanted), num_steps)
         columns = {"weights": trained["weights"][:, row], "bias": trained["bias"][row]}
