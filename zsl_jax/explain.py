@@ -102,8 +102,8 @@ def average(explanation: Explanation) -> Explanation:
     return Explanation(
         explanation.first[:1],
         explanation.second[:1],
-        jnp.mean(explanation.margin, keepdims=True),
-        jnp.mean(explanation.contributions, axis=0, keepdims=True),
+        np.mean(explanation.margin, keepdims=True),
+        np.mean(explanation.contributions, axis=0, keepdims=True),
     )
 
 

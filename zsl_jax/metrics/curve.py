@@ -7,6 +7,7 @@
 So an example moves once, at its own `d`, and sorting the `d` of all examples gives the whole curve without a grid.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -115,7 +116,13 @@ def curve_of_rows(
     [0. 1. 1.] [1. 1. 0.] 1.5
     """
     is_seen = jnp.asarray(is_seen, bool)
-    weight, labels = _weights(arguments.class_labels(rows.label, len(is_seen)), None, is_seen)
+    labels = arguments.class_labels(rows.label, len(is_seen))
+    return _curve_of_rows(rows._replace(id=None, label=labels, scores=None), is_seen, per_image=per_image)
+
+
+@functools.partial(jax.jit, static_argnames="per_image")
+def _curve_of_rows(rows: rows_lib.Rows, is_seen: jax.Array, *, per_image: bool):
+    weight, labels = _weights(rows.label, None, is_seen)
     if per_image:
         of_side = jnp.where(is_seen[labels], jnp.sum(is_seen[labels]), jnp.sum(~is_seen[labels]))
         weight = (weight > 0) / jnp.maximum(of_side, 1).astype(jnp.float32)

@@ -143,9 +143,14 @@ def predicted_class(rows: Rows, offsets: ArrayLike | None = None) -> jax.Array:
     >>> print(predicted_class(rows), predicted_class(rows, jnp.array([0.0, -1.0])))
     [0] [1]
     """
-    best, of = jnp.asarray(rows.best)[..., 0], jnp.asarray(rows.of)[..., 0]
+    return _predicted(rows.best, rows.of, None if offsets is None else jnp.asarray(offsets))
+
+
+@jax.jit
+def _predicted(best: jax.Array, of: jax.Array, offsets: jax.Array | None) -> jax.Array:
+    best, of = best[..., 0], of[..., 0]
     if offsets is not None:
-        best = best + jnp.asarray(offsets, best.dtype)[None, :]
+        best = best + offsets.astype(best.dtype)[None, :]
     is_best = (best == jnp.max(best, axis=-1, keepdims=True)) & (of >= 0)
     lowest = jnp.min(jnp.where(is_best, of, jnp.iinfo(of.dtype).max), axis=-1)
     return jnp.where(jnp.any(is_best, axis=-1), lowest, -1)

@@ -42,7 +42,7 @@ def story(record: dict, evaluated, task, images=None) -> mpl_figure.Figure:
 
 def curve(evaluated) -> dict[str, np.ndarray]:
     """Returns the seen-unseen curve of an evaluation: `unseen`, `seen` and `gamma`, arrays `[N + 1]`."""
-    found = metrics.curve_of_rows(evaluated.rows["gzsl"]._replace(id=None), evaluated.facts["is_seen"])
+    found = metrics.curve_of_rows(evaluated.rows["gzsl"], evaluated.facts["is_seen"])
     return dict(zip(("unseen", "seen", "gamma"), map(np.asarray, found)))
 
 
