@@ -58,8 +58,7 @@ def save(
       Diverged: a number of the state is not finite; nothing is written.
     """
     state = base.split(state)[0]
-    bad = [name for name, is_good in jax.device_get(_finite_leaves(state)).items() if not is_good]
-    if bad:
+    if bad := _not_finite(state):
         raise errors.Diverged(f"the state at step {step} is not finite and is not saved ({', '.join(bad[:3])})")
     folder = directory.absolute() / f"{step:06d}"
 
@@ -165,14 +164,13 @@ def _cannot_save(folder: pathlib.Path, error: Exception) -> errors.UserError:
     return errors.UserError(f"cannot save a checkpoint in {folder}: {first_line}; earlier ones are as they were")
 
 
-@jax.jit
-def _finite_leaves(state) -> dict[str, jax.Array]:
-    leaves = jax.tree_util.tree_leaves_with_path(state)
-    return {
-        jax.tree_util.keystr(path): jnp.all(jnp.isfinite(leaf))
-        for path, leaf in leaves
-        if jnp.issubdtype(leaf.dtype, jnp.floating)
-    }
+def _not_finite(state) -> list[str]:
+    """The names of arrays with a number that is not finite. On the host: a program of each state would take longer."""
+    return [
+        jax.tree_util.keystr(path)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(parallel.to_host(state))
+        if jnp.issubdtype(leaf.dtype, jnp.floating) and not np.all(np.isfinite(leaf))
+    ]
 
 
 def state_sha256(state: Any) -> str:
