@@ -63,6 +63,10 @@ LATER = {
     "classes.weights": "",
     "classes.missing": "error",
     "classes.permuted": False,
+    "encoder.memory": 0,
+    "optimizer.chunk": 0,
+    "method.violators": "all",
+    "method.zsl_classifier": "columns",
 }
 
 
