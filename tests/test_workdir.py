@@ -1,6 +1,7 @@
 """A workdir is bound to what made it: other data, another run's states and another setting's results are refused."""
 
 import dataclasses
+import inspect
 import json
 import pathlib
 import shutil
@@ -12,7 +13,7 @@ import pytest
 import toy
 import toy_runs
 
-from zsl_jax import __main__, config_keys, data, errors, methods, rules
+from zsl_jax import __main__, config, config_keys, data, encoders, errors, methods, rules
 from zsl_jax.data import few_shot
 from zsl_jax.training import phases, problems, protocols, selection, states, sweeps, trained
 from zsl_jax.verbs import sweep as sweep_verb
@@ -262,12 +263,31 @@ def test_keys_that_came_later_make_no_other_run_at_their_defaults():
     assert {name for name in config_keys.KEYS if not phases.is_same_run(name)} - set(there) == set(phases.LATER)
     made = toy_runs.recipe("ale")
     before = phases.config_sha256(made)
-    for name, value in phases.LATER.items():
-        assert config_keys.KEYS[name].default == value
-        other = made.copy_and_resolve_references().unlock()
+    for name, value in (phases.LATER | phases.LATER_IN_SECTIONS).items():
         section, _, key = name.rpartition(".")
+        assert default_of(name, section, key) == value
+        other = made.copy_and_resolve_references().unlock()
+        if section and section not in other:
+            other[section] = {}
+        (other[section] if section else other)[key] = value
+        assert phases.config_sha256(other) == before
         (other[section] if section else other)[key] = type(value)(1) if value != 1 else type(value)(2)
         assert phases.config_sha256(other) != before
+
+
+def default_of(name, section, key):
+    """Of a key that all configs share, or of a knob of a method, an encoder or the optimiser."""
+    if name in config_keys.KEYS:
+        return config_keys.KEYS[name].default
+    factories = {"method": methods.METHODS, "encoder": encoders.ENCODERS}.get(section, {}).values()
+    known = {inspect.signature(make).parameters[key].default for make in factories if takes(make, key)}
+    config_of = {"towers": ("eszsl", "texts")}.get(section, ("label_embedding",))
+    (default,) = known or {config.base(*config_of)[section][key]}
+    return default
+
+
+def takes(make, key):
+    return key in inspect.signature(make).parameters
 
 
 LATE = {

@@ -63,6 +63,9 @@ LATER = {
     "classes.weights": "",
     "classes.missing": "error",
     "classes.permuted": False,
+}
+# The same of sections that not every config has.
+LATER_IN_SECTIONS = {
     "encoder.memory": 0,
     "optimizer.chunk": 0,
     "method.violators": "all",
@@ -130,7 +133,7 @@ def config_sha256(config: ml_collections.ConfigDict) -> str:
     """Returns a hash over all keys of a config that make another run."""
     kept = {name: value for name, value in _flat(json.loads(config.to_json())).items() if not is_same_run(name)}
     # Workdirs of before a key existed are still read.
-    kept = {name: value for name, value in kept.items() if LATER.get(name) != value}
+    kept = {name: value for name, value in kept.items() if (LATER | LATER_IN_SECTIONS).get(name) != value}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
