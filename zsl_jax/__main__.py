@@ -21,6 +21,7 @@ VERBS = {
     "data": "check or prepare a folder of benchmark files, or import a folder of images of your own",
     "extract": "turn imported images into features, by any encoder and its weights",
     "tie": "fit the map by which a text tower meets features of images",
+    "words": "train word vectors on texts of your own",
     "bound": "what any method can reach with a class-attribute matrix, before anything is trained",
 }
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from zsl_jax import methods
-from zsl_jax.class_encoders import wordnet
+from zsl_jax.class_encoders import norms, wordnet
 from zsl_jax.data import npz, streaming
 from zsl_jax.encoders import class_sources, described, mobilenet, scaling, vit, word_sources
 from zsl_jax.rules import STRETCH, Rule, number, one_of, whole, wholes
@@ -73,17 +73,23 @@ KEYS = {
         "what describes classes: the dataset itself, or files, by their names; several, with + between, side by side",
         Rule(class_sources.is_source, f"some of {', '.join(class_sources.SOURCES)}, + between them"),
     ),
-    "classes.words": Key("", "file of word vectors (.txt, .gz, .bin, .npz), for words", PLACE),
+    "classes.words": Key("", "file of word vectors (.txt, .gz, .bin, .npz), for words and norms", PLACE),
     "classes.text": Key("", "folder of a text tower, for sentences", PLACE),
     "classes.template": Key(
         "a photo of a {}.", "sentence on a class, {} stands for its name", Rule(lambda x: "{}" in x, "a text with {}")
     ),
-    "classes.texts": Key("", "JSON file of texts on each class, for tf_idf", PLACE),
-    "classes.wordnet": Key("", "archive of WordNet nouns, for wordnet, retrofitted and poincare", PLACE),
+    "classes.texts": Key("", "JSON file of texts on each class, for tf_idf and esa", PLACE),
+    "classes.wordnet": Key("", "archive of WordNet nouns, for wordnet, retrofitted, poincare and esa", PLACE),
     "classes.measure": Key("ancestors", "what wordnet says of a class", one_of(wordnet.MEASURES)),
     "classes.tree": Key("", "CSV file of children and parents, for tree, and for poincare in place of WordNet", PLACE),
     "classes.dimensions": Key(10, "numbers of a poincare vector", whole(2)),
     "classes.graph": Key("", "folder of nodes.csv and edges.csv, or file of triples, for graph", PLACE),
+    "classes.concepts": Key("", "JSON file of texts on each concept, for esa in place of WordNet's glosses", PLACE),
+    "classes.num_concepts": Key(500, "concepts of esa at most, the nearest to the seen classes", whole(1)),
+    "classes.norms": Key("ridge", "how norms tells attributes from words", one_of(tuple(norms.NORMS))),
+    "classes.nearest": Key(5, "seen classes that norms=nearest takes the mean of", whole(1)),
+    "classes.temperature": Key(0.1, "of the softmax over their cosines, which weighs them", number(0)),
+    "classes.strength": Key(1.0, "of the ridge of norms, in units of the mean eigenvalue", number(0)),
     "classes.edges": Key(
         "given", "edges of the graph: as given, or at random, as a control", one_of(word_sources.EDGES)
     ),

@@ -6,30 +6,43 @@
     poincare.py     the place of a class among its ancestors, in the Poincare ball
     graphs.py       a graph of words around classes, and the neighbours of its nodes
     hashing.py      words as numbers, for encoders of text that are trained
-    texts.py        word vectors from text files; TF-IDF of descriptions
+    texts.py        word vectors from files and to files; TF-IDF of descriptions
+    concepts.py     descriptions by the articles on concepts that they are near to
+    norms.py        attributes told from word vectors
+    corpora.py, word_objectives.py, word2vec.py        word vectors trained on texts of your own
 
 What comes out takes the place of a table's embedding: `dataclasses.replace(table, embedding=...)`.
 """
 
 from zsl_jax.class_encoders.attributes import binarized, centred, concatenated, signed, simplex
+from zsl_jax.class_encoders.concepts import explicit_semantics
 from zsl_jax.class_encoders.controls import permuted
+from zsl_jax.class_encoders.corpora import corpus
 from zsl_jax.class_encoders.hashing import tokens
-from zsl_jax.class_encoders.texts import load_word_vectors, tf_idf, word_embedding, words
+from zsl_jax.class_encoders.norms import nearest_norms, ridge_norms
+from zsl_jax.class_encoders.texts import load_word_vectors, save_word_vectors, tf_idf, word_embedding, words
 from zsl_jax.class_encoders.trees import ancestors, load_tree, retrofitted
+from zsl_jax.class_encoders.word2vec import train as word_vectors
 
 __all__ = [
     "ancestors",
     "binarized",
     "centred",
     "concatenated",
+    "corpus",
+    "explicit_semantics",
     "load_tree",
     "load_word_vectors",
+    "nearest_norms",
     "permuted",
     "retrofitted",
+    "ridge_norms",
+    "save_word_vectors",
     "signed",
     "simplex",
     "tf_idf",
     "tokens",
     "word_embedding",
+    "word_vectors",
     "words",
 ]

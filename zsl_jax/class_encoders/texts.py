@@ -1,10 +1,12 @@
 """Class embeddings from words: vectors of the words of a name, and TF-IDF of descriptions."""
 
 import gzip
+import json
 import os
 import pathlib
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +73,32 @@ def load_word_vectors(path: str | os.PathLike, wanted: Collection[str]) -> dict[
             width = len(vector)
             found[word] = vector
     return found
+
+
+def save_word_vectors(
+    path: str | os.PathLike, words: Sequence[str], vectors: np.ndarray, *, about: Mapping[str, Any]
+) -> None:
+    """Writes an archive that `load_word_vectors` reads, whole or not at all.
+
+    Args:
+      path: of the archive, an .npz.
+      words: the most frequent first.
+      vectors: `[N, D]`.
+      about: what they were made of, JSON-able; it is kept as a text.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    path = pathlib.Path(path)
+    part = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        with part.open("wb") as file:
+            np.savez(file, words=np.array(words, np.str_), vectors=vectors, about=np.array(json.dumps(dict(about))))
+        part.replace(path)
+    except OSError as error:
+        raise errors.UserError(f"cannot write to {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _from_archive(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, np.ndarray]:

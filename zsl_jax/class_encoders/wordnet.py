@@ -8,6 +8,7 @@ the row of the synset that a word usually means), and `hypernym [E, 2]`, rows of
 
 import os
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -58,6 +59,27 @@ def load(path: str | os.PathLike) -> Nouns:
             f"{path} is no archive of WordNet nouns (lemmas, first_sense, hypernym): {' '.join(str(error).split())}"
         ) from error
     return found
+
+
+def load_articles(path: str | os.PathLike) -> list[str]:
+    """Reads what each synset is called, with its gloss: "gadwall Anas strepera: a freshwater duck".
+
+    Raises:
+      UserError: no such file, or one without glosses.
+    """
+    path = pathlib.Path(path).expanduser()
+    if not path.is_file():
+        raise errors.UserError(f"no file of WordNet nouns {str(path)!r}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            lemmas, glosses = (bytes(archive[name]).decode().split("\n") for name in ("lemmas", "glosses"))
+        if len(lemmas) != len(glosses):
+            raise ValueError(f"{len(lemmas)} lemmas and {len(glosses)} glosses")
+    except Exception as error:  # a damaged archive raises what it likes
+        raise errors.UserError(
+            f"{path} is no archive of WordNet nouns with glosses: {' '.join(str(error).split())}"
+        ) from error
+    return [f"{re.sub('[_,]', ' ', names)}: {gloss}" for names, gloss in zip(lemmas, glosses) if names]
 
 
 def synset(nouns: Nouns, name: str) -> tuple[int, int] | None:

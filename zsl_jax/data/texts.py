@@ -16,27 +16,19 @@ say what each label is called, and which classes there are:
     3,science and technology
 """
 
-import codecs
-import csv
 import difflib
 import json
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, matfile, tables
+from zsl_jax.data import dataset, matfile, tables, text_files
 
 _LABELS = ("category", "label", "intent", "class", "topic")
-# The longer ones first: one begins as another does.
-_MARKS = {
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
 _TEST_SHARE = 0.25
 _SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl")
 
@@ -224,26 +216,21 @@ def _split(labels: np.ndarray, num_classes: int, hold_out: int, seed: int) -> tu
 
 def _read(path: pathlib.Path) -> Iterator[tuple[str, str]]:
     """Yields (text, label) of every row."""
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        begins = next((name for mark, name in _MARKS.items() if error.object.startswith(mark)), None)
-        guess = f"by its first bytes {begins}" if begins else "perhaps Latin-1"
-        raise errors.UserError(f"{path} is not in UTF-8 (byte {error.start}), {guess}: save it as UTF-8") from error
-    if path.suffix in (".jsonl", ".ndjson"):
-        yield from _json_lines(path, content)
-    elif path.suffix == ".txt":
-        for number, line in enumerate(content.splitlines(), 1):
-            label, tab, text = line.partition("\t")
-            if not tab:
-                raise errors.UserError(f"{path}, line {number}: LABEL<TAB>TEXT is wanted")
-            yield text, label
-    else:
-        yield from _table(path, content)
+    with text_files.opened(path) as file:
+        if path.suffix in (".jsonl", ".ndjson"):
+            yield from _json_lines(path, file)
+        elif path.suffix == ".txt":
+            for number, line in enumerate(file, 1):
+                label, tab, text = line.rstrip("\r\n").partition("\t")
+                if not tab:
+                    raise errors.UserError(f"{path}, line {number}: LABEL<TAB>TEXT is wanted")
+                yield text, label
+        else:
+            yield from _table(path, file)
 
 
-def _json_lines(path: pathlib.Path, content: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(content.splitlines(), 1):
+def _json_lines(path: pathlib.Path, file: TextIO) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(file, 1):
         if not line.strip():
             continue
         try:
@@ -254,29 +241,17 @@ def _json_lines(path: pathlib.Path, content: str) -> Iterator[tuple[str, str]]:
             yield entry["text"], str(label)
         except (ValueError, TypeError, KeyError, StopIteration) as error:
             raise errors.UserError(
-                f"{path}, line {number}: an object with text and label is wanted, not {line[:40]!r}"
+                f"{path}, line {number}: an object with text and label is wanted, not {line.strip()[:40]!r}"
             ) from error
 
 
-def _table(path: pathlib.Path, content: str) -> Iterator[tuple[str, str]]:
-    first = content.partition("\n")[0]
-    separator = max(",;\t", key=first.count)
-    rows = csv.reader(content.splitlines(keepends=True), delimiter=separator, strict=True)
-    try:
-        header = [cell.strip().lower() for cell in next(rows, [])]
-        label = next((name for name in _LABELS if name in header), None)
-        if "text" not in header or label is None:
-            raise errors.UserError(
-                f"{path}: a header with text and one of {', '.join(_LABELS)} is wanted, not {', '.join(header)[:80]!r}"
-            )
-        text_at, label_at = header.index("text"), header.index(label)
-        for cells in rows:
-            if not any(cells):
-                continue
-            if len(cells) != len(header):
-                raise errors.UserError(
-                    f"{path}, line {rows.line_num}: {len(cells)} cells, the header has {len(header)}"
-                )
-            yield cells[text_at], cells[label_at]
-    except csv.Error as error:
-        raise errors.UserError(f"{path}, line {rows.line_num}: {error}") from error
+def _table(path: pathlib.Path, file: TextIO) -> Iterator[tuple[str, str]]:
+    rows = text_files.table(path, file)
+    header = next(rows)
+    label = next((name for name in _LABELS if name in header), None)
+    if "text" not in header or label is None:
+        raise errors.UserError(
+            f"{path}: a header with text and one of {', '.join(_LABELS)} is wanted, not {', '.join(header)[:80]!r}"
+        )
+    text_at, label_at = header.index("text"), header.index(label)
+    yield from ((cells[text_at], cells[label_at]) for cells in rows)

@@ -28,6 +28,8 @@ MAKE: dict[str, Callable[[Options], Made]] = {
     "retrofitted": word_sources.retrofitted,
     "sentences": word_sources.sentence_vectors,
     "tf_idf": word_sources.tf_idf,
+    "esa": word_sources.esa,
+    "norms": word_sources.norms,
     "wordnet": hierarchy_sources.by_wordnet,
     "tree": hierarchy_sources.by_tree,
     "poincare": hierarchy_sources.by_poincare,
@@ -44,12 +46,16 @@ class Source(NamedTuple):
       said: what a record says of it, JSON-able.
       notes: names of classes that are described in part, each with what is left out.
       shared: what belongs to all classes together, see `ClassTable.shared`; None for most.
+      facts: what a record says of the classes that the vectors are made from, by the table, JSON-able.
+      is_own: whether the columns are those of the dataset's own descriptions.
     """
 
     function: Callable[[Sequence[str], dataset.ClassTable], np.ndarray]
     said: dict[str, Any]
     notes: Callable[[Sequence[str]], dict[str, str]]
     shared: Any = None
+    facts: Callable[[dataset.ClassTable], dict[str, Any]] = lambda table: {}
+    is_own: bool = False
 
     @property
     def sha256(self) -> str:
@@ -118,7 +124,11 @@ def make(options: Options) -> Source | None:
                 found[name] = "; ".join(filter(None, (found.get(name), words)))
         return found
 
-    return Source(function, said, notes, made[GRAPH].shared if GRAPH in made else None)
+    def facts(table: dataset.ClassTable) -> dict[str, Any]:
+        return {name: value for each in made.values() for name, value in each.facts(table).items()}
+
+    shared = made[GRAPH].shared if GRAPH in made else None
+    return Source(function, said, notes, shared, facts, len(parts) == 1 and made[parts[0]].is_own)
 
 
 def dataset_of(
@@ -149,10 +159,11 @@ def dataset_of(
         if not source.classes.names:
             raise errors.UserError(f"{source.name} has no names of classes for config.classes.source")
         embedding = described_by(source.classes.names, source.classes)
-        # The columns of the table are no longer those that the source has names for.
-        info.pop("attributes", None)
+        if not described_by.is_own:
+            info.pop("attributes", None)  # the names of other columns
         info["semantics"] = described_by.said["source"]
-        info["described_by"] = {**described_by.said, "left_out": described_by.notes(source.classes.names)}
+        left_out = described_by.notes(source.classes.names)
+        info["described_by"] = {**described_by.said, **described_by.facts(source.classes), "left_out": left_out}
     if permuted:
         embedding = _permuted(embedding, seed)
         info["semantics"] = f"{info['semantics']}, permuted"

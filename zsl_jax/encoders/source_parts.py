@@ -27,11 +27,27 @@ class Options(NamedTuple):
     neighbors: int = 16
     weights: str = ""
     missing: str = "error"
+    concepts: str = ""
+    num_concepts: int = 500
+    norms: str = "ridge"
+    nearest: int = 5
+    temperature: float = 0.1
+    strength: float = 1.0
 
 
 # Options that are places of one machine, and those that came after the first records.
-PLACES = ("words", "text", "texts", "wordnet", "tree", "graph")
-LATER = ("dimensions", "edges", "neighbors", "weights")
+PLACES = ("words", "text", "texts", "wordnet", "tree", "graph", "concepts")
+LATER = (
+    "dimensions",
+    "edges",
+    "neighbors",
+    "weights",
+    "num_concepts",
+    "norms",
+    "nearest",
+    "temperature",
+    "strength",
+)
 
 
 class Made(NamedTuple):
@@ -43,6 +59,8 @@ class Made(NamedTuple):
       left_out: `names -> {name: words}`, what is left out of a name.
       learned: whether it was learned on other data.
       shared: see `ClassTable.shared`.
+      facts: `table -> dict`, what a record says of the classes that it was made from, JSON-able.
+      is_own: whether the columns are those of the dataset's own descriptions.
     """
 
     function: Callable[[list[str], dataset.ClassTable], np.ndarray]
@@ -50,6 +68,8 @@ class Made(NamedTuple):
     left_out: Callable[[list[str]], dict[str, str]] = lambda names: {}
     learned: bool = False
     shared: Any = None
+    facts: Callable[[dataset.ClassTable], dict[str, Any]] = lambda table: {}
+    is_own: bool = False
 
 
 def seen_names(table: dataset.ClassTable) -> list[str]:

@@ -4,6 +4,8 @@ words         the mean of the vectors of the words of a name
 retrofitted   the same, moved towards the words of what WordNet has above it
 sentences     a template filled with the name, through a text tower
 tf_idf        the words of texts on the class, rare ones weighted up
+esa           the articles on concepts whose words these texts use, or its name
+norms         attributes: those of the dataset for seen classes, told from the words of their names for all others
 graph         a node of a graph of words, for class encoders that read its neighbours
 """
 
@@ -12,6 +14,7 @@ import numpy as np
 
 from zsl_jax import class_encoders, errors
 from zsl_jax.class_encoders import graphs, sentences, wordnet
+from zsl_jax.class_encoders import norms as class_norms
 from zsl_jax.data import matfile
 from zsl_jax.encoders import stages, towers
 from zsl_jax.encoders.source_parts import Made, Options, complete, place, seen_names
@@ -89,14 +92,8 @@ def tf_idf(options: Options) -> Made:
     path = place(options.texts, "texts", "FILE.json")
     held = sentences.load_texts(path)
 
-    def of(names):
-        """The texts of those that have any, as one."""
-        found = sentences.from_texts(names, held, missing="names")
-        has = [sentences.has_texts(name, held) for name in names]
-        return {name: " ".join(texts) for name, texts, there in zip(names, found, has) if there}
-
     def function(names, table):
-        told, seen = of(names), of(seen_names(table))
+        told, seen = _texts_of(names, held), _texts_of(seen_names(table), held)
         columns = [*(seen or told).values()]
         is_seen = np.arange(len(columns) + len(told)) < len(columns)
         made = class_encoders.tf_idf([*columns, *told.values()], is_seen=is_seen)
@@ -104,6 +101,78 @@ def tf_idf(options: Options) -> Made:
         return complete(names, rows, lambda: dict(zip(seen, made)), options, f"{path.name} has no texts of")
 
     return Made(function, {"texts_sha256": matfile.sha256(path)})
+
+
+def esa(options: Options) -> Made:
+    """Texts are those of `classes.texts`; without it, the words of the name are the text."""
+    if options.concepts:
+        of_concepts = place(options.concepts, "concepts", "FILE.json")
+        articles = [" ".join((name, *told)) for name, told in sentences.load_texts(of_concepts).items()]
+    else:
+        of_concepts = place(options.wordnet, "wordnet", "FILE.npz")
+        articles = wordnet.load_articles(of_concepts)
+    files = {"concepts_sha256": matfile.sha256(of_concepts)}
+    held = None
+    if options.texts:
+        path = place(options.texts, "texts", "FILE.json")
+        held, files["texts_sha256"] = sentences.load_texts(path), matfile.sha256(path)
+
+    def of(names):
+        return {name: sentences.readable(name) for name in names} if held is None else _texts_of(names, held)
+
+    def function(names, table):
+        told, seen = of(names), of(seen_names(table))
+        columns = [*(seen or told).values()]
+        is_seen = np.arange(len(columns) + len(told)) < len(columns)
+        made = class_encoders.explicit_semantics(
+            [*columns, *told.values()], articles, is_seen=is_seen, most=options.num_concepts
+        )
+        rows = {name: row for name, row in zip(told, made[len(columns) :]) if row.any()}
+        known = {name: row for name, row in zip(seen, made) if row.any()}
+        return complete(names, rows, lambda: known, options, f"no concept of {of_concepts.name} has a word of")
+
+    return Made(function, files)
+
+
+def norms(options: Options) -> Made:
+    plain = words(options)
+    knobs = {"ridge": ("strength",), "nearest": ("nearest", "temperature")}[options.norms]
+
+    def annotated(table):
+        rows = np.asarray(table.embedding)
+        if rows.ndim != 2 or rows.dtype.kind != "f":
+            raise errors.UserError(
+                "config.classes.source=norms tells attributes, which the classes of this dataset lack"
+            )
+        return {name: row for name, row, seen in zip(table.names, rows, table.is_seen) if seen}
+
+    def function(names, table):
+        known = annotated(table)
+        if not known:
+            raise errors.UserError("config.classes.source=norms needs seen classes, whose attributes it learns from")
+        lacks = [name for name in names if name not in known]
+        told = {}
+        if lacks:
+            vectors = plain.function([*lacks, *known], table)
+            options_of = {name: getattr(options, name) for name in knobs}
+            rows = class_norms.NORMS[options.norms](
+                vectors[: len(lacks)], vectors[len(lacks) :], np.stack([*known.values()]), **options_of
+            )
+            told = dict(zip(lacks, rows))
+        return np.stack([known[name] if name in known else told[name] for name in names]).astype(np.float32)
+
+    def facts(table):
+        known = annotated(table)
+        return {"annotated": len(known), "told": len(table.names) - len(known)}
+
+    return plain._replace(function=function, facts=facts, is_own=True)
+
+
+def _texts_of(names, held):
+    """The texts of those that have any, as one."""
+    found = sentences.from_texts(names, held, missing="names")
+    has = [sentences.has_texts(name, held) for name in names]
+    return {name: " ".join(texts) for name, texts, there in zip(names, found, has) if there}
 
 
 def graph(options: Options) -> Made:
