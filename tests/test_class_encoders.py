@@ -22,6 +22,8 @@ ATTRIBUTES = RNG.random((5, 4)).astype(np.float32)
         class_encoders.signed,
         class_encoders.centred,
         lambda x: class_encoders.concatenated([x, x]),
+        lambda x: class_encoders.nearest_norms(x[:2], x[2:], x[2:], nearest=2),
+        lambda x: class_encoders.ridge_norms(x[:2], x[2:], x[2:]),
     ],
 )
 def test_forms_of_attributes_keep_the_contract(fn):

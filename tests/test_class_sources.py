@@ -180,8 +180,10 @@ def more_files(folder) -> dict[str, str]:
         ("equid", "animal"),
     ]
     tree += [("wild horse", "equid"), ("animal", "")]
+    concepts = {"snow": "White, cold.", "grass": ["A brown field.", "Striped shadows."], "sea": "A fish swims."}
+    (folder / "concepts.json").write_text(json.dumps(concepts))
     (folder / "tree.csv").write_text("child,parent\n" + "".join(f"{child},{parent}\n" for child, parent in tree))
-    return files(folder) | {"texts": str(folder / "texts.json"), "tree": str(folder / "tree.csv")}
+    return files(folder) | {name: str(next(folder.glob(f"{name}.*"))) for name in ("texts", "tree", "concepts")}
 
 
 def more(folder, source, **options):
@@ -199,6 +201,64 @@ def test_texts_on_classes_are_weighed_by_the_words_of_the_seen_ones(tmp_path):
     np.testing.assert_allclose(found[4], wanted.mean(axis=0), atol=1e-6)
     with pytest.raises(errors.UserError, match=r"texts.json has no texts of 'okapi': --config"):
         more(tmp_path, "tf_idf", missing="error")(NAMES, table())
+
+
+def test_texts_on_classes_are_near_to_the_articles_that_use_their_words(tmp_path):
+    # White and swims of the polar bear, brown, striped: words of an article of 3, 5 and 3 words, all as rare.
+    found = more(tmp_path, "esa")(NAMES, table())
+    lengths = np.sqrt([3, 5, 3])
+    wanted = [[1 / np.sqrt(2), 0, 1 / np.sqrt(2)], [0, 1, 0], [0, 1, 0], [0, np.sqrt(2), 0]] / lengths
+    np.testing.assert_allclose(found, [*wanted, np.mean(wanted[:3], axis=0)], atol=1e-6)
+    assert more(tmp_path, "esa", num_concepts=1)(NAMES, table()).shape == (5, 1)
+    # By their names, among the glosses of WordNet.
+    with np.load(tmp_path / "wordnet.npz") as archive:
+        told = "all there is\nit lives\na heavy animal\na fast animal\na bear of the snow\na striped horse"
+        np.savez(tmp_path / "glosses.npz", **archive, glosses=np.frombuffer(told.encode(), np.uint8))
+    by_name = more(tmp_path, "esa", concepts="", texts="", wordnet=str(tmp_path / "glosses.npz"))(NAMES, table())
+    # The articles on bear, polar bear and zebra are kept; that on the polar bear says bear twice.
+    assert np.argmax(by_name[:4], axis=1).tolist() == [1, 1, 2, 2]
+    with pytest.raises(errors.UserError, match=r"no concept of concepts.json has a word of 'okapi': --config"):
+        more(tmp_path, "esa", missing="error")(NAMES, table())
+
+
+@pytest.mark.parametrize("by", ["ridge", "nearest"])
+def test_attributes_of_an_unseen_class_are_told_from_its_words_and_the_seen_classes(by, tmp_path):
+    rng = np.random.default_rng(0)
+    seen = data.ClassTable(rng.random((5, 4), np.float32), np.arange(5) < 3, NAMES)
+    source = more(tmp_path, "norms", norms=by, nearest=2, temperature=0.2, strength=0.5)
+    found, vectors = source(NAMES, seen), more(tmp_path, "words")(NAMES, seen).astype(np.float64)
+    np.testing.assert_array_equal(found[:3], seen.embedding[:3])
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows, cosines = seen.embedding[:3].astype(np.float64), unit[3:] @ unit[:3].T
+    if by == "nearest":
+        shares = np.where(cosines > np.min(cosines, axis=1, keepdims=True), np.exp(cosines / 0.2), 0)
+        wanted = shares / shares.sum(axis=1, keepdims=True) @ rows
+    else:
+        x = unit[:3] - unit[:3].mean(axis=0)
+        shift = 0.5 * np.sum(x**2) / 2
+        solved = np.linalg.solve(x.T @ x + shift * np.eye(2), x.T @ (rows - rows.mean(axis=0)))
+        wanted = rows.mean(axis=0) + (unit[3:] - unit[:3].mean(axis=0)) @ solved
+    np.testing.assert_allclose(found[3:], wanted, atol=1e-5)
+    # A class by its name, and the record: the columns keep their names.
+    np.testing.assert_allclose(source(["wild horse", "zebra"], seen), found[[3, 2]], atol=1e-6)
+    info = {"semantics": "att", "split": "", "files": {}, "attributes": ("a", "b", "c", "d")}
+    toy = data.Dataset("toy", np.zeros((5, 2)), np.arange(5), seen, {}, info=info)
+    made = class_sources.dataset_of(toy, source)
+    assert made.info["attributes"] == ("a", "b", "c", "d")
+    said = made.info["described_by"]
+    assert (said["annotated"], said["told"], said["told_by"], said["learned"]) == (3, 2, by, True)
+
+
+def test_norms_need_attributes_of_seen_classes(tmp_path):
+    for given, says in (
+        (
+            data.ClassTable(np.arange(5, dtype=np.int32), np.arange(5) < 3, NAMES),
+            "which the classes of this dataset lack",
+        ),
+        (data.ClassTable(np.eye(5, dtype=np.float32), np.zeros(5, bool), NAMES), "needs seen classes"),
+    ):
+        with pytest.raises(errors.UserError, match=says):
+            more(tmp_path, "norms")(NAMES, given)
 
 
 def test_a_table_of_children_and_parents_is_a_hierarchy(tmp_path):
@@ -275,7 +335,7 @@ def test_a_first_step_of_the_points_is_riemannian():
 
 def test_another_list_of_unseen_classes_moves_no_other_class(tmp_path):
     others = (*NAMES[:3], "bear", "wild horse")
-    for source in ("tf_idf", "tree", "retrofitted", "poincare"):
+    for source in ("tf_idf", "tree", "retrofitted", "poincare", "esa", "norms"):
         of = more(tmp_path, source)
         one, other = of(NAMES, table()), of(others, table(others))
         np.testing.assert_allclose(one[:4], other[[0, 1, 2, 4]], atol=1e-5)

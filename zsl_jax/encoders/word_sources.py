@@ -154,16 +154,19 @@ def norms(options: Options) -> Made:
         told = {}
         if lacks:
             vectors = plain.function([*lacks, *known], table)
-            options_of = {name: getattr(options, name) for name in knobs}
             rows = class_norms.NORMS[options.norms](
-                vectors[: len(lacks)], vectors[len(lacks) :], np.stack([*known.values()]), **options_of
+                vectors[: len(lacks)],
+                vectors[len(lacks) :],
+                np.stack([*known.values()]),
+                **{name: getattr(options, name) for name in knobs},
             )
             told = dict(zip(lacks, rows))
         return np.stack([known[name] if name in known else told[name] for name in names]).astype(np.float32)
 
     def facts(table):
         known = annotated(table)
-        return {"annotated": len(known), "told": len(table.names) - len(known)}
+        told = {"told_by": options.norms, **{name: getattr(options, name) for name in knobs}}
+        return {**told, "annotated": len(known), "told": len(table.names) - len(known)}
 
     return plain._replace(function=function, facts=facts, is_own=True)
 
