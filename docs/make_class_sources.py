@@ -1,11 +1,11 @@
 """Runs three methods on classes described by free sources, and writes docs/class_sources.md from what comes out.
 
     python docs/make_class_sources.py --birds=FOLDER --groceries=FILE.npz --words=FILE --wordnet=FILE.npz \
-        --text=FOLDER --bird_texts=FILE.json
+        --text=FOLDER --bird_texts=FILE.json --corpus=FILE,FILE
     python docs/make_class_sources.py --page      # writes the page again from docs/class_sources.json
 
-BIRDS is a benchmark in the xlsa17 layout, GROCERIES an archive for the source npz with class_names. Runs stay in
-runs/class_sources and are not done again.
+BIRDS is a benchmark in the xlsa17 layout, GROCERIES an archive for the source npz with class_names, CORPUS what word
+vectors are trained on here. Runs stay in runs/class_sources and are not done again.
 """
 
 import json
@@ -17,7 +17,9 @@ FIGURES, PAGE = ROOT / "docs" / "class_sources.json", ROOT / "docs" / "class_sou
 RUNS = pathlib.Path("runs/class_sources")
 BEGIN = "## Figures\n"
 METHODS = ("eszsl", "ale", "ridge")
-PLACES = ("birds", "groceries", "words", "wordnet", "text", "bird_texts")
+PLACES = ("birds", "groceries", "words", "wordnet", "text", "bird_texts", "corpus")
+# What word vectors are trained by, with what a row says of it.
+TRAINED = {"cbow": "CBOW", "skip_gram": "skip-gram", "sent2vec": "sent2vec", "contrastive": "contrastive"}
 # Title, recipe's argument, key of its place, what the rows are, and what the dataset itself says of a class.
 SETS = {
     "birds": (
@@ -37,12 +39,25 @@ SETS = {
 }
 
 _WORDS = {"classes.words": "WORDS", "classes.missing": "mean"}
+_NORMS = {"classes.source": "norms", **_WORDS}
 _TEXTS = {"classes.texts": "BIRD_TEXTS", "classes.missing": "mean"}
 _WORDNET = {"classes.wordnet": "WORDNET", "classes.missing": "mean"}
+
+
+def _vectors(by: str) -> dict[str, str]:
+    return {"classes.source": "words", "classes.words": f"{RUNS}/{by}.npz", "classes.missing": "mean"}
+
+
 # What the row says, keys.
 SOURCES = {
     "attributes": ("", {}),
+    "norms": ("the same of seen classes; told from word vectors (GloVe) by ridge for unseen ones", _NORMS),
+    "norms_nearest": (
+        "the same; told by the 5 nearest seen classes",
+        {**_NORMS, "classes.norms": "nearest"},
+    ),
     "words": ("word vectors (GloVe, 100 numbers)", {"classes.source": "words", **_WORDS}),
+    **{by: (f"word vectors trained here: {says}", _vectors(by)) for by, says in TRAINED.items()},
     "sentences": (
         "`a photo of a {}.` through a sentence encoder",
         {"classes.source": "sentences", "classes.text": "TEXT"},
@@ -52,6 +67,11 @@ SOURCES = {
     "poincare": ("WordNet: Poincare vectors, 10 numbers", {"classes.source": "poincare", **_WORDNET}),
     "retrofitted": ("word vectors, retrofitted to WordNet", {"classes.source": "retrofitted", **_WORDS, **_WORDNET}),
     "tf_idf": ("sentences of a language model (CuPL), TF-IDF of their words", {"classes.source": "tf_idf", **_TEXTS}),
+    "esa": (
+        "the same sentences, ESA: 500 glosses of WordNet that they are near to",
+        {"classes.source": "esa", **_TEXTS, **_WORDNET},
+    ),
+    "esa_names": ("its name, ESA: the same", {"classes.source": "esa", **_WORDNET}),
     "both": ("word vectors and ancestors", {"classes.source": "words+wordnet", **_WORDS, **_WORDNET}),
     "weighted": (
         "TF-IDF, and ancestors with half of its weight",
@@ -61,6 +81,18 @@ SOURCES = {
         "TF-IDF of other classes (control)",
         {"classes.source": "tf_idf", **_TEXTS, "classes.permuted": True},
     ),
+    "norms_permuted": (
+        "attributes, told for unseen classes, of other classes (control)",
+        {**_NORMS, "classes.permuted": True},
+    ),
+    "skip_gram_permuted": (
+        "skip-gram vectors of other classes (control)",
+        {**_vectors("skip_gram"), "classes.permuted": True},
+    ),
+    "esa_permuted": (
+        "ESA of other names (control)",
+        {"classes.source": "esa", **_WORDNET, "classes.permuted": True},
+    ),
     "permuted": (
         "word vectors of other classes (control)",
         {"classes.source": "words", **_WORDS, "classes.permuted": True},
@@ -68,22 +100,29 @@ SOURCES = {
 }
 
 
-def commands() -> dict[str, list[str]]:
-    """Returns the words of each run's command by its folder, with names in capitals where files go."""
+def commands() -> dict[str, list[list[str]]]:
+    """Returns the words of each run's commands by its folder, with names in capitals where files go."""
     return {
         _folder(name, way, method): [
-            "train",
-            f"--config={method}:{source}",
-            f"--config.{key}={name.upper()}",
-            *(f"--config.{key}={value}" for key, value in keys.items()),
-            "--config.plots=none",
-            f"--workdir={RUNS}/{_folder(name, way, method)}",
+            *([_training(way.removesuffix("_permuted"))] if way.removesuffix("_permuted") in TRAINED else []),
+            [
+                "train",
+                f"--config={method}:{source}",
+                f"--config.{key}={name.upper()}",
+                *(f"--config.{key}={value}" for key, value in keys.items()),
+                "--config.plots=none",
+                f"--workdir={RUNS}/{_folder(name, way, method)}",
+            ],
         ]
         for method in METHODS
         for name, (_, source, key, *_) in SETS.items()
         for way, (_, keys) in SOURCES.items()
         if name == "birds" or "BIRD_TEXTS" not in keys.values()
     }
+
+
+def _training(by: str) -> list[str]:
+    return ["words", "--texts=CORPUS", f"--out={RUNS}/{by}.npz", f"--by={by}", "--epochs=20"]
 
 
 def _folder(name: str, way: str, method: str) -> str:
@@ -95,10 +134,11 @@ def measure(places: dict[str, str]) -> None:
     import measuring
 
     found = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    for folder, line in commands().items():
+    for folder, lines in commands().items():
         if folder in found:
             continue
-        held = measuring.record([line], places)
+        trained = (RUNS / f"{folder.split('/')[1].removesuffix('_permuted')}.npz").exists()
+        held = measuring.record(lines[trained:], places)
         if held is not None:
             found[folder] = {name: held[name] for name in ("setting", "metrics", "intervals")}
             FIGURES.write_text(json.dumps(found, indent=1) + "\n")
@@ -133,10 +173,11 @@ def page(figures: dict) -> str:
         f"`{METHODS[0]}` and `{METHODS[1]}` put the sources in much the same order. `{METHODS[2]}`, which predicts",
         "the description itself, is left behind where that has many columns (ancestors, words of texts, on birds).\n",
         f"Commands, with the name of another method in the place of `{METHODS[0]}` for its columns:\n",
-        *(
+        *dict.fromkeys(
             f"    zsl-jax {shlex.join(words)}"
-            for folder, words in commands().items()
+            for folder, lines in commands().items()
             if folder in figures and folder.count("/") == 1
+            for words in lines
         ),
     ]
     return "\n".join(lines) + "\n"
