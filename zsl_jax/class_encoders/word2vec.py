@@ -52,7 +52,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "sent2vec": {**_ALL, "negatives": 10, "rate": 0.2, "buckets": 2**17},
     "contrastive": {**_ALL, "window": 5, "rate": 0.05, "temperature": 0.1},
 }
-_BLOCK, _BLOCKS, _NOISE = 64, 4, 64  # words of a block, blocks of a step, noise words of a step
+_BLOCK, _BLOCKS, _NOISE = 32, 8, 32  # words of a block, blocks of a step, noise words of a step
 _LONGEST = 64  # words of a text that sent2vec takes at a time
 
 
@@ -70,7 +70,7 @@ class Plan(NamedTuple):
       by: the objective.
       margin: m, words around a block that it may see.
       is_whole_text: whether a word is near all others of its text.
-      negatives, buckets, temperature, epochs: see `KNOBS`.
+      negatives, buckets, temperature: see `KNOBS`.
       groups: blocks of a step.
     """
 
@@ -80,7 +80,6 @@ class Plan(NamedTuple):
     negatives: int
     buckets: int
     temperature: float
-    epochs: int
     groups: int
 
 
@@ -144,9 +143,10 @@ def train(
     text = (jnp.asarray(corpus.tokens), jnp.asarray(text_of))
     noise = corpus.counts**0.75
     odds = (jnp.asarray(keep, jnp.float32), jnp.asarray(_cumulative(noise)))
-    rates = (chosen["rate"], _pulls(share * keep, noise, plan))
-    for number in range(plan.epochs):
-        tables, loss = _pass(tables, jax.random.fold_in(key, 1 + number), number, text, odds, rates, plan=plan)
+    pulls, epochs = _pulls(share * keep, noise, plan), int(chosen["epochs"])
+    for number in range(epochs):
+        rates = (chosen["rate"], number / epochs, 1 / epochs, pulls)
+        tables, loss = _pass(tables, jax.random.fold_in(key, 1 + number), text, odds, rates, plan=plan)
         if not np.isfinite(loss):
             raise errors.Diverged(f"the loss of pass {number + 1} is not finite: take a rate below {chosen['rate']:g}")
         if progress is not None:
@@ -175,7 +175,6 @@ def _plan(corpus: corpora.Corpus, by: str, chosen: dict[str, float]) -> tuple[Pl
         negatives=int(chosen.get("negatives", 0)),
         buckets=int(chosen.get("buckets", 0)),
         temperature=float(chosen.get("temperature", 1)),
-        epochs=int(chosen["epochs"]),
         groups=_BLOCKS,
     )
     return plan, text_of
@@ -217,9 +216,9 @@ def _start(key: jax.Array, count: int, buckets: int, size: int, by: str) -> Tabl
 
 
 @functools.partial(jax.jit, static_argnames="plan", donate_argnames="tables")
-def _pass(tables, key, number, text, odds, rates, *, plan):
+def _pass(tables, key, text, odds, rates, *, plan):
     """Returns the tables after a pass over the text, and the mean loss per word."""
-    (keep, noise_odds), (rate, pulls) = odds, rates
+    (keep, noise_odds), (rate, done, share, pulls) = odds, rates
     of_keep, of_order, of_steps = jax.random.split(key, 3)
     tokens, text_of, is_centre = _thinned(of_keep, *text, keep, plan)
     blocks = len(text[0]) // _BLOCK + 1
@@ -234,8 +233,8 @@ def _pass(tables, key, number, text, odds, rates, *, plan):
         rows = jax.lax.dynamic_slice(order, (at * plan.groups,), (plan.groups,))
         bits = jax.random.bits(jax.random.fold_in(of_steps, at), (plan.groups * _BLOCK + _NOISE,))
         batch = _batch(rows, bits, (tokens, text_of, is_centre), noise_odds, plan, tables)
-        progress = (number + at / steps) / plan.epochs
-        tables, loss = _moved(tables, OBJECTIVES[plan.by](batch), rate * jnp.maximum(1 - progress, 1e-4), pulls)
+        left = jnp.maximum(1 - done - share * at / steps, 1e-4)
+        tables, loss = _moved(tables, OBJECTIVES[plan.by](batch), rate * left, pulls)
         return tables, total + loss
 
     tables, total = jax.lax.fori_loop(0, steps, step, (tables, jnp.zeros(())))
