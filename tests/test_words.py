@@ -123,13 +123,11 @@ def bucket(first: int, second: int) -> int:
 def test_an_objective_is_its_formula_and_its_rows_move_by_its_gradient(by):
     rng, batch = np.random.default_rng(2), toy_batch()
     v, u = rng.standard_normal((18, 3)), rng.standard_normal((7, 3))
-    step = word_objectives.OBJECTIVES[by](batch)
-    loss = step.loss(jnp.asarray(v)[step.inputs], tuple(jnp.asarray(u)[rows] for rows in step.outputs))
+    tables = word2vec.Tables(jnp.asarray(v, jnp.float32), jnp.asarray(u, jnp.float32))
+    pulls = word2vec.Tables(jnp.full(18, 4.0), jnp.zeros(7))
+    moved, loss = jax.jit(lambda t: word2vec._moved(t, word_objectives.OBJECTIVES[by](batch), 0.1, pulls))(tables)
     np.testing.assert_allclose(loss, by_loops(by, batch, v, u), rtol=1e-5)
     # A row that a step reads several times moves by the sum, at its own rate.
-    pulls = word2vec.Tables(jnp.full(18, 4.0), jnp.zeros(7))
-    tables = word2vec.Tables(jnp.asarray(v, jnp.float32), jnp.asarray(u, jnp.float32))
-    moved, _ = word2vec._moved(tables, step, 0.1, pulls)
     for table, at, rate in ((0, (3, 1), 0.1 / 1.1), (0, (int(batch.words[0, 4]), 0), 0.1 / 1.1), (1, (5, 2), 0.1)):
         change = np.zeros((2, 18, 3))
         change[table][at] = 1e-4
