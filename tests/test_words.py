@@ -159,12 +159,14 @@ def test_noise_words_are_drawn_by_counts_to_the_power_of_three_quarters():
     np.testing.assert_allclose(np.bincount(drawn) / 200_000, counts**0.75 / np.sum(counts**0.75), atol=3e-3)
 
 
-def test_the_seed_says_every_draw():
+def test_the_seed_says_every_draw(monkeypatch):
+    start = word2vec._start
+    monkeypatch.setattr(word2vec, "_start", lambda key, *sizes: start(jax.random.key(0), *sizes))  # draws alone differ
     read = corpora.corpus(planted(shuffled=False, texts=100), min_count=1)
     knobs = {"by": "sent2vec", "dimensions": 4, "epochs": 2, "buckets": 50}
     one, same, other = (word2vec.train(read, **knobs, seed=seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(one, same)
-    assert np.abs(one - other).max() > 1e-2
+    assert np.abs(one - other).max() > 1e-4
 
 
 def test_every_kind_of_file_gives_its_texts(tmp_path):
