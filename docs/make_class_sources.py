@@ -51,9 +51,9 @@ def _vectors(by: str) -> dict[str, str]:
 # What the row says, keys.
 SOURCES = {
     "attributes": ("", {}),
-    "norms": ("the same of seen classes; told from word vectors (GloVe) by ridge for unseen ones", _NORMS),
+    "norms": ("these for seen classes; for unseen ones told from word vectors (GloVe) by ridge", _NORMS),
     "norms_nearest": (
-        "the same; told by the 5 nearest seen classes",
+        "the same, told by the 5 seen classes with the nearest word vectors",
         {**_NORMS, "classes.norms": "nearest"},
     ),
     "words": ("word vectors (GloVe, 100 numbers)", {"classes.source": "words", **_WORDS}),
@@ -68,10 +68,10 @@ SOURCES = {
     "retrofitted": ("word vectors, retrofitted to WordNet", {"classes.source": "retrofitted", **_WORDS, **_WORDNET}),
     "tf_idf": ("sentences of a language model (CuPL), TF-IDF of their words", {"classes.source": "tf_idf", **_TEXTS}),
     "esa": (
-        "the same sentences, ESA: 500 glosses of WordNet that they are near to",
+        "these sentences, ESA: 500 glosses of WordNet that use their words",
         {"classes.source": "esa", **_TEXTS, **_WORDNET},
     ),
-    "esa_names": ("its name, ESA: the same", {"classes.source": "esa", **_WORDNET}),
+    "esa_names": ("ESA: 500 glosses of WordNet that use the words of its name", {"classes.source": "esa", **_WORDNET}),
     "both": ("word vectors and ancestors", {"classes.source": "words+wordnet", **_WORDS, **_WORDNET}),
     "weighted": (
         "TF-IDF, and ancestors with half of its weight",
@@ -178,6 +178,11 @@ def page(figures: dict) -> str:
     lines += [
         f"`{METHODS[0]}` and `{METHODS[1]}` put the sources in much the same order. `{METHODS[2]}`, which predicts",
         "the description itself, is left behind where that has many columns (ancestors, words of texts, on birds).\n",
+        "On birds, of which the texts speak, word vectors trained here are better than GloVe's, all but the",
+        "contrastive ones; on groceries, of which they say little, they are worse. Told attributes: on birds the",
+        "nearest seen classes tell more than ridge does, and in ZSL more than the word vectors themselves; on",
+        "groceries, where an attribute is a group, they do as well as the word vectors, with `ridge` better. The",
+        "controls stay below 6.5 in ZSL.\n",
         f"Commands, with the name of another method in the place of `{METHODS[0]}` for its columns:\n",
         *dict.fromkeys(
             f"    zsl-jax {shlex.join(words)}"
