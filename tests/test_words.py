@@ -58,6 +58,8 @@ def test_planted_analogies_are_recovered_and_fall_to_chance_where_words_are_shuf
         vectors = class_encoders.word_vectors(read, by, **knobs)
         found[shuffled] = analogies(read.words, vectors)
     assert found[False] > 0.85  # of 360
+    lengths = np.linalg.norm(vectors, axis=1)
+    assert np.allclose(lengths, 1, atol=1e-5) == (by == "contrastive")
     assert found[True] < 0.1  # 1 in 71 by chance
 
 
@@ -125,7 +127,7 @@ def test_an_objective_is_its_formula_and_its_rows_move_by_its_gradient(by):
     v, u = rng.standard_normal((18, 3)), rng.standard_normal((7, 3))
     tables = word2vec.Tables(jnp.asarray(v, jnp.float32), jnp.asarray(u, jnp.float32))
     pulls = word2vec.Tables(jnp.full(18, 4.0), jnp.zeros(7))
-    moved, loss = jax.jit(lambda t: word2vec._moved(t, word_objectives.OBJECTIVES[by](batch), 0.1, pulls))(tables)
+    moved, loss = jax.jit(lambda t: word2vec._moved(t, word_objectives.OBJECTIVES[by].step(batch), 0.1, pulls))(tables)
     np.testing.assert_allclose(loss, by_loops(by, batch, v, u), rtol=1e-5)
     # A row that a step reads several times moves by the sum, at its own rate.
     for table, at, rate in ((0, (3, 1), 0.1 / 1.1), (0, (int(batch.words[0, 4]), 0), 0.1 / 1.1), (1, (5, 2), 0.1)):

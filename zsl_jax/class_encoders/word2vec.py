@@ -121,7 +121,7 @@ def train(
       knobs: see `KNOBS` for what they are, and `DEFAULTS`.
 
     Returns:
-      `[V, D]` float32. The same corpus, knobs and device give the same bits.
+      `[V, D]` float32, of unit length by `contrastive`. The same corpus, knobs and device give the same bits.
 
     Raises:
       UserError: a knob that `settings` refuses, a window that is not smaller than the longest text, or texts of single
@@ -151,7 +151,8 @@ def train(
             raise errors.Diverged(f"the loss of pass {number + 1} is not finite: take a rate below {chosen['rate']:g}")
         if progress is not None:
             progress(number + 1, float(loss))
-    return np.asarray(tables.inputs[:count])
+    vectors = np.asarray(tables.inputs[:count])
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True) if OBJECTIVES[by].is_cosine else vectors
 
 
 def _plan(corpus: corpora.Corpus, by: str, chosen: dict[str, float]) -> tuple[Plan, np.ndarray]:
@@ -191,10 +192,10 @@ def _pulls(told: np.ndarray, noise: np.ndarray, plan: Plan) -> Tables:
     Words that are in every block would otherwise move a hundred times in one direction at once: a vocabulary of some
     hundred words, or the rate of sent2vec, would diverge.
     """
-    if not plan.negatives:  # a softmax over cosines: vectors that move far get longer, and move less
+    if OBJECTIVES[plan.by].is_cosine:  # vectors that move far get longer, and move less
         return Tables(jnp.zeros(len(told)), jnp.zeros(len(told)))
     told, noise = told / told.sum(), noise / noise.sum()
-    pairs = plan.groups * _BLOCK * (plan.margin + 1 if plan.by == "skip_gram" else 1)
+    pairs = plan.groups * _BLOCK * (plan.margin + 1 if OBJECTIVES[plan.by].tells_each else 1)
     inputs = np.pad((1 + plan.negatives) * pairs * told, (0, plan.buckets))
     outputs = pairs * (told + plan.negatives * noise)
     return Tables(jnp.asarray(inputs, jnp.float32), jnp.asarray(outputs, jnp.float32))
@@ -208,7 +209,7 @@ def _cumulative(weights: np.ndarray) -> np.ndarray:
 
 def _start(key: jax.Array, count: int, buckets: int, size: int, by: str) -> Tables:
     of_inputs, of_outputs = jax.random.split(key)
-    if by == "contrastive":  # cosines have no gradient at 0
+    if OBJECTIVES[by].is_cosine:  # cosines have no gradient at 0
         inputs = jax.random.normal(of_inputs, (count, size)) / np.sqrt(size)
         return Tables(inputs, jax.random.normal(of_outputs, (count, size)) / np.sqrt(size))
     inputs = jax.random.uniform(of_inputs, (count + buckets, size), minval=-0.5 / size, maxval=0.5 / size)
@@ -234,7 +235,7 @@ def _pass(tables, key, text, odds, rates, *, plan):
         bits = jax.random.bits(jax.random.fold_in(of_steps, at), (plan.groups * _BLOCK + _NOISE,))
         batch = _batch(rows, bits, (tokens, text_of, is_centre), noise_odds, plan, tables)
         left = jnp.maximum(1 - done - share * at / steps, 1e-4)
-        tables, loss = _moved(tables, OBJECTIVES[plan.by](batch), rate * left, pulls)
+        tables, loss = _moved(tables, OBJECTIVES[plan.by].step(batch), rate * left, pulls)
         return tables, total + loss
 
     tables, total = jax.lax.fori_loop(0, steps, step, (tables, jnp.zeros(())))

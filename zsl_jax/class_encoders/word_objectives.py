@@ -134,11 +134,26 @@ def contrastive(batch: Batch) -> Step:
     return Step(batch.centres.ravel(), (contexts,), loss)
 
 
-OBJECTIVES: dict[str, Callable[[Batch], Step]] = {
-    "cbow": cbow,
-    "skip_gram": skip_gram,
-    "sent2vec": sent2vec,
-    "contrastive": contrastive,
+class Objective(NamedTuple):
+    """How word vectors are trained.
+
+    Fields:
+      step: what a batch asks of the tables.
+      tells_each: whether the loss has a term for each word near a centre, not one per centre.
+      is_cosine: whether directions alone count; vectors then end at unit length, or the mean of a text's vectors would
+        be that of its most frequent words, which are the longest.
+    """
+
+    step: Callable[[Batch], Step]
+    tells_each: bool = False
+    is_cosine: bool = False
+
+
+OBJECTIVES = {
+    "cbow": Objective(cbow),
+    "skip_gram": Objective(skip_gram, tells_each=True),
+    "sent2vec": Objective(sent2vec),
+    "contrastive": Objective(contrastive, is_cosine=True),
 }
 
 
