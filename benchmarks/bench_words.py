@@ -1,11 +1,12 @@
 """How fast word vectors are trained, beside gensim where it is installed, and how good both are.
 
-    python benchmarks/bench_words.py FILE[,FILE...] [GLOVE.npz]
+    python benchmarks/bench_words.py FILE[,FILE...] [GLOVE.npz] [ROUNDS]
 
 The files are what `zsl-jax words --texts` takes. Ours and gensim's run A, B, A, B in one process with equal knobs (100
-numbers, window 5, 5 noise words, sample 0.001, words that occur 5 times or more); medians, without compilation or
-reading. Words per second count the text before frequent ones are left out, as gensim does. With a file of
-public vectors, the rank correlation of cosines of pairs of words with theirs says what the vectors are worth.
+numbers, window 5, 5 noise words, sample 0.001, words that occur 5 times or more; rates are the defaults of each);
+medians, without compilation or reading. Words per second count the text before frequent words are left out, as gensim
+does. With a file of public vectors, the rank correlation of cosines of pairs of words with theirs says what the vectors
+are worth.
 """
 
 import itertools
@@ -22,7 +23,7 @@ from zsl_jax import class_encoders
 from zsl_jax.class_encoders import corpora, word2vec
 from zsl_jax.data import text_files
 
-ROUNDS, EPOCHS, SAMPLE = 3, 5, 1e-3
+EPOCHS, SAMPLE = 5, 1e-3
 FREQUENT, PAIRS = 2000, 50_000
 
 
@@ -75,6 +76,7 @@ def worth(read: corpora.Corpus, vectors: np.ndarray, public: str) -> str:
 
 def main() -> None:
     files, public = sys.argv[1].split(","), sys.argv[2] if len(sys.argv) > 2 else ""
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 3
     start = time.perf_counter()
     read = corpora.corpus(itertools.chain.from_iterable(text_files.read(pathlib.Path(name)) for name in files))
     print(f"read {len(read.tokens):,} words, {len(read.words):,} different: {time.perf_counter() - start:.2f} s")
@@ -83,7 +85,7 @@ def main() -> None:
         start = time.perf_counter()
         word2vec.train(read, by, sample=SAMPLE, epochs=EPOCHS)
         first, spent, vectors = time.perf_counter() - start, {}, {}
-        for name, train in list((ours | peers(read, by)).items()) * ROUNDS:
+        for name, train in list((ours | peers(read, by)).items()) * rounds:
             vectors[name], *times = train()
             spent.setdefault(name, []).append(times)
         for name, times in spent.items():
