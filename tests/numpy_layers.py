@@ -39,6 +39,43 @@ def dense(x, params):
     return x @ params["kernel"] + params["bias"]
 
 
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm(x, params):
+    """The states of `x [L, D]` from left to right, `[L, H]`."""
+    h = c = np.zeros(params["hi"]["bias"].shape)
+    states = []
+    for word in x:
+        i, f, g, o = (word @ params[f"i{gate}"]["kernel"] + dense(h, params[f"h{gate}"]) for gate in "ifgo")
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        states.append(h)
+    return np.array(states)
+
+
+def gru(x, params):
+    """As `lstm`."""
+    h, states = np.zeros(params["in"]["bias"].shape), []
+    for word in x:
+        r, z = (sigmoid(dense(word, params[f"i{gate}"]) + h @ params[f"h{gate}"]["kernel"]) for gate in "rz")
+        h = (1 - z) * np.tanh(dense(word, params["in"]) + r * dense(h, params["hn"])) + z * h
+        states.append(h)
+    return np.array(states)
+
+
+def both_ways(layer, x, params):
+    """The states from left to right beside those from right to left, `[L, 2H]`."""
+    return np.concatenate([layer(x, params["forward"]), layer(x[::-1], params["backward"])[::-1]], axis=1)
+
+
+def softmax(logits):
+    """Along the first axis."""
+    weights = np.exp(logits - logits.max(axis=0))
+    return weights / weights.sum(axis=0)
+
+
 def gelu(x):
     return x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
 

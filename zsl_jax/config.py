@@ -166,8 +166,8 @@ def _add_encoder(config: ml_collections.ConfigDict, encoder: str) -> None:
         config.data.inputs = "pixels"
     config.normalize.inputs = "none"
     section = encoder_section(encoder)
-    reads_words = "vocabulary" in section
-    config.encoder = {**(section if has_pixels(config) or reads_words else encoder_section("mlp")), "weights": ""}
+    stays = has_pixels(config) or encoder in encoders.READS
+    config.encoder = {**(section if stays else encoder_section("mlp")), "weights": ""}
     # Epochs and not updates, which are more in training than in the choice before it.
     options = _defaults(optimizers.make_optimizer)
     del options["decay_steps"]

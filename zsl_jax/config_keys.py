@@ -162,7 +162,10 @@ ENCODER = {
     "depth": ("blocks", whole(1)),
     "heads": ("heads of the attention", whole(1)),
     "positions": ("words of the longest text", whole(1)),
-    "hidden_width": ("entries of what the first layer makes of a node", whole(1)),
+    "hidden_width": ("entries of what the first layer makes of a node, or of a state", whole(1)),
+    "attention_width": ("entries of the layer that weights of words come from", whole(1)),
+    "winners": ("entries that a word keeps", whole(1)),
+    "binary": ("whether what is kept is 1", one_of((False, True))),
 }
 
 SECTIONS = {

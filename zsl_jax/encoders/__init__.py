@@ -22,9 +22,12 @@ from zsl_jax.encoders.convnet import ConvNet
 from zsl_jax.encoders.graphs import GraphEncoder, dgp, gat, gcn, node, sgc, trgcn
 from zsl_jax.encoders.mlp import MLP
 from zsl_jax.encoders.mobilenet import MobileNetV2, mobilenet_v2
+from zsl_jax.encoders.recurrent import AttentiveGRU, BiLSTMAttention, BiLSTMMax
 from zsl_jax.encoders.resnet import ResNet, resnet18, resnet34, resnet50, resnet50d, resnet101
-from zsl_jax.encoders.text import BagOfWords, TextCNN, TextTransformer
+from zsl_jax.encoders.scalar_mix import ScalarMix
+from zsl_jax.encoders.text import BagOfWords, TextCNN, TextTransformer, deep_averaging
 from zsl_jax.encoders.vit import ViT, vit_base, vit_small, vit_tiny
+from zsl_jax.encoders.winner_take_all import WinnerTakeAll
 
 ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MLP,
@@ -41,12 +44,31 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "bag": BagOfWords,
     "text_cnn": TextCNN,
     "transformer": TextTransformer,
+    "deep_averaging": deep_averaging,
+    "bilstm_attention": BiLSTMAttention,
+    "bilstm_max": BiLSTMMax,
+    "attentive_gru": AttentiveGRU,
+    "winner_take_all": WinnerTakeAll,
+    "scalar_mix": ScalarMix,
     "node": node,
     "gcn": gcn,
     "gat": gat,
     "sgc": sgc,
     "dgp": dgp,
     "trgcn": trgcn,
+}
+# What an encoder of texts reads of a text, where that is not one vector: its words by their numbers `[B, L]`, or the
+# layers of a text tower `[B, J, D]`.
+READS = {
+    "bag": "words",
+    "text_cnn": "words",
+    "transformer": "words",
+    "deep_averaging": "words",
+    "bilstm_attention": "words",
+    "bilstm_max": "words",
+    "attentive_gru": "words",
+    "winner_take_all": "words",
+    "scalar_mix": "layers",
 }
 
 
@@ -74,15 +96,22 @@ def factory(name: str) -> Callable[..., nn.Module]:
 __all__ = [
     "ENCODERS",
     "MLP",
+    "READS",
+    "AttentiveGRU",
     "BagOfWords",
+    "BiLSTMAttention",
+    "BiLSTMMax",
     "ConvNet",
     "GraphEncoder",
     "MobileNetV2",
     "ResNet",
+    "ScalarMix",
     "TextCNN",
     "TextTransformer",
     "ViT",
+    "WinnerTakeAll",
     "counts",
+    "deep_averaging",
     "dgp",
     "factory",
     "gat",

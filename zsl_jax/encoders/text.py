@@ -1,17 +1,24 @@
 """Encoders of text: tokens `[B, L]` to embeddings `[B, D]`. Token 0 is padding and changes nothing.
 
-    bag           the mean of the vectors of words and n-grams of words, then dense layers (deep averaging)
-    text_cnn      windows of a few words, the largest answer of each over the text
-    transformer   self-attention between the words, their mean
+    bag              the mean of the vectors of words and n-grams of words, then dense layers
+    deep_averaging   the same with pairs of words beside the words
+    text_cnn         windows of a few words, the largest answer of each over the text
+    transformer      self-attention between the words, their mean
 
-Tokens are numbers of any size, such as the hashes of `class_encoders.tokens`; each encoder folds them into its table.
+Tokens are numbers of any size, such as the hashes of `class_encoders.tokens`, which each encoder folds into a table
+that it learns; or rows of a table of word vectors that is given, see `vectors`. `recurrent` has encoders that read word
+after word.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from zsl_jax import errors
+
+GIVEN = "words"  # the collection of variables with a table of words that is not trained
 
 
 class BagOfWords(nn.Module):
@@ -46,11 +53,12 @@ class BagOfWords(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
-        tokens = ngram_tokens(_checked(inputs, "bag"), self.ngrams)
-        vectors, where = _vectors(tokens, self.vocabulary, self.embedding_width)
+        words = checked(inputs, "bag")
+        tokens = ngram_tokens(words, self.ngrams)
+        found, where = vectors(self, tokens, self.vocabulary, self.embedding_width, words=words.shape[1])
         if train and self.dropout:
             where &= jax.random.bernoulli(self.make_rng("dropout"), 1 - self.dropout, where.shape)
-        x = masked_mean(vectors, where)
+        x = masked_mean(found, where)
 
         def layer(module, x, number):
             return nn.Dense(self.widths[number], dtype=jnp.dtype(self.dtype))(nn.relu(x) if number else x)
@@ -60,6 +68,24 @@ class BagOfWords(nn.Module):
         for number in range(len(self.widths)):
             x = layer(self, x, number)
         return x.astype(jnp.float32)
+
+
+def deep_averaging(
+    *,
+    widths: tuple[int, ...] = (128, 64),
+    vocabulary: int = 4096,
+    embedding_width: int = 64,
+    ngrams: int = 2,
+    dropout: float = 0.0,
+) -> BagOfWords:
+    """Returns the `BagOfWords` of words and pairs of words: `W_2 relu(W_1 mean [E[t_l], ..., E[t_l t_(l+1)], ...])`.
+
+    Where word vectors are given, those of pairs are learned beside them.
+
+    Reference: Cer et al., "Universal Sentence Encoder", 2018; Iyyer, Manjunatha, Boyd-Graber, Daume III, "Deep
+    Unordered Composition Rivals Syntactic Methods for Text Classification", ACL 2015.
+    """
+    return BagOfWords(widths, vocabulary, embedding_width, ngrams, dropout)
 
 
 class TextCNN(nn.Module):
@@ -92,20 +118,20 @@ class TextCNN(nn.Module):
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
         del train
-        vectors, where = _vectors(_checked(inputs, "text_cnn"), self.vocabulary, self.embedding_width)
-        vectors = jnp.where(where[..., None], vectors, 0.0)
-        length, dtype = vectors.shape[1], jnp.dtype(self.dtype)
+        words, where = vectors(self, checked(inputs, "text_cnn"), self.vocabulary, self.embedding_width)
+        words = jnp.where(where[..., None], words, 0.0)
+        length, dtype = words.shape[1], jnp.dtype(self.dtype)
 
-        def answer(module, vectors, size):
+        def answer(module, words, size):
             # A window may hang over the end, where it sees zeros, but must hold a word.
-            padded = jnp.pad(vectors, ((0, 0), (0, size - 1), (0, 0)))
+            padded = jnp.pad(words, ((0, 0), (0, size - 1), (0, 0)))
             window = jnp.concatenate([padded[:, i : i + length] for i in range(size)], axis=-1)
             answers = nn.relu(nn.Dense(self.channels, dtype=dtype)(window))
             return jnp.max(jnp.where(where[..., None], answers, 0.0), axis=1)
 
         if self.remat:
             answer = nn.remat(answer, static_argnums=2)
-        answers = [answer(self, vectors, size) for size in self.windows]
+        answers = [answer(self, words, size) for size in self.windows]
         return nn.Dense(self.width, dtype=dtype)(jnp.concatenate(answers, axis=-1)).astype(jnp.float32)
 
 
@@ -146,7 +172,7 @@ class TextTransformer(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
-        tokens = _checked(inputs, "transformer")
+        tokens = checked(inputs, "transformer")
         length = tokens.shape[1]
         if length > self.positions:
             raise errors.UserError(
@@ -154,7 +180,9 @@ class TextTransformer(nn.Module):
             )
         if self.width % self.heads:
             raise errors.UserError(f"width={self.width} of the transformer is not a multiple of heads={self.heads}")
-        x, where = _vectors(tokens, self.vocabulary, self.width)
+        x, where = vectors(self, tokens, self.vocabulary, self.width)
+        if x.shape[-1] != self.width:
+            x = nn.Dense(self.width, name="words")(x)
         places = self.param("places", nn.initializers.normal(0.02), (self.positions, self.width))
         x = x + places[None, :length]
         drop = nn.Dropout(self.dropout, deterministic=not train)
@@ -190,6 +218,17 @@ def ngram_tokens(tokens: jax.Array, most: int) -> jax.Array:
     return jnp.concatenate(found, axis=1)
 
 
+def masked_max(found: jax.Array, where: jax.Array) -> jax.Array:
+    """The largest of `[B, L, D]` over the places in `where [B, L]`; 0 where there is none.
+
+    >>> import jax.numpy as jnp
+    >>> print(masked_max(jnp.array([[[-2.0], [-4.0], [9.0]]]), jnp.array([[True, True, False]])))
+    [[-2.]]
+    """
+    largest = jnp.max(jnp.where(where[..., None], found, -jnp.inf), axis=1)
+    return jnp.where(jnp.any(where, axis=1, keepdims=True), largest, 0.0)
+
+
 def masked_mean(vectors: jax.Array, where: jax.Array) -> jax.Array:
     """The mean of `[B, L, D]` over the places in `where [B, L]`; 0 where there is none.
 
@@ -201,17 +240,55 @@ def masked_mean(vectors: jax.Array, where: jax.Array) -> jax.Array:
     return total / jnp.maximum(jnp.sum(where, axis=1, keepdims=True), 1)
 
 
-def _checked(inputs: jax.Array, encoder: str) -> jax.Array:
+def checked(inputs: jax.Array, encoder: str) -> jax.Array:
     if jnp.ndim(inputs) != 2 or not jnp.issubdtype(jnp.asarray(inputs).dtype, jnp.integer):
         found = f"{jnp.asarray(inputs).dtype} {list(jnp.shape(inputs))}"
         raise errors.UserError(
-            f"the encoder {encoder} takes tokens [B, L] of integers, not {found}: data.semantics=names gives them"
+            f"the encoder {encoder} takes tokens [B, L] of integers, not {found}: a recipe on texts gives them, or "
+            "data.semantics=names"
         )
     return jnp.asarray(inputs)
 
 
-def _vectors(tokens: jax.Array, vocabulary: int, width: int) -> tuple[jax.Array, jax.Array]:
-    """The vectors of tokens from a table that is learned, `[B, L, width]`, and where there is a token."""
+def vectors(
+    module: nn.Module, tokens: jax.Array, vocabulary: int, width: int, *, words: int | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """The vectors of tokens `[B, L]`, `[B, L, D]`, and where there is a token, `[B, L]`.
+
+    They are rows of the table that was given, see `with_words`, and else of one that is learned.
+
+    Args:
+      module: the encoder.
+      tokens: with 0 for padding.
+      vocabulary, width: of the table that is learned.
+      words: of the tokens, the first that are words: what follows, n-grams, is never in a given table. None: all.
+    """
     where = tokens > 0
     rows = jnp.where(where, 1 + (tokens - 1) % (vocabulary - 1), 0)
-    return nn.Embed(vocabulary, width)(rows), where
+    if not module.has_variable(GIVEN, "vectors"):
+        return nn.Embed(vocabulary, width)(rows), where
+    table = module.get_variable(GIVEN, "vectors")
+    found = table[tokens[:, :words]]
+    if words is not None and words < tokens.shape[1]:
+        found = jnp.concatenate([found, nn.Embed(vocabulary, table.shape[1])(rows[:, words:])], axis=1)
+    return found, where
+
+
+def with_words(encoder: nn.Module, key: jax.Array, inputs: jax.Array, table: jax.Array) -> dict[str, Any]:
+    """Returns the variables of an encoder of text that reads its words from a given table, which is not trained.
+
+    Args:
+      encoder: of this module or of `recurrent`.
+      key: PRNG key.
+      inputs: tokens `[B, L]`, rows of the table; row 0 stands for padding.
+      table: `[V, D]`.
+
+    >>> import jax, jax.numpy as jnp
+    >>> table, tokens = jnp.array([[0.0], [2.0], [5.0]]), jnp.array([[1, 2, 0]])
+    >>> variables = with_words(BagOfWords(widths=(1,)), jax.random.key(0), tokens, table)
+    >>> sorted(variables), variables["params"]["Dense_0"]["kernel"].shape
+    (['params', 'words'], (1, 1))
+    """
+    given = {GIVEN: {"vectors": jnp.asarray(table)}}
+    _, made = encoder.apply(given, inputs, train=False, mutable=["params"], rngs={"params": key})
+    return {**made, **given}
