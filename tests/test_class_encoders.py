@@ -160,6 +160,8 @@ def test_word_vectors_from_text_files(tmp_path, header, opened):
         file.write(header + "the 9 9\nPolar 1 0\nbear 0 1\npolar 5 5\n")
     vectors = class_encoders.load_word_vectors(path, {"polar", "bear", "grizzly"})
     assert sorted(vectors) == ["bear", "polar"]
+    assert list(class_encoders.load_word_vectors(path)) == ["the", "polar", "bear"]
+    assert list(class_encoders.load_word_vectors(path, most=2)) == ["the", "polar"]
     np.testing.assert_array_equal(class_encoders.word_embedding(["polar_bear", "bear"], vectors), [[0.5, 0.5], [0, 1]])
 
 

@@ -34,6 +34,7 @@ def by_hand(variables, ids):
     words = variables["params"]["embeddings"]
     x = words["word_embeddings"]["weight"][ids] + words["position_embeddings"]["weight"][: len(ids)]
     x = norm(x + words["token_type_embeddings"]["weight"][0], words["LayerNorm"])
+    layers = [x]
     for number in range(SIZE.num_hidden_layers):
         layer = variables["params"]["encoder"][f"layer_{number}"]
         parts = [
@@ -48,8 +49,9 @@ def by_hand(variables, ids):
         hidden = dense(x, layer["intermediate"]["dense"])
         hidden = hidden * 0.5 * (1 + erf(hidden / math.sqrt(2)))
         x = norm(dense(hidden, layer["output"]["dense"]) + x, layer["output"]["LayerNorm"])
-    mean = x.mean(axis=0)
-    return mean / np.linalg.norm(mean)
+        layers.append(x)
+    means = [x.mean(axis=0) for x in layers]
+    return np.array([mean / np.linalg.norm(mean) for mean in means])
 
 
 @pytest.mark.long
@@ -62,9 +64,10 @@ def test_bert_is_the_arithmetic_of_the_paper_whatever_fills_up_a_text():
         ids[row, : len(text)], mask[row, : len(text)] = text, True
     variables = module.init(jax.random.key(0), jnp.asarray(ids), jnp.asarray(mask))
     variables = jax.tree.map(lambda x: 0.5 * rng.standard_normal(x.shape).astype(np.float32), variables)
-    found = jax.jit(module.apply)(variables, ids, mask)
-    wanted = [by_hand(variables, text) for text in texts]
-    np.testing.assert_allclose(found, wanted, atol=2e-5)
+    wanted = np.array([by_hand(variables, text) for text in texts])
+    np.testing.assert_allclose(jax.jit(module.apply)(variables, ids, mask), wanted[:, -1], atol=2e-5)
+    by_layer = bert.Bert(SIZE, "layers")
+    np.testing.assert_allclose(jax.jit(by_layer.apply)(variables, ids, mask), wanted, atol=2e-5)
 
 
 @pytest.mark.long
@@ -299,6 +302,37 @@ def test_a_file_of_word_vectors_is_a_tower_of_their_means(tmp_path):
     (tmp_path / "words.pdf").write_text("")
     with pytest.raises(errors.UserError, match=r"no file of word vectors \(.txt, .vec"):
         towers.load_text_tower(tmp_path / "words.pdf")
+
+
+def test_the_layers_of_a_tower_end_with_what_it_encodes(tmp_path):
+    tower = towers.load_text_tower(small_tower.write(tmp_path / "tower"))
+    stage, texts = tower.layers("which "), ["red star", "old cat of a photo"]
+    layers = stage.function(texts)
+    assert layers.shape == (2, small_tower.SIZE.num_hidden_layers + 1, 12)
+    np.testing.assert_allclose(layers[:, -1], tower.encode(texts, prefix="which "), atol=1e-6)
+    assert np.abs(layers[:, 0] - layers[:, -1]).max() > 0.01
+    assert len({stage.sha256, tower.layers().sha256, tower.stage().sha256}) == 3
+    with pytest.raises(errors.UserError, match=r"reads word vectors, and tower is a text tower: .*text=FILE"):
+        tower.words(4)
+
+
+def test_a_file_of_word_vectors_numbers_the_words_of_a_text(tmp_path, capsys):
+    (tmp_path / "words.txt").write_text("red 3 0\nstar 0 4\nRED 9 9\nold 1 1\n")
+    tower = towers.load_text_tower(tmp_path / "words.txt")
+    assert tower.vectors().tolist() == [[0, 0], [3, 0], [0, 4], [1, 1]]
+    stage = tower.words(2)
+    ids = stage.function(["Old gnu star!", "red", "gnu", "star star red old"])
+    assert (ids.tolist(), ids.dtype) == ([[3, 2], [1, 0], [0, 0], [2, 2]], np.int32)
+    cut, silent = capsys.readouterr().err.splitlines()
+    assert "words.txt: 1 of 4 texts are longer than 2 words: what is beyond is not read" in cut
+    assert "the first is text 3, 'star star red old'" in cut
+    assert "1 of 4 texts have no word with a vector" in silent
+    assert tower.words(2, "star ").function(["gnu"]).tolist() == [[2, 0]]
+    assert len({made.sha256 for made in (stage, tower.words(3), tower.words(2, "a"), tower.stage())}) == 4
+    with pytest.raises(errors.UserError, match="no vector for any word of 2 texts, the first of which is 'gnu'"):
+        stage.function(["gnu", "?"])
+    with pytest.raises(errors.UserError, match=r"scalar_mix mixes the layers .*, and words\.txt is a file"):
+        tower.layers()
 
 
 def test_a_text_that_is_too_long_is_said_and_read_to_its_context(tmp_path, capsys):

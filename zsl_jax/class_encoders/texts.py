@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,10 @@ def words(name: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", name.lower())
 
 
-def load_word_vectors(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """Reads the vectors of some words from a file as word2vec and GloVe write them.
+def load_word_vectors(
+    path: str | os.PathLike, wanted: Collection[str] | None = None, *, most: int = 0
+) -> dict[str, np.ndarray]:
+    """Reads the vectors of words from a file as word2vec and GloVe write them.
 
         .txt, .vec, .gz    a line is a word and its numbers, separated by blanks; the first line may be `COUNT WIDTH`
         .bin               `COUNT WIDTH`, then each word, a blank and its numbers in float32
@@ -34,10 +36,11 @@ def load_word_vectors(path: str | os.PathLike, wanted: Collection[str]) -> dict[
 
     Args:
       path: the file.
-      wanted: words in lower case.
+      wanted: words in lower case; None for all of the file.
+      most: words that are read, the first ones of the file; 0 for all.
 
     Returns:
-      Vectors `[D]`, float32, by word, of those that are there.
+      Vectors `[D]`, float32, by word, of those that are there, in the order of the file.
 
     Raises:
       UserError: no such file, an archive or binary file of another form, a vector of another width than the one before
@@ -46,17 +49,19 @@ def load_word_vectors(path: str | os.PathLike, wanted: Collection[str]) -> dict[
     if not pathlib.Path(path).is_file():
         raise errors.UserError(f"no file of word vectors {os.fspath(path)!r}")
     if os.fspath(path).endswith(".npz"):
-        return _from_archive(path, wanted)
+        return _from_archive(path, wanted, most)
     if os.fspath(path).endswith(".bin"):
-        return _from_binary(path, wanted)
-    wanted, found, width = set(wanted), {}, None
+        return _from_binary(path, wanted, most)
+    asked, found, width = _asked(wanted), {}, None
     opened = gzip.open if os.fspath(path).endswith(".gz") else open
     with opened(path, "rt", encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             word, _, rest = line.rstrip().partition(" ")
             word = word.lower()
-            if word not in wanted or word in found or (number == 1 and len(rest.split()) == 1):
+            if not asked(word) or word in found or (number == 1 and len(rest.split()) == 1):
                 continue
+            if most and len(found) == most:
+                break
             fields = rest.split()
             if not fields:
                 raise errors.UserError(
@@ -101,7 +106,11 @@ def save_word_vectors(
         part.unlink(missing_ok=True)
 
 
-def _from_archive(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, np.ndarray]:
+def _asked(wanted: Collection[str] | None) -> Callable[[str], bool]:
+    return (lambda word: True) if wanted is None else set(wanted).__contains__
+
+
+def _from_archive(path: str | os.PathLike, wanted: Collection[str] | None, most: int) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             words, vectors = archive["words"], archive["vectors"]
@@ -115,15 +124,17 @@ def _from_archive(path: str | os.PathLike, wanted: Collection[str]) -> dict[str,
             f"{path} is no archive of word vectors (words, vectors, and scale where these are whole numbers): "
             f"{' '.join(str(error).split())}"
         ) from error
-    wanted, rows = set(wanted), {}
+    asked, rows = _asked(wanted), {}
     for row, word in enumerate(words.tolist()):
-        if word.lower() in wanted:
-            rows.setdefault(word.lower(), row)
+        if asked(word.lower()) and word.lower() not in rows:
+            rows[word.lower()] = row
+            if len(rows) == most:
+                break
     return {word: vectors[row].astype(np.float32) * (1 if scale is None else scale[row]) for word, row in rows.items()}
 
 
-def _from_binary(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    wanted, found = set(wanted), {}
+def _from_binary(path: str | os.PathLike, wanted: Collection[str] | None, most: int) -> dict[str, np.ndarray]:
+    asked, found = _asked(wanted), {}
     with open(path, "rb") as file:
         head = file.readline().split()
         if len(head) != 2 or not all(part.isdigit() for part in head):
@@ -137,8 +148,10 @@ def _from_binary(path: str | os.PathLike, wanted: Collection[str]) -> dict[str, 
             if len(numbers) < size:
                 raise errors.UserError(f"{path} ends within word {number} of {count}: it is not whole")
             word = letters.decode("utf-8", errors="replace").strip().lower()
-            if word in wanted and word not in found:
+            if asked(word) and word not in found:
                 found[word] = np.frombuffer(numbers, "<f4").copy()
+                if len(found) == most:
+                    break
     return found
 
 

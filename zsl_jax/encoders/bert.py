@@ -51,7 +51,8 @@ class Bert(nn.Module):
 
     Args:
       size: of the model.
-      pool: `mean` over the tokens, or `cls`, the first one.
+      pool: `mean` over the tokens, or `cls`, the first one; `layers` for the mean over the tokens of what each layer
+        reads and of what the last one gives, `[B, layers + 1, D]`.
     """
 
     size: Size
@@ -60,11 +61,15 @@ class Bert(nn.Module):
     @nn.compact
     def __call__(self, ids: jax.Array, mask: jax.Array, words: jax.Array | None = None) -> jax.Array:
         x = _Embeddings(self.size, name="embeddings")(ids, words)
-        x = _Encoder(self.size, name="encoder")(x, mask)
+        x, read = _Encoder(self.size, name="encoder")(x, mask)
         if self.pool == "cls":
             return similarity.l2_normalize(x[:, 0])
         share = mask.astype(x.dtype)[:, :, None]
-        return similarity.l2_normalize(jnp.sum(x * share, axis=1) / jnp.maximum(jnp.sum(share, axis=1), 1.0))
+
+        def mean(x):
+            return similarity.l2_normalize(jnp.sum(x * share, axis=1) / jnp.maximum(jnp.sum(share, axis=1), 1.0))
+
+        return jnp.stack([mean(each) for each in (*read, x)], axis=1) if self.pool == "layers" else mean(x)
 
 
 class _Embeddings(nn.Module):
@@ -89,9 +94,11 @@ class _Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x, mask):
+        read = []
         for number in range(self.size.num_hidden_layers):
+            read.append(x)
             x = _Layer(self.size, name=f"layer_{number}")(x, mask)
-        return x
+        return x, read
 
 
 class _Layer(nn.Module):

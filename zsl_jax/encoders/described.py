@@ -43,6 +43,7 @@ KEYS = {
     "attributes": ("text file of the names of the attributes, one a line, for by=attributes", _PLACE),
     "class_prefix": ("put before each sentence on a class, as the tower was trained: 'query: ' for E5", _TEXT),
     "text_prefix": ("put before each text that is classified: 'query: ' or 'passage: ' for E5", _TEXT),
+    "words": ("words of a text that an encoder of words reads, the first with a vector", rules.whole(1)),
     "width": ("leading numbers of a text vector that are used (Matryoshka); 0 for all", rules.whole(0)),
     "each": (
         "texts of a class that are kept apart, the first ones, for a method that takes several; 0: their mean, or for "
@@ -65,6 +66,7 @@ class Options(NamedTuple):
     class_prefix: str = ""
     text_prefix: str = ""
     width: int = 0
+    words: int = 32
     each: int = 0
     tie: str = ""
     columns: str = ""
@@ -185,12 +187,13 @@ class Describer:
         return f"sentences by {self.options.by}"
 
 
-def dataset_of(source: dataset.Dataset, describer: Any) -> dataset.Dataset:
+def dataset_of(source: dataset.Dataset, describer: Any, stage: stages.Stage | None = None) -> dataset.Dataset:
     """Returns a dataset whose classes are described by sentences, and whose texts, if it is of such, are encoded.
 
     Args:
       source: the dataset.
       describer: a `Describer`, or a `prompts.PromptTower`.
+      stage: of texts, where the dataset is of such; None for that of the describer's tower, a vector per text.
 
     Raises:
       UserError: inputs and classes that do not meet in one space.
@@ -203,7 +206,8 @@ def dataset_of(source: dataset.Dataset, describer: Any) -> dataset.Dataset:
     if source.kind == "texts":
         if describer.tie is not None:
             raise errors.UserError("config.towers.tie is for features of images: texts and names meet without one")
-        stage = describer.tower.stage(describer.options.text_prefix, describer.options.width)
+        if stage is None:
+            stage = describer.tower.stage(describer.options.text_prefix, describer.options.width)
         info["stages"] = [stage.said]
         inputs = stages.applied(stage, list(map(str, source.inputs)))
     elif describer.options.columns:

@@ -55,6 +55,7 @@ class TextTower:
       lengths: of batches, in tokens; a text is filled up to the next.
       fill: the token that does so.
       table: where the vectors of the tokens stand among the variables.
+      shape: of what the module gives, between B and D.
     """
 
     module: Any
@@ -67,6 +68,7 @@ class TextTower:
     lengths: tuple[int, ...] = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
     fill: int = 0
     table: tuple[str, ...] = ("params", "embeddings", "word_embeddings", "weight")
+    shape: tuple[int, ...] = ()
 
     def encode(self, texts: Sequence[str], *, prefix: str = "") -> np.ndarray:
         """Returns `[N, D]` float32, of unit length; texts of like length share a batch, and long work shows progress.
@@ -95,7 +97,7 @@ class TextTower:
             )
         # The longest first: the last batch, which is not full, is of short texts and padded to their number.
         order = np.argsort([-len(row) for row in ids], kind="stable")
-        result = np.zeros((len(texts), self.width), np.float32)
+        result = np.zeros((len(texts), *self.shape, self.width), np.float32)
         tokens = _TOKENS.get(jax.default_backend(), _MOST_TOKENS)
         with tqdm.tqdm(total=len(texts), desc="encode", unit="text", disable=None, leave=False) as bar:
             while len(order):
@@ -125,6 +127,31 @@ class TextTower:
             return np.asarray(similarity.l2_normalize(found))
 
         return stages.Stage(encode, digest, {**said, **options, "sha256": digest})
+
+    def words(self, most: int, prefix: str = "") -> stages.Stage:
+        """Raises a UserError: a tower is no table of words."""
+        raise errors.UserError(
+            f"config.encoder.name is that of an encoder that reads word vectors, and {self.name} is a text tower: "
+            "--config.towers.text=FILE of word vectors, or encoder.name=mlp or scalar_mix"
+        )
+
+    def vectors(self) -> np.ndarray:
+        """Raises a UserError, as `words` does."""
+        return self.words(0).function([])
+
+    def layers(self, prefix: str = "") -> stages.Stage:
+        """Returns the stage of the layers of the tower: `[N, J, D]`, the mean over the tokens in each, of unit length.
+
+        Raises:
+          UserError: a tower that is no BERT.
+        """
+        if not isinstance(self.module, bert.Bert):
+            raise errors.UserError(f"the encoder scalar_mix mixes the layers of a BERT, and {self.name} is none")
+        options = {"layers": self.module.size.num_hidden_layers + 1, **({"prefix": prefix} if prefix else {})}
+        digest = hashlib.sha256(json.dumps([self.sha256, options]).encode()).hexdigest()
+        said = {"by": "text_tower", "name": self.name, **options, "sha256": digest}
+        tower = dataclasses.replace(self, module=bert.Bert(self.module.size, "layers"), shape=(options["layers"],))
+        return stages.Stage(functools.partial(tower.encode, prefix=prefix), digest, said)
 
     def _batch(self, ids: list[list[int]], size: int, length: int) -> np.ndarray:
         tokens, mask = np.full((size, length), self.fill, np.int32), np.zeros((size, length), bool)

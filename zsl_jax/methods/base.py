@@ -210,5 +210,14 @@ def joined(moving: Any, frozen: tuple) -> Any:
     return tree.unflatten([Frozen(next(coming)) if _is_frozen(node) else node for node in nodes])
 
 
+def thawed(tree: Any) -> Any:
+    """Returns a tree with what its frozen parts hold in their place.
+
+    >>> thawed({"prompt": 1, "tower": Frozen({"bias": 2})})
+    {'prompt': 1, 'tower': {'bias': 2}}
+    """
+    return jax.tree.map(lambda node: node.tree if _is_frozen(node) else node, tree, is_leaf=_is_frozen)
+
+
 def _is_frozen(node: Any) -> bool:
     return isinstance(node, Frozen)

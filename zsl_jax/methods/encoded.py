@@ -19,6 +19,7 @@ import optax
 from flax import linen as nn
 
 from zsl_jax import errors, losses, similarity
+from zsl_jax.encoders import text
 from zsl_jax.encoders import weights as weights_lib
 from zsl_jax.methods import base, chunks, mlp, objectives
 
@@ -44,6 +45,8 @@ class Parts(NamedTuple):
       weights: `() -> tensors` by name, of a checkpoint that the encoder starts from, such as `encoders.weights.read` of
         a file; None for random ones.
       source: what messages call these.
+      words: `() -> [V, D]`, word vectors that an encoder of text looks its tokens up in, which are not trained; None
+        where it learns its own, or reads no words.
     """
 
     encoder: nn.Module
@@ -56,6 +59,7 @@ class Parts(NamedTuple):
     chunk: int = 0
     weights: Callable[[], dict[str, Any]] | None = None
     source: str = "given"
+    words: Callable[[], Any] | None = None
 
 
 class EncodedState(NamedTuple):
@@ -63,7 +67,8 @@ class EncodedState(NamedTuple):
 
     Fields:
       average: the moving average of the parameters, or () where there is none.
-      fixed: the encoder's other variables; those of a frozen one, all, `Frozen` where they come from a checkpoint.
+      fixed: the encoder's other variables; those of a frozen one, all, `Frozen` where they come from a checkpoint, as
+        given word vectors are.
       optimizer: the optimiser's memory.
       step: the number of steps done.
       kept: what is remembered of earlier batches for the loss, in training.
@@ -101,6 +106,10 @@ class _Encoder:
     def init(self, key, inputs, tensors):
         """Its parameters that are trained, and its other variables."""
         parts = self.parts
+        if parts.words is not None:
+            variables = text.with_words(parts.encoder, key, inputs, tensors)
+            words = {text.GIVEN: base.Frozen(variables.pop(text.GIVEN))}
+            return ({}, {**variables, **words}) if parts.freeze else ({"encoder": variables["params"]}, words)
 
         def random():
             return dict(parts.encoder.init(key, inputs, train=False))
@@ -116,10 +125,11 @@ class _Encoder:
     def __call__(self, params, fixed, inputs, *, train, key=None):
         """Embeddings, and the encoder's other variables as they are afterwards."""
         parts = self.parts
-        known = fixed.tree if isinstance(fixed, base.Frozen) else fixed
+        known = base.thawed(fixed)
         names = {"encoder": "params", "memory": "memory"}
         variables = {name: params[of] for of, name in names.items() if of in params} | dict(known)
-        changing = [] if parts.freeze or not train else list(known)
+        is_still = parts.freeze or not train
+        changing = [] if is_still else [name for name in fixed if not isinstance(fixed[name], base.Frozen)]
         rngs = None if key is None else {"dropout": key}
         options = {"train": train and not parts.freeze, "rngs": rngs, **self.asked}
         if not changing:
@@ -141,7 +151,7 @@ class _Encoder:
             return [view(number) for number in range(len(views))], () if changed is fixed else changed
 
         of_views, changed = chunks.by_chunk(augmented, (*views, dropout), inputs, self.parts.chunk)
-        return of_views, changed or fixed
+        return of_views, {**fixed, **changed} if changed else fixed
 
 
 def by_encoder(
@@ -261,5 +271,5 @@ def by_encoder(
         embed=embed_inputs,
         describe=lambda state, classes: describe(scoring_params(state)["head"], classes),
         scores=lambda state, images, described: scores(scoring_params(state)["head"], images, described),
-        weights=parts.weights or (lambda: ()),
+        weights=parts.words or parts.weights or (lambda: ()),
     )

@@ -9,7 +9,7 @@ import ml_collections
 from flax import linen as nn
 
 from zsl_jax import data, encoders, methods
-from zsl_jax.encoders import augmentation, pretrained
+from zsl_jax.encoders import augmentation, pretrained, text
 from zsl_jax.methods import class_tower
 from zsl_jax.training import optimizers
 
@@ -44,24 +44,35 @@ def make_parts(config: ml_collections.ConfigDict, *, steps_per_epoch: int = 0) -
     return {"parts": parts, "class_encoder": make_encoder(dict(config.class_encoder))}
 
 
-def sizes(config: ml_collections.ConfigDict, dataset: data.Dataset) -> list[str]:
-    """Returns a line for each encoder of a config, with its parameters and operations on the inputs of a dataset."""
+def sizes(config: ml_collections.ConfigDict, dataset: data.Dataset, words: Any = None) -> list[str]:
+    """Returns a line for each encoder of a config, with its parameters and operations on the inputs of a dataset.
+
+    Args:
+      config: of a run.
+      dataset: its data.
+      words: `[V, D]`, the table that the encoder looks texts up in, if one is given.
+    """
+    tables = {"encoder": words, "class_encoder": None}
     inputs = {"encoder": dataset.inputs, "class_encoder": class_tower.reads(dataset.classes)}
     return [
-        f"{name.replace('_', ' ')} {config[name].name}: {_size(dict(config[name]), inputs[name])}"
+        f"{name.replace('_', ' ')} {config[name].name}: {_size(dict(config[name]), inputs[name], tables[name])}"
         for name in inputs
         if name in config
     ]
 
 
-def _size(knobs: dict[str, Any], inputs) -> str:
+def _size(knobs: dict[str, Any], inputs, words) -> str:
     knobs.pop("weights", None)
     encoder = make_encoder(knobs)
     rows = inputs["rows"] if isinstance(inputs, dict) else inputs
     one: Any = jax.ShapeDtypeStruct((1, *rows.shape[1:]), rows.dtype)
     if isinstance(inputs, dict):
         one = {**jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), inputs), "rows": one}
-    variables = jax.eval_shape(lambda x: encoder.init(jax.random.key(0), x, train=False), one)
+    key = jax.random.key(0)
+    if words is None:
+        variables = jax.eval_shape(lambda x: encoder.init(key, x, train=False), one)
+    else:
+        variables = jax.eval_shape(lambda x: text.with_words(encoder, key, x, words), one)
     return encoders.counts.describe(encoder, variables, one)
 
 

@@ -69,6 +69,7 @@ LATER = {
     "classes.strength": 1.0,
     "classes.missing": "error",
     "classes.permuted": False,
+    "towers.words": 32,
 }
 # The same of sections that not every config has.
 LATER_IN_SECTIONS = {

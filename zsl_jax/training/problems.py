@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import jax
 import ml_collections
+import numpy as np
 
 from zsl_jax import config as config_lib
-from zsl_jax import data, errors, methods
-from zsl_jax.data import splits
-from zsl_jax.encoders import class_sources, described, graphs, image_towers, prompts, ties, towers
+from zsl_jax import data, encoders, errors, methods
+from zsl_jax.data import sources, splits
+from zsl_jax.encoders import class_sources, described, graphs, image_towers, prompts, stages, ties, towers
 from zsl_jax.methods import objectives
 from zsl_jax.training import checking, encoding, hashes, parallel, protocols, states
 
@@ -127,7 +128,8 @@ def _described(config: ml_collections.ConfigDict) -> data.Dataset:
     """The dataset of a config, its classes as itself or `config.towers` describes them."""
     if "towers" in config:
         describer = class_describer(config)
-        return described.dataset_of(_source(config), describer)
+        source = _source(config)
+        return described.dataset_of(source, describer, text_stage(config) if source.kind == "texts" else None)
     source = data.load(**config.data, unseen=config.unseen_classes)
     if config.data.get("semantics") == "names":
         raise errors.UserError(
@@ -197,6 +199,32 @@ def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
     return towers.load_text_tower(config.towers.text, pool=config.towers.pool)
 
 
+def text_stage(config: ml_collections.ConfigDict) -> stages.Stage:
+    """Returns the stage of the texts of a config: what its encoder reads of them, and for all else a vector.
+
+    Raises:
+      UserError: a tower that does not give what the encoder reads.
+    """
+    tower, section = text_tower(config), config.towers
+    made = {
+        "vector": lambda: tower.stage(section.text_prefix, section.width),
+        "words": lambda: tower.words(section.words, section.text_prefix),
+        "layers": lambda: tower.layers(section.text_prefix),
+    }
+    return made[_read(config)]()
+
+
+def given_words(config: ml_collections.ConfigDict) -> Callable[[], np.ndarray] | None:
+    """Returns what reads the table of word vectors that the encoder of a config looks texts up in; None without one."""
+    reads_texts = config.data.name in sources.OF_TEXTS and "towers" in config
+    return text_tower(config).vectors if reads_texts and _read(config) == "words" else None
+
+
+def _read(config: ml_collections.ConfigDict) -> str:
+    """What is read of a text."""
+    return encoders.READS.get(config.encoder.name, "vector") if "encoder" in config else "vector"
+
+
 def make_method(
     config: ml_collections.ConfigDict, *, scaling: dict[str, str] | None = None, steps_per_epoch: int = 0, **knobs
 ) -> methods.Method:
@@ -209,6 +237,8 @@ def make_method(
       **knobs: of the method, and of its loss with `loss.` before their names.
     """
     parts = encoding.make_parts(config, steps_per_epoch=steps_per_epoch)
+    if "parts" in parts and (words := given_words(config)) is not None:
+        parts["parts"] = parts["parts"]._replace(words=words)
     if methods.learns_prompts(config_lib.trained(config).name):
         parts["tower"] = prompt_tower(config)
     objective = _objective(config, {name: value for name, value in knobs.items() if name.startswith("loss.")})

@@ -79,7 +79,8 @@ def run(
     problem = problems.make_problem(config) if problem is None else problem
     if config.select.on == "test":
         say(ORACLE)
-    for line in encoding.sizes(config, problem.dataset):
+    words = problems.given_words(config)
+    for line in encoding.sizes(config, problem.dataset, words and words()):
         say(line)
     choosing, final = problem.protocol.tasks(problem.dataset, config)
     made_of = problem.made_of()

@@ -161,8 +161,7 @@ class Trained:
         said = self.record["dataset"]["inputs"].get("stages") or []
         if not said:
             raise errors.UserError(f"this run takes {self.kind} as they are: it has no stage before them")
-        section = self.config.towers
-        stage = problems.text_tower(self.config).stage(section.text_prefix, section.width)
+        stage = problems.text_stage(self.config)
         if stage.sha256 != said[0]["sha256"]:
             raise errors.UserError(
                 f"config.towers.text={self.config.towers.text} is not the tower that the run was made with (sha256 "

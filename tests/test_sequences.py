@@ -1,0 +1,101 @@
+"""Texts word by word: encoders that read them are encoders of a recipe, from the command line to a prediction."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+import small_tower
+
+from zsl_jax import __main__, encoders, errors
+from zsl_jax.methods import base
+from zsl_jax.training import problems, trained
+from zsl_jax.verbs import command_line
+
+NAMES = ("rain", "song", "film", "meal", "ring", "book", "game")
+UNSEEN = NAMES[5:]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Texts of two words, of which the one behind `not` is of another class, so that their mean says nothing."""
+    folder = tmp_path_factory.mktemp("sequences")
+    rng = np.random.default_rng(0)
+    meaning = dict(zip(NAMES, np.linalg.qr(rng.standard_normal((8, 8)))[0])) | {"not": np.ones(8)}
+    (folder / "words.txt").write_text("".join(f"{word} {' '.join(map(str, x))}\n" for word, x in meaning.items()))
+    (folder / "texts").mkdir()
+    for part, names, others in (("train", NAMES[:5], NAMES[:5]), ("test", UNSEEN, UNSEEN)):
+        rows = []
+        for name in names:
+            for _ in range(40):
+                other = rng.choice([x for x in others if x != name])
+                rows.append(f"{name}\t{name} not {other}\n" if rng.random() < 0.5 else f"{name}\tnot {other} {name}\n")
+        (folder / "texts" / f"{part}.txt").write_text("".join(rows))
+    small_tower.write(folder / "tower")
+    return folder
+
+
+def line(folder, encoder, tower="words.txt", **keys):
+    given = {
+        "data.file": folder / "texts",
+        "towers.text": folder / tower,
+        "encoder.name": encoder,
+        "class_encoder.name": "mlp",
+        "classes.source": "dataset",
+        "plots": "none",
+        **keys,
+    }
+    return ["--config=zsl_kg:texts", *(f"--config.{key}={value}" for key, value in given.items())]
+
+
+def problem_of(line):
+    return problems.make_problem(command_line.recipe("zsl_kg:texts", command_line.split_overrides(line[1:])[1]))
+
+
+@pytest.mark.parametrize("name", encoders.READS)
+def test_every_encoder_of_texts_is_one_of_a_recipe(files, name):
+    """Data and shapes are made; nothing is compiled."""
+    of_layers = encoders.READS[name] == "layers"
+    found = problem_of(line(files, name, "tower" if of_layers else "words.txt"))
+    inputs = found.dataset.inputs
+    assert (inputs.shape[1:], inputs.dtype) == (((2, 12), np.float32) if of_layers else ((32,), np.int32))
+    # The table of words is handed over beside the state, which is saved without it.
+    assert [x.shape for x in jax.tree.leaves(found.method.weights())] == ([] if of_layers else [(9, 8)])
+
+
+@pytest.mark.parametrize(
+    ("name", "tower", "says"),
+    [
+        ("bilstm_max", "tower", "reads word vectors, and tower is a text tower"),
+        ("scalar_mix", "words.txt", "mixes the layers of a text tower, and words.txt is a file of word vectors"),
+    ],
+)
+def test_a_tower_that_an_encoder_cannot_read_is_one_line(files, name, tower, says):
+    with pytest.raises(errors.UserError, match=says) as raised:
+        problem_of(line(files, name, tower))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.long
+def test_the_order_of_words_is_read_where_their_mean_says_nothing(files, tmp_path, capsys):
+    keys = {"train.epochs": 30, "train.batch_size": 16, "optimizer.learning_rate": 0.01, "select.folds": 1}
+    keys |= {"towers.words": 4, "select.every": 30, "encoder.dropout": 0.0}
+    assert __main__.main(["train", *line(files, "bilstm_attention", **keys), f"--workdir={tmp_path / 'run'}"]) == 0
+    assert "bilstm_attention: 11" in capsys.readouterr().out  # thousands of parameters: the table is not among them
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["metrics"]["gzsl"]["seen"] > 0.9  # chance is .5 between the two words of a text
+    assert record["dataset"]["inputs"]["stages"][0]["words"] == 4
+    model = trained.load(tmp_path / "run")
+    frozen = base.split(model.state)[1]
+    assert [x.shape for x in jax.tree.leaves(frozen)] == [(9, 8)]
+    texts = ["not song film", "film not song", "rain not meal"]
+    assert list(model.predict(texts, names=["film", "rain", "song", "meal"])) == ["film", "film", "rain"]
+    (tmp_path / "new.txt").write_text("\n".join(texts) + "\n")
+    capsys.readouterr()
+    assert (
+        __main__.main(
+            ["predict", f"--workdir={tmp_path / 'run'}", "--names", "film", "rain", str(tmp_path / "new.txt")]
+        )
+        == 0
+    )
+    assert [row.split(",")[1] for row in capsys.readouterr().out.splitlines()[1:]] == ["film", "film", "rain"]
