@@ -6,9 +6,10 @@
         --config.classes.graph=GRAPH --config.classes.words=WORDS --config.class_encoder.name=gcn --workdir=runs/gcn
 
 FOLDER holds train.txt, dev.txt and test.txt, lines of LABEL<TAB>TEXT, of which the test has classes of its own. GRAPH
-holds nodes.csv and edges.csv, WORDS is a file of word vectors: a text is the mean of its words. class_encoder.name is
-trgcn or a rival: node (the word of the class alone), gcn, gat, sgc, dgp. SNIPS with GloVe of 100 numbers takes 15 to 50
-seconds of processor time; figures over 5 seeds: docs/graphs.md.
+holds nodes.csv and edges.csv, WORDS is a file of word vectors: a text is the mean of its words, or read word by word
+with --config.encoder.name=bilstm_attention, as published, and others of docs/data.md. class_encoder.name is trgcn or a
+rival: node (the word of the class alone), gcn, gat, sgc, dgp. SNIPS with GloVe of 100 numbers takes 15 to 50 seconds of
+processor time with means; figures over 5 seeds: docs/graphs.md.
 
 Nayak, Bach, "Zero-Shot Learning with Common Sense Knowledge Graphs", TMLR 2022.
 """

@@ -1,10 +1,11 @@
 """Runs classification of texts without labelled texts, and writes docs/texts.md from what comes out.
 
-    python docs/make_texts.py --text=FOLDER --topics=AG_NEWS.csv --intents=SNIPS.csv --many_intents=CLINC150.csv
+    python docs/make_texts.py --text=FOLDER --topics=AG_NEWS.csv --intents=SNIPS.csv --many_intents=CLINC150.csv \
+        --words=FILE
     python docs/make_texts.py --page      # writes the page again from docs/texts.json
 
-FOLDER is a text tower; the files are tables with the columns text and category. Each way is run on five samples of the
-texts, drawn by seed. Runs stay in runs/texts and are not done again.
+FOLDER is a text tower, WORDS a file of word vectors; the others are tables with the columns text and category. Each
+way is run on five samples of the texts, drawn by seed. Runs stay in runs/texts and are not done again.
 """
 
 import json
@@ -37,9 +38,31 @@ WAYS = {
         {"method.rounds": 0, "towers.template": "This text is about {}."},
     ),
 }
+# Encoders that are trained, and what they read.
+ENCODERS = {
+    "mlp": "TEXT",
+    "scalar_mix": "TEXT",
+    "deep_averaging": "WORDS",
+    "bilstm_attention": "WORDS",
+    "bilstm_max": "WORDS",
+    "attentive_gru": "WORDS",
+    "winner_take_all": "WORDS",
+}
 # Intents with labelled texts, and others: protocol gzsl.
 HELD_OUT, HELD_OUT_SEEDS = 50, 5
-TRAINED = {"eszsl": "`eszsl`"}
+# What the row says, recipe, keys.
+TRAINED = {
+    "eszsl": ("`eszsl`", "eszsl", {}),
+    "bilinear": ("`bilinear`", "bilinear", {}),
+    "bilinear_words": (
+        "`bilinear`, names by word vectors",
+        "bilinear",
+        {"classes.source": "words", "classes.words": "WORDS"},
+    ),
+} | {
+    encoder: (f"`softmax_pixels`, `{encoder}`", "softmax_pixels", {"encoder.name": encoder, "towers.text": place})
+    for encoder, place in ENCODERS.items()
+}
 
 
 def commands() -> dict[str, list[str]]:
@@ -50,23 +73,17 @@ def commands() -> dict[str, list[str]]:
             for seed in range(SEEDS):
                 given = {"data.sample": sample, "data.seed": seed, **keys}
                 found[f"{name}/{way}_{seed}"] = _train(recipe, place, given)
-    for way in TRAINED:
+    for way, (_, recipe, keys) in TRAINED.items():
         for seed in range(HELD_OUT_SEEDS):
-            given = {"data.hold_out": HELD_OUT, "data.seed": seed, "seed": seed}
-            found[f"gzsl/{way}_{seed}"] = _train(way, "MANY_INTENTS", given)
+            given = {"data.hold_out": HELD_OUT, "data.seed": seed, "seed": seed, **keys}
+            found[f"gzsl/{way}_{seed}"] = _train(recipe, "MANY_INTENTS", given)
     return found
 
 
 def _train(recipe: str, place: str, keys: dict) -> list[str]:
-    set_ = [f"--config.{name}={value}" for name, value in keys.items()]
-    return [
-        "train",
-        f"--config={recipe}:texts",
-        f"--config.data.file={place}",
-        "--config.towers.text=TEXT",
-        *set_,
-        "--config.plots=none",
-    ]
+    given = {"data.file": place, "towers.text": "TEXT"} | keys
+    set_ = [f"--config.{name}={value}" for name, value in given.items()]
+    return ["train", f"--config={recipe}:texts", *set_, "--config.plots=none"]
 
 
 def measure(places: dict[str, str]) -> None:
@@ -113,7 +130,7 @@ def page(figures: dict) -> str:
         "| recipe | ZSL | unseen | seen | H, calibrated |",
         "|---|---|---|---|---|",
     ]
-    for way, says in TRAINED.items():
+    for way, (says, _, _) in TRAINED.items():
         cells = [_values(figures, "gzsl", way, "zsl", "top1")]
         cells += [_values(figures, "gzsl", way, "gzsl", "calibrated", part) for part in ("unseen", "seen", "harmonic")]
         lines.append(f"| {says} | {' | '.join(map(_spread, cells))} |")
@@ -151,7 +168,7 @@ def _interval(values: np.ndarray) -> str:
 def main() -> None:
     import measuring
 
-    measuring.main(__doc__, ("text", *SETS), measure, page, figures=FIGURES, written=PAGE, begin=BEGIN)
+    measuring.main(__doc__, ("text", "words", *SETS), measure, page, figures=FIGURES, written=PAGE, begin=BEGIN)
 
 
 if __name__ == "__main__":

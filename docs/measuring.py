@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable
 from zsl_jax import __main__
 
 
-def record(lines: list[list[str]], places: dict[str, str]) -> dict | None:
+def record(lines: list[list[str]], places: dict[str, str], leaves: str = "record.json") -> dict | None:
     """Returns the record of a run that some commands make, run now where there is none; None where a file is not given.
 
     Args:
       lines: words of each command; the last one's end is its `--workdir`.
       places: what stands for each name in capitals.
+      leaves: the file of the workdir that is the record.
     """
     words = {word.partition("=")[2] for line in lines for word in line}
     if any(word.replace("_", "").isalpha() and word.isupper() and word not in places for word in words):
         return None
-    path = pathlib.Path(lines[-1][-1].partition("=")[2]) / "record.json"
+    path = pathlib.Path(lines[-1][-1].partition("=")[2]) / leaves
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     for line in [] if path.exists() else lines:
         filled = [_filled(word, places) for word in line]

@@ -78,24 +78,15 @@ def test_a_tower_that_an_encoder_cannot_read_is_one_line(files, name, tower, say
 
 @pytest.mark.long
 def test_the_order_of_words_is_read_where_their_mean_says_nothing(files, tmp_path, capsys):
-    keys = {"train.epochs": 30, "train.batch_size": 16, "optimizer.learning_rate": 0.01, "select.folds": 1}
-    keys |= {"towers.words": 4, "select.every": 30, "encoder.dropout": 0.0}
+    keys = {"train.epochs": 15, "train.batch_size": 16, "optimizer.learning_rate": 0.02, "select.on": "nothing"}
+    keys |= {"towers.words": 4, "encoder.dropout": 0.0}
     assert __main__.main(["train", *line(files, "bilstm_attention", **keys), f"--workdir={tmp_path / 'run'}"]) == 0
-    assert "bilstm_attention: 11" in capsys.readouterr().out  # thousands of parameters: the table is not among them
+    # The words of the table are not among the parameters.
+    assert "encoder bilstm_attention: 11.82 k parameters" in capsys.readouterr().out
     record = json.loads((tmp_path / "run" / "record.json").read_text())
-    assert record["metrics"]["gzsl"]["seen"] > 0.9  # chance is .5 between the two words of a text
+    assert record["metrics"]["gzsl"]["seen"] > 0.9  # by the words alone .5
     assert record["dataset"]["inputs"]["stages"][0]["words"] == 4
     model = trained.load(tmp_path / "run")
-    frozen = base.split(model.state)[1]
-    assert [x.shape for x in jax.tree.leaves(frozen)] == [(9, 8)]
+    assert [x.shape for x in jax.tree.leaves(base.split(model.state)[1])] == [(9, 8)]
     texts = ["not song film", "film not song", "rain not meal"]
     assert list(model.predict(texts, names=["film", "rain", "song", "meal"])) == ["film", "film", "rain"]
-    (tmp_path / "new.txt").write_text("\n".join(texts) + "\n")
-    capsys.readouterr()
-    assert (
-        __main__.main(
-            ["predict", f"--workdir={tmp_path / 'run'}", "--names", "film", "rain", str(tmp_path / "new.txt")]
-        )
-        == 0
-    )
-    assert [row.split(",")[1] for row in capsys.readouterr().out.splitlines()[1:]] == ["film", "film", "rain"]
