@@ -82,7 +82,7 @@ def test_the_order_of_words_is_read_where_their_mean_says_nothing(files, tmp_pat
     keys |= {"towers.words": 4, "encoder.dropout": 0.0}
     assert __main__.main(["train", *line(files, "bilstm_attention", **keys), f"--workdir={tmp_path / 'run'}"]) == 0
     # The words of the table are not among the parameters.
-    assert "encoder bilstm_attention: 11.82 k parameters" in capsys.readouterr().out
+    assert "encoder bilstm_attention: 11.82 k parameters\n" in capsys.readouterr().out
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert record["metrics"]["gzsl"]["seen"] > 0.9  # by the words alone .5
     assert record["dataset"]["inputs"]["stages"][0]["words"] == 4

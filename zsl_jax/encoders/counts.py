@@ -21,26 +21,27 @@ def flops(encoder: nn.Module, variables: Any, inputs: Any) -> int:
     """Floating point operations of one of `inputs [B, ...]`, forward, as XLA counts them before it optimises.
 
     A multiply-add counts twice, so that the figure is about double the "multiply-adds" of the papers. Nothing is
-    computed: arrays may be shapes.
+    computed: arrays may be shapes. 0 where the program has a loop, as those over words have: XLA counts one turn of it.
     """
     one = inputs if isinstance(inputs, Mapping) else jax.ShapeDtypeStruct((1, *inputs.shape[1:]), inputs.dtype)
     lowered = jax.jit(lambda variables, x: encoder.apply(variables, x, train=False)).lower(variables, one)
+    if "stablehlo.while" in lowered.as_text():
+        return 0
     return int((lowered.cost_analysis() or {}).get("flops", 0))
 
 
 def describe(encoder: nn.Module, variables: Any, inputs: Any) -> str:
     """Both in a line, e.g. `2.22 M parameters, 0.61 GFLOP an image of 224 x 224`; or of one node of a graph."""
-    if isinstance(inputs, Mapping):
-        operations, unit = _scaled(flops(encoder, variables, inputs), ("GFLOP", "MFLOP", "kFLOP"))
-        count, thousands = _scaled(parameters(variables) * 1000, ("M", "k", ""))
-        return f"{count} {thousands}{' ' if thousands else ''}parameters, {operations} {unit} a node"
-    kind, shape = ("an image", inputs.shape[1:3]) if len(inputs.shape) == 4 else ("an input", inputs.shape[1:])
-    operations, unit = _scaled(flops(encoder, variables, inputs), ("GFLOP", "MFLOP", "kFLOP"))
     count, thousands = _scaled(parameters(variables) * 1000, ("M", "k", ""))
-    return (
-        f"{count} {thousands}{' ' if thousands else ''}parameters, {operations} {unit} {kind} of "
-        f"{' x '.join(map(str, shape))}"
-    )
+    said = f"{count} {thousands}{' ' if thousands else ''}parameters"
+    found = flops(encoder, variables, inputs)
+    if not found:
+        return said
+    operations, unit = _scaled(found, ("GFLOP", "MFLOP", "kFLOP"))
+    if isinstance(inputs, Mapping):
+        return f"{said}, {operations} {unit} a node"
+    kind, shape = ("an image", inputs.shape[1:3]) if len(inputs.shape) == 4 else ("an input", inputs.shape[1:])
+    return f"{said}, {operations} {unit} {kind} of {' x '.join(map(str, shape))}"
 
 
 def _scaled(number: int, units: tuple[str, str, str]) -> tuple[str, str]:
