@@ -43,31 +43,33 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def lstm(x, params):
-    """The states of `x [L, D]` from left to right, `[L, H]`."""
-    h = c = np.zeros(params["hi"]["bias"].shape)
+def lstm(x, of_words, params):
+    """The states of `x [L, D]` from left to right, `[L, H]`; gates i, f, g, o side by side."""
+    h = c = np.zeros(len(params["state"]["kernel"]))
     states = []
     for word in x:
-        i, f, g, o = (word @ params[f"i{gate}"]["kernel"] + dense(h, params[f"h{gate}"]) for gate in "ifgo")
+        i, f, g, o = np.split(dense(word, of_words) + h @ params["state"]["kernel"], 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)
         states.append(h)
     return np.array(states)
 
 
-def gru(x, params):
-    """As `lstm`."""
-    h, states = np.zeros(params["in"]["bias"].shape), []
+def gru(x, of_words, params):
+    """As `lstm`; gates r, z, n side by side."""
+    h, states = np.zeros(len(params["state"]["kernel"])), []
     for word in x:
-        r, z = (sigmoid(dense(word, params[f"i{gate}"]) + h @ params[f"h{gate}"]["kernel"]) for gate in "rz")
-        h = (1 - z) * np.tanh(dense(word, params["in"]) + r * dense(h, params["hn"])) + z * h
+        (a, b, c), (d, e, f) = (np.split(y, 3) for y in (dense(word, of_words), dense(h, params["state"])))
+        r, z = sigmoid(a + d), sigmoid(b + e)
+        h = (1 - z) * np.tanh(c + r * f) + z * h
         states.append(h)
     return np.array(states)
 
 
 def both_ways(layer, x, params):
     """The states from left to right beside those from right to left, `[L, 2H]`."""
-    return np.concatenate([layer(x, params["forward"]), layer(x[::-1], params["backward"])[::-1]], axis=1)
+    forward, backward = ([params[f"{side}_words"], params[side]] for side in ("forward", "backward"))
+    return np.concatenate([layer(x, *forward), layer(x[::-1], *backward)[::-1]], axis=1)
 
 
 def softmax(logits):

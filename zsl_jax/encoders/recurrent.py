@@ -45,7 +45,7 @@ class BiLSTMAttention(nn.Module):
     def __call__(self, inputs: jax.Array, *, train: bool) -> jax.Array:
         tokens = text.checked(inputs, "bilstm_attention")
         words, where = text.vectors(self, tokens, self.vocabulary, self.embedding_width)
-        states = _both_ways(nn.OptimizedLSTMCell, self.hidden_width, words, where)
+        states = _both_ways(_LSTM, self.hidden_width, words, where)
         inner = nn.tanh(nn.Dense(self.attention_width, name="attention")(states))
         share = _shares(nn.Dense(1, name="weights")(inner), where)
         pooled = jnp.sum(share * states, axis=1)
@@ -78,7 +78,7 @@ class BiLSTMMax(nn.Module):
         tokens = text.checked(inputs, "bilstm_max")
         words, where = text.vectors(self, tokens, self.vocabulary, self.embedding_width)
         words = nn.Dropout(self.dropout, deterministic=not train)(words)
-        states = _both_ways(nn.OptimizedLSTMCell, self.hidden_width, words, where)
+        states = _both_ways(_LSTM, self.hidden_width, words, where)
         return text.masked_max(states, where)
 
 
@@ -109,16 +109,70 @@ class AttentiveGRU(nn.Module):
         tokens = text.checked(inputs, "attentive_gru")
         words, where = text.vectors(self, tokens, self.vocabulary, self.embedding_width)
         words = nn.Dropout(self.dropout, deterministic=not train)(words)
-        states = _both_ways(nn.GRUCell, self.hidden_width, words, where)
+        states = _both_ways(_GRU, self.hidden_width, words, where)
         inner = nn.tanh(nn.Dense(self.attention_width, name="attention")(states))
         share = _shares(nn.Dense(states.shape[-1], name="weights")(inner), where)
         return jnp.sum(share * states, axis=1)
 
 
+class _LSTM(nn.RNNCellBase):
+    """A step of an LSTM, from what its gates read of the word: `z [B, 4H]`."""
+
+    width: int
+    gates = 4
+
+    @nn.compact
+    def __call__(self, carry, z):
+        c, h = carry
+        i, f, g, o = jnp.split(z + nn.Dense(4 * self.width, use_bias=False, name="state")(h), 4, axis=-1)
+        c = nn.sigmoid(f) * c + nn.sigmoid(i) * nn.tanh(g)
+        h = nn.sigmoid(o) * nn.tanh(c)
+        return (c, h), h
+
+    def initialize_carry(self, rng, input_shape):
+        nothing = jnp.zeros((*input_shape[:-1], self.width))
+        return nothing, nothing
+
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
+
+
+class _GRU(nn.RNNCellBase):
+    """A step of a GRU, from what its gates read of the word: `z [B, 3H]`."""
+
+    width: int
+    gates = 3
+
+    @nn.compact
+    def __call__(self, h, z):
+        r, u, n = jnp.split(z, 3, axis=-1)
+        of_r, of_u, of_n = jnp.split(nn.Dense(3 * self.width, name="state")(h), 3, axis=-1)
+        keep = nn.sigmoid(u + of_u)
+        h = (1 - keep) * nn.tanh(n + nn.sigmoid(r + of_r) * of_n) + keep * h
+        return h, h
+
+    def initialize_carry(self, rng, input_shape):
+        return jnp.zeros((*input_shape[:-1], self.width))
+
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
+
+
 def _both_ways(cell: Any, width: int, words: jax.Array, where: jax.Array) -> jax.Array:
-    """The states of both directions at each word, `[B, L, 2 * width]`; those at padding say nothing."""
-    forward, backward = (nn.RNN(cell(width, name=name)) for name in ("forward", "backward"))
-    return nn.Bidirectional(forward, backward)(words, seq_lengths=jnp.sum(where, axis=1))
+    """The states of both directions at each word, `[B, L, 2 * width]`; those at padding say nothing.
+
+    What the gates read of the words is one product for all of them: inside of the loop it would be most of the work.
+    """
+    lengths = jnp.sum(where, axis=1)
+    found = []
+    for name in ("forward", "backward"):
+        read = nn.Dense(cell.gates * width, name=f"{name}_words")(words)
+        backward = name == "backward"
+        layer = nn.RNN(cell(width, name=name), reverse=backward, keep_order=backward)
+        found.append(layer(read, seq_lengths=lengths))
+    return jnp.concatenate(found, axis=-1)
 
 
 def _shares(logits: jax.Array, where: jax.Array) -> jax.Array:

@@ -41,7 +41,7 @@ class WinnerTakeAll(nn.Module):
     Retrieval", EMNLP 2021.
     """
 
-    width: int = 1024
+    width: int = 512
     winners: int = 16
     binary: bool = False
     vocabulary: int = 4096
