@@ -129,9 +129,9 @@ def page(figures: dict) -> str:
     lines += [
         "### Seen and unseen intents of CLINC150\n",
         f"{HELD_OUT} of 150 intents have no labelled text, drawn anew by each seed; the others train on 22 or so each.",
-        "Setting `pretrained`; epochs and the constant gamma are chosen on validation intents. `softmax_pixels` puts the",
-        "map of `bilinear` on top of an [encoder of texts](data.md#texts) and trains both. GloVe are word vectors of 100",
-        "numbers; with them classes are the means of the words of their names.\n",
+        "Setting `pretrained`; epochs and the constant gamma are chosen on validation intents. `softmax_pixels` puts",
+        "the map of `bilinear` on top of an [encoder of texts](data.md#texts) and trains both. GloVe: word vectors of",
+        "100 numbers; with them classes are the means of the words of their names.\n",
         "| recipe | reads | seeds | ZSL | unseen | seen | H, calibrated |",
         "|---|---|---|---|---|---|---|",
     ]
