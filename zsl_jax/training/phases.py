@@ -69,7 +69,6 @@ LATER = {
     "classes.strength": 1.0,
     "classes.missing": "error",
     "classes.permuted": False,
-    "towers.words": 32,
 }
 # The same of sections that not every config has.
 LATER_IN_SECTIONS = {
@@ -77,6 +76,7 @@ LATER_IN_SECTIONS = {
     "optimizer.chunk": 0,
     "method.violators": "all",
     "method.zsl_classifier": "columns",
+    "towers.words": 32,
 }
 
 
