@@ -56,7 +56,7 @@ TRAINED = {
     "bilinear_words": (
         "`bilinear`, names by word vectors",
         "bilinear",
-        {"classes.source": "words", "classes.words": "WORDS"},
+        {"classes.source": "words", "classes.words": "WORDS", "classes.missing": "mean"},
     ),
 } | {
     encoder: (
