@@ -270,7 +270,9 @@ def vectors(
     table = module.get_variable(GIVEN, "vectors")
     found = table[tokens[:, :words]]
     if words is not None and words < tokens.shape[1]:
-        found = jnp.concatenate([found, nn.Embed(vocabulary, table.shape[1])(rows[:, words:])], axis=1)
+        # They begin at 0: at random they would drown the words, and those that training never meets would stay so.
+        learned = nn.Embed(vocabulary, table.shape[1], embedding_init=nn.initializers.zeros)
+        found = jnp.concatenate([found, learned(rows[:, words:])], axis=1)
     return found, where
 
 
