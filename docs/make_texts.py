@@ -45,6 +45,7 @@ ENCODERS = {
     "bilstm_attention": "WORDS",
     "bilstm_max": "WORDS",
     "attentive_gru": "WORDS",
+    "winner_take_all": "WORDS",
 }
 # Intents with labelled texts, and others: protocol gzsl.
 HELD_OUT, HELD_OUT_SEEDS, ENCODER_SEEDS = 50, 5, 3
