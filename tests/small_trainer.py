@@ -14,6 +14,8 @@ from zsl_jax.methods import base
 from zsl_jax.training import optimizers
 
 KEY = jax.random.key(0)
+# Of methods that reduce ten features.
+DIMENSIONS = {"pca": {"dimensions": 8}, "tldr": {"dimensions": 8, "projected": 16, "batch_size": 64}}
 # Of methods that read more of an encoder than its embedding.
 ENCODERS = {"cot": {"encoder": encoders.ConvNet(widths=(8, 12, 16), merges=(2, 2, 1))}}
 
@@ -30,7 +32,7 @@ def make(name: str, **knobs):
         given["scorer"] = methods.eszsl()
     if methods.learns_prompts(name):
         given["tower"] = small_tower.prompted(16)
-    return factory(**given, **(small_generative.KNOBS.get(name, {}) | knobs))
+    return factory(**given, **(small_generative.KNOBS.get(name, {}) | DIMENSIONS.get(name, {}) | knobs))
 
 
 def small_parts(**changes) -> methods.Parts:

@@ -33,7 +33,7 @@ def test_recipe_builds(path, monkeypatch):
     if needs_tower:
         monkeypatch.setattr(problems, "prompt_tower", lambda config: small_tower.prompted(16))
     method = problems.make_method(recipe)
-    task = data.test_task(toy.dataset())
+    task = data.test_task(toy.dataset(num_features=recipe.method.get("dimensions", 10)))
     if recipe.protocol == "pairs":
         source = small_prompts.dataset(as_pairs=True) if needs_tower else toy_frame.pairs_dataset()
         _, task = protocols.PAIRS.tasks(source, recipe)

@@ -133,7 +133,7 @@ def test_a_file_may_take_any_number_of_inputs(name):
     small_trainer.check_symbolic(by_name(name), problem())
 
 
-@pytest.mark.parametrize("name", ["two_heads", "label_embed_plus", "label_similarity"])
+@pytest.mark.parametrize("name", ["two_heads", "label_embed_plus", "symnet", "label_similarity"])
 def test_a_file_may_take_any_number_of_inputs_of_other_kinds(name):
     """Of pairs, and of inputs and descriptions in one space."""
     _, task = protocols.PAIRS.tasks(toy_frame.pairs_dataset(), command_line.load_recipe("two_heads"))

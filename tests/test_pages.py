@@ -141,6 +141,14 @@ def test_the_tables_of_prompts_are_the_generated_ones():
     assert page == maker["page"](page, found), "run: python docs/make_prompts.py"
 
 
+@pytest.mark.parametrize(("maker", "name"), [("rare_pairs", "pairs"), ("reduction", "reduction")])
+def test_tables_within_a_page_are_the_generated_ones(maker, name):
+    found = json.loads((ROOT / "docs" / f"{maker}.json").read_text())
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    made = runpy.run_path(str(ROOT / "docs" / f"make_{maker}.py"))["page"](text, found)
+    assert made == text, f"run: python docs/make_{maker}.py"
+
+
 def test_the_interval_of_a_difference_is_that_of_students_paired_test():
     values, base = [3.0, 5.0, 4.5, 6.0], [1.0, 2.0, 2.5, 2.0]
     found = runpy.run_path(str(ROOT / "docs" / "make_ablations.py"))["difference"](values, base)

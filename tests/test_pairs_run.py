@@ -15,7 +15,7 @@ from zsl_jax import config as config_lib
 from zsl_jax.encoders import class_sources
 from zsl_jax.training import protocols
 
-METHODS = ("two_heads", "label_embed_plus", "ideal_words")
+METHODS = ("two_heads", "label_embed_plus", "ideal_words", "symnet")
 
 
 def config(**overrides):
@@ -72,7 +72,7 @@ def test_scores_of_two_heads_are_products_of_probabilities(source):
 def test_methods_for_pairs_refuse_other_classes():
     table = data.ClassTable(np.eye(3, dtype=np.float32), np.ones(3, bool))
     batch = data.Batch(np.ones((2, 4), np.float32), np.zeros(2, int), np.ones(2, bool))
-    for name in ("two_heads", "label_embed_plus"):
+    for name in ("two_heads", "label_embed_plus", "symnet"):
         with pytest.raises(errors.UserError, match=f"{name} needs classes that are pairs"):
             small_trainer.make(name).init(small_trainer.KEY, batch, table, ())
 

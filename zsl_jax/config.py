@@ -90,8 +90,7 @@ def scorer_section(name: str) -> dict[str, Any]:
     if methods.wraps(name):
         choices = ", ".join(sorted(other for other in methods.METHODS if not methods.wraps(other)))
         raise errors.UserError(
-            f"config.scorer.name={name} decides on all inputs together itself: name a method that scores each input by "
-            f"itself ({choices})"
+            f"config.scorer.name={name} is made around another method itself: name one that is not ({choices})"
         )
     return method_section(name)
 

@@ -1,0 +1,105 @@
+"""Any method on inputs of fewer numbers: a linear map that is learned from the inputs alone, before the first step.
+
+    x [F]  -->  unit((x - m) W)  [D]  -->  the method, in training and in scoring
+
+W is learned in `prepare`, from all training examples and none of their labels, and stays as it is.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from zsl_jax import errors, rules, similarity
+from zsl_jax.methods import base
+
+# Which inputs a map is learned from, and what a method that does so asks for.
+LEARNED_FROM: dict[str, frozenset[str]] = {"training": frozenset(), "all": frozenset({"test inputs"})}
+DIMENSIONS = rules.Knob("numbers that are left of an input", rules.whole(1))
+LEARN_FROM = rules.Knob(
+    "inputs that the map is learned from: training ones, or all at hand, tested ones too",
+    rules.one_of(tuple(LEARNED_FROM)),
+)
+
+
+def reduced(
+    scorer: base.Method,
+    learn: Callable[[jax.Array, jax.Array, jax.Array], jax.Array],
+    *,
+    dimensions: int,
+    learn_from: str,
+) -> base.Method:
+    """Returns the method on reduced inputs.
+
+    Args:
+      scorer: the method behind; it trains on reduced inputs as it would on others.
+      learn: `(key, inputs [N, F], start [F, D]) -> W [F, D]`; the start is random.
+      dimensions: D, from 1 to F.
+      learn_from: `training`, or `all`: the inputs of the test beside them, without labels, which makes the run
+        instance-transductive. The scorer trains on the labelled ones alone; where it looks at all training examples at
+        once, the places of the others hold labelled ones again.
+
+    Raises:
+      UserError: an unknown `learn_from`; in `init`, inputs that are no vectors of numbers, or of fewer than D.
+    """
+    if learn_from not in LEARNED_FROM:
+        raise errors.unknown("learn_from", learn_from, LEARNED_FROM)
+
+    def start(key, like, classes):
+        del classes
+        inputs = like.inputs
+        if isinstance(inputs, (tuple, list, dict)) or inputs.ndim != 2 or inputs.dtype.kind != "f":
+            raise errors.UserError(
+                "only inputs that are vectors of numbers have dimensions to reduce: choose features of the images"
+            )
+        width = inputs.shape[1]
+        if dimensions > width:
+            raise errors.UserError(
+                f"config.method.dimensions={dimensions} is more than the {width} numbers of an input: choose fewer"
+            )
+        random = jax.random.normal(jax.random.fold_in(key, 0), (width, dimensions)) / jnp.sqrt(width)
+        return {"mean": jnp.zeros(width), "map": random, "learned": jnp.zeros((), bool)}
+
+    def find(kept, train, classes, key):
+        del classes
+        inputs = jnp.asarray(train.inputs, jnp.float32)
+
+        def learned():
+            found = learn(key, inputs, kept["map"])
+            return {"mean": jnp.mean(inputs, axis=0), "map": found, "learned": jnp.ones((), bool)}
+
+        # A scorer that is prepared again finds the inputs as they were.
+        return jax.lax.cond(kept["learned"], lambda: kept, learned)
+
+    def inputs_of(kept, inputs):
+        return similarity.l2_normalize((inputs - kept["mean"][None, :]) @ kept["map"])
+
+    method = base.viewed(_of_labelled(scorer), base.View(start=start, learn=find, inputs=inputs_of))
+    return method._replace(sees=method.sees | LEARNED_FROM[learn_from])
+
+
+def _of_labelled(scorer: base.Method) -> base.Method:
+    """Returns the method on the labelled ones of its examples, for one that does not ask for others."""
+    if "test inputs" in scorer.sees:
+        return scorer
+
+    def labelled(train):
+        is_labelled = _is_labelled(train.labels)
+        rows = jnp.argsort(~is_labelled, stable=True)
+        rows = rows[jnp.arange(len(rows)) % jnp.maximum(jnp.sum(is_labelled), 1)]
+        return jax.tree.map(lambda x: jnp.asarray(x)[rows], train)
+
+    def update(state, batch, classes, key):
+        where = batch.where & _is_labelled(batch.labels)
+        return scorer.update(state, batch._replace(labels=jnp.maximum(batch.labels, 0), where=where), classes, key)
+
+    return scorer._replace(
+        prepare=lambda state, train, classes, key: scorer.prepare(state, labelled(train), classes, key),
+        update=scorer.update and update,
+        finish=lambda state, train, classes, key: scorer.finish(state, labelled(train), classes, key),
+    )
+
+
+def _is_labelled(labels: jax.Array) -> jax.Array:
+    labels = jnp.asarray(labels)
+    return labels >= 0 if labels.ndim == 1 else jnp.any(labels >= 0, axis=1)
