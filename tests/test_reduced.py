@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import small_trainer
 import toy
+import toy_runs
 
 from zsl_jax import data, errors, methods
 from zsl_jax.methods import mlp
@@ -35,14 +36,15 @@ def spread(count=60, width=7) -> np.ndarray:
 @pytest.mark.parametrize("whiten", [False, True])
 def test_components_are_those_of_the_singular_values(whiten):
     rows = spread() - spread().mean(axis=0)
-    found = np.asarray(components(rows, 3, whiten=whiten))
+    start = np.random.default_rng(2).standard_normal((7, 4)).astype(np.float32)
+    found = np.asarray(components(rows + 5, start[:, :3], whiten=whiten))
     _, values, vectors = np.linalg.svd(rows)
     wanted = vectors[:3].T / (values[:3] / np.sqrt(60) if whiten else 1)
     np.testing.assert_allclose(np.abs(found.T @ wanted), np.diag(np.sum(wanted**2, axis=0)), atol=2e-3)
     if whiten:
         np.testing.assert_allclose(np.cov((rows @ found).T, bias=True), np.eye(3), atol=1e-3)
         flat = rows * (np.arange(7) < 2)
-        assert np.all(np.isfinite(components(flat, 4, whiten=True)))
+        assert np.all(np.isfinite(components(flat, start, whiten=True)))
 
 
 def started(method, train):
@@ -58,7 +60,7 @@ def test_a_learned_map_keeps_neighbours_together():
     rows = rows.astype(np.float32)
 
     def share(**knobs):
-        method = small_trainer.make("tldr", dimensions=5, projected=64, learning_rate=0.01, **knobs)
+        method = small_trainer.make("tldr", dimensions=5, projected=64, learning_rate=0.01, start="random", **knobs)
         kept = jax.device_get(started(method, data.Examples(rows[::2], of[::2] % 6)).kept)
         np.testing.assert_allclose(kept["mean"], rows[::2].mean(axis=0), atol=1e-5)
         x = unit((rows[1::2] - kept["mean"]) @ kept["map"])
@@ -74,6 +76,7 @@ def test_a_learned_map_keeps_neighbours_together():
 def test_a_step_is_that_of_barlow_twins_on_an_input_and_its_nearest():
     """One batch of all, one neighbour: nothing is drawn but the order, which changes no sum; a small step by hand."""
     rows, knobs = spread(24, 6), {"dimensions": 2, "projected": 4, "neighbours": 1, "redundancy": 0.1, "batch_size": 99}
+    knobs["start"] = "random"
     train = data.Examples(rows, np.arange(24) % 6)
     cosines = unit(rows) @ unit(rows).T - 9 * np.eye(24)
     twins = np.argmax(cosines, axis=1)
@@ -104,6 +107,15 @@ def test_a_step_is_that_of_barlow_twins_on_an_input_and_its_nearest():
         slopes[place] = (loss(begin + moved) - loss(begin - moved)) / 2e-5
     # The first step of Adam is the sign of the gradient.
     np.testing.assert_allclose(kept[1]["map"] - begin, -1e-4 * np.sign(slopes), atol=2e-6)
+
+
+def test_a_map_starts_at_the_whitened_components_up_to_its_size():
+    method = small_trainer.make("tldr", dimensions=4, epochs=0)
+    kept = jax.device_get(started(method, task().train).kept)
+    reduced = (task().train.inputs - kept["mean"]) @ kept["map"]
+    covariance = np.cov(reduced.T)
+    np.testing.assert_allclose(covariance / covariance[0, 0], np.eye(4), atol=0.02)
+    assert np.linalg.norm(kept["map"]) == pytest.approx(2, rel=0.3)  # of 10 x 4 entries of size 1 / sqrt(10)
 
 
 def test_a_map_is_learned_once():
@@ -150,7 +162,7 @@ def test_inputs_without_labels_move_the_map_and_train_nothing_else():
 def test_a_scorer_never_meets_an_input_without_a_label(scorer):
     """Neither in steps nor where it looks at all: mirrored about their mean, these leave a random map where it is."""
     train, others = task().train, task().sets["test_unseen"].inputs
-    method = methods.tldr(methods.factory(scorer)(), dimensions=8, epochs=0, learn_from="all")
+    method = methods.tldr(methods.factory(scorer)(), dimensions=8, start="random", epochs=0, learn_from="all")
     mirrored = 2 * others.mean(axis=0) - others
     found = [jax.tree.leaves(with_unlabelled(method, train, more)) for more in (others, mirrored)]
     for one, other in zip(*found):
@@ -164,5 +176,16 @@ def test_what_cannot_be_reduced_is_refused():
     images = batch._replace(inputs=np.zeros((2, 4, 4, 3), np.uint8))
     with pytest.raises(errors.UserError, match="only inputs that are vectors of numbers have dimensions to reduce"):
         small_trainer.make("tldr").init(small_trainer.KEY, images, task().classes, ())
+    with pytest.raises(errors.UserError, match="did you mean 'random'"):
+        methods.tldr(methods.ridge(), start="randm")
     with pytest.raises(errors.UserError, match="did you mean 'all'"):
         methods.pca(methods.ridge(), learn_from="al")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("learn_from", "said"), [("training", "inductive"), ("all", "instance-transductive")])
+def test_a_run_says_what_its_map_was_learned_from(learn_from, said, tmp_path):
+    changes = {"method.dimensions": 8, "method.projected": 16, "method.learn_from": learn_from}
+    record = toy_runs.train(tmp_path / "run", toy_runs.recipe("tldr", **changes)).record
+    assert (record["setting"], record["sees"]) == (said, ["test inputs"] if learn_from == "all" else [])
+    assert record["metrics"]["zsl"]["top1"] > 0.7

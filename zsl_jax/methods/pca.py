@@ -6,6 +6,9 @@ import jax.numpy as jnp
 from zsl_jax import rules
 from zsl_jax.methods import base, closed_form, reduced, registry
 
+# Of subspace iteration: what is left of a direction whose variance is a tenth smaller than the last one's is .9^30.
+_ROUNDS = 30
+
 
 @registry.method(
     dimensions=reduced.DIMENSIONS,
@@ -34,27 +37,35 @@ def pca(
     """
 
     def learn(key, inputs, start):
-        del key, start
-        return components(inputs, dimensions, whiten=whiten)
+        del key
+        return components(inputs, start, whiten=whiten)
 
     return reduced.reduced(scorer, learn, dimensions=dimensions, learn_from=learn_from)
 
 
-def components(inputs: jax.Array, count: int, *, whiten: bool) -> jax.Array:
-    """Returns `[F, count]` the first principal directions of inputs `[N, F]`, the most important first.
+def components(inputs: jax.Array, start: jax.Array, *, whiten: bool) -> jax.Array:
+    """Returns `[F, D]` the first principal directions of inputs `[N, F]`, the most important first.
+
+    By subspace iteration: a few seconds where all 2304 eigenvectors of bird features take half a minute. Directions of
+    nearly equal variance may be exchanged.
+
+    Args:
+      inputs: `[N, F]`.
+      start: `[F, D]`, of rank D; a random matrix.
+      whiten: divides each direction by the standard deviation of the inputs along it.
 
     >>> x = jnp.array([[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-    >>> print(abs(components(x, 1, whiten=False)))
+    >>> print(abs(components(x, jnp.ones((2, 1)), whiten=False)).round(3))
     [[1.]
      [0.]]
     """
-    centred = inputs - jnp.mean(inputs, axis=0, keepdims=True)
     with jax.default_matmul_precision("highest"):
-        values, vectors = jnp.linalg.eigh(closed_form.gram(centred))
-    values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
+        matrix = closed_form.gram(inputs - jnp.mean(inputs, axis=0, keepdims=True))
+        basis = jax.lax.fori_loop(0, _ROUNDS, lambda _, x: jnp.linalg.qr(matrix @ x)[0], jnp.linalg.qr(start)[0])
+        values, turn = jnp.linalg.eigh(basis.T @ matrix @ basis)
+        vectors, values = (basis @ turn)[:, ::-1], values[::-1]
     if not whiten:
         return vectors
-    # Directions without any variance stay as they are.
+    # Directions without any variance stay short of infinity.
     smallest = 1e-6 * jnp.maximum(values[0], jnp.finfo(jnp.float32).tiny)
-    deviations = jnp.sqrt(jnp.maximum(values, smallest) / len(inputs))
-    return vectors / deviations[None, :]
+    return vectors / jnp.sqrt(jnp.maximum(values, smallest) / len(inputs))[None, :]
