@@ -21,7 +21,7 @@ DOCS = pathlib.Path(__file__).resolve().parent
 RECORD, PAGE = DOCS / "reduction.json", DOCS / "reduction.md"
 BEGIN, END = "<!-- {}: begin -->\n", "<!-- {}: end -->\n"
 SETS = {"birds": "xlsa17", "groceries": "npz"}
-WIDTHS, DRAWS = (16, 64), 5
+WIDTHS, DRAWS = {"birds": (64,), "groceries": (16, 64)}, {"birds": 1, "groceries": 3}
 WAYS = {
     "ESZSL, all numbers": ("eszsl", {}),
     "PCA": ("pca", {}),
@@ -43,9 +43,10 @@ def run(name: str, place: dict[str, str], found: dict, only: str) -> None:
     from zsl_jax.verbs import command_line
 
     redrawn = runpy.run_path(str(DOCS / "make_transduction.py"))["redrawn"]
-    for draw in range(DRAWS):
+    for draw in range(DRAWS[name]):
+        first = None
         for way, (method, more) in WAYS.items():
-            for width in (0,) if way == ALONE else WIDTHS:
+            for width in (0,) if way == ALONE else WIDTHS[name]:
                 key = f"{name}/{way}/{width}/{draw}"
                 if key in found or only not in key:
                     continue
@@ -53,9 +54,10 @@ def run(name: str, place: dict[str, str], found: dict, only: str) -> None:
                 overrides |= {"method.dimensions": str(width)} if width else {}
                 overrides |= {"data.seed": str(draw), "select.folds": "1"} if name == "groceries" else {}
                 config = command_line.recipe(f"{DOCS.parent / 'configs' / method}.py:{SETS[name]}", overrides)
-                problem = problems.make_problem(config)
-                if name == "birds":
-                    problem = problem._replace(dataset=redrawn(problem.dataset, draw))
+                if first is None:
+                    first = problems.make_problem(config)
+                    dataset = redrawn(first.dataset, draw) if name == "birds" else first.dataset
+                problem = first._replace(dataset=dataset, method=problems.make_method(config))
                 with tempfile.TemporaryDirectory() as workdir:
                     folder = pathlib.Path(workdir) / "run"
                     result = running.run(config, folder, problem=problem, say=lambda line: None)
@@ -94,7 +96,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 def values(found: dict, name: str, way: str, width: int, score: str) -> np.ndarray | None:
     """The scores of all draws in percent; None where one is missing."""
-    keys = [f"{name}/{way}/{width}/{draw}" for draw in range(DRAWS)]
+    keys = [f"{name}/{way}/{width}/{draw}" for draw in range(DRAWS[name])]
     if not all(key in found for key in keys):
         return None
     return 100 * np.array([found[key][score] for key in keys])
@@ -104,13 +106,13 @@ def table(found: dict, name: str) -> str:
     """Returns the table of a dataset, and below it what TLDR is above both kinds of principal components."""
     columns = (*SCORES, NEAREST)
     lines = [f"| numbers per image | | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
-    for width in (0, *WIDTHS):
+    for width in (0, *WIDTHS[name]):
         for way in list(WAYS)[1:] if width else (ALONE,):
             cells = [values(found, name, way, width, score) for score in columns]
             if not any(each is None for each in cells):
                 lines.append(f"| {width or 'all'} | {way} | {' | '.join(map(cell, cells))} |")
     lines += ["", f"| numbers per image | TLDR minus | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
-    for width in WIDTHS:
+    for width in WIDTHS[name]:
         for other in list(WAYS)[1:-1]:
             pairs = [[values(found, name, way, width, score) for way in ("TLDR", other)] for score in columns]
             if not any(each is None for pair in pairs for each in pair):
@@ -119,7 +121,9 @@ def table(found: dict, name: str) -> str:
 
 
 def cell(of_draw: np.ndarray) -> str:
-    """The mean, and half the width of its 95 % interval by Student's t over the draws."""
+    """The mean, and half the width of its 95 % interval by Student's t over the draws; the value of a single one."""
+    if len(of_draw) == 1:
+        return f"{of_draw[0]:.1f}"
     half = stats.t.ppf(0.975, len(of_draw) - 1) * np.std(of_draw, ddof=1) / np.sqrt(len(of_draw))
     return f"{np.mean(of_draw):.1f} ± {half:.1f}"
 

@@ -12,6 +12,7 @@ from zsl_jax import data, methods
 from zsl_jax.training import protocols
 
 KNOBS = {"width": 16, "temperature": 0.5, "symmetry": 0.7, "group": 0.3, "triplet": 0.6, "margin": 0.4}
+KNOBS["weight_decay"] = 1e-4
 
 
 @functools.cache

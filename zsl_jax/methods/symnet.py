@@ -24,14 +24,14 @@ _WEIGHT = number(0, ends="[)")
 )
 def symnet(
     *,
-    width: int = 128,
+    width: int = 64,
     temperature: float = 0.3,
     symmetry: float = 0.05,
     group: float = 0.01,
     triplet: float = 0.03,
     margin: float = 0.5,
-    learning_rate: float = 1e-3,
-    weight_decay: float = 1e-4,
+    learning_rate: float = 3e-3,
+    weight_decay: float = 0.0,
 ) -> base.Method:
     """An attribute is a pair of moves, to attach and to detach it; an input has those that move it as they should.
 
@@ -131,7 +131,7 @@ def moved(move: dict, rows: jax.Array, vectors: jax.Array) -> jax.Array:
       rows: `[B, D]`.
       vectors: of the attribute, `[E]` or one per row `[B, E]`.
     """
-    vectors = jnp.broadcast_to(vectors, (len(rows), vectors.shape[-1]))
+    vectors = jnp.broadcast_to(vectors, (rows.shape[0], vectors.shape[-1]))
     gated = rows * jax.nn.sigmoid(vectors @ move["gate"])
     return rows + mlp.apply_layers(move["layers"], jnp.concatenate([gated, vectors], axis=1), jax.nn.relu)
 
