@@ -1,6 +1,6 @@
 """Pairs in the open world: the candidates of C-GQA, 278,362, for 3,000 images, scored in chunks and reported.
 
-    python benchmarks/bench_pairs.py [two_heads|label_embed_plus|ideal_words]
+    python benchmarks/bench_pairs.py [two_heads|label_embed_plus|ideal_words|symnet]
 
 Prints seconds of scoring and of the report, processor time beside them, and the most memory that the process took. Data
 are random; a score does not care.
@@ -39,7 +39,16 @@ def dataset() -> data.Dataset:
     splits = {"train": np.arange(SEEN), "test": np.arange(SEEN, len(labels))}
     splits["validation"] = splits["test"]
     parts_names = tuple(tuple(f"{side} {i}" for i in range(count)) for side, count in sides.items())
-    return data.Dataset("C-GQA's size", inputs, labels, table, splits, kind="features", parts=parts_names)
+    return data.Dataset(
+        "C-GQA's size",
+        inputs,
+        labels,
+        table,
+        splits,
+        kind="features",
+        parts=parts_names,
+        describe=lambda others: others.parts,  # without it there is no open world
+    )
 
 
 def main(name: str) -> None:

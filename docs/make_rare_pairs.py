@@ -115,7 +115,7 @@ def table(found: dict) -> str:
     for counts in (*((count,) for count in KEPT), others):
         of_way = {way: np.array([accuracy(found[f"{way}/{split}"], counts) for split in splits]) for way in WAYS}
         pairs = [sum(pair[1] in counts for pair in found[f"two heads/{split}"]["pairs"]) for split in splits]
-        name = str(counts[0]) if counts != others else f"{others[0]} to {others[-1]}"
+        name = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else str(counts[0])
         cells = [cell(values) for values in of_way.values()]
         change = cell(of_way["CoT with mixing"] - of_way["CoT without mixing"])
         lines.append(f"| {name} | {np.mean(pairs):.0f} | {' | '.join(cells)} | {change} |")
@@ -124,7 +124,7 @@ def table(found: dict) -> str:
 
 def curves(found: dict) -> str:
     """Returns the scores of the closed world, and below them what CoT is above two heads."""
-    lines = [f"| {len(complete(found))} draws | {' | '.join(SCORES.values())} |", "|---" * (1 + len(SCORES)) + "|"]
+    lines = [f"| draws: {len(complete(found))} | {' | '.join(SCORES.values())} |", "|---" * (1 + len(SCORES)) + "|"]
     values = {
         way: [np.array([100 * found[f"{way}/{split}"][name] for split in complete(found)]) for name in SCORES]
         for way in WAYS
@@ -136,7 +136,9 @@ def curves(found: dict) -> str:
 
 
 def cell(of_split: np.ndarray) -> str:
-    """The mean, and half the width of its 95 % interval by Student's t over the draws."""
+    """The mean, and half the width of its 95 % interval by Student's t over the draws; the value of a single one."""
+    if len(of_split) == 1:
+        return f"{of_split[0]:.1f}"
     half = stats.t.ppf(0.975, len(of_split) - 1) * np.std(of_split, ddof=1) / np.sqrt(len(of_split))
     return f"{np.mean(of_split):.1f} ± {half:.1f}"
 
