@@ -9,7 +9,8 @@ CUB127 (CUB restricted to 127 classes, MobileNet features), around ESZSL; knobs 
 classes. Its classes are about equally frequent, which the method draws them to: docs/transduction.md has what
 imbalance does to it.
 
-Attributes, about two minutes per run, 2 CPU cores: ZSL 84.6, GZSL 42.7 / 82.3 / 56.3, calibrated 75.8 / 69.1 / 72.3.
+Attributes, about two minutes per run, two CPU cores, means of 5 draws of validation classes (docs/results.md):
+ZSL 84.6, GZSL 43.0 / 82.1 / 56.4, calibrated 76.2 / 69.8 / 72.9.
 
 Sentences, about two minutes per run, 2 CPU cores: ZSL 89.2, GZSL 47.8 / 83.5 / 60.8, calibrated 81.0 / 75.1 / 78.0.
 

@@ -8,7 +8,8 @@ r"""Inverted softmax, by default around ESZSL; `--config.scorer.name` names anot
 CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs and gamma are chosen on
 validation classes (docs/transduction.md).
 
-Attributes, about a minute per run, 2 CPU cores: ZSL 68.1, GZSL 37.3 / 80.2 / 50.9, calibrated 58.5 / 71.7 / 64.5.
+Attributes, about a minute per run, two CPU cores, means of 5 draws of validation classes (docs/results.md):
+ZSL 68.2, GZSL 37.3 / 80.2 / 50.9, calibrated 59.2 / 70.7 / 64.4.
 
 Sentences, about a minute per run, 2 CPU cores: ZSL 84.7, GZSL 63.8 / 82.5 / 72.0, calibrated 72.9 / 80.2 / 76.4.
 

@@ -8,7 +8,8 @@ r"""Sinkhorn balancing, by default around ESZSL; `--config.scorer.name` names an
 CUB127 (CUB restricted to 127 classes, MobileNet features), one run (a closed form); knobs and gamma are chosen on
 validation classes (docs/transduction.md).
 
-Attributes, about a minute per run, 2 CPU cores: ZSL 68.9, GZSL 30.0 / 81.8 / 43.9, calibrated 61.3 / 69.8 / 65.2.
+Attributes, about a minute per run, two CPU cores, means of 5 draws of validation classes (docs/results.md):
+ZSL 68.9, GZSL 30.0 / 81.8 / 43.9, calibrated 61.3 / 69.6 / 65.2.
 
 Sentences, about a minute per run, 2 CPU cores: ZSL 85.3, GZSL 50.4 / 85.6 / 63.4, calibrated 79.5 / 78.0 / 78.8.
 
