@@ -88,11 +88,15 @@ def fold(
     found = [_of_group(scores, groups == group, classes, top) for group in range(num_groups)]
     best, of = (jnp.stack(parts, axis=1) for parts in zip(*found))
     is_candidate = groups >= 0
-    is_own = (classes[None, :] == labels[:, None]) & is_candidate[None, :]
+    place = labels - classes[0]
+    is_own = (place >= 0) & (place < len(classes)) & (labels >= 0)
+    place = jnp.clip(place, 0, len(classes) - 1)
     return Rows(
         id=None,
         label=labels,
-        own=jnp.max(jnp.where(is_own, scores, -jnp.inf), axis=1, initial=-jnp.inf),
+        own=jnp.where(
+            is_own & is_candidate[place], jnp.take_along_axis(scores, place[:, None], axis=1)[:, 0], -jnp.inf
+        ),
         best=best,
         of=of,
         lse=_log_sums(scores, groups, best[..., 0], temperatures),

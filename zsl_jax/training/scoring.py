@@ -133,19 +133,8 @@ def _score_in_chunks(method, state, task, looks, mesh, each, temperatures, width
                     for block in each(set_name)
                 ]
             for block in embedded.get(set_name) or each(set_name):
-                folded = _score(
-                    state,
-                    block.inputs,
-                    block.labels,
-                    described,
-                    groups,
-                    first,
-                    temperatures,
-                    is_embedded=set_name in embedded,
-                    method=method,
-                    mesh=mesh,
-                    looks=asked,
-                )
+                scores = _scores(state, block.inputs, described, method=method, is_embedded=set_name in embedded)
+                folded = _folded(scores, block.labels, groups, first, temperatures, mesh=mesh, looks=asked)
                 for name, part in folded.items():
                     if set_name in looks[name].sets:
                         found[name].append((set_name, part, block.count))
@@ -167,18 +156,18 @@ def _score_by_look(method, state, task, looks, mesh, each, temperatures, width, 
     for name, look in looks.items():
         candidates, place = look.candidates.astype(np.int32), _places(look)
         described = describe(state, dataset.take(task.classes, candidates), name)
-        groups, given = look.groups[candidates], {"method": method, "mesh": mesh, "look": _kept(look)}
+        groups, given = look.groups[candidates], {"mesh": mesh, "look": _kept(look)}
         blocks = [block for set_name in look.sets for block in each(set_name)]
         if method.together is None:
-            parts = [
-                (_score_look(state, b.inputs, b.labels, place, described, groups, temperatures, **given), b.count)
-                for b in blocks
-            ]
+            parts = []
+            for block in blocks:
+                scores = _scores(state, block.inputs, described, method=method)
+                parts.append((_folded_look(scores, block.labels, place, groups, temperatures, **given), block.count))
         else:
             images = _gathered([(_embed(state, b.inputs, method=method, mesh=mesh), b.count) for b in blocks])
             labels = np.concatenate([np.asarray(task.sets[set_name].labels) for set_name in look.sets])
             images, labels = parallel.replicate((images, labels), mesh)
-            decided = _decide(state, images, labels, place, described, groups, temperatures, **given)
+            decided = _decide(state, images, labels, place, described, groups, temperatures, method=method, **given)
             parts = [(decided, len(labels))]
         rows = _stacked(parts)
         rows = rows._replace(of=np.where(rows.of >= 0, candidates[rows.of], -1))
@@ -237,17 +226,21 @@ def _embed(state, inputs, *, method: base.Method, mesh):
     return parallel.keep_whole(method.embed(state, inputs), mesh)
 
 
-@functools.partial(jax.jit, static_argnames=("method", "mesh", "looks", "is_embedded"))
-def _score(state, inputs, labels, described, groups, first, temperatures, *, method, mesh, looks, is_embedded):
-    images = inputs if is_embedded else method.embed(state, inputs)
-    scores = method.scores(state, images, described)
+# Scores are a program of their own: in one with what folds them, XLA on a CPU makes scores that are sums of gathered
+# parts anew in each pass over them, ten times the work (`benchmarks/bench_pairs.py`).
+@functools.partial(jax.jit, static_argnames=("method", "is_embedded"))
+def _scores(state, inputs, described, *, method, is_embedded=False):
+    return method.scores(state, inputs if is_embedded else method.embed(state, inputs), described)
+
+
+@functools.partial(jax.jit, static_argnames=("mesh", "looks"))
+def _folded(scores, labels, groups, first, temperatures, *, mesh, looks):
     folded = {name: _fold(scores, groups[name], labels, temperatures, first, look=look) for name, look in looks}
     return parallel.keep_whole(folded, mesh)
 
 
-@functools.partial(jax.jit, static_argnames=("method", "mesh", "look"))
-def _score_look(state, inputs, labels, place, described, groups, temperatures, *, method, mesh, look):
-    scores = method.scores(state, method.embed(state, inputs), described)
+@functools.partial(jax.jit, static_argnames=("mesh", "look"))
+def _folded_look(scores, labels, place, groups, temperatures, *, mesh, look):
     return parallel.keep_whole(_fold(scores, groups, _among(labels, place), temperatures, look=look), mesh)
 
 
