@@ -137,7 +137,12 @@ def assert_near(found, expected):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "name"), [*(("mlp", name) for name in METHODS), ("convnet", "two_tower"), ("vit", "two_tower")]
+    ("encoder", "name"),
+    [
+        *(("mlp", name) for name in METHODS),
+        ("convnet", "two_tower"),
+        pytest.param("vit", "two_tower", marks=pytest.mark.long),
+    ],
 )
 def test_the_gradient_is_that_of_the_whole_batch(encoder, name, classes):
     whole, in_chunks = (step(METHODS[name](parts_of(encoder, chunk=size)), classes) for size in (0, CHUNK))

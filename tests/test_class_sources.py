@@ -333,6 +333,7 @@ def test_a_first_step_of_the_points_is_riemannian():
     np.testing.assert_allclose(moved, [[0.6 - 0.1 * 0.64**2 / 4, 0], [0, -0.1]], atol=1e-6)
 
 
+@pytest.mark.long
 def test_another_list_of_unseen_classes_moves_no_other_class(tmp_path):
     others = (*NAMES[:3], "bear", "wild horse")
     for source in ("tf_idf", "tree", "retrofitted", "poincare", "esa", "norms"):

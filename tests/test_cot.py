@@ -134,6 +134,7 @@ def test_only_images_of_another_attribute_are_mixed():
     assert losses[1] > losses[0] + 0.1
 
 
+@pytest.mark.long
 def test_in_chunks_the_gradient_is_that_of_the_whole_batch():
     """The loss reads maps beside vectors, and mixes images of the whole batch."""
     batch = data.Batch(task().train.inputs[:20:2], task().train.labels[:20:2], np.arange(10) < 8)
