@@ -28,6 +28,8 @@ def recipe(name: str, *, class_encoder: str = "mlp", **changes):
     if "classifier_epochs" in small:
         small = small | {"classifier_epochs": 20, "num_synthetic": 10}
     made.method.update({**small, **({"num_real": 10} if "num_real" in small else {})})
+    if "dimensions" in made.method:
+        made.method.dimensions = 6
     made.update_from_flattened_dict(changes)
     return made
 
