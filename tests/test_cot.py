@@ -57,6 +57,7 @@ def scores(method, state, inputs, classes):
     return np.asarray(jax.jit(methods.score, static_argnums=0)(method, state, inputs, classes))
 
 
+@pytest.mark.long
 def test_pairs_never_seen_together_are_recognised():
     method, state = fitted()
     inputs, labels = task().sets["test"].inputs, task().sets["test"].labels
