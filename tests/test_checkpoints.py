@@ -105,8 +105,9 @@ def test_a_folder_of_another_program_is_no_checkpoint(folder, abstract):
     assert ["000009" in warnings[0], "000008" in warnings[1]] == [True, True]
 
 
-def test_a_state_that_is_not_finite_is_never_saved(folder, abstract):
-    bad = {"w": jnp.full((2, 3), jnp.nan), "count": jnp.int32(3)}
+@pytest.mark.parametrize("number", [jnp.nan, -jnp.inf])
+def test_a_state_that_is_not_finite_is_never_saved(number, folder, abstract):
+    bad = {"w": jnp.zeros((2, 3)).at[1, 2].set(number), "count": jnp.int32(3)}
     with pytest.raises(errors.Diverged, match=r"step 3 is not finite and is not saved \(\['w'\]\)"):
         checkpoints.save(folder, 3, bad)
     assert restore(folder, abstract)[0].step == 2

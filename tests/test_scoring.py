@@ -178,6 +178,12 @@ def test_a_score_that_is_not_finite_names_its_look(task, monkeypatch):
         score(bad, task, monkeypatch, chunk=4)
 
 
+def test_the_score_of_the_right_class_is_kept_where_it_is_a_candidate_of_the_chunk():
+    scores = np.arange(12, dtype=np.float32).reshape(4, 3)
+    found = metrics.fold(scores, np.array([0, -1, 1]), [5, 6, 7, 4], num_groups=2, first=5)
+    np.testing.assert_array_equal(found.own, [0, -np.inf, 8, -np.inf])
+
+
 @pytest.mark.long
 def test_an_input_without_a_finite_score_answers_no_class():
     """In particular not the last one, which -1 would index."""
