@@ -76,6 +76,12 @@ def test_a_tower_that_an_encoder_cannot_read_is_one_line(files, name, tower, say
     assert "\n" not in str(raised.value)
 
 
+def test_a_checkpoint_beside_given_word_vectors_is_refused(files):
+    """It would not be read, and nobody would know."""
+    with pytest.raises(errors.UserError, match=r"encoder\.weights=old\.npz: this encoder begins at random, on the word"):
+        problem_of(line(files, "bilstm_max", **{"encoder.weights": "old.npz"}))
+
+
 @pytest.mark.long
 def test_the_order_of_words_is_read_where_their_mean_says_nothing(files, tmp_path, capsys):
     keys = {"train.epochs": 15, "train.batch_size": 16, "optimizer.learning_rate": 0.02, "select.on": "nothing"}

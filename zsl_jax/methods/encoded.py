@@ -90,7 +90,7 @@ class _Encoder:
       stages: see `by_encoder`.
 
     Raises:
-      UserError: as `by_encoder`.
+      UserError: as `by_encoder`; a checkpoint beside word vectors that are given.
     """
 
     def __init__(self, parts: Parts, stages: bool):
@@ -99,6 +99,11 @@ class _Encoder:
             name = type(parts.encoder).__name__
             raise errors.UserError(
                 f"this method needs maps of images, which {name} has not: config.encoder.name=convnet"
+            )
+        if parts.words is not None and parts.weights is not None:
+            raise errors.UserError(
+                f"config.encoder.weights={parts.source}: this encoder begins at random, on the word vectors of "
+                "config.towers.text: leave it empty"
             )
         if stages and parts.pretrain_steps:
             raise errors.UserError("pretrain.steps compare vectors, and this method reads maps too: choose 0")
