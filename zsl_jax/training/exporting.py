@@ -16,14 +16,13 @@ in `about.json` and is not inside.
 
 import importlib.metadata
 import json
-import os
 import pathlib
 import tempfile
 import zipfile
 
 import jax
 
-from zsl_jax import data, errors
+from zsl_jax import data, errors, whole_files
 from zsl_jax.data import class_tables
 from zsl_jax.training import trained
 
@@ -76,15 +75,14 @@ def export(model: trained.Trained, classes: data.ClassTable, path: pathlib.Path,
         "calling_convention": exported.calling_convention_version,
         "versions": {name: importlib.metadata.version(name) for name in ("zsl-jax", "jax")},
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as folder:
-            archive.writestr("about.json", json.dumps(about, indent=1) + "\n")
-            archive.writestr("scores.stablehlo", bytes(exported.serialize()))
-            class_tables.write(pathlib.Path(folder), classes, model.attributes)
-            for table in pathlib.Path(folder).iterdir():
-                archive.write(table, table.name)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        whole_files.replacing(path) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        archive.writestr("about.json", json.dumps(about, indent=1) + "\n")
+        archive.writestr("scores.stablehlo", bytes(exported.serialize()))
+        class_tables.write(pathlib.Path(folder), classes, model.attributes)
+        for table in pathlib.Path(folder).iterdir():
+            archive.write(table, table.name)
     return about

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, whole_files
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
@@ -41,17 +41,13 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     Raises:
       UserError: the disk is full, or the folder is gone or cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        yield temporary
-        temporary.replace(path)
+        with whole_files.replacing(path) as part:
+            yield part
     except OSError as error:
         raise errors.UserError(
             f"cannot write {path}: {error.strerror or error}; what was there is as it was"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import csv
 import importlib.util
 import json
 import math
-import os
 import pathlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import TextIO
 import tqdm
 from absl import flags
 
-from zsl_jax import errors
+from zsl_jax import errors, whole_files
 from zsl_jax.data import input_files
 from zsl_jax.verbs import command_line
 
@@ -201,15 +200,11 @@ def _write(found: Iterator, values: flags.FlagValues, top: int) -> None:
         _lines(found, values, top, sys.stdout)
         return
     path = pathlib.Path(values.out)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with whole_files.replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
             _lines(found, values, top, file)
-        part.replace(path)
     except OSError as error:
         raise errors.UserError(f"cannot write to --out={path}: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
     print(f"written: {path}")
 
 
