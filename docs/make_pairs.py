@@ -12,13 +12,15 @@ file `images`, `gender` and `role`.
 import argparse
 import json
 import pathlib
+import runpy
 import sys
 import tempfile
+import types
 
 import numpy as np
-from scipy import stats
 
 DOCS = pathlib.Path(__file__).resolve().parent
+MEASURING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "measuring.py")))
 RECORD, PAGE = DOCS / "pairs.json", DOCS / "pairs.md"
 SETS = {
     "clothes": {"data.unseen_count": "2"},
@@ -141,8 +143,7 @@ def cell(of_split: np.ndarray) -> str:
     """The mean, and half the width of its interval by Student's t over the splits; empty where it was not measured."""
     if np.any(np.isnan(of_split)):
         return ""
-    half = stats.t.ppf(0.975, len(of_split) - 1) * np.std(of_split, ddof=1) / np.sqrt(len(of_split))
-    return f"{np.mean(of_split):.1f} ± {half:.1f}"
+    return MEASURING.cell(of_split)
 
 
 def main() -> int:

@@ -13,13 +13,15 @@ Nothing is chosen: the number of epochs is fixed, and knobs are at their default
 import argparse
 import json
 import pathlib
+import runpy
 import sys
 import tempfile
+import types
 
 import numpy as np
-from scipy import stats
 
 DOCS = pathlib.Path(__file__).resolve().parent
+MEASURING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "measuring.py")))
 RECORD, PAGE = DOCS / "prompts.json", DOCS / "prompts.md"
 PAIRS = {
     "hand-written": ("hand_prompt", {}),
@@ -263,11 +265,7 @@ def _of(found: dict, prefix: str, path: tuple[str, ...]) -> list[dict]:
 
 def _cell(values: list[float]) -> str:
     """The mean in percent, and half the width of its interval by Student's t."""
-    values = 100 * np.array(values)
-    if len(values) < 2:
-        return f"{values[0]:.1f}"
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return f"{np.mean(values):.1f} ± {half:.1f}"
+    return MEASURING.cell(100 * np.array(values))
 
 
 def main() -> int:

@@ -13,13 +13,15 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import runpy
 import sys
 import tempfile
+import types
 
 import numpy as np
-from scipy import stats
 
 DOCS = pathlib.Path(__file__).resolve().parent
+MEASURING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "measuring.py")))
 RECORD, PAGE = DOCS / "rare_pairs.json", DOCS / "pairs.md"
 OPTIONS = {
     "data.unseen_count": "24",
@@ -116,8 +118,8 @@ def table(found: dict) -> str:
         of_way = {way: np.array([accuracy(found[f"{way}/{split}"], counts) for split in splits]) for way in WAYS}
         pairs = [sum(pair[1] in counts for pair in found[f"two heads/{split}"]["pairs"]) for split in splits]
         name = f"{counts[0]} to {counts[-1]}" if counts[0] < counts[-1] else str(counts[0])
-        cells = [cell(values) for values in of_way.values()]
-        change = cell(of_way["CoT with mixing"] - of_way["CoT without mixing"])
+        cells = [MEASURING.cell(values) for values in of_way.values()]
+        change = MEASURING.cell(of_way["CoT with mixing"] - of_way["CoT without mixing"])
         lines.append(f"| {name} | {np.mean(pairs):.0f} | {' | '.join(cells)} | {change} |")
     return "\n".join(lines)
 
@@ -129,18 +131,10 @@ def curves(found: dict) -> str:
         way: [np.array([100 * found[f"{way}/{split}"][name] for split in complete(found)]) for name in SCORES]
         for way in WAYS
     }
-    lines += [f"| {way} | {' | '.join(map(cell, of_way))} |" for way, of_way in values.items()]
-    apart = [cell(a - b) for a, b in zip(values["CoT with mixing"], values["two heads"])]
+    lines += [f"| {way} | {' | '.join(map(MEASURING.cell, of_way))} |" for way, of_way in values.items()]
+    apart = [MEASURING.cell(a - b) for a, b in zip(values["CoT with mixing"], values["two heads"])]
     lines.append(f"| CoT with mixing minus two heads | {' | '.join(apart)} |")
     return "\n".join(lines)
-
-
-def cell(of_split: np.ndarray) -> str:
-    """The mean, and half the width of its 95 % interval by Student's t over the draws; the value of a single one."""
-    if len(of_split) == 1:
-        return f"{of_split[0]:.1f}"
-    half = stats.t.ppf(0.975, len(of_split) - 1) * np.std(of_split, ddof=1) / np.sqrt(len(of_split))
-    return f"{np.mean(of_split):.1f} ± {half:.1f}"
 
 
 def page(text: str, found: dict) -> str:

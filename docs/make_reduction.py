@@ -13,11 +13,12 @@ import pathlib
 import runpy
 import sys
 import tempfile
+import types
 
 import numpy as np
-from scipy import stats
 
 DOCS = pathlib.Path(__file__).resolve().parent
+MEASURING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "measuring.py")))
 RECORD, PAGE = DOCS / "reduction.json", DOCS / "reduction.md"
 BEGIN, END = "<!-- {}: begin -->\n", "<!-- {}: end -->\n"
 SETS = {"birds": "xlsa17", "groceries": "npz"}
@@ -62,18 +63,11 @@ def run(name: str, place: dict[str, str], found: dict, only: str) -> None:
                 with tempfile.TemporaryDirectory() as workdir:
                     folder = pathlib.Path(workdir) / "run"
                     result = running.run(config, folder, problem=problem, say=lambda line: None)
-                    found[key] = measured(result.record["metrics"]) | {NEAREST: nearest(folder, result.task)}
+                    found[key] = MEASURING.picked(result.record["metrics"], SCORES) | {
+                        NEAREST: nearest(folder, result.task)
+                    }
                 RECORD.write_text(json.dumps(found, indent=0) + "\n")
                 print(key, found[key], flush=True)
-
-
-def measured(metrics: dict) -> dict[str, float]:
-    """Returns what the tables show of a record's metrics."""
-    values = dict.fromkeys(SCORES, metrics)
-    for score, path in SCORES.items():
-        for part in path:
-            values[score] = values[score][part]
-    return {score: round(value, 4) for score, value in values.items()}
 
 
 def nearest(folder: pathlib.Path, task) -> float:
@@ -111,22 +105,14 @@ def table(found: dict, name: str) -> str:
         for way in list(WAYS)[1:] if width else (ALONE,):
             cells = [values(found, name, way, width, score) for score in columns]
             if not any(each is None for each in cells):
-                lines.append(f"| {width or 'all'} | {way} | {' | '.join(map(cell, cells))} |")
+                lines.append(f"| {width or 'all'} | {way} | {' | '.join(map(MEASURING.cell, cells))} |")
     lines += ["", f"| numbers per image | TLDR minus | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
     for width in WIDTHS[name]:
         for other in list(WAYS)[1:3]:
             pairs = [[values(found, name, way, width, score) for way in ("TLDR", other)] for score in columns]
             if not any(each is None for pair in pairs for each in pair):
-                lines.append(f"| {width} | {other} | {' | '.join(cell(a - b) for a, b in pairs)} |")
+                lines.append(f"| {width} | {other} | {' | '.join(MEASURING.cell(a - b) for a, b in pairs)} |")
     return "\n".join(lines)
-
-
-def cell(of_draw: np.ndarray) -> str:
-    """The mean, and half the width of its 95 % interval by Student's t over the draws; the value of a single one."""
-    if len(of_draw) == 1:
-        return f"{of_draw[0]:.1f}"
-    half = stats.t.ppf(0.975, len(of_draw) - 1) * np.std(of_draw, ddof=1) / np.sqrt(len(of_draw))
-    return f"{np.mean(of_draw):.1f} ± {half:.1f}"
 
 
 def page(text: str, found: dict) -> str:

@@ -24,6 +24,7 @@ DOCS = pathlib.Path(__file__).resolve().parent
 RECORD, PAGE, PICTURE = (DOCS / f"transduction.{suffix}" for suffix in ("json", "md", "png"))
 SHOTS_PICTURE = DOCS / "transduction_shots.png"
 # Labelled images, and GTA.
+MEASURING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "measuring.py")))
 ROUNDS = types.SimpleNamespace(**runpy.run_path(str(DOCS / "transduction_rounds.py")))
 CORRECTIONS = (
     "csls",
@@ -180,7 +181,10 @@ class Keeper:
         with tempfile.TemporaryDirectory() as workdir:
             record = running.run(config, pathlib.Path(workdir) / "run", problem=made, say=lambda line: None).record
         chosen = record["selection"]
-        self.found[key] = measured(record["metrics"]) | {"late": chosen.get("late") or {}, "rounds": chosen["epochs"]}
+        self.found[key] = MEASURING.picked(record["metrics"], METRICS) | {
+            "late": chosen.get("late") or {},
+            "rounds": chosen["epochs"],
+        }
         RECORD.write_text(json.dumps(self.found, indent=0) + "\n")
         print(key, self.found[key], flush=True)
 
@@ -194,15 +198,6 @@ def run(folder: str, keep: Keeper) -> None:
         for order in range(1, ORDERS + 1):
             made = recipe(folder, kind, ONLINE, "eszsl", **{"method.order": str(order)})
             keep(f"orders/{kind}/{order}", made, kind=kind)
-
-
-def measured(metrics: dict) -> dict[str, float]:
-    """Returns what the tables show of a record's metrics."""
-    found = dict.fromkeys(METRICS, metrics)
-    for name, path in METRICS.items():
-        for part in path:
-            found[name] = found[name][part]
-    return {name: round(value, 4) for name, value in found.items()}
 
 
 def drawn(rng: np.random.Generator, condition: str, value: float, labels: np.ndarray, others: np.ndarray) -> np.ndarray:

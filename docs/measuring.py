@@ -1,11 +1,15 @@
 """What the scripts of pages on runs share: a command with names in capitals for files, run where it has no record."""
 
 import argparse
+import functools
 import json
 import pathlib
 import shlex
 import sys
 from collections.abc import Callable, Iterable
+
+import numpy as np
+from scipy import stats
 
 from zsl_jax import __main__
 
@@ -28,6 +32,27 @@ def record(lines: list[list[str]], places: dict[str, str], leaves: str = "record
         if __main__.main(filled):
             sys.exit(f"failed: {shlex.join(filled)}")
     return json.loads(path.read_text())
+
+
+def cell(values: np.ndarray) -> str:
+    """Returns the mean, and half the width of its 95 % interval by Student's t; the value of a single one.
+
+    >>> cell(np.array([10.0])), cell(np.array([10.0, 12.0]))
+    ('10.0', '11.0 ± 12.7')
+    """
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{np.mean(values):.1f} ± {half:.1f}"
+
+
+def picked(metrics: dict, paths: dict[str, tuple[str, ...]]) -> dict[str, float]:
+    """Returns some numbers of a record's metrics by name, to four digits.
+
+    >>> picked({"zsl": {"top1": 0.25}}, {"ZSL": ("zsl", "top1")})
+    {'ZSL': 0.25}
+    """
+    return {name: round(functools.reduce(lambda at, part: at[part], path, metrics), 4) for name, path in paths.items()}
 
 
 def main(

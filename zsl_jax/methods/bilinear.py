@@ -19,17 +19,13 @@ import optax
 from zsl_jax.methods import base, gradient, mlp, objectives, registry, span
 from zsl_jax.rules import Knob, one_of
 
+_HINGES = {"margin": registry.MARGIN, "learning_rate": registry.LEARNING_RATE, "momentum": registry.MOMENTUM}
 _VIOLATORS = Knob(
     "which classes that violate the margin count: all, or the first in a random order", one_of(("all", "first"))
 )
 
 
-@registry.method(
-    margin=registry.MARGIN,
-    learning_rate=registry.LEARNING_RATE,
-    momentum=registry.MOMENTUM,
-    violators=_VIOLATORS,
-)
+@registry.method(**_HINGES, violators=_VIOLATORS)
 def ale(
     *, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9, violators: str = "all"
 ) -> base.Method:
@@ -52,12 +48,7 @@ def ale(
     return by_bilinear(objectives.make(loss, margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
-@registry.method(
-    margin=registry.MARGIN,
-    learning_rate=registry.LEARNING_RATE,
-    momentum=registry.MOMENTUM,
-    violators=_VIOLATORS,
-)
+@registry.method(**_HINGES, violators=_VIOLATORS)
 def devise(
     *, margin: float = 1.0, learning_rate: float = 0.03, momentum: float = 0.9, violators: str = "all"
 ) -> base.Method:
@@ -78,7 +69,7 @@ def devise(
     return by_bilinear(objectives.make(loss, margin=margin), optax.sgd(learning_rate, momentum=momentum))
 
 
-@registry.method(margin=registry.MARGIN, learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM)
+@registry.method(**_HINGES)
 def sje(*, margin: float = 1.0, learning_rate: float = 0.3, momentum: float = 0.9) -> base.Method:
     """Structured Joint Embedding: the bilinear map under the hinge of the most violating class.
 
