@@ -78,7 +78,7 @@ def test_a_tower_that_an_encoder_cannot_read_is_one_line(files, name, tower, say
 
 def test_a_checkpoint_beside_given_word_vectors_is_refused(files):
     """It would not be read, and nobody would know."""
-    with pytest.raises(errors.UserError, match=r"encoder\.weights=old\.npz: this encoder begins at random, on the word"):
+    with pytest.raises(errors.UserError, match=r"encoder\.weights=old\.npz: this encoder begins at random, on"):
         problem_of(line(files, "bilstm_max", **{"encoder.weights": "old.npz"}))
 
 
