@@ -1,16 +1,15 @@
 """Imports go down the floors of the house, never up."""
 
 import ast
+import functools
 import pathlib
 
 import pytest
 
-pytestmark = pytest.mark.long
-
 PACKAGE = pathlib.Path(__file__).resolve().parent.parent / "zsl_jax"
 FLOORS = (
     ("errors", "arguments", "rules", "similarity", "losses", "metrics", "bounds"),
-    ("encoders", "class_encoders", "data"),
+    ("encoders", "class_encoders", "data", "whole_files"),
     ("methods", "explain"),
     ("training", "config", "config_keys"),
     ("verbs", "recipes", "plots", "fitting", "sklearn", "__main__"),
@@ -32,8 +31,13 @@ def room_of(module: pathlib.PurePath) -> str:
     return module.parts[0].removesuffix(".py")
 
 
-def imports(path: pathlib.Path):
-    """Yields (absolute module name, whether the import stands at the top level) for every import of a file."""
+@functools.cache
+def imports(path: pathlib.Path) -> tuple[tuple[str, bool], ...]:
+    """(absolute module name, whether the import stands at the top level) for every import of a file."""
+    return tuple(named_imports(path))
+
+
+def named_imports(path: pathlib.Path):
     tree = ast.parse(path.read_text())
     top = set(map(id, tree.body))
     for node in ast.walk(tree):
