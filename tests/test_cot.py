@@ -70,6 +70,7 @@ def test_pairs_never_seen_together_are_recognised():
     np.testing.assert_allclose(scores(method, state, inputs, task().classes[rows]), found[:, rows], atol=1e-5)
 
 
+@pytest.mark.long
 def test_scores_are_those_of_the_formulas():
     method, state = fitted()
     inputs, classes = task().sets["test"].inputs[:3], task().classes

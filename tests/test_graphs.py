@@ -338,7 +338,7 @@ def test_intents_by_their_neighbours_as_a_user_calls_it(tmp_path, capsys):
         "--config.optimizer.learning_rate=0.01",
         "--config.class_encoder.dropout=0.1",
     ]
-    assert __main__.main([*line, "--config.train.epochs=20", f"--workdir={tmp_path / 'run'}"]) == 0
+    assert __main__.main([*line, "--config.train.epochs=10", f"--workdir={tmp_path / 'run'}"]) == 0
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert (record["setting"], record["selection"]["classes"]) == ("pretrained", ["meal"])
     assert record["metrics"]["zsl"]["top1"] > 0.8  # chance is .5

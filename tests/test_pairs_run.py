@@ -212,7 +212,8 @@ def test_the_command_line_trains_two_heads(tmp_path, capsys):
         | (held["attribute"] == "wet") & (held["object"] == "car")
     )
     file = write(tmp_path, {name: rows[kept] for name, rows in held.items()}, "two_pairs_less.npz")
-    line[2:] = [f"--config.data.file={file}", f"--workdir={tmp_path / 'words'}"]
+    line[2:] = [f"--config.data.file={file}", f"--workdir={tmp_path / 'words'}", "--config.plots=none"]
+    line += ["--config.train.epochs=2", "--config.select.folds=1"]
     assert __main__.main([*line, f"--config.data.words={tmp_path / 'words.npz'}"]) == 0
     record = json.loads((tmp_path / "words" / "record.json").read_text())
     assert record["config"]["data"]["words"] == "words.npz"
