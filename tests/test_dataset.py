@@ -8,6 +8,8 @@ import pytest
 import toy
 
 from zsl_jax import data, errors
+from zsl_jax.data import inputs
+from zsl_jax.training import blocks, parallel
 
 
 def images_of(task_part, task):
@@ -95,3 +97,24 @@ def test_unknown_names_come_with_the_nearest():
         data.load("digit")
     with pytest.raises(errors.UserError, match=r"option of shapes.*did you mean 'size'"):
         data.load("shapes", sise=32)
+
+
+@pytest.mark.parametrize("rows", [np.array([3, -1, 3]), np.array([True, False] * 4), [5, 0], np.array([], np.int64)])
+def test_rows_that_are_taken_are_those_of_an_index_and_go_to_a_processor_as_they_are(rows):
+    x = np.random.default_rng(0).standard_normal((8, 300)).astype(np.float32)
+    found = inputs.take({"x": x, "y": np.arange(8)}, rows)
+    np.testing.assert_array_equal(found["x"], x[rows])
+    np.testing.assert_array_equal(found["y"], np.arange(8)[rows])
+    if len(found["x"]):
+        placed = jax.device_put(found["x"], jax.devices("cpu")[0])
+        assert placed.unsafe_buffer_pointer() == found["x"].ctypes.data
+        assert not np.shares_memory(found["x"], x)
+    with pytest.raises(IndexError):
+        inputs.take(x, np.array([8]))
+
+
+def test_blocks_are_copies_only_where_they_are_filled_up():
+    x, mesh = inputs.take(np.ones((10, 64), np.float32), np.arange(10)), parallel.make_mesh(devices=1)
+    found = [block.inputs for block in blocks.Blocks(data.Examples(x, np.zeros(10, np.int32)), mesh, 4)]
+    assert [b.unsafe_buffer_pointer() - x.ctypes.data for b in found[:2]] == [0, 4 * 64 * 4]
+    np.testing.assert_array_equal(found[2], np.concatenate([np.ones((2, 64)), np.zeros((2, 64))]))

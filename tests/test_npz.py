@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from zsl_jax import data, errors
+from zsl_jax.data import arrays
 from zsl_jax.training import problems
 from zsl_jax.verbs import command_line
 
@@ -200,3 +201,18 @@ def test_a_method_on_vectors_refuses_patches_before_anything_is_done(load, metho
     config = command_line.recipe(f"{method}:npz", keys)
     with pytest.raises(errors.UserError, match=r"(dap|ale) cannot compare inputs \[3, 5\] with|closed form needs"):
         problems.make_problem(config)
+
+
+def test_an_archive_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    """Its sha256 would be that of other numbers."""
+    np.savez(tmp_path / "food.npz", **ARRAYS)
+    members = arrays.members
+
+    def changing(path, opened):
+        with path.open("ab") as file:
+            file.write(b"more")
+        return members(path, opened)
+
+    monkeypatch.setattr(arrays, "members", changing)
+    with pytest.raises(errors.UserError, match=r"food\.npz changed while it was read"):
+        arrays.read(tmp_path / "food.npz")

@@ -62,17 +62,20 @@ def read(path: str | os.PathLike) -> Archive:
     (2, 2)
     """
     path = pathlib.Path(path)
-    with one_line(path):
-        _check_memory(path, path.stat().st_size)
-        content = path.read_bytes()
-        with archive(path, io.BytesIO(content)) as opened:
+    with one_line(path), path.open("rb") as whole:
+        before = os.fstat(whole.fileno())
+        digest = hashlib.file_digest(whole, "sha256").hexdigest()
+        with archive(path, whole) as opened:
             held = members(path, opened)
-            _check_memory(path, len(content) + sum(info.file_size for info in held.values()))
+            _check_memory(path, sum(info.file_size for info in held.values()))
             arrays = {}
             for name, info in held.items():
                 with opened.open(info) as file:
                     arrays[name] = _whole(f"{path}: {name}", file, info.file_size)
-        return Archive(arrays, hashlib.sha256(content).hexdigest())
+        after = os.fstat(whole.fileno())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise errors.UserError(f"{path} changed while it was read")
+        return Archive(arrays, digest)
 
 
 @contextlib.contextmanager
@@ -175,12 +178,12 @@ def read_header(where: str, file: Any, num_bytes: int) -> Header:
 
 
 def take(file: Any, count: int) -> np.ndarray:
-    """The next `count` bytes of a file as uint8, fewer at its end; memory is taken as they come."""
-    parts, left = [], count
-    while left > 0 and (data := file.read(min(left, _CHUNK))):
-        parts.append(np.frombuffer(data, np.uint8))
-        left -= len(data)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts or [np.zeros(0, np.uint8)])
+    """The next `count` bytes of a file as uint8, fewer at its end; the system gives memory as they come."""
+    found, end = np.empty(count, np.uint8), 0
+    while end < count and (data := file.read(min(count - end, _CHUNK))):
+        found[end : end + len(data)] = np.frombuffer(data, np.uint8)
+        end += len(data)
+    return found[:end]
 
 
 def memory() -> int:
@@ -193,7 +196,7 @@ def memory() -> int:
 
 def _whole(name: str, file: Any, num_bytes: int) -> np.ndarray:
     header = read_header(name, file, num_bytes)
-    data = take(file, header.num_bytes)
+    data = take(file, min(header.num_bytes, num_bytes))
     if len(data) < header.num_bytes:
         raise errors.UserError(f"{name} ends early: shape {list(header.shape)} was announced")
     if not header.dtype.itemsize:

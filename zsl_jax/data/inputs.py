@@ -30,7 +30,7 @@ def take(inputs: Any, rows: Any) -> Any:
 
 
 def _rows_of(x: Any, rows: Any) -> Any:
-    """`x[rows]`, where that copies at an address that a processor's device reads from, so that it makes no other copy."""
+    """`x[rows]`; a copy starts where a processor's device can read it from, so that there is no other."""
     if not isinstance(x, np.ndarray) or isinstance(rows, slice) or x.dtype.hasobject:
         return x[rows]
     places = np.arange(len(x))[rows]  # of any kind of index, checked

@@ -243,7 +243,7 @@ def _images(
         )
     if wrong := soundness.features(inputs):
         raise errors.UserError(f"{path.name}: features: {wrong}")
-    return inputs.astype(np.float32), labels.astype(np.int32)
+    return inputs.astype(np.float32, copy=False), labels.astype(np.int32)
 
 
 def _names(path: pathlib.Path, held: Mapping[str, np.ndarray], num_classes: int) -> tuple[str, ...]:

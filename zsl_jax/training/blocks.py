@@ -80,5 +80,9 @@ class Blocks:
 
 
 def _filled(rows, size: int):
-    """The rows of every array, and zeros up to `size`."""
-    return jax.tree.map(lambda x: np.pad(x, [(0, size - len(x))] + [(0, 0)] * (np.ndim(x) - 1)), rows)
+    """The rows of every array, and zeros up to `size`; a copy only where there are any."""
+
+    def filled(x):
+        return np.pad(x, [(0, size - len(x))] + [(0, 0)] * (np.ndim(x) - 1)) if len(x) < size else x
+
+    return jax.tree.map(filled, rows)

@@ -67,5 +67,10 @@ def tree_sha256(tree: Any) -> str:
             continue
         array = np.ascontiguousarray(leaf)
         digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(array.tobytes() if array.dtype.kind != "O" else repr(array.tolist()).encode())
+        digest.update(repr(array.tolist()).encode() if array.dtype.kind == "O" else _bytes(array))
     return digest.hexdigest()
+
+
+def _bytes(array: np.ndarray) -> Any:
+    """The bytes of a contiguous array, without a copy."""
+    return array.reshape(-1).view(np.uint8) if array.nbytes else b""
