@@ -74,7 +74,7 @@ def class_labels(labels: ArrayLike, num_classes: int | None = None, *, name: str
     if isinstance(labels, np.ndarray):
         result = np.full(labels.shape, -1, np.int32)
         result[is_class] = labels[is_class]
-        return jnp.asarray(result)
+        return jax.device_put(result)  # which compiles nothing
     return jnp.where(is_class, labels, -1).astype(jnp.int32)
 
 

@@ -40,7 +40,7 @@ def scaled(tree, how: str):
     """
 
     def scale(x):
-        is_rows = jnp.ndim(x) > 1 and jnp.issubdtype(jnp.asarray(x).dtype, jnp.floating)
+        is_rows = jnp.ndim(x) > 1 and jnp.issubdtype(jnp.result_type(x), jnp.floating)
         return SCALINGS[how](x) if is_rows else x
 
     return jax.tree.map(scale, tree) if how != "none" else tree

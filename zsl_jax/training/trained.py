@@ -299,7 +299,7 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
             f"the class table in {workdir} was changed since the run ended: keep it, and give yours as --classes=FILE"
         )
     # What the checkpoint holds is whole on every device; scoring asks for one.
-    state = jax.tree.map(jnp.asarray, parallel.to_host(states.with_frozen(training, restored.state)))
+    state = jax.device_put(parallel.to_host(states.with_frozen(training, restored.state)))
     log = workdir / "metrics.jsonl"
     lines = log.read_text() if log.is_file() else ""
     return Trained(method, state, classes, found.attributes, record, config, lines)

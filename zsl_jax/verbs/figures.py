@@ -116,9 +116,10 @@ def _explained(workdir: pathlib.Path, task, labels, predictions) -> dict:
         method, classes = predicting.explainable(model, task.classes)
         contributions = _contributions(method, model.state, inputs, classes, labels, predictions, pairs)
         chosen = np.unique(np.linspace(0, len(inputs) - 1, _IMAGES).astype(int))
+        count = -(-len(chosen) // _BLOCK)
+        chosen = chosen[: len(chosen) // count * count]  # equal parts share a program
         labels = labels[chosen]
-        parts = np.array_split(chosen, -(-len(chosen) // _BLOCK))
-        blocks = (inputs_lib.decoded(inputs[part]) for part in parts)
+        blocks = (inputs_lib.decoded(inputs[part]) for part in np.split(chosen, count))
         directions = np.concatenate([explain.directions(method, model.state, block, classes) for block in blocks])
     except errors.UserError:
         return {}

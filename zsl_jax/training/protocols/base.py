@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -72,7 +73,7 @@ def folds(config, num_classes: int, *, named: bool = False) -> int:
 
 
 def is_seen(classes: dataset.ClassTable) -> dict[str, Any]:
-    return {"is_seen": jnp.asarray(classes.is_seen)}
+    return {"is_seen": jax.device_put(classes.is_seen)}
 
 
 class Probabilities(NamedTuple):
