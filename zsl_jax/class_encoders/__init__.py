@@ -3,6 +3,7 @@
     attributes.py   binarized, signed, centred forms of a matrix; several joined; a fixed simplex
     controls.py     embeddings that say nothing of the classes, on which a method must fall to chance
     trees.py        the ancestors of a class in a tree; embeddings smoothed over a graph
+    levels.py       how far unseen classes are from the seen ones
     poincare.py     the place of a class among its ancestors, in the Poincare ball
     graphs.py       a graph of words around classes, and the neighbours of its nodes
     hashing.py      words as numbers, for encoders of text that are trained
@@ -19,6 +20,7 @@ from zsl_jax.class_encoders.concepts import explicit_semantics
 from zsl_jax.class_encoders.controls import permuted
 from zsl_jax.class_encoders.corpora import corpus
 from zsl_jax.class_encoders.hashing import tokens
+from zsl_jax.class_encoders.levels import distance_levels
 from zsl_jax.class_encoders.norms import nearest_norms, ridge_norms
 from zsl_jax.class_encoders.texts import load_word_vectors, save_word_vectors, tf_idf, word_embedding, words
 from zsl_jax.class_encoders.trees import ancestors, load_tree, retrofitted
@@ -30,6 +32,7 @@ __all__ = [
     "centred",
     "concatenated",
     "corpus",
+    "distance_levels",
     "explicit_semantics",
     "load_tree",
     "load_word_vectors",
