@@ -314,20 +314,12 @@ def test_a_class_without_images(missing, tmp_path, monkeypatch):
     assert record["metrics"]["zsl"]["top1"] > 0.3
 
 
-CUB127 = {
-    "att": {"zsl": 0.57, "calibrated": 0.54},
-    "sent": {"zsl": 0.72, "calibrated": 0.64},
-}
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("semantics", CUB127)
-def test_real_birds_never_seen_are_recognised(semantics, shared_data, trained):
+def test_real_birds_never_seen_are_recognised(shared_data, trained):
     """CUB127; docs and notes quote the figures, this holds them up with some room for another machine's rounding."""
-    recipe = {"att": "ale:xlsa17", "sent": "ale:xlsa17,sent"}[semantics]
-    metrics = trained(f"--config={recipe}", f"--config.data.dir={shared_data / 'xlsa17' / 'CUB127'}")["metrics"]
-    assert metrics["zsl"]["top1"] > CUB127[semantics]["zsl"]
-    assert metrics["gzsl"]["calibrated"]["harmonic"] > CUB127[semantics]["calibrated"]
+    metrics = trained("--config=ale:xlsa17", f"--config.data.dir={shared_data / 'xlsa17' / 'CUB127'}")["metrics"]
+    assert metrics["zsl"]["top1"] > 0.57
+    assert metrics["gzsl"]["calibrated"]["harmonic"] > 0.54
 
 
 def test_every_source_gives_options_that_the_config_can_hold():
