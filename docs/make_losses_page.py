@@ -29,7 +29,7 @@ Pure functions of arrays: `from zsl_jax import losses`. Each returns one value p
 float32, never reduced and never silently normalised; `where` masks, and numeric knobs may be traced. Written by
 `python docs/make_losses_page.py` from the docstrings, which say more: arguments, shapes, limits and an example each.
 Which one? See [the atlas](atlas.md). The column *H* is from there: calibrated H in %, the mean over seeds of a bilinear
-map trained by the loss, on each dataset that was run.
+map trained by the loss, on birds by attributes and by sentences, rendered shapes and digits.
 
 The pictures show each loss over the place of one image, dark where it is low, and the way downhill. The red star is the
 class of the image, orange squares are other training classes, the grey diamond is an unseen class, black dots are other
@@ -206,7 +206,7 @@ def harmonic(fn: Callable) -> str:
     """Returns calibrated H of a loss on the datasets of the atlas."""
     row = atlas().get(fn.__name__, {})
     found = [(name, x["harmonic"]) for name, x in row.items() if name != "loss"]
-    return "<br>".join(f"{name.partition(',')[0]} {sum(values) / len(values):.1f}" for name, values in found)
+    return "<br>".join(f"{name.rpartition(', ')[2]} {sum(values) / len(values):.1f}" for name, values in found)
 
 
 def formula(fn: Callable) -> str:
