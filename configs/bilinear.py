@@ -8,6 +8,9 @@
 
 Any name of docs/losses.md, a weighted sum of them, or `package.module:function`. A run takes a few seconds on one CPU
 core, see docs/atlas.md.
+
+Attributes, a minute per run or less, two CPU cores, means of 5 draws of validation classes (docs/results.md):
+ZSL 60.7 ± 0.4, GZSL 33.2 / 81.3 / 47.1, calibrated 50.1 / 68.8 / 58.0.
 """
 
 from zsl_jax import config as config_lib

@@ -11,6 +11,9 @@ learning has all hinges, step size 1 and margin 1 for CUB (AWA1 .01 and 200, AWA
 
 About a minute per run of CUB127 on two CPU cores.
 
+Attributes, a minute per run or less, two CPU cores, means of 5 draws of validation classes (docs/results.md):
+ZSL 60.2 ± 0.8, GZSL 26.1 / 79.7 / 39.3, calibrated 55.6 / 58.3 / 56.8.
+
 Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",
 NeurIPS 2013.
 """

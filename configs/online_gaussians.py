@@ -8,6 +8,9 @@ r"""Online Gaussians, by default around ESZSL: inputs come one by one, and each 
 Knobs and gamma are chosen on validation classes; about a minute per run, 2 CPU cores. The second line is the same in
 another order: docs/transduction.md has figures, and what the order does to them.
 
+Attributes, a minute per run or less, two CPU cores, means of 5 draws of validation classes (docs/results.md):
+ZSL 72.3 ± 2.0, GZSL 56.4 / 74.0 / 64.0, calibrated 68.2 / 59.6 / 63.6.
+
 Reference: Qian, Hu, "Online Zero-Shot Classification with CLIP", ECCV 2024.
 """
 

@@ -8,6 +8,9 @@ there, one image without momentum here. What is not followed: a public re-implem
 
 About a minute per run of CUB127 on two CPU cores.
 
+Attributes, a minute per run or less, two CPU cores, means of 5 draws of validation classes (docs/results.md):
+ZSL 60.1 ± 1.4, GZSL 26.0 / 81.0 / 39.4, calibrated 56.3 / 60.7 / 58.4.
+
 Reference: Akata, Reed, Walter, Lee, Schiele, "Evaluation of Output Embeddings for Fine-Grained Image Classification",
 CVPR 2015.
 """

@@ -100,6 +100,13 @@ def test_another_knob_is_another_row_and_says_so(tmp_path):
     ]
 
 
+def test_the_knobs_that_a_method_nearly_always_has_are_not_named(tmp_path):
+    contents = [tiny_records.record(knobs={"margin": 1.0}), tiny_records.record(knobs={"margin": 2.0})]
+    contents += [tiny_records.record(knobs={"margin": 1.0}, name=name) for name in ("other", "third")]
+    columns = collect(tmp_path, *contents).columns
+    assert sorted(row.label for column in columns for row in column.rows) == ["ale", "ale", "ale", "ale (margin=2.0)"]
+
+
 def test_settings_and_selection_rules_are_not_mixed(tmp_path):
     contents = [
         tiny_records.record(),

@@ -27,7 +27,8 @@ class Row:
 
     Args:
       method: its name.
-      variant: the config keys that tell it from other rows of the method in the column, `key=value`.
+      variant: the config keys that tell it from other rows of the method in the column, `key=value`; none for the row
+        whose values of these keys are those of two records of the method in three, in all columns.
       setting: `inductive`, ...
       selected_on: what its choices were made on.
       selected_by: the score that made them.
@@ -101,9 +102,11 @@ def collect(records: Iterable[reading.Record]) -> Report:
     Raises:
       UserError: two records of the same row and seed, or of different test images under the same data.
     """
-    columns = collections.defaultdict(list)
+    columns, described_by = collections.defaultdict(list), collections.defaultdict(list)
     for record in records:
         columns[_frozen(_data_of(record))].append(record)
+        described_by[record.content["method"]].append(_relevant(record))
+    usual = {method: _usual(described) for method, described in described_by.items()}
     of_title = collections.defaultdict(list)
     for members in columns.values():
         of_title[_title(members[0])].append(members)
@@ -114,7 +117,8 @@ def collect(records: Iterable[reading.Record]) -> Report:
             name = title if len(alike) == 1 else f"{title} [{_letter(number)}]"
             first = members[0]
             protocol = reading.protocol_of(first)
-            result.append(Column(name, first.content["dataset"], protocol, _rows(members, protocol, len(result))))
+            rows = _rows(members, protocol, len(result), usual)
+            result.append(Column(name, first.content["dataset"], protocol, rows))
         if len(alike) > 1:
             described = [_flat(_data_of(members[0])) for members in alike]
             notes.append(f"{title} is {len(alike)} different data sets, kept apart: {_differences(described)}")
@@ -134,7 +138,9 @@ def knobs(row: Row) -> dict[str, Any]:
     return {name: value for name, value in row.records[0].content["config"]["method"].items() if name != "name"}
 
 
-def _rows(members: list[reading.Record], protocol: protocols.Protocol, column: int) -> tuple[Row, ...]:
+def _rows(
+    members: list[reading.Record], protocol: protocols.Protocol, column: int, usual: dict[str, dict[str, Any]]
+) -> tuple[Row, ...]:
     groups = collections.defaultdict(list)
     for record in members:
         content = record.content
@@ -156,7 +162,7 @@ def _rows(members: list[reading.Record], protocol: protocols.Protocol, column: i
         seeds = tuple(seed for record in group for seed in record.content["seeds"])
         found = {metric.name: [reading.values(record, metric) for record in group] for metric in protocol.schema}
         values = {name: np.concatenate(each) for name, each in found.items() if all(x is not None for x in each)}
-        variant = _telling(_relevant(group[0]), same_method[key[:5]])
+        variant = _telling(_relevant(group[0]), same_method[key[:5]], usual[method])
         # A harmonic mean of mean counts is not the mean of the seeds' harmonic means: samples lie around the latter.
         samples = {name: np.clip(values[name].mean() + x, 0, 1) for name, x in moved.items() if name in values}
         told = (method, variant, setting, sees, selected_on, selected_by)
@@ -254,8 +260,21 @@ def _relevant(record: reading.Record) -> dict[str, Any]:
     return {name: flat[name] for name in sorted(flat) if name != "seed" and not phases.is_same_run(name)}
 
 
-def _telling(one: dict[str, Any], alike: list[dict[str, Any]]) -> tuple[str, ...]:
+def _usual(described: list[dict[str, Any]]) -> dict[str, Any]:
+    """The value of each key that two records of a method in three have at least, in all columns."""
+    found = {}
+    for name in {name for one in described for name in one}:
+        ((value, count),) = collections.Counter(_frozen(one.get(name, "absent")) for one in described).most_common(1)
+        if 3 * count >= 2 * len(described):
+            found[name] = json.loads(value)
+    return found
+
+
+def _telling(one: dict[str, Any], alike: list[dict[str, Any]], usual: dict[str, Any]) -> tuple[str, ...]:
+    """The keys that tell a row from others; none for the one that has the usual values of all of them."""
     keys = sorted({name for other in alike for name in (*one, *other) if one.get(name) != other.get(name)})
+    if all(name in usual and one.get(name, "absent") == usual[name] for name in keys):
+        return ()
     return tuple(f"{name.removeprefix('method.')}={one.get(name, 'absent')}" for name in keys)
 
 
