@@ -206,7 +206,7 @@ def harmonic(fn: Callable) -> str:
     """Returns calibrated H of a loss on the datasets of the atlas."""
     row = atlas().get(fn.__name__, {})
     found = [(name, x["harmonic"]) for name, x in row.items() if name != "loss"]
-    return "<br>".join(f"{name.rpartition(', ')[2]} {sum(values) / len(values):.1f}" for name, values in found)
+    return "<br>".join(f"{name} {sum(values) / len(values):.1f}" for name, values in found)
 
 
 def formula(fn: Callable) -> str:

@@ -42,7 +42,7 @@ def test_every_loss_that_trains_is_pictured_beside_its_row_of_the_atlas():
                     f"{module}: make it again"
                 )
     scores = json.loads((DOCS / "atlas.json").read_text())["birds, attributes"]["info_nce"]["scores"]["harmonic"][0]
-    assert maker["harmonic"](losses.info_nce).startswith(f"birds {100 * sum(scores) / len(scores):.1f}")
+    assert maker["harmonic"](losses.info_nce).startswith(f"birds, attributes {100 * sum(scores) / len(scores):.1f}")
     assert maker["harmonic"](losses.matryoshka) == ""
 
 
