@@ -1,5 +1,6 @@
 """A process that is gone is missed by the others, and one that has done its part is not."""
 
+import contextlib
 import pathlib
 import queue
 import signal
@@ -91,21 +92,51 @@ def test_a_coordinator_that_does_not_answer_is_missed(watched):
 
 
 @pytest.mark.long
-def test_where_one_of_two_processes_is_killed_the_other_says_so_and_ends(tmp_path):
+@pytest.mark.parametrize(
+    ("killed", "gone"),
+    [(0, "process 0 of 2, which coordinates, is gone"), (1, "process 1 of 2 is gone (silent for 20 s)")],
+)
+def test_where_one_of_two_processes_is_killed_the_other_says_so_and_ends(killed, gone, tmp_path):
     workdir = tmp_path / "run"
     command = [sys.executable, "-m", "zsl_jax", "train", f"--config={ROOT / 'configs/ale.py'}:digits"]
     command += [f"--workdir={workdir}", "--config.train.epochs=500", "--config.train.checkpoint_every=1"]
-    with (tmp_path / "log").open("w") as log:
+    with contextlib.ExitStack() as stack:
+        logs = [stack.enter_context((tmp_path / f"log_{number}").open("w")) for number in range(2)]
         running = [
             subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=log)
-            for env in test_parallel.environments(2, 1)
+            for env, log in zip(test_parallel.environments(2, 1), logs)
         ]
     while len(list(workdir.glob("checkpoints/select/*"))) < 2 and all(process.poll() is None for process in running):
         time.sleep(0.1)
-    running[1].send_signal(signal.SIGKILL)
-    assert running[1].wait() == -signal.SIGKILL
-    assert running[0].wait(timeout=120) == peers.EXIT_CODE
-    said = (tmp_path / "log").read_text().replace("\r", "\n").splitlines()
-    (line,) = [line for line in said if "gone" in line]
-    assert line == "zsl-jax: process 1 of 2 is gone (silent for 20 s); the same line goes on from the last checkpoint"
+    running[killed].send_signal(signal.SIGKILL)
+    assert running[killed].wait() == -signal.SIGKILL
+    assert running[1 - killed].wait(timeout=120) == peers.EXIT_CODE
+    said = (tmp_path / f"log_{1 - killed}").read_text().replace("\r", "\n").splitlines()
+    last = f"zsl-jax: {gone}; the same line goes on from the last checkpoint"
+    assert [line for line in said if "gone" in line] == [last]
     assert not any("Traceback" in line for line in said)
+    if killed == 0:
+        assert said == [last], "the lines of the runtime are held back"
+
+
+@pytest.mark.parametrize(
+    ("ends", "says", "code"),
+    [
+        ("pass", ["ours", "a warning"], 0),
+        ("os.abort()", ["ours", "a warning"], -signal.SIGABRT),
+        ("os.write(2, b'the distributed service detected fatal errors'); os.abort()", ["ours", "lost"], 7),
+    ],
+)
+def test_what_others_than_python_write_is_held_back(ends, says, code):
+    path = ROOT / "zsl_jax" / "training" / "last_words.py"
+    program = f"""import os, runpy, sys
+def lost():
+    print("lost", file=sys.stderr)
+    os._exit(7)
+with runpy.run_path({str(path)!r})["held_back"](lost):
+    os.write(2, b"a warning\\n")
+    print("ours", file=sys.stderr)
+    {ends}
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stderr.splitlines(), done.returncode) == (says, code)

@@ -16,6 +16,7 @@ from typing import Any
 EVERY_S = 1.0
 SILENCE_S = 20.0
 EXIT_CODE = 3
+COORDINATOR_GONE = "process 0 of {}, which coordinates, is gone"
 _PLACE, _DONE, _LEFT = "zsl_jax/alive", "done", "left"
 
 
@@ -88,7 +89,7 @@ class Watch:
             except Exception:  # whatever the runtime raises where its coordinator does not answer
                 if time.monotonic() - reached <= self._silence:
                     continue
-                self._lost(f"process 0 of {self._count}, which coordinates, is gone")
+                self._lost(COORDINATOR_GONE.format(self._count))
                 return
             now = reached = time.monotonic()
             for other, sign in signs.items():

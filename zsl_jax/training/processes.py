@@ -21,7 +21,7 @@ from jax._src import distributed as jax_distributed  # the store of the coordina
 from jax.experimental import multihost_utils
 
 from zsl_jax import errors
-from zsl_jax.training import peers
+from zsl_jax.training import last_words, peers
 
 
 @contextlib.contextmanager
@@ -71,25 +71,37 @@ def connected(hosts: str = "auto", *, timeout_s: int = 300) -> Iterator[None]:
     number, count = jax.process_index(), jax.process_count()
     client = jax_distributed.global_state.client
     watch = peers.Watch(client, number, count, functools.partial(peers.end, is_coordinator=is_first()))
-    try:
-        with contextlib.ExitStack() as stack:
-            if not is_first():
-                stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+    nothing_held = contextlib.nullcontext(lambda: None)
+    with nothing_held if is_first() else _silent_but_for_errors(count) as show:
+        try:
             yield
-        watch.close()
-    except BaseException as error:
-        has_failed = isinstance(error, Exception) and not isinstance(error, errors.Stopped)
-        if has_failed:
-            # Where another process is gone the watch says so, and ends this one.
-            watch.leave()
-        if isinstance(error, errors.UserError):
-            print(f"zsl-jax: process {number} of {count}: {error}", file=sys.stderr, flush=True)
-        else:
-            traceback.print_exc()
-        sys.stdout.flush()
-        if has_failed and is_first():
-            time.sleep(3 * peers.EVERY_S)  # the others read its last sign from the store that ends with it
-        os._exit(getattr(error, "exit_code", 1))
+            watch.close()
+        except BaseException as error:
+            has_failed = isinstance(error, Exception) and not isinstance(error, errors.Stopped)
+            if has_failed:
+                # Where another process is gone the watch says so, and ends this one.
+                watch.leave()
+            if isinstance(error, errors.UserError):
+                print(f"zsl-jax: process {number} of {count}: {error}", file=sys.stderr, flush=True)
+            else:
+                show()
+                traceback.print_exc()
+            sys.stdout.flush()
+            if has_failed and is_first():
+                time.sleep(3 * peers.EVERY_S)  # the others read its last sign from the store that ends with it
+            os._exit(getattr(error, "exit_code", 1))
+
+
+@contextlib.contextmanager
+def _silent_but_for_errors(count: int) -> Iterator[Callable[[], None]]:
+    """Silences a process that is not the first; yields what shows the lines of the runtime that are held back."""
+    gone = functools.partial(peers.end, peers.COORDINATOR_GONE.format(count), is_coordinator=False)
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        last_words.held_back(gone) as show,
+    ):
+        yield show
 
 
 def are_several() -> bool:
