@@ -125,6 +125,11 @@ def test_where_one_of_two_processes_is_killed_the_other_says_so_and_ends(killed,
         ("pass", ["ours", "a warning"], 0),
         ("os.abort()", ["ours", "a warning"], -signal.SIGABRT),
         ("os.write(2, b'the distributed service detected fatal errors'); os.abort()", ["ours", "lost"], 7),
+        (
+            "os.write(2, bytes(2**21)); os.write(2, b'the distributed service detected fatal errors'); os.abort()",
+            ["ours", "lost"],
+            7,
+        ),
     ],
 )
 def test_what_others_than_python_write_is_held_back(ends, says, code):

@@ -17,7 +17,7 @@ _MOST_BYTES = 2**20
 
 @contextlib.contextmanager
 def held_back(lost: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Inside, what is written to the process's stderr by others than Python is shown at the end.
+    """Inside, what is written to the process's stderr by others than Python is shown at the end, its last MiB.
 
     Args:
       lost: called in the place of an abort because of another process; it ends this one. Any other abort shows what
@@ -32,7 +32,9 @@ def held_back(lost: Callable[[], None]) -> Iterator[Callable[[], None]]:
         held = stack.enter_context(tempfile.TemporaryFile(buffering=0))
 
         def said() -> bytes:
-            return os.pread(held.fileno(), _MOST_BYTES, 0)  # which leaves the place where others go on writing
+            end = os.fstat(held.fileno()).st_size
+            # The place where others go on writing stays where it is.
+            return os.pread(held.fileno(), _MOST_BYTES, max(0, end - _MOST_BYTES))
 
         def show() -> None:
             os.write(shown, said())
