@@ -258,6 +258,8 @@ def test_wrappers_pass_on_what_they_do_not_change(name):
     np.testing.assert_array_equal(method.attributes(state, images), images + 11000)
     without = WRAPPERS["viewed"](method_with_everything()._replace(update=None, together=None, attributes=None))
     assert (without.update, without.together, without.attributes) == (None, None, None)
+    idle = WRAPPERS["viewed"](method_with_everything()._replace(prepare=base.unchanged, finish=base.unchanged))
+    assert idle.prepare is idle.finish is base.unchanged, "nothing is compiled for what does nothing"
 
 
 def test_every_method_is_an_attribute_of_the_package_and_states_its_knobs():

@@ -31,7 +31,7 @@ def story():
         "per_class": per_class,
     }
     images = rng.integers(0, 255, (unseen, 8, 8, 3), dtype=np.uint8)
-    return record, scored, task, plots.story(record, scored, task, images)
+    return record, scored, task, plots.story(record, plots.answers(scored), task, images)
 
 
 @pytest.mark.long

@@ -17,6 +17,12 @@ import jax.numpy as jnp
 SEES = ("unseen descriptions", "other candidates", "test inputs")
 
 
+def unchanged(state, train, classes, key):
+    """Returns the state: a `prepare` or `finish` that has nothing to do, for which nothing is compiled."""
+    del train, classes, key
+    return state
+
+
 class Method(NamedTuple):
     """Pure functions that train a zero-shot method and score classes with it; `state` is any pytree of arrays.
 
@@ -61,8 +67,8 @@ class Method(NamedTuple):
     scores: Callable[..., Any]
     describe: Callable[..., Any] = lambda state, classes: classes.embedding
     embed: Callable[..., Any] = lambda state, inputs: inputs
-    prepare: Callable[..., Any] = lambda state, train, classes, key: state
-    finish: Callable[..., Any] = lambda state, train, classes, key: state
+    prepare: Callable[..., Any] = unchanged
+    finish: Callable[..., Any] = unchanged
     together: Callable[..., Any] | None = None
     attributes: Callable[..., Any] | None = None
     weights: Callable[[], Any] = lambda: ()
@@ -85,14 +91,14 @@ class View(NamedTuple):
 
     Fields:
       start: `(key, like, classes) -> kept`, or None where nothing is remembered.
-      learn: `(kept, train, classes, key) -> kept`, with all training examples at hand.
+      learn: `(kept, train, classes, key) -> kept`, with all training examples at hand, or None.
       inputs: `(kept, inputs) -> inputs`.
       classes: `(kept, classes) -> classes`.
       training_classes: the same for the table of an `update`, where that is kept ready; None: `classes`.
     """
 
     start: Callable[..., Any] | None = None
-    learn: Callable[..., Any] = lambda kept, train, classes, key: kept
+    learn: Callable[..., Any] | None = None
     inputs: Callable[..., Any] = lambda kept, inputs: inputs
     classes: Callable[..., Any] = lambda kept, classes: classes
     training_classes: Callable[..., Any] | None = None
@@ -125,7 +131,8 @@ def viewed(method: Method, view: View) -> Method:
 
     def prepare(state, train, classes, key):
         kept, inner = split(state)
-        kept = view.learn(kept, train, classes, key)
+        if view.learn is not None:
+            kept = view.learn(kept, train, classes, key)
         return join(kept, method.prepare(inner, examples(kept, train), in_training(kept, classes), key))
 
     def update(state, batch, classes, key):
@@ -150,9 +157,9 @@ def viewed(method: Method, view: View) -> Method:
 
     return Method(
         init=init,
-        prepare=prepare,
+        prepare=unchanged if method.prepare is unchanged and view.learn is None else prepare,
         update=method.update and update,
-        finish=finish,
+        finish=unchanged if method.finish is unchanged else finish,
         embed=embed,
         describe=describe,
         scores=functools.partial(inner, method.scores),

@@ -15,13 +15,14 @@ from zsl_jax.plots.curves import landscape, training_curves
 from zsl_jax.plots.embeddings import embeddings
 from zsl_jax.plots.images import named_images, retrieval
 from zsl_jax.plots.pairs import bias_curves, pair_examples, pair_matrix
-from zsl_jax.plots.story import class_bars, image_strip, story, trade_off
+from zsl_jax.plots.story import answers, class_bars, image_strip, story, trade_off
 from zsl_jax.plots.style import SEEN, UNSEEN, WRONG, readable, save
 
 __all__ = [
     "SEEN",
     "UNSEEN",
     "WRONG",
+    "answers",
     "attribute_maps",
     "bias_curves",
     "class_bars",

@@ -1,7 +1,9 @@
 """The figure of a run: the seen-unseen trade-off, the accuracy of each unseen class, and images with their answers."""
 
 import textwrap
+from typing import NamedTuple
 
+import jax
 import numpy as np
 from matplotlib import figure as mpl_figure
 
@@ -11,13 +13,40 @@ from zsl_jax.plots.style import SEEN, UNSEEN, WRONG, readable
 _MAX_BARS = 60
 
 
-def story(record: dict, evaluated, task, images=None) -> mpl_figure.Figure:
+class Answers(NamedTuple):
+    """What an evaluation under generalized zero-shot learning answers, for figures.
+
+    Fields:
+      zsl: `[N]` the predicted classes of the unseen test images, among the unseen classes.
+      gzsl: `[N]` those of all test images, among all classes.
+      curve: the seen-unseen trade-off, `unseen`, `seen` and `gamma`, arrays `[N + 1]`.
+    """
+
+    zsl: np.ndarray
+    gzsl: np.ndarray
+    curve: dict[str, np.ndarray]
+
+
+def answers(evaluated) -> Answers:
+    """Returns the answers of a `training.evaluation.Evaluated`."""
+    rows = {name: rows._replace(id=None, scores=None) for name, rows in evaluated.rows.items()}
+    zsl, gzsl, curve = jax.device_get(_answers(rows, evaluated.facts["is_seen"]))
+    return Answers(zsl, gzsl, dict(zip(("unseen", "seen", "gamma"), curve)))
+
+
+@jax.jit
+def _answers(rows, is_seen):
+    predicted = (metrics.predicted_class(rows[name]) for name in ("zsl", "gzsl"))
+    return *predicted, metrics.curve_of_rows(rows["gzsl"], is_seen)
+
+
+def story(record: dict, answers: Answers, task, images=None) -> mpl_figure.Figure:
     """Returns the figure of a run: the seen-unseen trade-off, the unseen classes' accuracies and, where the data has
     images, some of unseen classes with what the model calls them.
 
     Args:
       record: as `record.json` holds it.
-      evaluated: a `training.evaluation.Evaluated` of the test task.
+      answers: of the test task.
       task: the test task.
       images: `[N, H, W, 3]` uint8 of the unseen test images, or None.
     """
@@ -31,19 +60,11 @@ def story(record: dict, evaluated, task, images=None) -> mpl_figure.Figure:
         f"{shown} are named right (chance {100 / len(task.unseen_classes):.1f} %)",
         fontsize=12,
     )
-    trade_off(figure.add_subplot(grid[0, 0]), curve(evaluated), record["metrics"]["gzsl"])
+    trade_off(figure.add_subplot(grid[0, 0]), answers.curve, record["metrics"]["gzsl"])
     class_bars(figure.add_subplot(grid[0, 1]), record["per_class"])
     if rows == 2:
-        image_strip(
-            figure.add_subfigure(grid[1, :]), images, np.asarray(metrics.predicted_class(evaluated.rows["zsl"])), task
-        )
+        image_strip(figure.add_subfigure(grid[1, :]), images, answers.zsl, task)
     return figure
-
-
-def curve(evaluated) -> dict[str, np.ndarray]:
-    """Returns the seen-unseen curve of an evaluation: `unseen`, `seen` and `gamma`, arrays `[N + 1]`."""
-    found = metrics.curve_of_rows(evaluated.rows["gzsl"], evaluated.facts["is_seen"])
-    return dict(zip(("unseen", "seen", "gamma"), map(np.asarray, found)))
 
 
 def trade_off(axes, curve: dict, gzsl: dict) -> None:

@@ -37,7 +37,7 @@ def check(problem: "problems.Problem", config: ml_collections.ConfigDict) -> Non
     if config.train.clustering and method.update is not None:
         given = {"clustering": config.train.clustering, "per_class": config.train.per_class}
         balanced.check_clustering(task.classes.embedding, **given)
-    training = states.Training(method, task, jax.random.key(config.seed), config.train.batch_size, problem.mesh)
+    training = states.Training(method, task, states.numbered_key(config.seed, 0), config.train.batch_size, problem.mesh)
     try:
         state = training.shapes
     except errors.UserError:

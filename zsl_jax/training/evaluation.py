@@ -27,6 +27,7 @@ class Evaluated(NamedTuple):
       knobs: what was chosen after training, such as gamma.
       metrics: the protocol's report, a tree of floats.
       counts: `[C]` right answers and inputs of each class, by name.
+      hits: `[N]` by question, which inputs are answered rightly; empty where the protocol has no such answer.
     """
 
     rows: dict[str, Any]
@@ -34,6 +35,7 @@ class Evaluated(NamedTuple):
     knobs: dict[str, float]
     metrics: dict[str, Any]
     counts: dict[str, np.ndarray]
+    hits: dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,9 +106,9 @@ def summarized(
       temperatures: one, or none.
     """
     given = (without_ids(rows), facts, knobs, np.asarray(temperatures, np.float32))
-    chosen, measured, counts = jax.device_get(_summary(*given, protocol=protocol))
+    chosen, measured, counts, hits = jax.device_get(_summary(*given, protocol=protocol))
     as_float = functools.partial(jax.tree.map, float)
-    return Evaluated(rows, facts, as_float(chosen), as_float(measured), counts)
+    return Evaluated(rows, facts, as_float(chosen), as_float(measured), counts, hits)
 
 
 def chosen_knobs(protocol: protocols.Protocol, draws: list[tuple[Any, Any]]) -> dict[str, float]:
@@ -167,7 +169,8 @@ def _summary(rows, facts, knobs, temperatures, *, protocol: protocols.Protocol):
     report = protocol.report(rows, facts, knobs)
     if len(temperatures):
         report = report | {"confidence": _confidence(protocol.probabilities(rows, facts, knobs, temperatures))}
-    return knobs, report, protocol.counts(rows, facts, knobs)
+    hits = protocol.hits(rows, facts, knobs) if protocol.hits is not None else {}
+    return knobs, report, protocol.counts(rows, facts, knobs), hits
 
 
 def _confidence(found: protocols.Probabilities) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from zsl_jax import errors
 from zsl_jax.methods import base
 from zsl_jax.training import feeding, parallel, processes, states, stretches, tracing
 
-_NOTHING_TO_DO = (base.Method._field_defaults["prepare"], base.Method._field_defaults["finish"])
 NONFINITE = ("stop", "skip")
 _STRETCH_S = 0.5
 
@@ -173,21 +172,22 @@ def _with_examples(training: states.Training, function: Callable, state, train, 
 
     What is frozen goes in and is not taken out: it stays what it was.
     """
-    if function in _NOTHING_TO_DO:
+    if function is base.unchanged:
         return state
-    key = functools.reduce(jax.random.fold_in, numbers, training.key)
-    key = parallel.replicate(jax.random.key_data(key), training.mesh)
+    key = parallel.replicate(jax.random.key_data(training.key), training.mesh)
+    numbers = parallel.replicate(np.array(numbers, np.uint32), training.mesh)
     classes = parallel.place_state(training.classes, training.mesh)
     moving, frozen = base.split(state)
     count = len(training.examples.labels)
-    moving = _apply(function, moving, frozen, train, classes, key, count=count, layout=training.layout)
+    moving = _apply(function, moving, frozen, train, classes, key, numbers, count=count, layout=training.layout)
     return base.joined(moving, frozen)
 
 
 @functools.partial(jax.jit, static_argnums=0, static_argnames=("count", "layout"))
-def _apply(function, moving, frozen, train, classes, key_data, *, count: int, layout: parallel.Layout):
+def _apply(function, moving, frozen, train, classes, key_data, numbers, *, count: int, layout: parallel.Layout):
     train = parallel.whole_examples(train, count, layout)
-    state = function(base.joined(moving, frozen), train, classes, jax.random.wrap_key_data(key_data))
+    key = functools.reduce(jax.random.fold_in, numbers, jax.random.wrap_key_data(key_data))
+    state = function(base.joined(moving, frozen), train, classes, key)
     return parallel.keep_state(base.split(state)[0], layout.mesh)
 
 

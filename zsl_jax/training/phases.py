@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
 import ml_collections
 import numpy as np
 
@@ -171,7 +170,7 @@ def draw_phase(draw: int) -> str:
 def phase_key(seed, phase: str, selected_on: str):
     """Returns the key of a phase; chosen on test, both phases are one training, of which the best epoch is kept."""
     is_final = selected_on == "test" or phase == "train"
-    return jax.random.fold_in(jax.random.key(seed), PHASES.index("train" if is_final else "select"))
+    return states.numbered_key(seed, PHASES.index("train" if is_final else "select"))
 
 
 def epochs(

@@ -196,5 +196,5 @@ def explainable(model: trained.Trained, classes: data.ClassTable) -> tuple[metho
     if scaling["classes"] == "none":
         return model.method, classes
     method = problems.make_method(model.config, scaling=scaling | {"classes": "none"})
-    scaled = normalization.scaled(classes.embedding, scaling["classes"])
+    scaled = jax.jit(normalization.scaled, static_argnames="how")(classes.embedding, how=scaling["classes"])
     return method, dataclasses.replace(classes, embedding=jax.tree.map(np.asarray, scaled))

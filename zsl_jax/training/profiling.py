@@ -50,7 +50,8 @@ def step_flops(training: states.Training) -> float | None:
 
 @functools.lru_cache(maxsize=8)
 def _counted(update, leaves: tuple[jax.ShapeDtypeStruct, ...], tree) -> float | None:
-    lowered = jax.jit(update).lower(*tree.unflatten(leaves), jax.random.key(0))
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    lowered = jax.jit(update).lower(*tree.unflatten(leaves), key)
     return (lowered.cost_analysis() or {}).get("flops")
 
 

@@ -8,7 +8,6 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from zsl_jax.data import dataset
@@ -86,9 +85,8 @@ def _hits(protocol, evaluated: evaluation.Evaluated | None, task: dataset.Task, 
     rows = None if evaluated is None or protocol.hits is None else evaluated.rows[protocol.hits_of]
     if rows is None or rows.id is None:
         return {}
-    found = jax.jit(protocol.hits)(evaluation.without_ids(evaluated.rows), evaluated.facts, evaluated.knobs)
-    right = jax.device_get(found)
-    return {"hits": hits.make(np.asarray(rows.id), np.asarray(rows.label), right, task.classes.names, list(per_class))}
+    ids, labels = np.asarray(rows.id), np.asarray(rows.label)
+    return {"hits": hits.make(ids, labels, evaluated.hits, task.classes.names, list(per_class))}
 
 
 def _measured(metrics: dict[str, Any]) -> dict[str, Any]:

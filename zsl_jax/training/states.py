@@ -71,6 +71,21 @@ class Training:
         return parallel.Layout(self.mesh, self.mode, parallel.must_divide(inputs, self.mesh))
 
 
+def numbered_key(seed, number: int) -> jax.Array:
+    """Returns a key of a seed below 2^32, one for each number.
+
+    >>> bool((numbered_key(7, 1) == jax.random.fold_in(jax.random.key(7), 1)).all())
+    True
+    """
+    seed = np.uint32(seed) if isinstance(seed, int) else seed
+    return jax.random.wrap_key_data(_numbered_key(seed, np.uint32(number)))
+
+
+@jax.jit
+def _numbered_key(seed, number):
+    return jax.random.key_data(jax.random.fold_in(jax.random.key(seed), number))
+
+
 def training_classes(method: base.Method, task: dataset.Task) -> dataset.ClassTable:
     """The classes that training may see: those with labelled examples, or all for "unseen descriptions"."""
     return task.classes if "unseen descriptions" in method.sees else task.classes[: task.classes.num_trained]

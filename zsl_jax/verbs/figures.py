@@ -46,12 +46,11 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
 def _of_gzsl(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.Figure]:
     record, scored, task = result.record, result.evaluated, result.task
     names, is_seen = task.classes.names, np.asarray(task.classes.is_seen)
-    rows = scored.rows["gzsl"]
-    labels, predictions = rows.label, np.asarray(metrics.predicted_class(rows))
+    answers, labels = plots.answers(scored), scored.rows["gzsl"].label
     found = {
-        "story.png": plots.story(record, scored, task, result.unseen_images),
-        "confusion.png": plots.confusion_matrix(labels, predictions, names=names, is_seen=is_seen),
-        **_explained(workdir, task, labels, predictions),
+        "story.png": plots.story(record, answers, task, result.unseen_images),
+        "confusion.png": plots.confusion_matrix(labels, answers.gzsl, names=names, is_seen=is_seen),
+        **_explained(workdir, task, labels, answers.gzsl),
     }
     if result.unseen_images is not None:
         unseen = np.flatnonzero(~is_seen)
