@@ -26,6 +26,8 @@ SHOTS_PICTURE = DOCS / "transduction_shots.png"
 # Labelled images, and GTA.
 MEASURING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "measuring.py")))
 ROUNDS = types.SimpleNamespace(**runpy.run_path(str(DOCS / "transduction_rounds.py")))
+# Other data and other scorers.
+SETS = types.SimpleNamespace(**runpy.run_path(str(DOCS / "transduction_sets.py")))
 CORRECTIONS = (
     "csls",
     "inverted_softmax",
@@ -149,10 +151,14 @@ def redrawn(dataset, draw: int):
 
 
 def recipe(folder: str, kind: str, method: str, scorer: str, **more: str):
+    overrides = {"data.dir": folder} | ({"scorer.name": scorer} if scorer else {}) | more
+    return of_recipe(method, WORDS[kind], **overrides)
+
+
+def of_recipe(name: str, argument: str, **overrides: str):
     from zsl_jax.verbs import command_line
 
-    overrides = {"data.dir": folder, "plots": "none"} | ({"scorer.name": scorer} if scorer else {}) | more
-    return command_line.recipe(f"{DOCS.parent / 'configs' / method}.py:{WORDS[kind]}", overrides)
+    return command_line.recipe(f"{DOCS.parent / 'configs' / name}.py:{argument}", {"plots": "none"} | overrides)
 
 
 class Keeper:
@@ -167,7 +173,7 @@ class Keeper:
         self.found, self.only = found, only
         self._datasets: dict = {}
 
-    def __call__(self, key: str, config, *, draw: int = 0, kind: str = "") -> None:
+    def __call__(self, key: str, config, *, draw: int = 0, kind: str = "", metrics: dict = METRICS) -> None:
         """Adds the metrics of a run under a key, on the dataset with the unseen classes of a draw."""
         from zsl_jax.training import problems
         from zsl_jax.training import run as running
@@ -181,7 +187,7 @@ class Keeper:
         with tempfile.TemporaryDirectory() as workdir:
             record = running.run(config, pathlib.Path(workdir) / "run", problem=made, say=lambda line: None).record
         chosen = record["selection"]
-        self.found[key] = MEASURING.picked(record["metrics"], METRICS) | {
+        self.found[key] = MEASURING.picked(record["metrics"], metrics) | {
             "late": chosen.get("late") or {},
             "rounds": chosen["epochs"],
         }
@@ -347,6 +353,7 @@ def page(found: dict) -> str:
     """Returns the text of docs/transduction.md; without what breaks it, where that was not run."""
     text = TEXT.replace("{attributes}", table(found, "att")).replace("{sentences}", table(found, "sent"))
     text = text.replace("{orders}", orders(found))
+    text += SETS.text(found, MEASURING.cell)
     text += ROUNDS.few_shot(found) + ROUNDS.gta(found, METRICS, cell)
     return text + (BREAKING.replace("{broken}", broken(found)) if "conditions" in found else "")
 
@@ -357,6 +364,9 @@ def main() -> int:
     parser.add_argument("--tower", help="a text tower, for the runs of GTA")
     parser.add_argument("--descriptors", help="JSON file of short texts of each class, for GTA")
     parser.add_argument("--sentences", help="JSON file of sentences on each class, for GTA")
+    parser.add_argument("--groceries", help="an archive of groceries, for other data")
+    parser.add_argument("--clothes", help="an archive of pairs, for other data")
+    parser.add_argument("--tie", help="a tie of the tower to the archives' features, for other data")
     parser.add_argument("--only", default="", help="runs whose key (att/transclip/eszsl/0, conditions) has this in it")
     arguments = parser.parse_args()
     found = json.loads(RECORD.read_text()) if RECORD.exists() else {}
@@ -364,6 +374,8 @@ def main() -> int:
         keep = Keeper(found, arguments.only)
         run(arguments.folder, keep)
         made = functools.partial(recipe, arguments.folder, "att")
+        names = ("folder", "groceries", "clothes", "tower", "tie")
+        SETS.run(of_recipe, SETS.ABOVE, keep, {n.upper(): v for n in names if (v := getattr(arguments, n))})
         ROUNDS.run_shots(made, keep)
         ROUNDS.run_gta(made, keep, arguments.tower, {kind: getattr(arguments, kind) for kind in ROUNDS.TEXTS})
         for method, (*_, key) in BROKEN.items():

@@ -14,7 +14,7 @@ def around(method: str, argument: str | None, scorer: str) -> ml_collections.Con
     Args:
       method: a name in `methods.METHODS` that is made around another one.
       argument: what follows the colon in `--config=NAME:DATASET[,WORD...]`.
-      scorer: a name in `methods.METHODS`; one without a recipe of its name has everything at its default.
+      scorer: a recipe, such as `zero_shot`, or a name in `methods.METHODS` that has none: everything is at its default.
 
     Raises:
       UserError: an unknown scorer, or one that is made around another itself.
@@ -23,10 +23,11 @@ def around(method: str, argument: str | None, scorer: str) -> ml_collections.Con
     >>> config.method.name, config.scorer.feature_ridge, config.train.epochs
     ('csls', 0.3, 1)
     """
-    config_lib.scorer_section(scorer)
-    if scorer in finding.names():
+    if scorer in finding.names() and not scorer.startswith("extract/"):
         config = runpy.run_path(str(finding.find(scorer)))["get_config"](argument)
+        config_lib.scorer_section(config.method.name if "method" in config else scorer)
     else:
+        config_lib.scorer_section(scorer)
         config = config_lib.base(scorer, argument)
     config.scorer = config.method.to_dict()
     del config.method

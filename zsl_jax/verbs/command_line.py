@@ -112,9 +112,12 @@ def required_workdir(values: flags.FlagValues, verb: str) -> pathlib.Path:
 
 def recipe(text: str, overrides: dict[str, str]) -> ml_collections.ConfigDict:
     """Returns the recipe `NAME[:ARGUMENT]` with its overrides, checked and locked."""
-    config = load_recipe(text, overrides.get("scorer.name"))
+    scorer = overrides.get("scorer.name")
+    config = load_recipe(text, scorer)
     if "method" not in config:
         raise errors.UserError(f"{text} is a recipe for extract: it trains no method")
+    if scorer in finding.names():
+        overrides = overrides | {"scorer.name": load_recipe(scorer).method.name}
     return changed(config, overrides)
 
 
