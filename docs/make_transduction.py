@@ -68,8 +68,8 @@ one image at a time.
 | [`online_gaussians`](methods.md#online_gaussians) | a Gaussian per class that inputs update one by one, in one pass |
 | [`gta_clip`](methods.md#gta_clip) | rounds of `transclip`, of more texts for confused classes, of pseudo-labels |
 
-- **Around which method.** `--config.scorer.name=sae` names it, `--config.scorer.encoder_weight=0.03` reaches its
-  knobs. It trains as its own recipe says.
+- **Around which method.** `--config.scorer.name=sae` names it, or a recipe such as `zero_shot`;
+  `--config.scorer.encoder_weight=0.03` reaches its knobs. It trains as its own recipe says.
 - **What is chosen, and on what.** Knobs of the decision reach no state: values in `config.late` are compared after
   training, on the inputs of validation classes. `--config.method.temperature=0.3` fixes one instead. Nothing is
   chosen on test labels.

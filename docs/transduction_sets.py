@@ -34,10 +34,10 @@ ABOVE = {"birds_att": "att", "birds_sent": "sent"}
 TEXT = """
 ## Other data and other scorers
 
-TransCLIP around other methods, with the knobs of its recipe and nothing else changed: ZSL and calibrated H in GZSL, for
-pairs AUC and H of the closed world, from names alone the accuracy and F1 among all classes. Means over the draws of
-unseen classes (birds: the draws above; groceries and clothes: `data.seed` 0 to 4); the gain is paired by draw, with half
-the width of its 95 % interval.
+TransCLIP around other methods, with the knobs of its recipe and nothing else changed: ZSL and calibrated H in GZSL,
+for pairs AUC and H of the closed world, from names alone the accuracy and F1 among all classes. Means over the draws of
+unseen classes (birds: the draws above; groceries and clothes: `data.seed` 0 to 4); the gain is paired by draw, with
+half the width of its 95 % interval.
 
 {table}
 

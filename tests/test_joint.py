@@ -468,6 +468,8 @@ def test_the_scorer_is_named_on_the_command_line_and_its_knobs_are_reached():
     assert made.optimizer.learning_rate > 0
     with pytest.raises(errors.UserError, match="did you mean 'eszsl'"):
         command_line.recipe("transclip", {"scorer.name": "eszs"})
+    made = command_line.recipe("transclip:npz", {"scorer.name": "zero_shot"})
+    assert (made.scorer.name, made.protocol, made.data.semantics) == ("label_similarity", "transfer", "names")
     with pytest.raises(errors.UserError, match=r"config.scorer.name=transclip is made around another method itself"):
         command_line.recipe("transclip", {"scorer.name": "transclip"})
     with pytest.raises(errors.UserError, match=r"config.scorer.class_ridge=-1.0 is not a number in \(0, inf\)"):

@@ -22,6 +22,8 @@ def around(method: str, argument: str | None, scorer: str) -> ml_collections.Con
     >>> config = around("csls", "digits", "ridge")
     >>> config.method.name, config.scorer.feature_ridge, config.train.epochs
     ('csls', 0.3, 1)
+    >>> around("csls", "digits", "sae_to_attributes").scorer.direction
+    'to_attributes'
     """
     if scorer in finding.names() and not scorer.startswith("extract/"):
         config = runpy.run_path(str(finding.find(scorer)))["get_config"](argument)
