@@ -1,6 +1,7 @@
 """Public checkpoints by name: the table is of these encoders, and a file that is not here is one line."""
 
 import logging
+import sys
 
 import jax
 import numpy as np
@@ -64,7 +65,13 @@ def test_the_hub_is_asked_for_the_file_and_its_failures_are_one_line(tmp_path, m
         logging.getLogger("huggingface_hub.utils").warning("Retrying in 1s")
         raise OSError("no route")
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    class Lazy:
+        @property
+        def hf_hub_download(self):
+            logging.getLogger("huggingface_hub").setLevel(logging.WARNING)  # as the import of its module does
+            return fail
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", Lazy())
     says = rf"could not be fetched \(OSError\): put model.safetensors of timm/{TINY} .* as .*none/{TINY}.safetensors"
     with caplog.at_level("WARNING"), pytest.raises(errors.UserError, match=says):
         pretrained.path(TINY)
