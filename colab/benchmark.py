@@ -29,25 +29,31 @@ if "google.colab" in sys.modules:
 import pathlib
 import tempfile
 
+import matplotlib.pyplot as plt
 from IPython import display
 
-from zsl_jax import config
+from zsl_jax import config, plots
 from zsl_jax.training import reading, reports, run
 from zsl_jax.verbs import pages, results
 
+# %matplotlib inline
+
 runs = pathlib.Path(tempfile.mkdtemp()) / "runs"
+methods = ("eszsl", "softmax", "dap")
 
 # %% [markdown]
 # ## Runs
 
 # %%
-for method in ("eszsl", "softmax", "dap"):
+scores = {method: [] for method in methods}
+for method in methods:
     for seed in (0, 1):
         settings = config.base(method, "digits")
         settings.seed = seed
         settings.train.epochs = 1 if method == "eszsl" else 3
         settings.select.folds = 1  # by default five draws of validation classes choose
-        run.run(settings, runs / f"{method}_{seed}", say=lambda line: None)
+        record = run.run(settings, runs / f"{method}_{seed}", say=lambda line: None).record
+        scores[method].append(100 * record["metrics"]["gzsl"]["calibrated"]["harmonic"])
     print(method)
 
 # %% [markdown]
@@ -59,3 +65,12 @@ for method in ("eszsl", "softmax", "dap"):
 # %%
 report = reports.collect(reading.load([runs]))
 display.Markdown(pages.as_markdown(results.blocks(report)))
+
+# %%
+figure, axes = plt.subplots(figsize=(6, 2.5), layout="constrained")
+for place, method in enumerate(methods):
+    axes.plot(scores[method], [place, place], "o", color=plots.SEEN)
+axes.set_yticks(range(len(methods)), methods)
+axes.set(xlim=(0, 100), ylim=(-0.5, 2.5), xlabel="calibrated H, %", title="three methods on digits, a dot per seed")
+axes.spines[["top", "right"]].set_visible(False)
+plt.show()

@@ -30,9 +30,13 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 
-from zsl_jax import losses
+from zsl_jax import losses, plots
 
 # %matplotlib inline
+
+# The colours of the package's own figures.
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=[plots.SEEN, plots.UNSEEN, plots.WRONG, "black"])
+plt.rcParams |= {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
 
 # %% [markdown]
 # ## Ranking: the right class against the others
@@ -49,6 +53,7 @@ for name in ("warp", "rank_hinge", "structured_hinge"):
     plt.plot(own, getattr(losses, name)(scores, labels, margin=1.0), label=name)
 plt.plot(own, losses.softmax_cross_entropy(scores, labels), label="softmax_cross_entropy")
 plt.xlabel("score of the right class"), plt.ylabel("loss"), plt.ylim(0, 12), plt.legend()
+plt.title("ranking losses of one image")
 plt.show()
 
 # %% [markdown]
@@ -68,6 +73,7 @@ curves = {
 for name, values in curves.items():
     plt.plot(jnp.degrees(angles), values, label=name)
 plt.xlabel("angle between an image and its class, degrees"), plt.ylabel("loss of that row"), plt.legend()
+plt.title("contrastive losses of one row")
 plt.show()
 
 # %% [markdown]
@@ -80,6 +86,7 @@ for temperature in (0.05, 0.1, 0.5, 1.0):
     values = jax.vmap(lambda x, t=temperature: losses.info_nce(x, anchors, temperature=t)[0])(turned)
     plt.plot(jnp.degrees(angles), values / values.max(), label=f"temperature {temperature}")
 plt.xlabel("angle, degrees"), plt.ylabel("loss, largest = 1"), plt.legend()
+plt.title("info_nce by temperature")
 plt.show()
 
 # %% [markdown]
@@ -93,6 +100,7 @@ for temperature in (0.1, 0.3):
     values = jax.vmap(lambda x, t=temperature: losses.supervised_contrastive(x, groups, temperature=t)[0])(moved)
     plt.plot(jnp.degrees(angles), values, label=f"supervised_contrastive, temperature {temperature}")
 plt.xlabel("angle between two rows of a class, degrees"), plt.ylabel("loss of that row"), plt.legend()
+plt.title("two rows of one class")
 plt.show()
 
 # %% [markdown]
@@ -107,6 +115,7 @@ plt.plot(jnp.degrees(angles), losses.softmax_cross_entropy(16 * cosines, zeros),
 plt.plot(jnp.degrees(angles), losses.cosface(cosines, zeros, scale=16.0), label="cosface")
 plt.plot(jnp.degrees(angles), losses.arcface(cosines, zeros, scale=16.0), label="arcface")
 plt.xlabel("angle to the right class, degrees"), plt.ylabel("loss"), plt.legend()
+plt.title("softmax losses with a margin")
 plt.show()
 
 # %% [markdown]
@@ -120,6 +129,7 @@ there = jnp.ones((81, 1))
 plt.plot(value[:, 0], losses.multilabel_bce(value, there), label="multilabel_bce of a logit")
 plt.plot(value[:, 0], losses.attribute_regression(value, there), label="attribute_regression of a value")
 plt.xlabel("prediction for an attribute that is there"), plt.ylabel("loss"), plt.ylim(0, 8), plt.legend()
+plt.title("losses of one attribute")
 plt.show()
 
 # %% [markdown]
@@ -133,6 +143,7 @@ for other in (0.0, 2.0, 10.0):
     table = jnp.stack([evidence, jnp.full(81, other), jnp.zeros(81)], axis=1)
     plt.plot(evidence, losses.evidential_log(table, jnp.zeros(81, int)), label=f"{other:.0f} for another class")
 plt.xlabel("evidence for the right class"), plt.ylabel("evidential_log"), plt.legend()
+plt.title("evidence against evidence")
 plt.show()
 
 # %% [markdown]
@@ -147,4 +158,5 @@ for shift, name in enumerate(("warp", "rank_hinge", "structured_hinge")):
     plt.bar(jnp.arange(5) + 0.25 * (shift - 1), pull, width=0.25, label=name)
 plt.xticks(range(5), [f"class {c}\nscore {s:.1f}" for c, s in enumerate(example[0])])
 plt.ylabel("pull on the score"), plt.axhline(0, color="black", lw=0.8), plt.legend()
+plt.title("what pulls on the scores of an image of class 0")
 plt.show()

@@ -38,9 +38,13 @@ import tempfile
 
 import jax
 import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
 
-from zsl_jax import config, data
+from zsl_jax import config, data, plots
 from zsl_jax.training import parallel, run
+
+# %matplotlib inline
 
 folder = pathlib.Path(tempfile.mkdtemp())
 jax.devices()
@@ -84,8 +88,17 @@ one = json.loads((folder / "one" / "record.json").read_text())
 print(one["device"])
 
 # %%
-for name in ("unseen", "seen", "harmonic", "ausuc"):
-    print(f"{name:9} {eight['metrics']['gzsl'][name]:.6f}  {one['metrics']['gzsl'][name]:.6f}")
+names = ("unseen", "seen", "harmonic", "ausuc")
+figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
+for shift, record, colour, says in ((-0.2, eight, plots.SEEN, "eight devices"), (0.2, one, plots.WRONG, "one device")):
+    values = [record["metrics"]["gzsl"][name] for name in names]
+    axes.bar(np.arange(4) + shift, values, width=0.38, color=colour, label=says)
+    print(f"{says:14}", *(f"{name} {value:.6f}" for name, value in zip(names, values)))
+axes.set_xticks(range(4), names)
+axes.set(ylim=(0, 1), ylabel="accuracy", title="the same run on eight devices and on one")
+axes.spines[["top", "right"]].set_visible(False)
+axes.legend(frameon=False, loc="upper right")
+plt.show()
 
 # %% [markdown]
 # ## What is asked of you

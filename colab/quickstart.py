@@ -29,6 +29,7 @@ if "google.colab" in sys.modules:
 import pathlib
 import tempfile
 
+import jax
 import numpy as np
 
 from zsl_jax import config, plots
@@ -38,6 +39,12 @@ from zsl_jax.verbs import figures as run_figures
 from zsl_jax.verbs import table
 
 # %matplotlib inline
+
+# %% [markdown]
+# On a GPU or TPU (in Colab: Runtime > Change runtime type) nothing changes but this line's answer:
+
+# %%
+jax.devices()
 
 # %% [markdown]
 # ## Train

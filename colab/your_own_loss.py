@@ -37,6 +37,10 @@ from zsl_jax import data, losses, methods, plots, similarity
 
 # %matplotlib inline
 
+# The colours of the package's own figures.
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=[plots.SEEN, plots.UNSEEN, plots.WRONG, "black"])
+plt.rcParams |= {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+
 
 # %% [markdown]
 # ## The function
@@ -66,6 +70,7 @@ for focus in (0.0, 1.0, 2.0, 4.0):
     slope = jax.grad(lambda x, f=of_focus: f(x, labels).sum())(cosines)[:, 0]
     panels[0].plot(own, of_focus(cosines, labels), label=f"focus {focus:.0f}")
     panels[1].plot(own, slope)
+figure.suptitle("the focal loss: flat where an image is right already")
 panels[0].set(xlabel="cosine of the right class", ylabel="loss"), panels[0].legend()
 panels[1].set(xlabel="cosine of the right class", ylabel="slope")
 plt.show()

@@ -39,7 +39,7 @@ def objective_of(name: str):
 def landscape(name: str):
     """Returns a function of places `[N, 2]` of the first image: the sum of the losses `[N]`, its gradient `[N, 2]`."""
     seen = np.arange(4) < 3
-    table = data.ClassTable(jnp.asarray(CLASSES), seen, ("own", "left", "right", "unseen"))
+    table = data.ClassTable(jnp.asarray(CLASSES), seen, ("own", "left", "right", "unseen"), trained=3)
     loss = objective_of(name)
 
     def total(place):
@@ -59,6 +59,8 @@ def draw(axes, name: str) -> None:
     levels = np.unique(np.quantile(values, np.linspace(0, 1, 13)).round(6))
     if len(levels) > 1:
         axes.contourf(x, y, values, levels=levels, cmap="viridis", extend="both")
+    else:
+        axes.text(0, 0.2, "the same everywhere", ha="center", fontsize=7)
     some = slice(POINTS // ARROWS // 2, None, POINTS // ARROWS)
     way = -gradient[some, some]
     length = np.linalg.norm(way, axis=-1, keepdims=True)

@@ -241,7 +241,8 @@ def draw(results: dict) -> mpl_figure.Figure:
         return np.mean([np.mean(row[name]["harmonic"]) - np.mean(base[name]["harmonic"]) for name in there])
 
     order = sorted((row for row in rows if any(name in row for name in names)), key=place)
-    figure = mpl_figure.Figure(figsize=(3.5 + 2.6 * len(names), 0.17 * len(order) + 1), layout="constrained")
+    figure = mpl_figure.Figure(figsize=(3.5 + 2.6 * len(names), 0.17 * len(order) + 1.4), layout="constrained")
+    figure.suptitle(f"every loss, a dot per seed; orange: {BASE}, and its mean as a line", fontsize=12)
     for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names), sharey=True)), names):
         for height, row in enumerate(order):
             if name in row:

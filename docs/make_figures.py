@@ -12,7 +12,7 @@ from matplotlib import patches
 from zsl_jax import data, plots
 
 DOCS = pathlib.Path(__file__).parent
-CLASSES = ("small red solid circle", "large cyan dotted star", "large orange checked heart")
+CLASSES = ("small yellow striped cross", "large cyan dotted star", "large orange checked heart")
 POINTS = {
     "small orange striped circle": (3.95, 1.3),
     "large cyan dotted star": (5.85, 2.45),
@@ -65,7 +65,7 @@ def _arrow(axes, start, end) -> None:
 
 if __name__ == "__main__":
     shapes = data.load("shapes", num_per_class=2)
-    rows = [int(np.flatnonzero(shapes.labels == shapes.classes.names.index(name))[0]) for name in CLASSES]
+    rows = [int(np.flatnonzero(shapes.labels == shapes.classes.names.index(name))[-1]) for name in CLASSES]
     np.save(DOCS / "three_shapes.npy", shapes.images[rows])
     plots.save(concepts(shapes.images[rows]), DOCS / "concepts.png")
     print("wrote concepts.png and three_shapes.npy")

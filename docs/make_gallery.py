@@ -1,10 +1,11 @@
-"""Writes the pictures of docs/gallery.md from the figures of finished runs.
+"""Writes the pictures of docs/gallery.md from the figures of a finished run, and docs/story.png, that of README.
 
 zsl-jax train --config=ale --workdir=runs/ale
 python docs/make_gallery.py runs/ale
 """
 
 import pathlib
+import shutil
 import sys
 
 import PIL.Image
@@ -18,6 +19,7 @@ WIDTH = 1000  # pixels
 def write(workdir: pathlib.Path) -> list[str]:
     """Writes every figure of a run, at most `WIDTH` wide; returns their names."""
     GALLERY.mkdir(exist_ok=True)
+    shutil.copyfile(workdir / "story.png", GALLERY.with_name("story.png"))
     found = [name for name in CAPTIONS if (workdir / name).is_file()]
     for name in found:
         with PIL.Image.open(workdir / name) as opened:

@@ -33,7 +33,8 @@ map trained by the loss, on birds by attributes and by sentences, rendered shape
 
 The pictures show each loss over the place of one image, dark where it is low, and the way downhill. The red star is the
 class of the image, orange squares are other training classes, the grey diamond is an unseen class, black dots are other
-images of the batch.
+images of the batch. Two losses are the same everywhere: they compare images of classes with like descriptions, and no
+two of these classes are alike.
 
 ## Train with any of them
 

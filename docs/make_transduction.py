@@ -129,6 +129,7 @@ LABELS = {
     "images": "test images per class",
     "distractors": "images of unknown classes per known one",
 }
+TITLES = {"imbalance": "classes of uneven size", "images": "few images", "distractors": "images of unknown classes"}
 
 
 def wanted() -> list[tuple[str, str, str, int]]:
@@ -281,7 +282,8 @@ def draw(found: dict) -> mpl_figure.Figure:
     """Returns a panel per condition: the scorer alone and together, with the standard deviation over draws."""
     curves = [("ESZSL alone", "#767676", "conditions", 0)]
     curves += [(f"{name} around it", colour, key, 1) for name, colour, key in BROKEN.values() if key in found]
-    figure = mpl_figure.Figure(figsize=(12, 3.8), layout="constrained")
+    figure = mpl_figure.Figure(figsize=(12, 4.2), layout="constrained")
+    figure.suptitle(f"deciding on all test images together; bands: standard deviation over {DRAWS} draws", fontsize=11)
     for axes, (condition, values) in zip(figure.subplots(1, len(CONDITIONS), sharey=True), CONDITIONS.items()):
         for name, colour, key, place in curves:
             runs = 100 * np.array([found[key][f"{condition}/{value}"] for value in values])[:, :, place]
@@ -290,6 +292,7 @@ def draw(found: dict) -> mpl_figure.Figure:
             axes.fill_between(range(len(values)), mean - spread, mean + spread, color=colour, alpha=0.2)
         axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
         axes.set(xlabel=LABELS[condition], ylim=(0, 100))
+        axes.set_title(TITLES[condition], fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.3)
     first = figure.axes[0]

@@ -148,8 +148,10 @@ def few_shot(found: dict) -> str:
 
 def draw_shots(found: dict) -> mpl_figure.Figure:
     """Returns a panel per score: a curve per way over the labelled images of each unseen class."""
-    figure = mpl_figure.Figure(figsize=(10, 3.8), layout="constrained")
+    figure = mpl_figure.Figure(figsize=(10, 4.1), layout="constrained")
     values, seeds = shots(found)
+    bands = f"; bands: standard deviation over {len(seeds)} seeds" if len(seeds) > 1 else ""
+    figure.suptitle(f"labelled images of unseen birds beside the others{bands}", fontsize=11)
     scores = ("top-1 among the unseen classes, %", "H among all classes, calibrated, %")
     for place, (axes, words) in enumerate(zip(figure.subplots(1, 2), scores)):
         for (name, way), colour in zip(zip(WAYS, values[..., place]), ("#767676", "#D55E00", "#0072B2")):

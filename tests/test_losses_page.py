@@ -55,6 +55,13 @@ def test_a_landscape_is_the_loss_and_its_slope(name):
     assert slopes[4][0] == pytest.approx((values[5] - values[6]) / 2e-2, rel=0.05, abs=0.02)
 
 
+def test_the_unseen_class_of_a_landscape_is_no_training_class():
+    """Of all classes without images, only the self-calibrating losses know the place."""
+    (value,), (slope,) = landscapes["landscape"]("self_calibration")(landscapes["CLASSES"][3:])
+    assert value > 0.1
+    assert slope @ landscapes["CLASSES"][3] < 0, "uphill is away from the unseen class"
+
+
 def test_what_a_docstring_lacks_is_named():
     def nameless():
         """Returns nothing.

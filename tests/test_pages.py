@@ -170,7 +170,7 @@ def test_the_three_shapes_are_images_of_unseen_classes():
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["predict", "arrays"])
-def test_a_page_on_a_finished_run_runs(name, tmp_path, monkeypatch):
+def test_a_page_on_a_finished_run_runs(name, tmp_path, monkeypatch, capsys):
     """Its commands one after another, then its Python; on one device, as most machines have."""
     make_mesh = parallel.make_mesh
     monkeypatch.setattr(parallel, "make_mesh", lambda **options: make_mesh(**options | {"devices": 1}))
@@ -184,6 +184,11 @@ def test_a_page_on_a_finished_run_runs(name, tmp_path, monkeypatch):
                 assert __main__.main(words[2:]) == 0, line
             else:
                 subprocess.run(line.replace("runs/", f"{tmp_path}/runs/"), shell=True, cwd=ROOT, check=True)
+    said = capsys.readouterr().out
+    if name == "predict":
+        for number, right in enumerate(runpy.run_path(str(ROOT / "docs" / "make_figures.py"))["CLASSES"]):
+            assert f"three_shapes.npy:{number},{right}," in said, "the page says that these answers are right"
+            assert right in " ".join(page.split())
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(compile(block.replace("runs/", f"{tmp_path}/runs/"), f"{name}.md", "exec"), shared)
 

@@ -140,14 +140,14 @@ def test_pairs_stand_in_a_matrix_and_unseen_ones_are_framed():
 
 
 def test_many_attributes_and_classes_are_cut_to_those_that_differ():
-    described = np.concatenate([RNG.standard_normal((50, 70)), np.zeros((50, 30))], axis=1)
+    described = np.concatenate([RNG.standard_normal((80, 70)), np.zeros((80, 30))], axis=1)
     figure = plots.attribute_maps(
         described,
         described,
-        names=[f"c{i}" for i in range(50)],
+        names=[f"c{i}" for i in range(80)],
         attributes=[f"a{i}" for i in range(100)],
-        is_seen=np.arange(50) < 45,
+        is_seen=np.arange(80) < 72,
     )
-    assert np.shape(figure.axes[0].images[0].get_array()) == (40, 60)
+    assert np.shape(figure.axes[0].images[0].get_array()) == (64, 60)
     assert all(int(name[1:]) < 70 for name in texts(figure.axes[0].get_xticklabels()))
     assert figure.get_suptitle().endswith("1.00")

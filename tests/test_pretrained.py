@@ -1,5 +1,8 @@
 """Public checkpoints by name: the table is of these encoders, and a file that is not here is one line."""
 
+import logging
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -45,7 +48,7 @@ def test_a_copy_is_read_from_the_folder_and_a_file_stands_for_itself(tmp_path, m
         encoders.load(TINY)
 
 
-def test_the_hub_is_asked_for_the_file_and_its_failures_are_one_line(tmp_path, monkeypatch):
+def test_the_hub_is_asked_for_the_file_and_its_failures_are_one_line(tmp_path, monkeypatch, caplog):
     huggingface_hub = pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
     monkeypatch.setenv(pretrained.FOLDER, str(tmp_path / "none"))
     asked = []
@@ -59,12 +62,20 @@ def test_the_hub_is_asked_for_the_file_and_its_failures_are_one_line(tmp_path, m
     assert asked == [("timm/vit_base_patch32_clip_224.openai", "model.safetensors")]
 
     def fail(repository, file):
+        logging.getLogger("huggingface_hub.utils").warning("Retrying in 1s")
         raise OSError("no route")
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    class Lazy:
+        @property
+        def hf_hub_download(self):
+            logging.getLogger("huggingface_hub").setLevel(logging.WARNING)  # as the import of its module does
+            return fail
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", Lazy())
     says = rf"could not be fetched \(OSError\): put model.safetensors of timm/{TINY} .* as .*none/{TINY}.safetensors"
-    with pytest.raises(errors.UserError, match=says):
+    with caplog.at_level("WARNING"), pytest.raises(errors.UserError, match=says):
         pretrained.path(TINY)
+    assert not caplog.records
 
 
 def test_a_name_sets_encoder_and_images_and_what_is_said_beside_it_goes_first(tmp_path, capsys):

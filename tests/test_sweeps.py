@@ -23,7 +23,7 @@ from zsl_jax.training import (
     states,
     sweeps,
 )
-from zsl_jax.verbs import command_line
+from zsl_jax.verbs import command_line, sweep
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RATES = (0.1, 0.5, 2.0)
@@ -308,3 +308,8 @@ def test_mistakes_in_a_sweep_are_one_line(toy_data, tmp_path, capsys, space, wor
     assert err.count("\n") == 1
     assert words in err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_winner_without_test_inputs_is_not_scored():
+    summary = sweep._summary([{"metrics": {}}], protocols.find("gzsl"))
+    assert sweep._summary_lines(summary, 1) == "\nnothing is scored without test inputs"

@@ -1,12 +1,14 @@
 """Unseen classes by their names, classes without images, and own features in the layout of the benchmarks."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tiny_photos
 import tiny_xlsa17
 
 from zsl_jax import __main__, data, errors
-from zsl_jax.data import image_folder, splits, xlsa17_writing
+from zsl_jax.data import image_folder, prepared, splits, xlsa17_writing
 
 pytestmark = pytest.mark.long
 
@@ -97,6 +99,26 @@ def test_a_class_without_images_is_a_candidate(tmp_path, capsys):
     assert "unknown class 'yelow': did you mean 'yellow'?" in capsys.readouterr().err
     assert __main__.main([*command, "--unseen=purple", f"--out={tmp_path / 'no'}"]) == 2
     assert "class 'grey' has no images, and is not among the unseen classes" in capsys.readouterr().err
+
+
+def test_all_images_train_where_no_unseen_class_has_one(tmp_path, capsys):
+    folder = tiny_photos.write(tmp_path)
+    shutil.rmtree(folder / "photos" / "grey")
+    command = ["data", "import", str(folder / "photos"), f"--attributes={folder / 'classes.csv'}"]
+    assert __main__.main([*command, f"--out={tmp_path / 'no'}"]) == 2
+    assert "class 'grey' has no folder" in capsys.readouterr().out
+    assert __main__.main([*command, "--unseen=grey", f"--out={tmp_path / 'out'}"]) == 0
+    assert "no test     no unseen class has an image: all images train" in capsys.readouterr().out
+    imported = image_folder.read(tmp_path / "out")
+    assert [len(rows) for rows in imported.splits.values()] == [25, 0, 0]
+    assert len(imported.keep(np.arange(25) != 0).images) == 24
+    written = imported.dataset(np.ones((25, 3), np.float32), preprocessing={})
+    found = prepared.load_prepared(prepared.write(written, tmp_path / "features"))
+    assert {name: rows.tolist() for name, rows in found.splits.items()} == {
+        "train": list(range(25)),
+        "test_seen": [],
+        "test_unseen": [],
+    }
 
 
 def test_exported_features_are_a_benchmark(tmp_path, capsys):

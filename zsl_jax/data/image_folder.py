@@ -92,7 +92,7 @@ class Imported:
         labels = tuple(label for label, keep in zip(self.labels, kept) if keep)
         trained = {labels[row] for row in splits["train"]} | {labels[row] for row in splits["test_unseen"]}
         lost = [name for row, name in enumerate(self.class_names) if row in self.labels and row not in trained]
-        if lost or not splits["test_seen"]:
+        if lost or (self.splits["test_seen"] and not splits["test_seen"]):
             what = f"class {lost[0]!r} has" if lost else "the seen classes have"
             raise errors.UserError(f"{what} no readable image left{' to train on' if lost else ' to test on'}")
         paths = tuple(path for path, keep in zip(self.images, kept) if keep)

@@ -3,7 +3,8 @@
 IMAGES_DIR/CLASS/.../NAME.jpg     a folder a class, with images in it or below it
 classes.csv                       a class a line, by the name of its folder (see `class_files`)
 
-A class that the table calls unseen may have no folder: it is a candidate without images.
+An unseen class may have no folder: it is a candidate without images. Where none has one, all images train and nothing
+is scored.
 """
 
 import collections
@@ -38,13 +39,18 @@ class Survey(NamedTuple):
     unreadable: Mapping[str, str]
 
 
-def survey(images_dir: str | os.PathLike, table: str | os.PathLike) -> Survey:
+def survey(images_dir: str | os.PathLike, table: str | os.PathLike, unseen: float | str = 0.25) -> Survey:
     """Looks for the images of every class; no image is decoded, but its header is read.
 
     Names of folders and of classes are compared in the composed Unicode form: macOS writes the other one.
 
+    Args:
+      images_dir: the folder.
+      table: the table.
+      unseen: as for `make`; a class that it names may have no folder.
+
     Raises:
-      UserError: no such folder or table, a folder without images, or a table that is not sound.
+      UserError: no such folder or table, a folder without images, a table that is not sound, or an unknown name.
     """
     folder = pathlib.Path(images_dir).expanduser()
     if not folder.is_dir():
@@ -72,8 +78,8 @@ def survey(images_dir: str | os.PathLike, table: str | os.PathLike) -> Survey:
     ]
     problems += [
         f"class {name!r} has no {'image in its folder' if name in folders else f'folder{_near(name, folders)}'}"
-        for name, seen in zip(names, described.classes.is_seen)
-        if name not in by_class and (seen or not described.says_seen)
+        for name, is_candidate in zip(names, _candidates(described, unseen))
+        if name not in by_class and not is_candidate
     ]
     return Survey(described, {name: by_class[name] for name in names if name in by_class}, tuple(problems), unreadable)
 
@@ -89,7 +95,8 @@ def make(
     """Returns the dataset of the classes that are in both, with its splits.
 
     Where the table does not say which classes are unseen, and nobody names them, they are drawn by the seed. A fifth of
-    each seen class's images, drawn by the seed too, are its part of the seen test images.
+    each seen class's images, drawn by the seed too, are its part of the seen test images; where no unseen class has an
+    image there is nothing to test, and all images are for training.
 
     Args:
       images_dir: the folder.
@@ -105,12 +112,8 @@ def make(
     if not isinstance(unseen, str) and not 0 < unseen < 1:
         raise errors.UserError(f"--unseen={unseen:g} is not a share in (0, 1)")
     rng = np.random.default_rng(seed)
-    says, flags = found.described.says_seen, found.described.classes.is_seen
-    rows = [
-        row
-        for row, name in enumerate(found.described.classes.names)
-        if name in found.files or (says and not flags[row])
-    ]
+    is_candidate = _candidates(found.described, unseen)
+    rows = [row for row, name in enumerate(found.described.classes.names) if name in found.files or is_candidate[row]]
     table = found.described.classes[np.array(rows, int)] if rows else None
     if table is None or not found.files:
         raise errors.UserError("no class has both a folder of images and a line in the table")
@@ -139,6 +142,7 @@ def make(
     embedding = missing.filled(np.asarray(table.embedding).T, is_seen).T
     if not np.any(embedding != embedding[:1]):
         raise errors.UserError("all classes have the same attributes: nothing can tell them apart")
+    has_test = any(name in found.files for name, seen in zip(table.names, is_seen) if not seen)
     paths, labels = [], []
     parts_of: dict[str, list[int]] = {"train": [], "test_seen": [], "test_unseen": []}
     for row, name in enumerate(table.names):
@@ -147,16 +151,12 @@ def make(
         paths += files_of
         labels += [row] * len(files_of)
         members = first + rng.permutation(len(files_of))
-        cut = min(len(members) - 1, max(1, round(_TEST_SHARE * len(members)))) if is_seen[row] else 0
+        cut = min(len(members) - 1, max(1, round(_TEST_SHARE * len(members)))) if has_test else 0
         parts = {"test_seen": members[:cut], "train": members[cut:]} if is_seen[row] else {"test_unseen": members}
         for split, part in parts.items():
             parts_of[split] += sorted(part.tolist())
-    for split, says in (
-        ("test_seen", "every seen class has only 1 image: none is left to test on"),
-        ("test_unseen", "no unseen class has an image: none is left to test on"),
-    ):
-        if not parts_of[split]:
-            raise errors.UserError(says)
+    if has_test and not parts_of["test_seen"]:
+        raise errors.UserError("every seen class has only 1 image: none is left to test on")
     return image_folder.Imported(
         name=pathlib.Path(os.path.abspath(images_dir)).name,
         images_dir=os.path.abspath(pathlib.Path(images_dir).expanduser()),
@@ -177,6 +177,14 @@ def without_unreadable(found: Survey) -> Survey:
     """The survey without its unreadable files, and without classes that have no others."""
     kept = {name: [path for path in paths if path not in found.unreadable] for name, paths in found.files.items()}
     return found._replace(files={name: paths for name, paths in kept.items() if paths}, unreadable={})
+
+
+def _candidates(described: class_files.Described, unseen: float | str) -> np.ndarray:
+    """Which classes may have no image, `[C]` bool: those that the table or the caller names as unseen."""
+    is_candidate = ~np.asarray(described.classes.is_seen) & described.says_seen
+    if isinstance(unseen, str):
+        is_candidate |= splits.unseen_names(unseen, described.classes.names)
+    return is_candidate
 
 
 def _near(name: str, choices: Sequence[str]) -> str:

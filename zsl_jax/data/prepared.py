@@ -30,6 +30,8 @@ _OTHER_IMAGES = "unlisted"  # the split of the images that are in no split of th
 class Features(tfds.core.GeneratorBasedBuilder):
     """The TFDS builder. Splits: `train`, `test_seen`, `test_unseen`, and `unlisted` for images in none of them.
 
+    A split without an example is left out: TFDS writes none.
+
     An example is `input [F]` float32, `label` (row of the class table) and `index` (row among all images).
 
     Args:
@@ -194,7 +196,7 @@ def _load(path: pathlib.Path) -> dataset.Dataset:
     num_images = builder.info.splits.total_num_examples
     inputs = np.zeros((num_images, *builder.info.features["input"].shape), np.float32)
     labels = np.empty(num_images, np.int32)
-    splits = {}
+    splits = {name: np.zeros(0, np.int64) for name in ("train", "test_seen", "test_unseen")}
     for name in builder.info.splits:
         rows = []
         for example in builder.as_data_source(split=name):
@@ -250,4 +252,5 @@ def _identity(name: str, info: Mapping) -> str:
 def _all_splits(data: dataset.Dataset) -> dict[str, np.ndarray]:
     listed = np.concatenate(list(data.splits.values()))
     unlisted = np.setdiff1d(np.arange(len(data.inputs)), listed)
-    return {**data.splits, **({_OTHER_IMAGES: unlisted} if len(unlisted) else {})}
+    splits = {**data.splits, _OTHER_IMAGES: unlisted}
+    return {name: rows for name, rows in splits.items() if len(rows)}

@@ -32,10 +32,11 @@ def check(path: str | os.PathLike, digest: str) -> bool:
 
 
 def words(path: str | os.PathLike, digest: str) -> str:
-    """What to say of a file's sha256: that it is the recorded one, or that nobody knows it.
+    """What to say of a file's sha256: that it is the recorded one, or that none is recorded.
 
     >>> words("nowhere.npz", "0" * 64)
-    'sha256 0000000000000000, not recorded: a changed number would not be seen'
+    'sha256 0000000000000000, compared with nothing: no nowhere.npz.sha256 beside it'
     """
     known = check(path, digest)
-    return f"sha256 {digest[:16]}, {'as recorded' if known else 'not recorded: a changed number would not be seen'}"
+    says = "as recorded" if known else f"compared with nothing: no {os.path.basename(path)}.sha256 beside it"
+    return f"sha256 {digest[:16]}, {says}"

@@ -12,6 +12,7 @@ announces, and what was read is written into every record by its sha256.
 """
 
 import difflib
+import logging
 import os
 import pathlib
 from typing import Any, NamedTuple
@@ -214,9 +215,15 @@ def _fetched(name: str, copy: pathlib.Path) -> pathlib.Path:
         raise errors.UserError(
             f"weights {name} are fetched by a package: pip install 'zsl-jax[hub]'; or {by_hand}"
         ) from error
+    download = huggingface_hub.hf_hub_download  # its module is imported here, and sets the level of its log
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.ERROR)  # without a network it warns of each of its tries
     try:
-        return pathlib.Path(huggingface_hub.hf_hub_download(checkpoint.repository, FILE))
+        return pathlib.Path(download(checkpoint.repository, FILE))
     except Exception as error:  # whatever its client of HTTP raises where there is no network, or no such file
         raise errors.UserError(
             f"weights {name} are not on this machine, and could not be fetched ({type(error).__name__}): {by_hand}"
         ) from error
+    finally:
+        log.setLevel(level)

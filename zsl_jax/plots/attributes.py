@@ -7,7 +7,8 @@ from matplotlib import figure as mpl_figure
 
 from zsl_jax.plots.style import WRONG, paint_labels, readable
 
-_MAX_CLASSES, _MAX_ATTRIBUTES = 40, 60
+_MAX_CLASSES, _MAX_ATTRIBUTES = 64, 60
+_REACH = 3  # deviations, where the colours end
 
 
 def attribute_maps(
@@ -16,7 +17,7 @@ def attribute_maps(
     """Returns two heat maps, class x attribute: the table, and what the model reads off the images of each class.
 
     Every attribute has mean 0 and deviation 1 over the classes in either map, so that its unit does not count. With
-    more than 60 attributes, those are shown that differ most between the classes; of more than 40 classes, some of
+    more than 60 attributes, those are shown that differ most between the classes; of more than 64 classes, some of
     either side.
 
     Args:
@@ -34,11 +35,11 @@ def attribute_maps(
     maps = [_standardized(np.asarray(x)[rows][:, columns]) for x in (described, predicted)]
     correlation = float(np.mean(maps[0] * maps[1]))
     num_seen = int(is_seen[rows].sum())
-    height = 1.6 + 0.17 * len(rows)
+    height = 1.6 + 0.15 * len(rows)
     figure = mpl_figure.Figure(figsize=(12, max(height, 3.5)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, values, title in ((left, maps[0], "as described"), (right, maps[1], "as read off the test images")):
-        image = axes.imshow(values, cmap="PuOr_r", vmin=-2, vmax=2, aspect="auto", interpolation="nearest")
+        image = axes.imshow(values, cmap="PuOr_r", vmin=-_REACH, vmax=_REACH, aspect="auto", interpolation="nearest")
         size = 7 if len(columns) <= 40 else 5
         axes.set_xticks(range(len(columns)), [readable(attributes[c]) for c in columns], rotation=90, fontsize=size)
         axes.set_title(title, fontsize=10)
@@ -46,7 +47,7 @@ def attribute_maps(
     left.set_yticks(range(len(rows)), [readable(names[row]) for row in rows], fontsize=6.5)
     paint_labels(left.get_yticklabels(), is_seen[rows])
     bar = figure.colorbar(image, ax=(left, right), shrink=0.6, aspect=30, extend="both")
-    bar.set_label("deviations from the attribute's mean", fontsize=8)
+    bar.set_label("standard deviations from the attribute's mean", fontsize=8)
     shown = ((num_seen, is_seen.sum()), (len(rows) - num_seen, (~is_seen).sum()))
     some = [f"{part}" if part == whole else f"{part} of {whole}" for part, whole in shown]
     sides = f"{some[0]} seen (blue) and {some[1]} unseen (orange) classes"

@@ -59,6 +59,7 @@ def embeddings(
             markersize=11 if not seen else 8,
             markeredgecolor="white",
             markeredgewidth=0.6,
+            zorder=2 if seen else 4,  # the stars with names are above these
             label=f"descriptions of {name} classes",
         )
     unseen = np.flatnonzero(~is_seen)

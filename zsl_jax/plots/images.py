@@ -27,7 +27,9 @@ def retrieval(
     figure = mpl_figure.Figure(figsize=(1.15 * columns + 1.6, 1.35 * len(rows) + 0.5), layout="constrained")
     hits = [np.mean(labels[np.argsort(-scores[:, row], kind="stable")[:columns]] == row) for row in rows]
     figure.suptitle(
-        f"nearest images of unseen classes: {100 * np.mean(hits):.0f} % of the first {columns} are right", fontsize=10
+        f"nearest images of unseen classes: {100 * np.mean(hits):.0f} % of the first {columns} are right, "
+        "the others are dotted, with their own class below",
+        fontsize=10,
     )
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for strip, row in zip(grid, rows):

@@ -47,7 +47,7 @@ def pair_matrix(pairs: Sequence[tuple[str, str]], accuracies, is_seen) -> mpl_fi
     axes.set_title("accuracy among all classes, %: seen pairs blue, unseen pairs orange", fontsize=10)
     bar = figure.colorbar(image, ax=axes, shrink=0.7)
     bar.ax.tick_params(labelsize=8)
-    bar.set_label("share of a pair's test images named right", fontsize=8)
+    bar.set_label("share of images named right", fontsize=8)
     return figure
 
 
@@ -69,11 +69,12 @@ def bias_curves(curves: Mapping[str, tuple], reported: Mapping[str, Mapping]) ->
         label = f"{world} world: AUC {100 * found['auc']:.1f}, H {100 * found['harmonic']:.1f}"
         axes.plot(unseen, seen, style, color=paint, label=label)
         chosen = found["calibrated"]
-        axes.plot(chosen["unseen"], chosen["seen"], "o", color=paint, markersize=6)
+        axes.plot(chosen["unseen"], chosen["seen"], "o", color=paint, markersize=6, clip_on=False)
     axes.plot([], [], "o", color="black", label="gamma chosen on validation")
     axes.set(xlabel="accuracy on unseen pairs", ylabel="accuracy on seen pairs", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(frameon=False, fontsize=8, loc="outside upper left")
+    figure.suptitle("seen against unseen pairs, as gamma grows", fontsize=10)
+    figure.legend(frameon=False, fontsize=8, loc="outside lower center")
     return figure
 
 

@@ -27,7 +27,7 @@ class Compared(NamedTuple):
       kind: `accuracy` or `number`.
       recorded, new: values.
       deviation: over the record's seeds; None with one seed.
-      within: whether the difference is at most the deviation, or `SAME` with one seed.
+      within: whether the difference is at most the deviation, or `SAME` with one seed, or what one test image makes.
     """
 
     title: str
@@ -92,6 +92,7 @@ def again(
 def compared(recorded: reading.Record, new: dict) -> list[Compared]:
     """Returns what is reported of a seed, in the order of the protocol's schema."""
     row = recorded.content["seeds"].index(new["seeds"][0])
+    image = _one_image(recorded.content)
     result = []
     for metric in reading.protocol_of(recorded).schema:
         values = reading.values(recorded, metric)
@@ -101,8 +102,19 @@ def compared(recorded: reading.Record, new: dict) -> list[Compared]:
         was, now = float(values[row if len(values) > 1 else 0]), float(found[0])
         deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
         allowed = SAME * max(1.0, abs(was)) if not deviation else max(deviation, SAME)
+        if metric.kind == "accuracy":
+            allowed = max(allowed, image + 1e-6)
         result.append(Compared(metric.title, metric.kind, was, now, deviation, abs(now - was) <= allowed))
     return result
+
+
+def _one_image(content: dict) -> float:
+    """The most that one test image moves an accuracy: two scores that tie may fall either way on another machine."""
+    sides: dict[bool, list[float]] = {}
+    for found in content.get("per_class", {}).values():
+        if found.get("images"):
+            sides.setdefault(bool(found.get("seen")), []).append(found["images"])
+    return max((1 / (len(images) * min(images)) for images in sides.values()), default=0.0)
 
 
 def changes(recorded: dict[str, Any], new: dict[str, Any]) -> list[str]:

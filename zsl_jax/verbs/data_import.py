@@ -25,14 +25,15 @@ def main(argv: Sequence[str]) -> int:
         raise errors.UserError(f"data import takes one folder of images, not {len(folders)}; see zsl-jax data --help")
     if not values.attributes:
         raise errors.UserError("data import needs --attributes=TABLE.csv, a class a line, by the names of the folders")
-    found = importing.survey(folders[0], values.attributes)
+    unseen = _share_or_names(values.unseen)
+    found = importing.survey(folders[0], values.attributes, unseen)
     unforgiven = _report(found, values)
     if unforgiven:
         return errors.UserError.exit_code
     imported = importing.make(
         folders[0],
         importing.without_unreadable(found),
-        unseen=_share_or_names(values.unseen),
+        unseen=unseen,
         seed=values.seed,
         files={pathlib.Path(values.attributes).name: matfile.sha256(pathlib.Path(values.attributes).expanduser())},
     )
@@ -79,4 +80,5 @@ def _description(imported: image_folder.Imported) -> list[tuple[str, str]]:
         ),
         ("attributes", str(len(imported.attributes))),
         *([("no images", f"{', '.join(without)}: candidates all the same")] if without else []),
+        *([] if imported.splits["test_unseen"] else [("no test", "no unseen class has an image: all images train")]),
     ]

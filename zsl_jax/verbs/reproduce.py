@@ -8,8 +8,8 @@ from zsl_jax.verbs import command_line
 
 USAGE = """\
 Rebuilds a run from its record alone, runs it, and prints recorded, new, difference, and whether the difference is
-within the deviation over the record's seeds (of one seed: equal to the third digit). The exit code is 1 where one is
-not.
+within the deviation over the record's seeds (of one seed: equal to the third digit), or what one test image makes. The
+exit code is 1 where one is not.
 
 usage: python -m zsl_jax reproduce RECORD [--folder=FOLDER] [--seed=N] [--workdir=DIR]
 

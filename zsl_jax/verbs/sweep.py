@@ -127,13 +127,16 @@ def _score(trial: dict, name: str) -> str:
 
 
 def _summary(records: list[dict], protocol) -> dict[str, dict]:
-    """The test scores of all seeds by name, with their mean and, of several, their standard deviation."""
+    """The test scores of all seeds by name, with their mean and, of several, their standard deviation.
+
+    There are none without test inputs.
+    """
     from zsl_jax.training import protocols
 
     values = {
         metric.name: [protocols.value(record["metrics"], metric) for record in records]
         for metric in protocol.schema
-        if metric.kind == "accuracy"
+        if metric.kind == "accuracy" and all(record["metrics"] for record in records)
     }
     return {
         name: {"mean": statistics.fmean(found), "values": found}
@@ -143,6 +146,8 @@ def _summary(records: list[dict], protocol) -> dict[str, dict]:
 
 
 def _summary_lines(summary: dict[str, dict], seeds: int) -> str:
+    if not summary:
+        return "\nnothing is scored without test inputs"
     cells = [
         f"{name} {100 * found['mean']:.1f}" + (f" +- {100 * found['deviation']:.1f}" if seeds > 1 else "")
         for name, found in summary.items()
