@@ -20,6 +20,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from zsl_jax import errors
+from zsl_jax.data import json_files
 from zsl_jax.methods import base
 from zsl_jax.training import files, parallel, processes
 
@@ -199,8 +200,11 @@ def _is_whole(folder: pathlib.Path, step: int) -> bool:
 def _read_manifest(folder: pathlib.Path, step: int) -> dict:
     if not (folder / "manifest.json").is_file():
         raise ValueError("it was not written to the end")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    if not isinstance(manifest, dict) or manifest.pop("sha256", None) != _digest(manifest):
+    try:
+        manifest = json_files.read(folder / "manifest.json", "")
+    except errors.UserError as error:
+        raise ValueError("its manifest is damaged") from error
+    if manifest.pop("sha256", None) != _digest(manifest):
         raise ValueError("its manifest is damaged")
     if manifest["format"] != FORMAT:
         raise ValueError(f"its format is {manifest['format']}, this version reads {FORMAT}")

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods, metrics
 from zsl_jax.data import class_files, class_tables, descriptions
 from zsl_jax.data import inputs as inputs_lib
@@ -277,7 +276,7 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
     found = class_tables.read(workdir)
     if found is None or "inputs" not in record["dataset"]:
         raise errors.UserError(f"{workdir} keeps no class table: it was trained by an older version")
-    config = config_lib.from_json(run.read_config(workdir / "config.json"))
+    config, _ = run.read_config(workdir / "config.json")
     parallel.multiply_in(config.precision)
     mesh = parallel.make_mesh()
     late = record["selection"].get("late", {})
@@ -301,7 +300,7 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
     # What the checkpoint holds is whole on every device; scoring asks for one.
     state = jax.device_put(parallel.to_host(states.with_frozen(training, restored.state)))
     log = workdir / "metrics.jsonl"
-    lines = log.read_text() if log.is_file() else ""
+    lines = log.read_text(errors="replace") if log.is_file() else ""
     return Trained(method, state, classes, found.attributes, record, config, lines)
 
 
