@@ -27,6 +27,12 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+def test_a_name_is_there_once(tmp_path):
+    (tmp_path / "texts.json").write_text('{"horse": ["It runs."], "horse": ["It is tall."]}')
+    with pytest.raises(errors.UserError, match="no JSON file of class texts: 'horse' is there twice"):
+        sentences.load_texts(tmp_path / "texts.json")
+
+
 def unit(x):
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
@@ -43,6 +49,12 @@ def test_sentences_are_made_of_names_texts_attributes_and_nothing():
     with pytest.raises(errors.UserError, match=r"no texts of 'green\+ring'"):
         sentences.from_texts(NAMES, texts)
     assert sentences.from_texts(NAMES, texts, missing="names")[2] == ("a photo of a green ring.",)
+    # Names that differ in signs alone, or in the form of Unicode; braces within a text are its own.
+    held = {"C++": ["It is old."], "C": ["It has {}."], "cafe\u0301": ["It is open."]}
+    assert sentences.from_texts(["C", "C++", "caf\u00e9"], held) == [("It has {}.",), ("It is old.",), ("It is open.",)]
+    for names, of in ((["lens"], {"len": ["x"], "Len.": ["y"]}), (["len", "lens"], {"LEN": ["x"]})):
+        with pytest.raises(errors.UserError, match=r"may be those of .*write its name there as it is here"):
+            sentences.from_texts(names, of)
     # The third attribute is largest everywhere, and says nothing of a class.
     matrix = np.array([[0.1, 0.5, 0.9], [0.4, 0.2, 0.9], [0.1, 0.2, 0.9]])
     attributes = ("has_wing_color::blue", "has_tail_shape::forked_tail", "round")

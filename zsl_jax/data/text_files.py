@@ -113,6 +113,7 @@ def _objects(path: pathlib.Path, file: TextIO) -> Iterator[str]:
             text = json.loads(line)["text"]
             if not isinstance(text, str):
                 raise TypeError("no text")
+            text.encode()  # half a character is none
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise errors.UserError(
                 f"{path}, line {number}: an object with text is wanted, not {line.strip()[:40]!r}"

@@ -174,7 +174,7 @@ def norms(options: Options) -> Made:
 def _texts_of(names, held):
     """The texts of those that have any, as one."""
     found = sentences.from_texts(names, held, missing="names")
-    has = [sentences.has_texts(name, held) for name in names]
+    has = sentences.has_texts(names, held)
     return {name: " ".join(texts) for name, texts, there in zip(names, found, has) if there}
 
 

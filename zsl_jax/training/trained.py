@@ -13,7 +13,7 @@ import ml_collections
 import numpy as np
 
 from zsl_jax import data, errors, methods, metrics
-from zsl_jax.data import class_files, class_tables, descriptions
+from zsl_jax.data import class_files, class_tables, descriptions, soundness
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.encoders import preprocessing as preprocessing_lib
 from zsl_jax.encoders import stages
@@ -213,16 +213,31 @@ class Trained:
         """
         if path.suffix == ".npz":
             found = class_tables.read_npz(path)
-            wanted, given = (jax.tree.map(np.shape, table.embedding) for table in (self.classes, found))
-            if jax.tree.structure(wanted) != jax.tree.structure(given):
-                raise errors.UserError(f"{path} describes classes by other arrays than this run")
+            self._check(path, found)
             return dataclasses.replace(found, shared=self.classes.shared if found.shared is None else found.shared)
         if not self.attributes:
             raise errors.UserError(
                 f"{path}: this run does not describe classes by a matrix of attributes: give --names, or an .npz file "
                 "in the form of its classes.npz"
             )
-        return self.table(class_files.read(path, self.attributes))
+        described = class_files.read(path, self.attributes)
+        self._check(path, described.classes)
+        return self.table(described)
+
+    def _check(self, path: pathlib.Path, given: data.ClassTable) -> None:
+        """Raises where the classes of a file are not described as those of the run."""
+        if wrong := soundness.names(given.names):
+            raise errors.UserError(f"{path}: {wrong}")
+        own = self.classes
+        there, wanted = (jax.tree.map(lambda x: np.shape(x)[1:], table.embedding) for table in (given, own))
+        if there != wanted or (given.parts is None) != (own.parts is None):
+            raise errors.UserError(f"{path} describes classes by other arrays than this run: {there}, not {wanted}")
+        wrongs = [soundness.descriptions(given.embedding, given.names)] if class_tables.is_matrix(given) else []
+        wrongs += [soundness.numbers(leaf) for leaf in jax.tree.leaves(given.embedding)]
+        if given.parts is not None and given.shared is None:
+            wrongs += [soundness.rows(given.parts, own.parts.max(axis=0) + 1)]
+        if wrong := next(filter(None, wrongs), None):
+            raise errors.UserError(f"{path}: {wrong}")
 
     def table(self, described: class_files.Described) -> data.ClassTable:
         """The table of a file; where it does not say which classes are seen, those are that the run has seen."""

@@ -74,6 +74,7 @@ def main(argv: Sequence[str]) -> int:
     from zsl_jax.training import problems
 
     if values.pairs:
+        command_line.check_out("--out", values.out, [values.pairs])
         pairs = _pairs(pathlib.Path(values.pairs), problems.class_describer(config))
     else:
         pairs = _seen(problems.load_data(config))
