@@ -188,7 +188,7 @@ def test_labels_are_compared_in_one_unicode_form_and_a_text_without_end_takes_no
     )
     assert data.load("texts", file=str(tmp_path / "a.jsonl")).labels.tolist() == [0, 0, 1]
     monkeypatch.setattr(texts, "_MOST_BYTES", 8)
-    with pytest.raises(errors.UserError, match="text 1 has 1 characters, as wide as that the 3 texts need more than"):
+    with pytest.raises(errors.UserError, match="text 1 has 1 characters; as wide as that 3 texts need more than"):
         data.load("texts", file=str(tmp_path / "a.jsonl"))
 
 

@@ -106,12 +106,12 @@ def has_decimal_comma(cell: str) -> bool:
 
 
 def name(text: str) -> str:
-    """A name in the composed Unicode form (NFC), in which equal names are equal strings.
+    """A name in the composed Unicode form (NFC), in which equal names are equal strings, without blanks around it.
 
-    >>> name("e\u0301el") == "\u00e9el"
+    >>> name(" e\u0301el") == "\u00e9el"
     True
     """
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", text.strip())
 
 
 def _lines(path: pathlib.Path) -> Iterator[str]:

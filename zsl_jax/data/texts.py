@@ -147,7 +147,7 @@ def _check_lengths(path: pathlib.Path, texts: Sequence[str]) -> None:
     longest = max(range(len(texts)), key=lambda row: len(texts[row]))
     if 4 * len(texts) * len(texts[longest]) > _MOST_BYTES:
         raise errors.UserError(
-            f"{path}: text {longest + 1} has {len(texts[longest]):,} characters, as wide as that the {len(texts):,} texts "
+            f"{path}: text {longest + 1} has {len(texts[longest]):,} characters; as wide as that {len(texts):,} texts "
             f"need more than {_MOST_BYTES >> 30} GiB: cut it; a text tower reads the first 512 words at most"
         )
 

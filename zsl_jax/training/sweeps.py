@@ -254,7 +254,8 @@ def _scores(
     known = {name: given[name] for name, _ in protocol.unchosen if name in given}
     knobs = known or protocol.choose(*stacked)
     reported = protocol.report(rows, facts, knobs)
-    scores = {name: protocols.value(reported, metric) for name, metric in protocol.choices().items()} | knobs
+    scores = {name: protocols.value(reported, metric) for name, metric in protocol.choices().items()}
+    scores = jax.tree.map(lambda x: jnp.nan_to_num(x, nan=0.0), scores) | knobs  # what no image measures counts as 0
     finite = jnp.all(jnp.stack([jnp.all(each.finite) for each in rows.values()]))
     return jax.tree.map(lambda x: jnp.where(finite, x, jnp.nan), scores)
 
