@@ -60,6 +60,7 @@ DAMAGED = {
     "text.npz": (b"bear 1 0\n", "is no archive of word vectors"),
     "nan.txt": (b"gnu 1 0\nbear 1 nan\n", "the vector of 'bear' holds a number that is not finite"),
     "beyond.txt": (b"bear 1e39 0\n", "the vector of 'bear' holds .* beyond float32"),
+    "utf16.txt": ("bear 1 0\n".encode("utf-16"), "is not in UTF-8, by its first line UTF-16 perhaps"),
     "cut.txt.gz": (gzip.compress(b"bear 1 0\n" * 99)[:30], "cannot be read"),
     "wide.bin": (b"1 99999999999\nbear ", "announces 1 words with 99999999999 numbers each, and is shorter"),
     "digits.bin": (b"1 " + b"9" * 5000 + b"\nbear ", "does not begin with COUNT WIDTH"),

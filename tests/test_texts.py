@@ -192,6 +192,20 @@ def test_labels_are_compared_in_one_unicode_form_and_a_text_without_end_takes_no
         data.load("texts", file=str(tmp_path / "a.jsonl"))
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text,label,Text\na,x,b\n", "the column 'text' is there twice"),
+        ("text,label\na,\u200b\n", "row 1 has no label"),
+        ("text,label\na,x\nb,y\u2060\x01\n", "a line break or another control character is in it"),
+    ],
+)
+def test_a_table_of_texts_with_a_hidden_fault_is_one_line(content, words, tmp_path):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(errors.UserError, match=words):
+        data.load("texts", file=str(tmp_path / "a.csv"))
+
+
 def write_parts(folder, **parts):
     folder.mkdir(exist_ok=True)
     for name, labels in parts.items():

@@ -226,7 +226,7 @@ def _of_folder(folder: pathlib.Path) -> tuple[list[str], np.ndarray]:
 
 def _of_triples(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
     index: dict[str, int] = {}
-    pairs = []
+    pairs, header = [], []
     for line, cells in _lines(path):
         if len(cells) == 5 and cells[0].startswith(_ASSERTION):
             ends = cells[2:4]
@@ -237,12 +237,14 @@ def _of_triples(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
                 raise errors.UserError(
                     f"{path}: the header subject,relation,object is wanted, not {','.join(cells)[:60]!r}"
                 )
+            header = cells[::2]
             continue
         elif len(cells) != 3 or not cells[0].strip() or not cells[2].strip():
             raise errors.UserError(f"{path}, line {line}: subject, relation, object are wanted, not {cells}"[:160])
         else:
             ends = [cells[0].strip(), cells[2].strip()]
         pairs.append([index.setdefault(end, len(index)) for end in ends])
+    tables.check_no_row(path, header, index)
     return list(index), np.array(pairs, np.int64).reshape(-1, 2)
 
 

@@ -205,6 +205,7 @@ def load_texts(path: str | os.PathLike) -> dict[str, tuple[str, ...]]:
     path = pathlib.Path(path).expanduser()
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is no text
     except FileNotFoundError as error:
         raise errors.UserError(f"no file of class texts {str(path)!r}") from error
     except (OSError, ValueError, RecursionError) as error:

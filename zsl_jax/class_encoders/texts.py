@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zsl_jax import errors, rules, whole_files
+from zsl_jax.data import soundness
 
 
 def words(name: str) -> list[str]:
@@ -70,6 +71,8 @@ def _from_lines(path: str | os.PathLike, wanted: Collection[str] | None, most: i
     opened = gzip.open if os.fspath(path).endswith(".gz") else open
     with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, 1):
+            if number == 1 and "\0" in line:
+                raise errors.UserError(f"{path} is not in UTF-8, by its first line UTF-16 perhaps: save it as UTF-8")
             word, _, rest = line.rstrip().partition(" ")
             word = word.lower()
             if not asked(word) or word in found or (number == 1 and len(rest.split()) == 1):
@@ -125,11 +128,15 @@ def _asked(wanted: Collection[str] | None) -> Callable[[str], bool]:
 def _from_archive(path: str | os.PathLike, wanted: Collection[str] | None, most: int) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            words, vectors = archive["words"], archive["vectors"]
+            words, vectors = soundness.text(archive["words"]), archive["vectors"]
             scale = archive["scale"].astype(np.float32) if "scale" in archive else None
-        if vectors.ndim != 2 or len(words) != len(vectors) or (vectors.dtype.kind == "i") != (scale is not None):
-            raise ValueError(f"words {words.shape}, vectors {vectors.dtype} {vectors.shape}")
-        if scale is not None and scale.shape != words.shape:
+        if words is None:
+            raise ValueError("words are no text in UTF-8")
+        is_whole = vectors.dtype.kind == "i"
+        fits = vectors.ndim == 2 and len(words) == len(vectors) and vectors.dtype.kind in "fi"
+        if not fits or is_whole != (scale is not None):
+            raise ValueError(f"{len(words)} words, vectors {vectors.dtype} {vectors.shape}")
+        if scale is not None and scale.shape != (len(words),):
             raise ValueError(f"scale {scale.shape} for {len(words)} words")
     except Exception as error:  # a damaged archive raises what it likes
         raise errors.UserError(
@@ -137,7 +144,7 @@ def _from_archive(path: str | os.PathLike, wanted: Collection[str] | None, most:
             f"{' '.join(str(error).split())}"
         ) from error
     asked, rows = _asked(wanted), {}
-    for row, word in enumerate(words.tolist()):
+    for row, word in enumerate(words):
         if asked(word.lower()) and word.lower() not in rows:
             rows[word.lower()] = row
             if len(rows) == most:

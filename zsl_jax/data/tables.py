@@ -12,7 +12,7 @@ import itertools
 import pathlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 
@@ -70,6 +70,13 @@ def check_header(path: pathlib.Path, line: int, cells: list[str]) -> None:
             f"{path}, line {line}: no header, {numbers[0]!r} is a number; the first line must name the columns: class, "
             "then the attributes"
         )
+
+
+def check_no_row(path: pathlib.Path, header: list[str], names: Container[str]) -> None:
+    """Raises a UserError where a header has a name that other lines have, too: it is a line as they are."""
+    known = next((cell for cell in map(name, header) if cell in names), None)
+    if known is not None:
+        raise errors.UserError(f"{path}: no header, {known!r} of its first line is in others, too; name the columns")
 
 
 def number(cell: str) -> float | None:

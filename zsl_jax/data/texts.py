@@ -61,7 +61,7 @@ def load(
     pairs, part_of = [], []
     for part, each in parts.items():
         found = list(_read(each))
-        empty = [n for n, (text, label) in enumerate(found, 1) if soundness.is_blank(text) or not _words(label)]
+        empty = [n for n, (text, label) in enumerate(found, 1) if soundness.is_blank(text) or soundness.is_blank(label)]
         if empty:
             raise errors.UserError(
                 f"{each}: row {empty[0]} has no {'label' if not soundness.is_blank(found[empty[0] - 1][0]) else 'text'}"
@@ -77,6 +77,8 @@ def load(
         named = {_words(label): _words(label) for _, label in pairs}
     if len(named) < 2:
         raise errors.UserError(f"{path}: {len(named)} classes among {len(pairs)} texts, at least 2 are wanted")
+    if wrong := soundness.names(list(named.values())):
+        raise errors.UserError(f"{path}: {wrong}")
     row = {label: number for number, label in enumerate(named)}
     labels = np.array([row[_words(label)] for _, label in pairs], np.int32)
     if path.is_dir():
