@@ -183,8 +183,28 @@ def test_a_file_that_is_no_tie_is_one_line(tmp_path):
     for name, words in (("a", "has no text_mean, only map"), ("b", r"map \(2, 3\) and text_mean \(3,\)")):
         with pytest.raises(errors.UserError, match=words):
             ties.load(tmp_path / f"{name}.npz")
+    for about in ("[1]", "[" * 100_000):
+        np.savez(tmp_path / "c.npz", map=np.ones((2, 3)), text_mean=np.ones(2), about=np.array(about))
+        with pytest.raises(errors.UserError, match="about is no JSON text"):
+            ties.load(tmp_path / "c.npz")
     with pytest.raises(errors.UserError, match="needs texts that differ"):
         ties.ridge(np.ones((3, 2)), np.eye(3))
+    with pytest.raises(errors.UserError, match="needs vectors that differ"):
+        ties.ridge(np.eye(3), np.ones((3, 2)))
+    with pytest.raises(errors.UserError, match="strength 1e-320 tells no text from the others"):
+        ties.ridge(np.random.default_rng(0).random((6, 8)), np.eye(6), strength=1e-320)
+    with pytest.raises(errors.UserError, match="sends a text to 0"):
+        ties.Tie(np.zeros((2, 3), np.float32), np.zeros(2, np.float32), {})(np.eye(2))
+
+
+def test_a_tie_is_the_same_at_any_scale():
+    texts, targets = np.random.default_rng(0).standard_normal((2, 9, 4))
+    made = ties.ridge(texts, targets)
+    for scale in (1e30, 1e-30):
+        other = ties.ridge(texts, targets * scale)
+        assert other.about == pytest.approx(made.about)
+        scaled = made._replace(map=made.map * np.float32(scale))
+        np.testing.assert_allclose(scaled(texts), made(texts), rtol=1e-5)
 
 
 def noisy_pairs(seed: int = 0):
