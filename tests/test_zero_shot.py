@@ -191,7 +191,7 @@ def test_a_file_that_is_no_tie_is_one_line(tmp_path):
         ties.ridge(np.ones((3, 2)), np.eye(3))
     with pytest.raises(errors.UserError, match="needs vectors that differ"):
         ties.ridge(np.eye(3), np.ones((3, 2)))
-    with pytest.raises(errors.UserError, match="strength 1e-320 tells no text from the others"):
+    with pytest.raises(errors.UserError, match=r"strength .* tells no text from the others"):
         ties.ridge(np.random.default_rng(0).random((6, 8)), np.eye(6), strength=1e-320)
     with pytest.raises(errors.UserError, match="sends a text to 0"):
         ties.Tie(np.zeros((2, 3), np.float32), np.zeros(2, np.float32), {})(np.eye(2))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from zsl_jax import errors, whole_files
 
 MOST_BYTES = 2**30
 SEAL = "sha256"
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read(path: str | os.PathLike, remedy: str) -> dict[str, Any]:
@@ -94,6 +96,8 @@ def _object(text: str) -> dict[str, Any]:
     found = json.loads(text, parse_constant=_refuse)
     if not isinstance(found, dict):
         raise ValueError("no object")
+    if _HALF.search(text):
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is no text, and cannot be written
     return found
 
 

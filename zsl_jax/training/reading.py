@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zsl_jax import config as config_lib
 from zsl_jax import errors
 from zsl_jax.data import json_files
 from zsl_jax.training import hits as hits_lib
@@ -25,7 +26,11 @@ _NEEDED = {
     **dict.fromkeys(("dataset.name", "dataset.semantics", "dataset.split"), str),
     **dict.fromkeys((f"dataset.counts.{name}" for name in ("train", "seen_classes", "unseen_classes")), int),
 }
-_WHERE_THERE = dict.fromkeys(("dataset.inputs", "selection.late", "timing", "versions", "losses"), dict)
+_WHERE_THERE = {
+    **dict.fromkeys(("dataset.inputs", "selection.late", "timing", "versions", "losses"), dict),
+    **dict.fromkeys(("protocol", "dataset.benchmark"), str),
+    "sees": list,
+}
 _NEEDED_OF_CLASS = {"gzsl": ("gzsl_correct",)}
 
 
@@ -109,9 +114,18 @@ def read(path: pathlib.Path) -> dict:
             raise errors.UserError(f"{path} is damaged: {name} is {found!r}, not {_KINDS[kind]}")
     if not content["seeds"] or not all(isinstance(seed, int) for seed in content["seeds"]):
         raise errors.UserError(f"{path} is damaged: seeds is {content['seeds']!r}, not a list of them")
+    if not all(isinstance(digest, str) for digest in content["dataset"]["files"].values()):
+        raise errors.UserError(f"{path} is damaged: dataset.files holds something else than hashes")
+    try:
+        config_lib.from_json(content["config"])
+    except errors.UserError as error:
+        raise errors.UserError(f"{path} is damaged: {error}") from error
     content.setdefault("protocol", "gzsl")
     content.setdefault("sees", [word for word, said in problems.SETTINGS.items() if said == content["setting"]])
-    protocol = protocols.find(content["protocol"])
+    try:
+        protocol = protocols.find(content["protocol"])
+    except errors.UserError as error:
+        raise errors.UserError(f"{path}: {error}") from error
     for name, counted in content["per_class"].items():
         needed = ["seen", "images", *_NEEDED_OF_CLASS.get(protocol.name, ())]
         if protocol.name == "gzsl" and not _get(counted, "seen"):
