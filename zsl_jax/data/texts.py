@@ -61,7 +61,11 @@ def load(
     pairs, part_of = [], []
     for part, each in parts.items():
         found = list(_read(each))
-        empty = [n for n, (text, label) in enumerate(found, 1) if soundness.is_blank(text) or soundness.is_blank(label)]
+        empty = [
+            n
+            for n, (text, label) in enumerate(found, 1)
+            if soundness.is_blank(text) or soundness.is_blank(_words(label))
+        ]
         if empty:
             raise errors.UserError(
                 f"{each}: row {empty[0]} has no {'label' if not soundness.is_blank(found[empty[0] - 1][0]) else 'text'}"
