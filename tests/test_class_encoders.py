@@ -119,8 +119,15 @@ def test_tree_from_a_table(tmp_path):
     path.write_text("child,parent\nwolf,a\nwolf,b\n")
     with pytest.raises(errors.UserError, match="line 3: 'wolf' has two parents"):
         class_encoders.load_tree(path)
+    for text, words in (
+        ("dog,animal\nwolf,dog\n", "no header, 'dog' of its first line is in others, too"),
+        ("child,parent\n,animal\n", "line 2: 1 names, wanted child, parent"),
+    ):
+        path.write_text(text)
+        with pytest.raises(errors.UserError, match=words):
+            class_encoders.load_tree(path)
     path.write_text("child,parent\nwolf\n")
-    with pytest.raises(errors.UserError, match="line 2: 1 columns"):
+    with pytest.raises(errors.UserError, match="line 2: 1 names"):
         class_encoders.load_tree(path)
     path.write_text("child,parent\nwolf,fox\nfox,wolf\n")
     with pytest.raises(errors.UserError, match="cycle"):

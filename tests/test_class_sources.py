@@ -1,5 +1,6 @@
 """Classes described from their names by files: word vectors, WordNet, several side by side."""
 
+import gzip
 import json
 
 import numpy as np
@@ -57,6 +58,12 @@ DAMAGED = {
     "text.bin": (b"bear 1 0\n", "does not begin with COUNT WIDTH"),
     "list.txt": (b"gnu\nbear\n", "line 2: no numbers behind 'bear'"),
     "text.npz": (b"bear 1 0\n", "is no archive of word vectors"),
+    "nan.txt": (b"gnu 1 0\nbear 1 nan\n", "the vector of 'bear' holds a number that is not finite"),
+    "beyond.txt": (b"bear 1e39 0\n", "the vector of 'bear' holds .* beyond float32"),
+    "utf16.txt": ("bear 1 0\n".encode("utf-16"), "is not in UTF-8, by its first line UTF-16 perhaps"),
+    "cut.txt.gz": (gzip.compress(b"bear 1 0\n" * 99)[:30], "cannot be read"),
+    "wide.bin": (b"1 99999999999\nbear ", "announces 1 words with 99999999999 numbers each, and is shorter"),
+    "digits.bin": (b"1 " + b"9" * 5000 + b"\nbear ", "does not begin with COUNT WIDTH"),
 }
 
 

@@ -12,7 +12,7 @@ import zsl_jax
 from zsl_jax import __main__, data, errors, methods
 from zsl_jax.data import in_memory
 from zsl_jax.training import hashes, parallel, problems, protocols, run
-from zsl_jax.verbs import command_line
+from zsl_jax.verbs import command_line, table
 
 SOURCE = toy.dataset(num_seen=8)
 TRAIN = SOURCE.splits["train"]
@@ -196,6 +196,13 @@ WRONG = {
     "words": ({"labels": list("abcd")}, "labels: <U1, not whole numbers"),
     "names": ({"names": ["a", "b"]}, "names has 2 names for 4 classes"),
     "twice": ({"names": list("abca")}, "names: 'a' named twice"),
+    "one text": ({"names": "abcd"}, "names is one text, 'abcd': a list of them is wanted"),
+    "no name": ({"names": ["a", None, "c", "d"]}, "names: entry 1 is None, no text in UTF-8"),
+    "masked": ({"inputs": np.ma.masked_less(np.eye(4), 0.5)}, "inputs has masked values: leave these rows out"),
+    "masked labels": ({"labels": np.ma.masked_equal([0, 0, 1, 2], 2)}, "labels has masked values"),
+    "a mask": ({"validation": [True, False, True, False]}, "validation is true or false of each class: rows or names"),
+    "validation text": ({"validation": "ab"}, "validation is one text, 'ab'"),
+    "pairs": ({"config": [("seed", 3)]}, "config is list: a dict of keys and values is wanted"),
     "columns": ({"attributes": list("abc")}, "attributes has 3 names for 4 columns of classes"),
     "nan": ({"inputs": NAN}, "inputs: row 2 holds a value that is not finite"),
     "nan class": ({"classes": NAN}, "classes: row 2 holds a value that is not finite"),
@@ -234,12 +241,39 @@ def test_what_is_wrong_with_a_question_is_one_line(fitted):
         ((SOURCE.inputs, [[1.0]]), "classes are described by arrays (1,) per class, (8,) are wanted"),
         ((SOURCE.inputs, None, ["class 0", "clas 1"]), "unknown class 'clas 1': did you mean 'class 1'?"),
         ((np.full((2, 10), np.nan),), "inputs: row 0 holds a value that is not finite"),
+        ((SOURCE.inputs, None, ["class 0", "class 0"]), "names: 'class 0' named twice"),
+        ((SOURCE.inputs, None, "class 0"), "names is one text"),
+        ((SOURCE.inputs, None, None, "x"), "gamma='x' is not a finite number"),
+        ((SOURCE.inputs, None, None, np.ones(3)), "is not a finite number"),
     ):
         with pytest.raises(errors.UserError) as error:
-            model.predict(*given)
+            model.predict(*given[:3], gamma=(*given, None)[3] if len(given) > 3 else None)
         assert words in str(error.value)
     with pytest.raises(errors.UserError, match="top=12 is not a whole number from 1 to the 11 classes"):
         model.predict(SOURCE.inputs, top=12)
+
+
+def test_names_come_back_whatever_form_they_are_given_in(tmp_path):
+    names = [" horse ", "e\u0301", b"gnu", 3, *NAMES[4:]]
+    model = fit(names=names, config={"select.on": "nothing"})
+    model.save(tmp_path / "run")
+    assert zsl_jax.load(tmp_path / "run").predict(SOURCE.inputs[:1], names=["\u00e9"], top=np.int64(1)) == ["\u00e9"]
+    assert set(model.classes.names) == {"horse", "\u00e9", "gnu", "3", *NAMES[4:]}
+
+
+@pytest.mark.long
+def test_what_no_test_input_measures_is_left_out():
+    rows = SOURCE.splits["test_unseen"]
+    model = fit(config={"select.on": "nothing"}, test=(SOURCE.inputs[rows], SOURCE.labels[rows]))
+    found = model.record["metrics"]["gzsl"]
+    assert not {"seen", "harmonic", "ausuc"} & {*found, *found["calibrated"]}
+    assert found["unseen"] > 0
+    assert table.render(model.record).count("unmeasured") == 5
+    with pytest.raises(errors.UserError, match="has no test input of a base class"):
+        fit(
+            config={"select.on": "nothing", "protocol": "base_to_new"},
+            test=(SOURCE.inputs[rows], SOURCE.labels[rows]),
+        )
 
 
 def test_settings_of_jax_are_left_as_they_were(fitted):

@@ -14,7 +14,7 @@ import toy_frame
 
 from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
-from zsl_jax.data import input_files
+from zsl_jax.data import input_files, json_files
 from zsl_jax.methods import base, registry
 from zsl_jax.training import (
     checkpoints,
@@ -80,7 +80,7 @@ def test_it_is_solved_under_its_protocol(name, toy, finished):
     workdir, result = finished
     record = json.loads((workdir / "record.json").read_text())
     assert record["protocol"] == toy.protocol
-    assert record == json.loads(json.dumps(result.record))
+    assert record == json.loads(json.dumps(json_files.sealed(result.record)))
     first = protocols.find(toy.protocol).schema[0]
     assert protocols.value(record["metrics"], first) > toy.floor
     wanted = {"toy_transductive": "instance-transductive", "toy_prompt": "pretrained", "toy_texts": "pretrained"}

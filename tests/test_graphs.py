@@ -257,6 +257,8 @@ BAD = {
     "an empty graph": (lambda p: write_folder(p / "g", edges=[]), "no edge is in it"),
     "no uri": (lambda p: _written(write_folder(p / "g"), "nodes.csv", "id,name\n1,a\n"), "a column uri is wanted"),
     "two columns": (lambda p: _written(p, "a.csv", "a,b\nc,d\n") / "a.csv", "the header subject,relation,object"),
+    "no header": (lambda p: _written(p, "a.csv", "a,b,c\nc,d,e\n") / "a.csv", "no header, 'c' of its first line"),
+    "digits": (lambda p: write_folder(p / "g", edges=[(0, "9" * 5000)]), "line 2: .* is no row of nodes.csv"),
     "a cell less": (lambda p: _written(p, "a.csv", "s,r,o\na,b\n") / "a.csv", "line 2: subject, relation, object"),
     "utf-16": (lambda p: _written(p, "a.csv", "s,r,o\na,b,c\n".encode("utf-16")) / "a.csv", "UTF-16"),
     "cut": (

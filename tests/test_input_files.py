@@ -180,6 +180,12 @@ WRONG = {
 }
 
 
+def test_a_text_is_a_line_of_the_file_whatever_is_in_it(tmp_path):
+    """Other tools end lines at form feeds and Unicode's separators, too, and number all that follow otherwise."""
+    (tmp_path / "texts.txt").write_bytes("\ufeffone\u2028two\x0cthree\r\nfour\u0085five\n".encode())
+    assert input_files.texts(tmp_path / "texts.txt") == ["one\u2028two\x0cthree", "four\u0085five"]
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_is_named(name, tmp_path):
     make, words = WRONG[name]

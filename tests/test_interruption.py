@@ -9,7 +9,9 @@ import time
 
 import pytest
 
+from zsl_jax import __main__
 from zsl_jax.training import interruption
+from zsl_jax.verbs import words
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -37,6 +39,33 @@ def interrupt_twice():
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def in_a_finaliser(argv):
+    del argv
+    Finalised()
+    time.sleep(10)
+
+
+def in_an_extension(argv):
+    del argv
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except BaseException:
+        raise ImportError("an error while initializing the extension") from None
+
+
+@pytest.mark.parametrize("verb", [in_a_finaliser, in_an_extension])
+def test_sigterm_is_one_line_wherever_it_comes(verb, monkeypatch, capsys):
+    monkeypatch.setattr(words, "main", verb)
+    assert __main__.main(["words"]) == 143
+    assert capsys.readouterr().err == "zsl-jax: told to stop; what was written is whole, and the same line goes on\n"
+    assert signal.getsignal(signal.SIGTERM) == signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from zsl_jax import __main__, data, errors, methods
+from zsl_jax import __main__, data, errors, methods, whole_files
 from zsl_jax.data import class_files, input_files
 from zsl_jax.training import asking, predicting, trained
 
@@ -284,6 +285,11 @@ WRONG = {
     "format": (["--workdir=RUN", "--format=json", "x.npy"], "unknown format 'json': did you mean 'jsonl'?"),
     "flag": (["--workdir=RUN", "--clases=t.csv", "x.npy"], "did you mean '--classes'?"),
     "table": (["--workdir=RUN", "--classes=nowhere.csv", "x.npy"], "no class table 'nowhere.csv'"),
+    "names": (["--workdir=RUN", "--names=FOLDER/latin.txt", "x.npy"], "latin.txt is not in UTF-8 (byte 3)"),
+    "written over": (
+        ["--workdir=RUN", "FOLDER/zeros.npy", "--out=FOLDER/zeros.npy"],
+        "zeros.npy is a file to read: writing would take its place",
+    ),
     "width": (["--workdir=RUN", "FOLDER/narrow.npy"], "are 3 numbers an input, 718 numbers are wanted"),
 }
 
@@ -293,12 +299,54 @@ def test_mistakes_are_one_line(case, finished, capsys):
     folder, *_ = finished
     np.save(folder / "narrow.npy", np.zeros((2, 3), np.float32))
     np.save(folder / "zeros.npy", np.eye(718, dtype=np.float32)[:1].repeat(2, axis=0) * [[1], [0]])
+    (folder / "latin.txt").write_bytes("caf\u00e9".encode("latin-1"))
     argv, words = WRONG[case]
     argv = [word.replace("RUN", str(folder / "run")).replace("FOLDER", str(folder)) for word in argv]
     code, out, err = call(capsys, *argv)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert words in err
+
+
+def arrays(**changed):
+    table = np.random.default_rng(0).random((2, 18), np.float32)
+    return {"embedding": table, "names": np.array(["a", "b"]), "is_seen": np.array([True, False])} | changed
+
+
+NO_TABLES = {
+    "a description that is all zeros": (arrays(embedding=np.eye(2, 18) * [[1], [0]]), "of 'b' is all zeros"),
+    "not finite": (arrays(embedding=np.full((2, 18), np.nan)), "row 0 holds a value that is not finite"),
+    "complex": (arrays(embedding=np.ones((2, 18), complex)), "complex128, not numbers"),
+    "narrow": (arrays(embedding=np.ones((2, 3))), r"by other arrays than this run: \(3,\), not \(18,\)"),
+    "pairs": (arrays(parts=np.zeros((2, 2), int)), "by other arrays than this run"),
+    "a flag": (arrays(is_seen=np.array([1, 2])), "is_seen is not true or false of each class"),
+    "words for flags": (arrays(is_seen=np.array(["yes", "no"])), "is_seen is not true or false of each class"),
+    "no text": (arrays(names=np.array([b"caf\xe9", b"b"])), "its names are no text in UTF-8"),
+    "twice": (arrays(names=np.array(["e\u0301", "\u00e9"])), "named twice"),
+    "nothing to see": (arrays(names=np.array(["\u200b", "b"])), "class 0 has no name"),
+    "a line end": (arrays(names=np.array(["a\u2028b", "b"])), "a line break or another control character"),
+}
+
+
+@pytest.mark.parametrize("case", NO_TABLES)
+def test_a_table_that_the_run_cannot_use_is_refused(case, finished, tmp_path):
+    model, path = trained.load(finished[0] / "run"), tmp_path / "classes.npz"
+    np.savez(path, **arrays(names=np.array([b"caf\xc3\xa9", b"b"])))
+    assert model.read_table(path).names == ("caf\u00e9", "b")
+    held, words = NO_TABLES[case]
+    np.savez(path, **held)
+    with pytest.raises(errors.UserError, match=rf"classes.npz.*{words}"):
+        model.read_table(path)
+
+
+def test_a_device_is_written_to_and_a_link_stays(tmp_path):
+    with whole_files.replacing(pathlib.Path("/dev/null")) as part:
+        part.write_text("gone")
+    assert pathlib.Path("/dev/null").is_char_device()
+    (tmp_path / "link").symlink_to("file")
+    with whole_files.replacing(tmp_path / "link") as part:
+        part.write_text("new")
+    assert ((tmp_path / "link").is_symlink(), (tmp_path / "file").read_text()) == (True, "new")
 
 
 def test_a_run_of_an_older_version_is_refused(finished, tmp_path):

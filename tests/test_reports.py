@@ -7,6 +7,7 @@ import pytest
 import tiny_records
 
 from zsl_jax import errors
+from zsl_jax.data import json_files
 from zsl_jax.training import comparisons, reading, record, reports
 
 
@@ -198,14 +199,23 @@ def with_metric(value):
 
 DAMAGED = {
     "cut off": (json.dumps(tiny_records.record())[:100], "is damaged (Unterminated string"),
-    "not an object": ("[1]", "names no version"),
+    "not an object": ("[1]", "is damaged (no object)"),
+    "nested": ("[" * 100_000, "is damaged (maximum recursion depth"),
+    "changed": (json_files.sealed(tiny_records.record()) | {"method": "sje"}, "was changed since it was written"),
+    "a number": (tiny_records.record() | {"method": 5}, "method is 5, not a text"),
+    "no times": (tiny_records.record() | {"timing": None}, "timing is None, not an object"),
+    "no seeds": (tiny_records.record() | {"seeds": ["a"]}, "seeds is ['a'], not a list of them"),
+    "sees": (tiny_records.record() | {"sees": 5}, "sees is 5, not a list"),
+    "protocol": (tiny_records.record() | {"protocol": "nope"}, "unknown protocol 'nope'"),
+    "no section": (tiny_records.record() | {"config": {**tiny_records.record()["config"], "train": 5}}, "is a section"),
+    "half a character": (tiny_records.record("\ud800"), "is damaged ('utf-8' codec can't encode character"),
     "no version": (without("version"), "names no version"),
     "newer": (tiny_records.record() | {"version": record.VERSION + 1}, "install a newer one"),
     "older": (tiny_records.record() | {"version": 0}, "of version 0, which lacks what a report needs"),
     "no method": (without("method"), "lacks method"),
     "no hashes": (without("dataset.files"), "lacks dataset.files"),
     "no rule": (without("selection.on"), "lacks selection.on"),
-    "no object": (tiny_records.record() | {"dataset": [1]}, "lacks dataset.name, dataset.semantics"),
+    "no object": (tiny_records.record() | {"dataset": [1]}, "lacks dataset.files, dataset.name, dataset.semantics"),
     "no counts": (without("per_class.a.images"), "per_class.a lacks images"),
     "no right ones": (without("per_class.a.zsl_correct"), "per_class.a lacks zsl_correct"),
     "no class": (without("dataset.counts.unseen_classes"), "lacks dataset.counts.unseen_classes"),
@@ -213,7 +223,7 @@ DAMAGED = {
     "no accuracy": (without("metrics.zsl.top1"), "no number in metrics.zsl.top1"),
     "a word": (with_metric("high"), "no number in metrics.zsl.top1"),
     "percent": (with_metric(57.1), "metrics.zsl.top1 is [57.1], not in [0, 1]"),
-    "nan": (with_metric(float("nan")), "metrics.zsl.top1 is [nan], not in [0, 1]"),
+    "nan": (with_metric(float("nan")), "is damaged (NaN is no JSON)"),
     "too many": (with_metric([0.1, 0.2]), "2 values in metrics.zsl.top1, 1 seeds"),
 }
 

@@ -66,6 +66,8 @@ WRONG = {
     "no record": (["{tmp}/nowhere"], "no record at {tmp}/nowhere"),
     "another seed": (["{record}", "--seed=3"], "--seed=3 is none of the record's seeds: 0, 7"),
     "no seed": (["{record}", "--seed=x"], "--seed=x is not a whole number"),
+    "no digit": (["{record}", "--seed=\u00b2"], "is not a whole number"),
+    "a seed without end": (["{record}", f"--seed={'9' * 5000}"], "is not a whole number"),
     "no place": (["{tmp}/moved"], "data.dir=CUB127, and says no more of its place: --folder=FOLDER"),
     "no folder": (["{tmp}/moved", "--folder={tmp}/nowhere"], "no file or folder '{tmp}/nowhere'"),
     "another knob": (["{tmp}/renamed"], "unknown knob of ale in the record 'margins': did you mean 'margin'?"),

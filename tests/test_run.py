@@ -12,7 +12,7 @@ import pytest
 from conftest import digits_config
 
 from zsl_jax import __main__, config, data, errors
-from zsl_jax.data import sources
+from zsl_jax.data import json_files, sources
 from zsl_jax.training import checkpoints, files, parallel, protocols, run, scoring
 from zsl_jax.verbs import train
 
@@ -42,7 +42,7 @@ def finished(digits_run):
 def test_the_record_has_what_readers_rely_on(finished):
     workdir, result, lines = finished
     record = json.loads((workdir / "record.json").read_text())
-    assert record == json.loads(json.dumps(result.record))
+    assert record == json.loads(json.dumps(json_files.sealed(result.record)))
     assert (record["method"], record["setting"], record["seeds"]) == ("ale", "inductive", [0])
     assert set(record["dataset"]) >= {"name", "semantics", "split", "files", "counts"}
     for value in (*record["metrics"]["zsl"].values(), record["metrics"]["gzsl"]["calibrated"]["harmonic"]):
@@ -144,7 +144,7 @@ def test_evaluate_says_when_the_record_is_not_what_the_checkpoint_gives(finished
     record = json.loads((workdir / "record.json").read_text())
     record["metrics"]["zsl"]["top1"] += 0.01
     (tmp_path / "config.json").write_text((workdir / "config.json").read_text())
-    (tmp_path / "record.json").write_text(json.dumps(record))
+    (tmp_path / "record.json").write_text(json.dumps(json_files.sealed(record)))
     (tmp_path / "checkpoints").symlink_to(workdir / "checkpoints")
     assert __main__.main(["evaluate", f"--workdir={tmp_path}"]) == 1
     assert "differs from" in capsys.readouterr().err

@@ -198,6 +198,17 @@ def test_a_killed_sweep_goes_on(real, toy_data, tmp_path, monkeypatch):
     assert sweeps.run_trials(chunked, points(), tmp_path / "b") == uninterrupted
     assert trained == points()[1:], "two settings were left to train"
 
+    kept = tmp_path / "b" / "trials.jsonl"
+    first, rest = kept.read_text().split("\n", 1)
+    for wrong, words in (
+        (json.dumps(json.loads(first) | {"zsl": 1.0}), "was changed since it was written, or is of another run"),
+        (first[:-9], "is damaged"),
+        ("[" * 100_000, "is damaged"),
+    ):
+        kept.write_text(f"{wrong}\n{rest}")
+        with pytest.raises(errors.UserError, match=rf"trials.jsonl {words}.*: delete it, and the same line"):
+            sweeps.run_trials(chunked, points(), tmp_path / "b")
+
 
 @pytest.mark.long
 def test_a_setting_that_diverges_does_not_stop_the_others(toy_data, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import toy_runs
 from sklearn import neighbors
 
 from zsl_jax import data, errors, methods
+from zsl_jax.data import texts
 from zsl_jax.methods import moved
 from zsl_jax.training import trained
 
@@ -163,6 +165,45 @@ def test_a_list_names_the_classes_and_a_sample_is_drawn_by_the_seed(tmp_path):
     assert len(set(map(tuple, drawn))) == 3
     with pytest.raises(errors.UserError, match=r"sample=4 is more than the 3 texts"):
         data.load("texts", file=str(file), sample=4)
+
+
+NO_LINES = {
+    "nested": '{"text": ' + "[" * 100_000,
+    "a number": '{"text": 5, "label": "x"}',
+    "yes": '{"text": "a", "label": true}',
+    "half a character": '{"text": "\\ud800", "label": "x"}',
+}
+
+
+@pytest.mark.parametrize("case", NO_LINES)
+def test_a_line_of_json_without_text_and_label_is_named(case, tmp_path):
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "a", "label": "x"}}\n{NO_LINES[case]}\n')
+    with pytest.raises(errors.UserError, match=r"a.jsonl, line 2: an object with text and label is wanted"):
+        data.load("texts", file=str(tmp_path / "a.jsonl"))
+
+
+def test_labels_are_compared_in_one_unicode_form_and_a_text_without_end_takes_no_memory(tmp_path, monkeypatch):
+    (tmp_path / "a.jsonl").write_text(
+        "".join(json.dumps({"text": "a", "label": label}) + "\n" for label in ("\u00e9", "e\u0301", "x"))
+    )
+    assert data.load("texts", file=str(tmp_path / "a.jsonl")).labels.tolist() == [0, 0, 1]
+    monkeypatch.setattr(texts, "_MOST_BYTES", 8)
+    with pytest.raises(errors.UserError, match="text 1 has 1 characters; as wide as that 3 texts need more than"):
+        data.load("texts", file=str(tmp_path / "a.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text,label,Text\na,x,b\n", "the column 'text' is there twice"),
+        ("text,label\na,\u200b\n", "row 1 has no label"),
+        ("text,label\na,x\nb,y\u2060\x01\n", "a line break or another control character is in it"),
+    ],
+)
+def test_a_table_of_texts_with_a_hidden_fault_is_one_line(content, words, tmp_path):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(errors.UserError, match=words):
+        data.load("texts", file=str(tmp_path / "a.csv"))
 
 
 def write_parts(folder, **parts):

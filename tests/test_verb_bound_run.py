@@ -79,6 +79,7 @@ def test_what_a_run_is_refused_for(workdir, tmp_path):
     (half / "record.json").write_text("{}")
     sentences = json.loads((workdir / "config.json").read_text())
     sentences["data"]["semantics"] = "sent"
+    del sentences["sha256"]
     (half / "config.json").write_text(json.dumps(sentences))
     with pytest.raises(errors.UserError, match="describes classes by 'sent'"):
         bound.main([str(half)])

@@ -14,7 +14,7 @@ import toy
 import toy_runs
 
 from zsl_jax import __main__, config, config_keys, data, encoders, errors, methods, rules
-from zsl_jax.data import few_shot
+from zsl_jax.data import few_shot, json_files
 from zsl_jax.training import phases, problems, protocols, selection, states, sweeps, trained
 from zsl_jax.verbs import sweep as sweep_verb
 
@@ -155,11 +155,37 @@ def test_a_state_of_another_run_is_not_used(made, finished, tmp_path):
     ]
     changed = tmp_path / "changed"
     shutil.copytree(folder / "finished", changed)
-    record = json.loads((changed / "record.json").read_text())
-    (changed / "record.json").write_text(json.dumps(record | {"state_sha256": "0" * 64}))
+    edit(changed / "record.json", lambda record: record.update(json_files.sealed(record | {"state_sha256": "0" * 64})))
     with pytest.raises(errors.UserError, match="is not the one of its record"):
         trained.load(changed)
     assert trained.load(folder / "finished").classes.names
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+CHANGED = {
+    "gamma of the record": ("record.json", lambda found: found["selection"].update(gamma=9.0)),
+    "a key of the config": ("config.json", lambda found: found["normalize"].update(inputs="none")),
+    "what the data are": ("config.json", lambda found: found.update(made_of={})),
+    "gamma that was chosen": ("selection.json", lambda found: found.update(gamma=9.0)),
+    "a choice of another run": ("selection.json", lambda found: found.update(json_files.sealed(found, "another"))),
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_what_was_changed_in_a_workdir_is_not_used(what, made, finished, tmp_path):
+    name, change = CHANGED[what]
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0] / "finished", folder)
+    edit(folder / name, change)
+    if name == "selection.json":
+        (folder / "record.json").unlink()
+    with pytest.raises(errors.UserError, match=rf"{name} was changed since it was written"):
+        toy_runs.train(folder, made) if name == "selection.json" else trained.load(folder)
 
 
 @pytest.mark.long

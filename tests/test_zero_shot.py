@@ -27,6 +27,12 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+def test_a_name_is_there_once(tmp_path):
+    (tmp_path / "texts.json").write_text('{"horse": ["It runs."], "horse": ["It is tall."]}')
+    with pytest.raises(errors.UserError, match="no JSON file of class texts: 'horse' is there twice"):
+        sentences.load_texts(tmp_path / "texts.json")
+
+
 def unit(x):
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
@@ -43,6 +49,12 @@ def test_sentences_are_made_of_names_texts_attributes_and_nothing():
     with pytest.raises(errors.UserError, match=r"no texts of 'green\+ring'"):
         sentences.from_texts(NAMES, texts)
     assert sentences.from_texts(NAMES, texts, missing="names")[2] == ("a photo of a green ring.",)
+    # Names that differ in signs alone, or in the form of Unicode; braces within a text are its own.
+    held = {"C++": ["It is old."], "C": ["It has {}."], "cafe\u0301": ["It is open."]}
+    assert sentences.from_texts(["C", "C++", "caf\u00e9"], held) == [("It has {}.",), ("It is old.",), ("It is open.",)]
+    for names, of in ((["lens"], {"len": ["x"], "Len.": ["y"]}), (["len", "lens"], {"LEN": ["x"]})):
+        with pytest.raises(errors.UserError, match=r"may be those of .*write its name there as it is here"):
+            sentences.from_texts(names, of)
     # The third attribute is largest everywhere, and says nothing of a class.
     matrix = np.array([[0.1, 0.5, 0.9], [0.4, 0.2, 0.9], [0.1, 0.2, 0.9]])
     attributes = ("has_wing_color::blue", "has_tail_shape::forked_tail", "round")
@@ -171,8 +183,28 @@ def test_a_file_that_is_no_tie_is_one_line(tmp_path):
     for name, words in (("a", "has no text_mean, only map"), ("b", r"map \(2, 3\) and text_mean \(3,\)")):
         with pytest.raises(errors.UserError, match=words):
             ties.load(tmp_path / f"{name}.npz")
+    for about in ("[1]", "[" * 100_000):
+        np.savez(tmp_path / "c.npz", map=np.ones((2, 3)), text_mean=np.ones(2), about=np.array(about))
+        with pytest.raises(errors.UserError, match="about is no JSON text"):
+            ties.load(tmp_path / "c.npz")
     with pytest.raises(errors.UserError, match="needs texts that differ"):
         ties.ridge(np.ones((3, 2)), np.eye(3))
+    with pytest.raises(errors.UserError, match="needs vectors that differ"):
+        ties.ridge(np.eye(3), np.ones((3, 2)))
+    with pytest.raises(errors.UserError, match=r"strength .* tells no text from the others"):
+        ties.ridge(np.random.default_rng(0).random((6, 8)), np.eye(6), strength=1e-320)
+    with pytest.raises(errors.UserError, match="sends a text to 0"):
+        ties.Tie(np.zeros((2, 3), np.float32), np.zeros(2, np.float32), {})(np.eye(2))
+
+
+def test_a_tie_is_the_same_at_any_scale():
+    texts, targets = np.random.default_rng(0).standard_normal((2, 9, 4))
+    made = ties.ridge(texts, targets)
+    for scale in (1e30, 1e-30):
+        other = ties.ridge(texts, targets * scale)
+        assert other.about == pytest.approx(made.about)
+        scaled = made._replace(map=made.map * np.float32(scale))
+        np.testing.assert_allclose(scaled(texts), made(texts), rtol=1e-5)
 
 
 def noisy_pairs(seed: int = 0):

@@ -1,11 +1,12 @@
 """`zsl-jax VERB`, or `python -m zsl_jax VERB`: finds the verb, and turns what a user did wrong into one line."""
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import zsl_jax
 from zsl_jax import errors
@@ -38,21 +39,52 @@ class _Terminated(BaseException):
     """SIGTERM came where nothing was listening for it: while modules load, or in a verb that has nothing to save."""
 
 
-def _terminate(number, frame):
-    del number, frame
-    raise _Terminated
+@contextlib.contextmanager
+def _terminated() -> Iterator[list[int]]:
+    """Raises `_Terminated` where SIGTERM comes; yields a list that is empty until then.
+
+    In a finaliser or a callback of the garbage collector what is raised is lost: there it is raised again, a bit later.
+    """
+    told: list[int] = []
+
+    def terminate(number, frame):
+        del frame
+        told.append(number)
+        raise _Terminated
+
+    def lost(failed):
+        if failed.exc_type is _Terminated:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+        else:
+            shown(failed)
+
+    numbers = (signal.SIGTERM, signal.SIGALRM)
+    before = [signal.signal(number, terminate) for number in numbers]
+    shown, sys.unraisablehook = sys.unraisablehook, lost
+    try:
+        yield told
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = shown
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
+    if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return _main(argv)
+    with _terminated() as told:
         try:
             return _main(argv)
-        finally:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return _main(argv)
+        except _Terminated:
+            pass
+        except Exception:  # what an extension that was loading made of it
+            if not told:
+                raise
+    print("zsl-jax: told to stop; what was written is whole, and the same line goes on", file=sys.stderr)
+    return 143
 
 
 def _main(argv: list[str]) -> int:
@@ -81,9 +113,6 @@ def _main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("zsl-jax: interrupted", file=sys.stderr)
         return 130
-    except _Terminated:
-        print("zsl-jax: told to stop; what was written is whole, and the same line goes on", file=sys.stderr)
-        return 143
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

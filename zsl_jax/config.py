@@ -209,15 +209,22 @@ def from_json(values: dict) -> ml_collections.ConfigDict:
     """Returns the config that was saved as JSON; lists become tuples, keys that came later have their defaults.
 
     What a config.json holds beside the keys of the config is left out.
+
+    Raises:
+      UserError: a section that is none, or a method or dataset without a name.
     """
-    values = {name: value for name, value in values.items() if name != "made_of"}
+    values = {name: value for name, value in values.items() if name not in ("made_of", "sha256")}
 
     def thaw(value):
         if isinstance(value, dict):
             return {name: thaw(item) for name, item in value.items()}
         return tuple(map(thaw, value)) if isinstance(value, list) else value
 
-    return _completed(ml_collections.ConfigDict(thaw(values))).lock()
+    config = ml_collections.ConfigDict(thaw(values))
+    for name in ("method", "data"):
+        if not isinstance(_section(config, name).get("name"), str):
+            raise errors.UserError(f"config.{name}={config[name]} has no name")
+    return _completed(config).lock()
 
 
 def describe() -> str:
@@ -233,9 +240,7 @@ def _completed(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
         *path, last = name.split(".")
         node = config
         for part in path:
-            if part not in node:
-                node[part] = ml_collections.ConfigDict()
-            node = node[part]
+            node = _section(node, part)
         if last not in node:
             node[last] = key.default
     for name, default in described.Options()._asdict().items() if "towers" in config else ():
@@ -246,6 +251,15 @@ def _completed(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     if "late" not in config:
         config.late = ml_collections.ConfigDict()
     return config
+
+
+def _section(node: ml_collections.ConfigDict, name: str) -> ml_collections.ConfigDict:
+    """The section of that name, which is made where there is none."""
+    if name not in node:
+        node[name] = ml_collections.ConfigDict()
+    if not isinstance(node[name], ml_collections.ConfigDict):
+        raise errors.UserError(f"config.{name}={node[name]} is a section of keys, not a value")
+    return node[name]
 
 
 def check_value(name: str, value: Any, rule: Rule) -> None:

@@ -72,6 +72,8 @@ def fit(
     >>> made.predict(classes[[5]], names=["f"]).tolist(), made.scores(classes).shape
     (['f'], (6, 6))
     """
+    if config is not None and not isinstance(config, Mapping):
+        raise errors.UserError(f"config is {type(config).__name__}: a dict of keys and values is wanted")
     settings, space = _settings(method, {"seed": seed, **(config or {})}, knobs, sweep)
     dataset = in_memory.make(
         inputs, labels, classes, names=names, attributes=attributes, validation=validation, test=test

@@ -49,9 +49,19 @@ def one_of(choices: Sequence) -> Rule:
     return Rule(lambda x: x in choices, " or ".join(map(str, choices)))
 
 
+def whole_of(text: str) -> int | None:
+    """The whole number that a text is, in at most 18 plain digits, or None.
+
+    >>> whole_of("12"), whole_of("\u00b2"), whole_of("-1"), whole_of("9" * 5000)
+    (12, None, None, None)
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def _is_stretch(text: str) -> bool:
     first, colon, last = text.partition(":")
-    return text == "" or (bool(colon) and first.isdecimal() and last.isdecimal() and int(first) < int(last))
+    ends = whole_of(first), whole_of(last)
+    return text == "" or (bool(colon) and None not in ends and ends[0] < ends[1])
 
 
 STRETCH = Rule(_is_stretch, "FIRST:LAST with FIRST < LAST, or empty")

@@ -18,6 +18,7 @@ import gzip
 import hashlib
 import os
 import pathlib
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, rules
 from zsl_jax.class_encoders import texts
 from zsl_jax.data import matfile, tables
 
@@ -212,19 +213,20 @@ def _of_folder(folder: pathlib.Path) -> tuple[list[str], np.ndarray]:
     names = [cells["uri"] for _, cells in _columns(folder / "nodes.csv", ("uri",))]
     pairs = []
     for line, cells in _columns(folder / "edges.csv", ("start_id", "end_id")):
-        ends = [cells["start_id"], cells["end_id"]]
-        unknown = next((end for end in ends if not end.isdecimal() or int(end) >= len(names)), None)
-        if unknown is not None:
+        ends = [rules.whole_of(cells[column]) for column in ("start_id", "end_id")]
+        outside = [end is None or end >= len(names) for end in ends]
+        if any(outside):
+            unknown = cells["end_id" if not outside[0] else "start_id"]
             raise errors.UserError(
                 f"{folder / 'edges.csv'}, line {line}: {unknown!r} is no row of nodes.csv, 0 to {len(names) - 1}"
             )
-        pairs.append([int(end) for end in ends])
+        pairs.append(ends)
     return names, np.array(pairs, np.int64).reshape(-1, 2)
 
 
 def _of_triples(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
     index: dict[str, int] = {}
-    pairs = []
+    pairs, header = [], []
     for line, cells in _lines(path):
         if len(cells) == 5 and cells[0].startswith(_ASSERTION):
             ends = cells[2:4]
@@ -235,12 +237,14 @@ def _of_triples(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
                 raise errors.UserError(
                     f"{path}: the header subject,relation,object is wanted, not {','.join(cells)[:60]!r}"
                 )
+            header = cells[::2]
             continue
         elif len(cells) != 3 or not cells[0].strip() or not cells[2].strip():
             raise errors.UserError(f"{path}, line {line}: subject, relation, object are wanted, not {cells}"[:160])
         else:
             ends = [cells[0].strip(), cells[2].strip()]
         pairs.append([index.setdefault(end, len(index)) for end in ends])
+    tables.check_no_row(path, header, index)
     return list(index), np.array(pairs, np.int64).reshape(-1, 2)
 
 
@@ -269,5 +273,5 @@ def _lines(path: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
             file.seek(0)
             reader = csv.reader(file, delimiter="\t" if "\t" in first else ",", strict=True)
             yield from ((reader.line_num, cells) for cells in reader if any(cells))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise errors.UserError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error

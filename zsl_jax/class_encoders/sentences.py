@@ -20,7 +20,9 @@ import os
 import pathlib
 import re
 import string
+import unicodedata
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +69,8 @@ def from_texts(
 ) -> list[tuple[str, ...]]:
     """Returns the sentences of each class: its texts, in the place of `{text}` in a template.
 
-    Names are compared by their letters and digits, without a number before them or an s at the end of a word.
+    Texts under the very name of a class are its own. Other names are compared by their letters and digits, without a
+    number before them or an s at the end of a word.
 
     Args:
       names: of the classes.
@@ -77,31 +80,56 @@ def from_texts(
       bare: the template of that name.
 
     Raises:
-      UserError: a class that has no texts, with the nearest that has.
+      UserError: a class that has no texts, with the nearest that has; or texts that may be of several classes.
     """
-    by_letters = {_letters(name): found for name, found in texts.items()}
-    absent = [name for name in names if _letters(name) not in by_letters]
+    taken = _taken(names, texts)
+    absent = [name for name in names if taken[name] is None]
     if absent and missing == "error":
-        near = difflib.get_close_matches(_letters(absent[0]), by_letters, 1)
-        given = next(name for name in texts if _letters(name) == near[0]) if near else None
+        letters = {_letters(name): name for name in texts}
+        near = difflib.get_close_matches(_letters(absent[0]), letters, 1)
+        given = letters[near[0]] if near else None
         more = f" and of {len(absent) - 1} more classes" if len(absent) > 1 else ""
         hint = f"; the nearest are of {given!r}" if near else ""
         raise errors.UserError(f"no texts of {absent[0]!r}{more}{hint} (towers.missing=names takes their names)")
     return [
-        tuple(s for text in by_letters[_letters(name)] for s in _filled(template, name, text))
-        if _letters(name) in by_letters
-        else _filled(bare, name, "")
+        _filled(bare, name, "")
+        if taken[name] is None
+        else tuple(s for text in texts[taken[name]] for s in _filled(template, name, text))
         for name in names
     ]
 
 
-def has_texts(name: str, texts: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a class has texts, by its letters and digits as `from_texts` compares them.
+def has_texts(names: Sequence[str], texts: Mapping[str, Sequence[str]]) -> list[bool]:
+    """Whether each class has texts, as `from_texts` finds them.
 
-    >>> has_texts("046.Gadwall", {"gadwalls": ["It swims."]})
-    True
+    >>> has_texts(["046.Gadwall", "Mallard"], {"gadwalls": ["It swims."]})
+    [True, False]
     """
-    return _letters(name) in {_letters(other) for other in texts}
+    taken = _taken(names, texts)
+    return [taken[name] is not None for name in names]
+
+
+def _taken(names: Sequence[str], texts: Mapping[str, Sequence[str]]) -> dict[str, str | None]:
+    """The name under which the texts of each class stand, None where there are none.
+
+    >>> _taken(["C", "C++", "D"], {"c++": ["It is old."], "C": ["It is older."]})
+    {'C': 'C', 'C++': 'c++', 'D': None}
+    """
+    composed = {unicodedata.normalize("NFC", name): name for name in texts}
+    taken: dict[str, str | None] = {name: composed.get(unicodedata.normalize("NFC", name)) for name in names}
+    by_letters: dict[str, list[str]] = {}
+    for other in texts:
+        if other not in taken.values():
+            by_letters.setdefault(_letters(other), []).append(other)
+    of_others: dict[str, str] = {}
+    for name in [name for name, other in taken.items() if other is None]:
+        near = by_letters.get(_letters(name), []) if _letters(name) else []
+        rival = of_others.setdefault(near[0], name) if near else name
+        if len(near) > 1 or rival != name:
+            which = f"{near[0]!r} or {near[1]!r}" if len(near) > 1 else f"{near[0]!r}, which {rival!r} takes, too"
+            raise errors.UserError(f"texts of {name!r} may be those of {which}: write its name there as it is here")
+        taken[name] = near[0] if near else None
+    return taken
 
 
 def from_attributes(
@@ -176,7 +204,8 @@ def load_texts(path: str | os.PathLike) -> dict[str, tuple[str, ...]]:
     """
     path = pathlib.Path(path).expanduser()
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is no text
     except FileNotFoundError as error:
         raise errors.UserError(f"no file of class texts {str(path)!r}") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -192,10 +221,21 @@ def load_texts(path: str | os.PathLike) -> dict[str, tuple[str, ...]]:
     return result
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; a name that is there twice would hide the first one."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
+
+
 def _filled(template: str, name: str, text: str) -> tuple[str, ...]:
-    return tuple(part.strip().replace(TEXT, text.strip()).replace(NAME, readable(name)) for part in template.split("|"))
+    said = {NAME: readable(name), TEXT: text.strip()}
+    # In one pass: a text may hold `{}`, a name `{text}`.
+    return tuple(re.sub(r"\{(text)?\}", lambda found: said[found[0]], part.strip()) for part in template.split("|"))
 
 
 def _letters(name: str) -> str:
-    words = re.sub(r"['\u2019]", "", readable(name).lower())
+    words = re.sub(r"['\u2019]", "", readable(unicodedata.normalize("NFC", name)).lower())
     return re.sub(r"s?(?:[\W_]+|$)", "", words)

@@ -5,12 +5,15 @@ import json
 import os
 import pathlib
 import re
+import unicodedata
+import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from zsl_jax import errors, whole_files
+from zsl_jax import errors, rules, whole_files
+from zsl_jax.data import soundness
 
 
 def words(name: str) -> list[str]:
@@ -19,7 +22,7 @@ def words(name: str) -> list[str]:
     >>> words("046.Black_footed_Albatross"), words("polar+bear"), words("Chuck-will's-widow")
     (['black', 'footed', 'albatross'], ['polar', 'bear'], ['chuck', 'will', 's', 'widow'])
     """
-    return re.findall(r"[^\W\d_]+", name.lower())
+    return re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", name).lower())
 
 
 def load_word_vectors(
@@ -44,18 +47,32 @@ def load_word_vectors(
 
     Raises:
       UserError: no such file, an archive or binary file of another form, a vector of another width than the one before
-        it, or a number that is none.
+        it, or a number that is none or not finite.
     """
     if not pathlib.Path(path).is_file():
         raise errors.UserError(f"no file of word vectors {os.fspath(path)!r}")
     if os.fspath(path).endswith(".npz"):
-        return _from_archive(path, wanted, most)
-    if os.fspath(path).endswith(".bin"):
-        return _from_binary(path, wanted, most)
+        found = _from_archive(path, wanted, most)
+    elif os.fspath(path).endswith(".bin"):
+        found = _from_binary(path, wanted, most)
+    else:
+        try:
+            found = _from_lines(path, wanted, most)
+        except (OSError, EOFError, zlib.error) as error:
+            raise errors.UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    wrong = next((word for word, vector in found.items() if not np.isfinite(vector).all()), None)
+    if wrong is not None:
+        raise errors.UserError(f"{path}: the vector of {wrong!r} holds a number that is not finite, or beyond float32")
+    return found
+
+
+def _from_lines(path: str | os.PathLike, wanted: Collection[str] | None, most: int) -> dict[str, np.ndarray]:
     asked, found, width = _asked(wanted), {}, None
     opened = gzip.open if os.fspath(path).endswith(".gz") else open
-    with opened(path, "rt", encoding="utf-8", errors="replace") as file:
+    with opened(path, "rt", encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, 1):
+            if number == 1 and "\0" in line:
+                raise errors.UserError(f"{path} is not in UTF-8, by its first line UTF-16 perhaps: save it as UTF-8")
             word, _, rest = line.rstrip().partition(" ")
             word = word.lower()
             if not asked(word) or word in found or (number == 1 and len(rest.split()) == 1):
@@ -68,7 +85,8 @@ def load_word_vectors(
                     f"{path}, line {number}: no numbers behind {word!r}: a word and its vector are wanted in each line"
                 )
             try:
-                vector = np.array(fields, np.float32)
+                with np.errstate(over="ignore"):
+                    vector = np.array(fields, np.float32)
             except ValueError as error:
                 raise errors.UserError(f"{path}, line {number}: the vector of {word!r} is not all numbers") from error
             if width is not None and len(vector) != width:
@@ -110,11 +128,15 @@ def _asked(wanted: Collection[str] | None) -> Callable[[str], bool]:
 def _from_archive(path: str | os.PathLike, wanted: Collection[str] | None, most: int) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            words, vectors = archive["words"], archive["vectors"]
+            words, vectors = soundness.text(archive["words"]), archive["vectors"]
             scale = archive["scale"].astype(np.float32) if "scale" in archive else None
-        if vectors.ndim != 2 or len(words) != len(vectors) or (vectors.dtype.kind == "i") != (scale is not None):
-            raise ValueError(f"words {words.shape}, vectors {vectors.dtype} {vectors.shape}")
-        if scale is not None and scale.shape != words.shape:
+        if words is None:
+            raise ValueError("words are no text in UTF-8")
+        is_whole = vectors.dtype.kind == "i"
+        fits = vectors.ndim == 2 and len(words) == len(vectors) and vectors.dtype.kind in "fi"
+        if not fits or is_whole != (scale is not None):
+            raise ValueError(f"{len(words)} words, vectors {vectors.dtype} {vectors.shape}")
+        if scale is not None and scale.shape != (len(words),):
             raise ValueError(f"scale {scale.shape} for {len(words)} words")
     except Exception as error:  # a damaged archive raises what it likes
         raise errors.UserError(
@@ -122,7 +144,7 @@ def _from_archive(path: str | os.PathLike, wanted: Collection[str] | None, most:
             f"{' '.join(str(error).split())}"
         ) from error
     asked, rows = _asked(wanted), {}
-    for row, word in enumerate(words.tolist()):
+    for row, word in enumerate(words):
         if asked(word.lower()) and word.lower() not in rows:
             rows[word.lower()] = row
             if len(rows) == most:
@@ -133,10 +155,12 @@ def _from_archive(path: str | os.PathLike, wanted: Collection[str] | None, most:
 def _from_binary(path: str | os.PathLike, wanted: Collection[str] | None, most: int) -> dict[str, np.ndarray]:
     asked, found = _asked(wanted), {}
     with open(path, "rb") as file:
-        head = file.readline().split()
-        if len(head) != 2 or not all(part.isdigit() for part in head):
+        head = [rules.whole_of(part.decode("ascii", "replace")) for part in file.readline(100).split()]
+        if len(head) != 2 or None in head:
             raise errors.UserError(f"{path} is no binary file of word vectors: it does not begin with COUNT WIDTH")
-        count, size = int(head[0]), 4 * int(head[1])
+        count, size = head[0], 4 * head[1]
+        if count * size > os.path.getsize(path):
+            raise errors.UserError(f"{path} announces {count} words with {head[1]} numbers each, and is shorter")
         for number in range(1, count + 1):
             letters = bytearray()
             while (letter := file.read(1)) not in (b" ", b""):

@@ -1,6 +1,5 @@
 """Class embeddings from a tree or a graph over classes."""
 
-import itertools
 import os
 import pathlib
 
@@ -66,16 +65,21 @@ def load_tree(path: str | os.PathLike) -> tuple[tuple[str, ...], np.ndarray]:
       The names of the M nodes in the order of the file, and their `ancestors` `[M, M]`.
 
     Raises:
-      UserError: a row without two columns, a node with two parents, or a cycle.
+      UserError: no header, a row without two columns, a node with two parents, or a cycle.
     """
     index: dict[str, int] = {}
     parents: dict[int, int] = {}
-    for line, row in itertools.islice(tables.rows(pathlib.Path(path)), 1, None):
-        if len(row) != 2:
-            raise errors.UserError(f"{path}, line {line}: {len(row)} columns, wanted 2 (child, parent)")
+    header: list[str] = []
+    for line, row in tables.rows(pathlib.Path(path)):
+        if len(row) != 2 or not row[0]:
+            raise errors.UserError(f"{path}, line {line}: {len(list(filter(None, row)))} names, wanted child, parent")
+        if not header:
+            header = row
+            continue
         child, parent = (index.setdefault(tables.name(name), len(index)) if name else -1 for name in row)
         if parents.setdefault(child, parent) != parent:
             raise errors.UserError(f"{path}, line {line}: {row[0]!r} has two parents")
+    tables.check_no_row(path, header, index)
     try:
         return tuple(index), ancestors(np.array([parents.get(node, -1) for node in range(len(index))], int))
     except ValueError as error:

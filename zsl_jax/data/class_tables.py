@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zsl_jax import errors, whole_files
-from zsl_jax.data import class_files, dataset
+from zsl_jax.data import class_files, dataset, soundness, tables
 
 _TREES = ("embedding", "shared")
 
@@ -31,7 +31,8 @@ def is_matrix(table: dataset.ClassTable) -> bool:
 def write(folder: pathlib.Path, table: dataset.ClassTable, attributes: Sequence[str]) -> None:
     """Writes a class table into a folder."""
     if is_matrix(table):
-        class_files.write(folder / "classes.csv", table, attributes)
+        with whole_files.replacing(folder / "classes.csv") as part:
+            class_files.write(part, table, attributes)
         return
     with whole_files.replacing(folder / "classes.npz") as part:
         np.savez(part, **arrays_of(table))
@@ -77,13 +78,17 @@ def from_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> dataset.Cl
 
     Raises:
       KeyError: an array is missing.
-      UserError: they have different numbers of rows.
+      UserError: they have different numbers of rows, or are not what they should be.
     """
     arrays = dict(arrays)
-    names = tuple(map(str, arrays.pop("names")))
-    is_seen = np.asarray(arrays.pop("is_seen"), bool)
+    names, is_seen = soundness.text(arrays.pop("names")), arrays.pop("is_seen")
+    if names is None:
+        raise errors.UserError(f"{path} is no class table: its names are no text in UTF-8")
+    if is_seen.dtype.kind not in "fiub" or not np.isin(is_seen, (0, 1)).all():
+        raise errors.UserError(f"{path} is no class table: is_seen is not true or false of each class")
     parts = arrays.pop("parts", None)
     trees = {tree: nested(tree, arrays) for tree in _TREES}
+    names, is_seen = tuple(map(tables.name, names)), is_seen.astype(bool)
     table = dataset.ClassTable(trees["embedding"], is_seen, names, parts=parts, shared=trees["shared"])
     lengths = {len(names), len(is_seen), *(len(x) for name, x in arrays.items() if name.startswith("embedding"))}
     if len(lengths) != 1 or trees["embedding"] is None:

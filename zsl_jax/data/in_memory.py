@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import arrays, class_tables, dataset, soundness
+from zsl_jax.data import arrays, class_tables, dataset, soundness, tables
 from zsl_jax.data import inputs as inputs_lib
 
 NAME, FILE = "in_memory", "data.npz"
@@ -106,7 +106,7 @@ def make(
     table = dataset.ClassTable(table.embedding, is_seen, table.names, table.parts, table.shared)
     if attributes is not None:
         width = table.embedding.shape[-1] if class_tables.is_matrix(table) else 0
-        attributes = [str(name) for name in attributes]
+        attributes = names_of(attributes, "attributes")
         if len(attributes) != width:
             raise errors.UserError(f"attributes has {len(attributes)} names for {width} columns of classes")
         if wrong := soundness.names(attributes):
@@ -121,7 +121,7 @@ def rows_of(inputs: Any, *, like: str = "inputs") -> Any:
     Raises:
       UserError: no rows, no numbers, one that is not finite, or a row that is all zeros.
     """
-    leaves, tree = jax.tree.flatten(inputs if isinstance(inputs, dict) else np.asarray(inputs))
+    leaves, tree = jax.tree.flatten(inputs if isinstance(inputs, dict) else _unmasked(inputs, like))
     found = [_numbers(leaf, like) for leaf in leaves]
     if not found or len({len(x) for x in found}) != 1 or not len(found[0]):
         raise errors.UserError(f"{like} has no row, or parts of different lengths: {[list(x.shape) for x in found]}")
@@ -139,14 +139,14 @@ def table_of(classes: Any, names: Sequence[str] | None = None) -> tuple[dataset.
     table = classes
     if not isinstance(classes, dataset.ClassTable):
         embedding = jax.tree.map(
-            lambda x: _numbers(x, "classes"), classes if isinstance(classes, dict) else np.asarray(classes)
+            lambda x: _numbers(x, "classes"), classes if isinstance(classes, dict) else _unmasked(classes, "classes")
         )
         sizes = {len(x) for x in jax.tree.leaves(embedding)}
         if len(sizes) != 1 or not min(sizes):
             raise errors.UserError("classes has no row, or parts of different lengths")
         table = dataset.ClassTable(embedding, np.zeros(sizes.pop(), bool))
     named = names is not None or bool(table.names)
-    given = tuple(map(str, table.names if names is None else names)) or tuple(f"class {i}" for i in range(len(table)))
+    given = names_of(table.names if names is None else names) or tuple(f"class {i}" for i in range(len(table)))
     if len(given) != len(table):
         raise errors.UserError(f"names has {len(given)} names for {len(table)} classes")
     if wrong := soundness.names(given):
@@ -162,9 +162,39 @@ def table_of(classes: Any, names: Sequence[str] | None = None) -> tuple[dataset.
     return dataset.ClassTable(embedding, is_seen, given, table.parts, table.shared), named
 
 
+def names_of(given: Sequence, what: str = "names") -> tuple[str, ...]:
+    """Returns names as the library holds them, of texts, UTF-8 bytes or whole numbers.
+
+    Raises:
+      UserError: one text in place of a list, or something that is no name.
+
+    >>> names_of([b"ox", " gnu ", 3])
+    ('ox', 'gnu', '3')
+    """
+    if isinstance(given, (str, bytes)):
+        raise errors.UserError(f"{what} is one text, {given!r}: a list of them is wanted")
+    found = []
+    for place, value in enumerate(given):
+        try:
+            name = value.decode() if isinstance(value, bytes) else value
+        except UnicodeDecodeError:
+            name = None
+        if not isinstance(name, (str, int, np.integer)) or isinstance(name, bool):
+            raise errors.UserError(f"{what}: entry {place} is {value!r}, no text in UTF-8")
+        found.append(tables.name(str(name)))
+    return tuple(found)
+
+
+def _unmasked(values: Any, name: str) -> np.ndarray:
+    """An array; of a masked one the mask would be forgotten, and what is below it be taken for values."""
+    if np.ma.is_masked(values):
+        raise errors.UserError(f"{name} has masked values: leave these rows out, or fill them")
+    return np.asarray(values)
+
+
 def _numbers(values: Any, name: str) -> np.ndarray:
     """An array of numbers, `[N, ...]`."""
-    found = np.asarray(values)
+    found = _unmasked(values, name)
     if jnp.issubdtype(found.dtype, jnp.floating) and found.dtype.kind != "f":
         found = found.astype(np.float32)  # bfloat16
     if found.ndim < 2:
@@ -178,7 +208,7 @@ def _numbers(values: Any, name: str) -> np.ndarray:
 
 
 def _labels(labels: Any, count: int, num_classes: int, name: str = "labels") -> np.ndarray:
-    found = np.asarray(labels)
+    found = _unmasked(labels, name)
     if found.ndim != 1 or len(found) != count:
         raise errors.UserError(
             f"{name} has the shape {list(found.shape)}, where inputs has {count} rows: [{count}] is wanted"
@@ -216,7 +246,14 @@ def _validation(given: Sequence, table: dataset.ClassTable) -> np.ndarray:
     """The rows of validation classes that are given as rows or as names."""
     row = {name: number for number, name in enumerate(table.names)}
     rows = []
+    if isinstance(given, str):
+        raise errors.UserError(f"validation is one text, {given!r}: a list of rows or names is wanted")
     for one in np.asarray(given).tolist():
+        one = tables.name(one) if isinstance(one, str) else one
+        if isinstance(one, bool):
+            raise errors.UserError(
+                "validation is true or false of each class: rows or names are wanted, as of np.flatnonzero"
+            )
         if isinstance(one, str) and one not in row:
             raise errors.unknown("validation class", one, [n for n, seen in zip(table.names, table.is_seen) if seen])
         number = row[one] if isinstance(one, str) else one

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import arrays, soundness, tables
+from zsl_jax.data import arrays, soundness, tables, text_files
 
 _NAMES = ("features", "inputs", "images")
 HEADERS = ("auto", "yes", "no")
@@ -180,10 +180,9 @@ def texts(path: pathlib.Path) -> list[str]:
     """
     if not path.is_file():
         raise errors.UserError(f"no file {str(path)!r}")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise errors.UserError(f"{path} is not in UTF-8 (byte {error.start}): save it as UTF-8") from error
+    with text_files.opened(path) as file:
+        # Not `splitlines`, for which other characters within a text end a line, too.
+        lines = [line.rstrip("\r\n") for line in file]
     empty = [number for number, line in enumerate(lines, 1) if not line.strip()]
     if empty:
         raise errors.UserError(f"{path}, line {empty[0]} is empty: a text per line is wanted")

@@ -107,7 +107,7 @@ def is_known_split(benchmark: str, files: Mapping[str, str]) -> bool:
     >>> is_known_split("CUB", {"att_splits.mat": "0" * 64})
     False
     """
-    return files.get(_SPLITS) == _content()["splits"][_SPLITS][benchmark]
+    return files.get(_SPLITS) == _content()["splits"][_SPLITS].get(benchmark, "")
 
 
 def _method(row: Published) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 
 LARGEST = float(np.finfo(np.float32).max)
 _MOST_LABEL = 2**31 - 1
+# Unicode's categories of control characters, ends of lines and halves of characters, and the byte order mark.
+_CONTROL, _MARK = ("Cc", "Cs", "Zl", "Zp"), "\ufeff"
 
 
 def numbers(values: np.ndarray) -> str | None:
@@ -81,12 +83,21 @@ def names(values: Sequence[str], *, first: int = 0) -> str | None:
     ('class 1 has no name', "'ox' named twice")
     """
     for row, name in enumerate(values, first):
-        if not name.strip():
+        if is_blank(name):
             return f"class {row} has no name"
-        if any(unicodedata.category(sign) == "Cc" for sign in name):
+        if any(unicodedata.category(sign) in _CONTROL or sign == _MARK for sign in name):
             return f"class {row} is {name!r}; a line break or another control character is in it"
     twice = sorted({name for name in values if list(values).count(name) > 1}) if len(set(values)) < len(values) else []
     return f"{', '.join(map(repr, twice[:3]))} named twice" if twice else None
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text has no character that one can see.
+
+    >>> is_blank(" \\u200b\\n"), is_blank("?")
+    (True, False)
+    """
+    return not any(letter.isprintable() and not letter.isspace() for letter in text)
 
 
 def descriptions(values: np.ndarray, class_names: Sequence[str]) -> str | None:
@@ -115,6 +126,19 @@ def text(values: np.ndarray) -> list[str] | None:
         except UnicodeDecodeError:
             return None
     return [str(value) for value in values.ravel().tolist()] if values.dtype.kind in "Uiu" else None
+
+
+def rows(values: np.ndarray, counts: Sequence[int]) -> str | None:
+    """Whether `[N, K]` are whole numbers, each column rows of a table with so many.
+
+    >>> rows(np.array([[0, 1], [2, 1]]), (3, 1))
+    'row 0 holds 1, not one of 0 to 0'
+    """
+    wrong = whole(values)
+    if wrong is None and len(outside := np.argwhere((values < 0) | (values >= np.asarray(counts)))):
+        row, column = outside[0]
+        return f"row {row} holds {values[row, column]:g}, not one of 0 to {counts[column] - 1}"
+    return wrong
 
 
 def _and_more(count: int) -> str:

@@ -12,7 +12,7 @@ import itertools
 import pathlib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 
@@ -72,6 +72,13 @@ def check_header(path: pathlib.Path, line: int, cells: list[str]) -> None:
         )
 
 
+def check_no_row(path: pathlib.Path, header: list[str], names: Container[str]) -> None:
+    """Raises a UserError where a header has a name that other lines have, too: it is a line as they are."""
+    known = next((cell for cell in map(name, header) if cell in names), None)
+    if known is not None:
+        raise errors.UserError(f"{path}: no header, {known!r} of its first line is in others, too; name the columns")
+
+
 def number(cell: str) -> float | None:
     """The number in a cell, or None where it is not one of plain decimal digits that float32 can hold.
 
@@ -106,12 +113,12 @@ def has_decimal_comma(cell: str) -> bool:
 
 
 def name(text: str) -> str:
-    """A name in the composed Unicode form (NFC), in which equal names are equal strings.
+    """A name in the composed Unicode form (NFC), in which equal names are equal strings, without blanks around it.
 
-    >>> name("e\u0301el") == "\u00e9el"
+    >>> name(" e\u0301el") == "\u00e9el"
     True
     """
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", text.strip())
 
 
 def _lines(path: pathlib.Path) -> Iterator[str]:

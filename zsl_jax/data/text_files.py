@@ -51,13 +51,16 @@ def table(path: pathlib.Path, file: TextIO) -> Iterator[list[str]]:
     Cells are separated by the one of comma, semicolon and tab that the first line has most of.
 
     Raises:
-      UserError: a row of another length, or quotes that are not closed.
+      UserError: a column that is there twice, a row of another length, or quotes that are not closed.
     """
     first = file.readline()
     file.seek(0)
     rows = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
     try:
         header = [cell.strip().lower() for cell in next(rows, [])]
+        twice = next((name for name in header if name and header.count(name) > 1), None)
+        if twice is not None:
+            raise errors.UserError(f"{path}: the column {twice!r} is there twice")
         yield header
         for cells in rows:
             if not any(cells):
@@ -113,6 +116,7 @@ def _objects(path: pathlib.Path, file: TextIO) -> Iterator[str]:
             text = json.loads(line)["text"]
             if not isinstance(text, str):
                 raise TypeError("no text")
+            text.encode()  # half a character is none
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise errors.UserError(
                 f"{path}, line {number}: an object with text is wanted, not {line.strip()[:40]!r}"

@@ -26,10 +26,11 @@ from typing import TextIO
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, matfile, tables, text_files
+from zsl_jax.data import dataset, matfile, soundness, tables, text_files
 
 _LABELS = ("category", "label", "intent", "class", "topic")
 _TEST_SHARE = 0.25
+_MOST_BYTES = 2**32
 _SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl")
 
 
@@ -60,10 +61,14 @@ def load(
     pairs, part_of = [], []
     for part, each in parts.items():
         found = list(_read(each))
-        empty = [number for number, (text, label) in enumerate(found, 1) if is_blank(text) or not _words(label)]
+        empty = [
+            n
+            for n, (text, label) in enumerate(found, 1)
+            if soundness.is_blank(text) or soundness.is_blank(_words(label))
+        ]
         if empty:
             raise errors.UserError(
-                f"{each}: row {empty[0]} has no {'label' if not is_blank(found[empty[0] - 1][0]) else 'text'}"
+                f"{each}: row {empty[0]} has no {'label' if not soundness.is_blank(found[empty[0] - 1][0]) else 'text'}"
             )
         pairs += found
         part_of += [part] * len(found)
@@ -76,6 +81,8 @@ def load(
         named = {_words(label): _words(label) for _, label in pairs}
     if len(named) < 2:
         raise errors.UserError(f"{path}: {len(named)} classes among {len(pairs)} texts, at least 2 are wanted")
+    if wrong := soundness.names(list(named.values())):
+        raise errors.UserError(f"{path}: {wrong}")
     row = {label: number for number, label in enumerate(named)}
     labels = np.array([row[_words(label)] for _, label in pairs], np.int32)
     if path.is_dir():
@@ -91,6 +98,7 @@ def load(
         "split": f"{split}, of them {sample} by seed {seed}" if sample else split,
         "files": files,
     }
+    _check_lengths(path, [text for text, _ in pairs])
     inputs = np.array([text for text, _ in pairs], np.str_)
     return dataset.Dataset(
         path.stem,
@@ -140,17 +148,18 @@ def _as_filed(labels: np.ndarray, part: np.ndarray, num_classes: int, seed: int,
     return is_seen, splits, held_out if len(held_out) else None
 
 
-def is_blank(text: str) -> bool:
-    """Whether a text has no character that one can see.
-
-    >>> is_blank(" \\u200b\\n"), is_blank("?")
-    (True, False)
-    """
-    return not any(letter.isprintable() and not letter.isspace() for letter in text)
+def _check_lengths(path: pathlib.Path, texts: Sequence[str]) -> None:
+    """Raises where an array, in which every text takes the room of the longest, would need more than memory should."""
+    longest = max(range(len(texts)), key=lambda row: len(texts[row]))
+    if 4 * len(texts) * len(texts[longest]) > _MOST_BYTES:
+        raise errors.UserError(
+            f"{path}: text {longest + 1} has {len(texts[longest]):,} characters; as wide as that {len(texts):,} texts "
+            f"need more than {_MOST_BYTES >> 30} GiB: cut it; a text tower reads the first 512 words at most"
+        )
 
 
 def _words(label: str) -> str:
-    return " ".join(label.replace("_", " ").split())
+    return tables.name(" ".join(label.replace("_", " ").split()))
 
 
 def _class_list(path: pathlib.Path) -> dict[str, str]:
@@ -236,10 +245,11 @@ def _json_lines(path: pathlib.Path, file: TextIO) -> Iterator[tuple[str, str]]:
         try:
             entry = json.loads(line)
             label = next(entry[name] for name in _LABELS if name in entry)
-            if not isinstance(entry["text"], str) or not isinstance(label, (str, int)):
+            if not isinstance(entry["text"], str) or not isinstance(label, (str, int)) or isinstance(label, bool):
                 raise TypeError("no text")
+            entry["text"].encode(), str(label).encode()  # half a character is no text
             yield entry["text"], str(label)
-        except (ValueError, TypeError, KeyError, StopIteration) as error:
+        except (ValueError, TypeError, KeyError, StopIteration, RecursionError) as error:
             raise errors.UserError(
                 f"{path}, line {number}: an object with text and label is wanted, not {line.strip()[:40]!r}"
             ) from error

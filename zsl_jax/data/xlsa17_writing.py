@@ -1,10 +1,11 @@
 """Writes a dataset as a folder in the xlsa17 layout, which other codebases of the field read; see `xlsa17`."""
 
+import contextlib
 import pathlib
 
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, whole_files
 from zsl_jax.data import dataset, inputs, xlsa17
 
 
@@ -82,10 +83,10 @@ def _save(folder: pathlib.Path, files: dict[str, dict[str, np.ndarray]]) -> None
         raise errors.UserError(f"{folder} holds {there[0]} already: choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, variables in files.items():
-            part = folder / f".{name}"
-            with part.open("wb") as file:
-                scipy.io.savemat(file, variables, do_compression=True)
-            part.replace(folder / name)
+        with contextlib.ExitStack() as stack:  # all files, or none
+            for name, variables in files.items():
+                part = stack.enter_context(whole_files.replacing(folder / name))
+                with part.open("wb") as file:
+                    scipy.io.savemat(file, variables, do_compression=True)
     except OSError as error:
         raise errors.UserError(f"cannot write {folder}: {error.strerror or error}") from error

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from zsl_jax import class_encoders, errors
-from zsl_jax.data import dataset
+from zsl_jax.data import dataset, soundness
 from zsl_jax.encoders import hierarchy_sources, source_parts, word_sources
 from zsl_jax.encoders.source_parts import Made, Options
 
@@ -115,6 +115,9 @@ def make(options: Options) -> Source | None:
 
     def function(names: list[str], table: dataset.ClassTable) -> np.ndarray:
         found = [_own(names, table) if name == DATASET else made[name].function(names, table) for name in parts]
+        for part, matrix in zip(parts, found):
+            if isinstance(matrix, np.ndarray) and matrix.ndim == 2 and (wrong := soundness.descriptions(matrix, names)):
+                raise errors.UserError(f"config.classes.source={part}: {wrong}")
         return found[0] if len(found) == 1 else np.asarray(class_encoders.concatenated(found, weights=weights))
 
     def notes(names: Sequence[str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ class Tie(NamedTuple):
         """Returns `[N, F]`, of unit length, for text vectors `[N, D]`.
 
         Raises:
-          UserError: vectors of another width.
+          UserError: vectors of another width, or a text that is sent to 0.
         """
         if texts.shape[-1] != len(self.map):
             raise errors.UserError(
@@ -54,7 +54,20 @@ class Tie(NamedTuple):
                 f"{texts.shape[-1]}: it was fitted to another tower"
             )
         tied = (texts.astype(np.float32) - self.text_mean) @ self.map
-        return tied / np.maximum(np.linalg.norm(tied, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        if not np.isfinite(tied).all() or not tied.any(axis=1).all():
+            raise errors.UserError(f"{self.name or 'the tie'} sends a text to 0, or beyond float32: fit another one")
+        return unit_rows(tied)
+
+
+def unit_rows(x: np.ndarray) -> np.ndarray:
+    """Returns the rows of `[N, F]` at unit length, of any scale; rows of zeros stay.
+
+    >>> unit_rows(np.array([[3e30, 4e30], [3e-30, 4e-30]], np.float32)).round(6).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.6000000238418579, 0.800000011920929]]
+    """
+    _, exponent = np.frexp(np.abs(x).max(axis=1, keepdims=True))
+    x = np.ldexp(x, -exponent)  # which rounds nothing, so that squares have room
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
 
 def load(path: str | os.PathLike) -> Tie:
@@ -79,7 +92,9 @@ def load(path: str | os.PathLike) -> Tie:
         )
     try:
         about = json.loads(str(held["about"])) if "about" in held else {}
-    except ValueError as error:
+        if not isinstance(about, dict):
+            raise ValueError("no object")
+    except (ValueError, RecursionError) as error:
         raise errors.UserError(f"{path} is damaged: about is no JSON text") from error
     return Tie(matrix, mean, about, path.name, digest)
 
@@ -107,7 +122,7 @@ def ridge(texts: np.ndarray, targets: np.ndarray, *, strength: float | None = No
       strength: lambda > 0, in units of the mean eigenvalue of the texts' covariance; None chooses it among `LAMBDAS`.
 
     Raises:
-      UserError: fewer than two pairs, or texts that are all one.
+      UserError: fewer than two pairs, texts or targets that are all one, or a strength that is none beside them.
 
     >>> rng = np.random.default_rng(0)
     >>> texts, truth = rng.standard_normal((50, 4)), rng.standard_normal((4, 3))
@@ -120,13 +135,18 @@ def ridge(texts: np.ndarray, targets: np.ndarray, *, strength: float | None = No
         raise errors.UserError(f"a tie needs at least 2 pairs, not {len(texts)} texts and {len(targets)} vectors")
     mean = texts.mean(axis=0, dtype=np.float64)
     x, y = texts - mean, targets - targets.mean(axis=0, dtype=np.float64)
-    y = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
+    if np.abs(y).max() <= 1e-6 * np.abs(targets).max():
+        raise errors.UserError("a tie needs vectors that differ: these are all one")
+    y = unit_rows(y)
     left, values, right = np.linalg.svd(x, full_matrices=False)
     scale = float(np.sum(values**2)) / x.shape[1]
     if scale < 1e-12:
         raise errors.UserError("a tie needs texts that differ: these are all one vector")
-    left_out = {s: _left_out(left, values, y, s * scale) for s in (LAMBDAS if strength is None else (strength,))}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left_out = {s: _left_out(left, values, y, s * scale) for s in (LAMBDAS if strength is None else (strength,))}
     best = min(left_out, key=left_out.get)
+    if not np.isfinite(left_out[best]):
+        raise errors.UserError(f"a tie of strength {best:g} tells no text from the others: choose a greater one")
     shrunk = values / (values**2 + best * scale)
     matrix = (right.T * shrunk) @ (left.T @ y)
     about = {"pairs": len(x), "strength": best, "left_out_error": left_out[best]}

@@ -22,7 +22,7 @@ import numpy as np
 import tqdm
 
 from zsl_jax import errors, similarity
-from zsl_jax.data import texts as data_texts
+from zsl_jax.data import soundness
 from zsl_jax.encoders import bert, bert_files, clip_files, clip_tokenizer, stages, word_tower
 from zsl_jax.encoders import weights as weights_lib
 
@@ -76,7 +76,7 @@ class TextTower:
           UserError: an empty text.
         """
         texts = list(texts)
-        empty = [row for row, text in enumerate(texts) if data_texts.is_blank(text)]
+        empty = [row for row, text in enumerate(texts) if soundness.is_blank(text)]
         if empty:
             raise errors.UserError(f"text {empty[0]} of {len(texts)} is empty")
         encoded = self.tokenizer.encode_batch([prefix + text for text in texts])

@@ -16,7 +16,7 @@ from zsl_jax import class_encoders, errors
 from zsl_jax.class_encoders import graphs, sentences, wordnet
 from zsl_jax.class_encoders import norms as class_norms
 from zsl_jax.data import matfile
-from zsl_jax.encoders import stages, towers
+from zsl_jax.encoders import stages, ties, towers
 from zsl_jax.encoders.source_parts import Made, Options, complete, place, seen_names
 
 EDGES = ("given", "random")
@@ -174,7 +174,7 @@ def norms(options: Options) -> Made:
 def _texts_of(names, held):
     """The texts of those that have any, as one."""
     found = sentences.from_texts(names, held, missing="names")
-    has = [sentences.has_texts(name, held) for name in names]
+    has = sentences.has_texts(names, held)
     return {name: " ".join(texts) for name, texts, there in zip(names, found, has) if there}
 
 
@@ -191,13 +191,13 @@ def graph(options: Options) -> Made:
         raise errors.UserError(f"{of_words.name} has no vector for any word of the graph {path.name}")
     zero = np.zeros_like(next(iter(known.values())))
     means = np.stack([np.mean([known[w] for w in found if w in known] or [zero], axis=0) for found in phrases])
-    length = np.linalg.norm(means, axis=1, keepdims=True)
-    features = (means / np.maximum(length, np.finfo(np.float32).tiny)).astype(np.float32)
+    is_known = means.any(axis=1)
+    features = ties.unit_rows(means).astype(np.float32)
 
     def function(names, table):
         rows = graphs.rows(held, names)
         # Nothing is known of a node where neither it nor a neighbour has a word with a vector.
-        dumb = [name for name, row in zip(names, rows) if not np.any(length[near.nodes[row][near.where[row]]])]
+        dumb = [name for name, row in zip(names, rows) if not np.any(is_known[near.nodes[row][near.where[row]]])]
         if dumb:
             raise errors.UserError(f"{of_words.name} has no vector for any word of {dumb[0]!r}, nor of its neighbours")
         return rows

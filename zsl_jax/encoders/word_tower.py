@@ -21,8 +21,7 @@ import numpy as np
 import tqdm
 
 from zsl_jax import class_encoders, errors
-from zsl_jax.data import matfile
-from zsl_jax.data import texts as data_texts
+from zsl_jax.data import matfile, soundness
 from zsl_jax.encoders import stages
 
 SUFFIXES = (".txt", ".vec", ".gz", ".bin", ".npz")
@@ -51,7 +50,7 @@ class WordTower:
         Raises:
           UserError: an empty text, or texts of which no word has a vector.
         """
-        empty = next((row for row, text in enumerate(texts) if data_texts.is_blank(text)), None)
+        empty = next((row for row, text in enumerate(texts) if soundness.is_blank(text)), None)
         if empty is not None:
             raise errors.UserError(f"text {empty} of {len(texts)} is empty")
         split = [class_encoders.words(prefix + text) for text in texts]

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from matplotlib import figure as mpl_figure
 
+from zsl_jax import whole_files
+
 SEEN, UNSEEN, WRONG = "#0072B2", "#D55E00", "#767676"
 
 
@@ -29,5 +31,9 @@ def readable(name: str) -> str:
 
 
 def save(figure: mpl_figure.Figure, path: pathlib.Path) -> None:
-    """Writes the figure as PNG, without a display."""
-    figure.savefig(path, dpi=120)
+    """Writes the figure as PNG, without a display, whole or not at all."""
+    try:
+        with whole_files.replacing(path) as part:
+            figure.savefig(part, dpi=120)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # of a full disk it does not say where

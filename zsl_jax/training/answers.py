@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from zsl_jax import data, errors
-from zsl_jax.data import in_memory, input_files
+from zsl_jax.data import in_memory, input_files, soundness
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.training import parallel, predicting, trained
 
@@ -53,9 +53,9 @@ def predict(
 ) -> np.ndarray:
     """Returns `[N]` the best classes, or `[N, top]`; see `Trained.predict`."""
     table, named = candidates(model, classes, names)
-    if not isinstance(top, int) or not 1 <= top <= len(table):
+    if not isinstance(top, (int, np.integer)) or isinstance(top, bool) or not 1 <= top <= len(table):
         raise errors.UserError(f"top={top} is not a whole number from 1 to the {len(table)} classes")
-    best, _ = _decided(model, inputs, table, top=top, gamma=gamma)
+    best, _ = _decided(model, inputs, table, top=int(top), gamma=gamma)
     found = np.array(table.names)[best] if named else best
     return found[:, 0] if top == 1 else found
 
@@ -77,6 +77,8 @@ def explain(
     model: trained.Trained, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, count: int = 5
 ) -> list[predicting.Prediction]:
     """Returns each input's best class, and why; see `Trained.explain`."""
+    if not isinstance(count, (int, np.integer)) or count < 0:
+        raise errors.UserError(f"count={count!r} is not a whole number >= 0")
     table, _ = candidates(model, classes, names)
     return list(predicting.predict(model, table, [_block(model, inputs)], top=1, num_reasons=count))
 
@@ -93,6 +95,9 @@ def candidates(model: trained.Trained, classes: Any, names: Sequence[str] | None
         own, named = _in_order(model)
         if names is None:
             return own, named
+        names = in_memory.names_of(names)
+        if wrong := soundness.names(names):
+            raise errors.UserError(f"names: {wrong}")
         row = {name: number for number, name in enumerate(own.names)}
         return (own[[row[name] for name in names]] if set(names) <= set(row) else _named(model, names)), True
     if isinstance(classes, (str, os.PathLike)):
@@ -128,6 +133,8 @@ def _named(model: trained.Trained, names: Sequence[str]) -> data.ClassTable:
 
 def _decided(model: trained.Trained, inputs: Any, table: data.ClassTable, *, top: int, gamma) -> tuple[Any, Any]:
     """Rows of the best classes `[N, top]` and their scores."""
+    if gamma is not None and not (np.ndim(gamma) == 0 and np.asarray(gamma).dtype.kind in "fiu" and np.isfinite(gamma)):
+        raise errors.UserError(f"gamma={gamma!r} is not a finite number")
     found = list(predicting.decided(model, table, [_block(model, inputs)], top=top, gamma=gamma))
     return tuple(np.concatenate([part[place][: len(names)] for names, _, part in found]) for place in (1, 0))
 

@@ -7,11 +7,16 @@ A step without a valid manifest does not count: it is named, and the newest step
 alone restores flipped bits and other dtypes without a word.)
 """
 
+import contextlib
+import gc
 import hashlib
 import json
+import logging
 import pathlib
 import shutil
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +25,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from zsl_jax import errors
+from zsl_jax.data import json_files
 from zsl_jax.methods import base
 from zsl_jax.training import files, parallel, processes
 
@@ -77,22 +83,47 @@ def save(
         }
         files.write_json(folder / "manifest.json", manifest | {"sha256": _digest(manifest)})
 
-    _on_first(begin, folder)
     try:
+        _on_first(begin, folder)
         # A method that trains nothing may keep nothing: orbax refuses an empty tree.
         if jax.tree.leaves(state):
-            with ocp.StandardCheckpointer() as checkpointer:
+            with _told_once(), ocp.StandardCheckpointer() as checkpointer:
                 checkpointer.save(folder / "state", state)
+        _on_first(complete, folder)
     except Exception as error:
+        if processes.is_first():
+            shutil.rmtree(folder, ignore_errors=True)
         # A full disk comes as an OSError, or as whatever the storage library beneath orbax raises.
-        raise _cannot_save(folder, error) from error
-    _on_first(complete, folder)
+        raise error if isinstance(error, errors.UserError) else _cannot_save(folder, error) from error
     if processes.is_first():
         # What a reader would reject keeps no place; later steps are of another try.
         whole = [old for old in _steps(directory) if old <= step and _is_whole(directory / f"{old:06d}", old)]
         for old in _steps(directory):
             if old not in whole[-keep:]:
                 shutil.rmtree(directory / f"{old:06d}", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _told_once() -> Iterator[None]:
+    """What fails in a thread of orbax is raised to the caller; its log and the stack traces are left out."""
+    log, shown = logging.getLogger("absl"), (threading.excepthook, sys.unraisablehook)
+    log.addFilter(hide := lambda record: "orbax" not in record.pathname)
+    threading.excepthook = lambda failed: None if _is_orbax(failed.thread) else shown[0](failed)
+    sys.unraisablehook = lambda failed: None
+    try:
+        yield
+    except Exception:
+        for thread in filter(_is_orbax, threading.enumerate()):
+            thread.join(timeout=5)  # it may be writing still
+        gc.collect()  # what waits for a loop that is gone complains when it goes
+        raise
+    finally:
+        log.removeFilter(hide)
+        threading.excepthook, sys.unraisablehook = shown
+
+
+def _is_orbax(thread: threading.Thread | None) -> bool:
+    return type(thread).__module__.startswith("orbax.")
 
 
 def restore_latest(
@@ -199,8 +230,11 @@ def _is_whole(folder: pathlib.Path, step: int) -> bool:
 def _read_manifest(folder: pathlib.Path, step: int) -> dict:
     if not (folder / "manifest.json").is_file():
         raise ValueError("it was not written to the end")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    if not isinstance(manifest, dict) or manifest.pop("sha256", None) != _digest(manifest):
+    try:
+        manifest = json_files.read(folder / "manifest.json", "")
+    except errors.UserError as error:
+        raise ValueError("its manifest is damaged") from error
+    if manifest.pop("sha256", None) != _digest(manifest):
         raise ValueError("its manifest is damaged")
     if manifest["format"] != FORMAT:
         raise ValueError(f"its format is {manifest['format']}, this version reads {FORMAT}")

@@ -69,8 +69,10 @@ def locked(folder: pathlib.Path) -> Iterator[None]:
             raise errors.UserError(
                 f"{folder} is in use by {holder}: wait for it, stop it, or choose another --workdir"
             ) from None
-        os.ftruncate(lock, 0)
-        os.write(lock, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        # Where the disk is full, others hear of "another process".
+        with contextlib.suppress(OSError):
+            os.ftruncate(lock, 0)
+            os.write(lock, f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
     finally:
         os.close(lock)

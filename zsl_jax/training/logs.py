@@ -1,5 +1,6 @@
 """The log of a run: one JSON object a line, plain lines where no bar shows, on request TensorBoard or W&B."""
 
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -11,17 +12,20 @@ from zsl_jax import errors
 from zsl_jax.training import files
 
 
+def entries(path: pathlib.Path) -> list[dict]:
+    """The entries of a log; a line that is none, such as the last of a killed run, is left out."""
+    found = []
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        with contextlib.suppress(ValueError, RecursionError):
+            found.append(json.loads(line))
+    return [entry for entry in found if isinstance(entry, dict) and {"phase", "epoch"} <= entry.keys()]
+
+
 class JsonLines:
     """A log of one JSON object a line; opening it again drops the lines that `keep` refuses (of steps to be redone)."""
 
     def __init__(self, path: pathlib.Path, keep: Callable[[dict], bool]):
-        lines = []
-        if path.exists():
-            for line in path.read_text().splitlines():
-                entry = _parse(line)
-                if entry is not None and keep(entry):
-                    lines.append(json.dumps(entry))
-        files.write_text(path, "".join(f"{line}\n" for line in lines))
+        files.write_text(path, "".join(f"{json.dumps(entry)}\n" for entry in entries(path) if keep(entry)))
         self._path = path
 
     def append(self, entry: dict) -> None:
@@ -92,11 +96,3 @@ class WeightsAndBiases:
     def append(self, entry: dict) -> None:
         numbers = {name: value for name, value in entry.items() if isinstance(value, float) or name == "step"}
         self._run.log({f"{entry['phase']}/{name}": value for name, value in numbers.items()})
-
-
-def _parse(line: str) -> dict | None:
-    """The entry of a line, or None for a last line that a killed run left unfinished."""
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError:
-        return None

@@ -1,7 +1,6 @@
 """Records read back from disk: whole, of a version that is understood, every file once."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import zlib
@@ -10,17 +9,28 @@ from typing import Any
 
 import numpy as np
 
+from zsl_jax import config as config_lib
 from zsl_jax import errors
+from zsl_jax.data import json_files
 from zsl_jax.training import hits as hits_lib
 from zsl_jax.training import problems, protocols
 from zsl_jax.training import record as record_lib
 
 OLDEST = 1
-_NEEDED = (
-    *("method", "setting", "metrics", "seeds", "per_class", "config.method", "selection.on"),
-    *("dataset.name", "dataset.semantics", "dataset.split", "dataset.files"),
-    *(f"dataset.counts.{name}" for name in ("train", "seen_classes", "unseen_classes")),
-)
+_REMEDY = "delete it and train again"
+_KINDS = {str: "a text", dict: "an object", list: "a list", int: "a whole number"}
+_NEEDED = {
+    **dict.fromkeys(("method", "setting", "selection.on", "config.method.name", "config.data.name"), str),
+    **dict.fromkeys(("metrics", "per_class", "dataset.files"), dict),
+    "seeds": list,
+    **dict.fromkeys(("dataset.name", "dataset.semantics", "dataset.split"), str),
+    **dict.fromkeys((f"dataset.counts.{name}" for name in ("train", "seen_classes", "unseen_classes")), int),
+}
+_WHERE_THERE = {
+    **dict.fromkeys(("dataset.inputs", "selection.late", "timing", "versions", "losses"), dict),
+    **dict.fromkeys(("protocol", "dataset.benchmark"), str),
+    "sees": list,
+}
 _NEEDED_OF_CLASS = {"gzsl": ("gzsl_correct",)}
 
 
@@ -82,11 +92,8 @@ def read(path: pathlib.Path) -> dict:
     Raises:
       UserError: it is damaged, incomplete or of another version.
     """
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise errors.UserError(f"{path} is damaged ({error}): delete it and train again") from error
-    version = content.get("version") if isinstance(content, dict) else None
+    content = json_files.unsealed(json_files.read(path, _REMEDY), path, _REMEDY)
+    version = content.get("version")
     if not isinstance(version, int):
         raise errors.UserError(f"{path} is no record of a run: it names no version")
     if version > record_lib.VERSION:
@@ -101,11 +108,24 @@ def read(path: pathlib.Path) -> dict:
     missing = [name for name in _NEEDED if _get(content, name) is None]
     if missing:
         raise errors.UserError(f"{path} is damaged: it lacks {', '.join(missing)}")
-    if not isinstance(content["seeds"], list) or not content["seeds"]:
+    for name, kind in (_NEEDED | _WHERE_THERE).items():
+        found = _get(content, name)
+        if not isinstance(found, kind) and (found is not None or name in content):
+            raise errors.UserError(f"{path} is damaged: {name} is {found!r}, not {_KINDS[kind]}")
+    if not content["seeds"] or not all(isinstance(seed, int) for seed in content["seeds"]):
         raise errors.UserError(f"{path} is damaged: seeds is {content['seeds']!r}, not a list of them")
+    if not all(isinstance(digest, str) for digest in content["dataset"]["files"].values()):
+        raise errors.UserError(f"{path} is damaged: dataset.files holds something else than hashes")
+    try:
+        config_lib.from_json(content["config"])
+    except errors.UserError as error:
+        raise errors.UserError(f"{path} is damaged: {error}") from error
     content.setdefault("protocol", "gzsl")
     content.setdefault("sees", [word for word, said in problems.SETTINGS.items() if said == content["setting"]])
-    protocol = protocols.find(content["protocol"])
+    try:
+        protocol = protocols.find(content["protocol"])
+    except errors.UserError as error:
+        raise errors.UserError(f"{path}: {error}") from error
     for name, counted in content["per_class"].items():
         needed = ["seen", "images", *_NEEDED_OF_CLASS.get(protocol.name, ())]
         if protocol.name == "gzsl" and not _get(counted, "seen"):

@@ -19,7 +19,7 @@ import numpy as np
 
 from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
-from zsl_jax.data import class_tables
+from zsl_jax.data import class_tables, json_files
 from zsl_jax.training import (
     encoding,
     evaluation,
@@ -30,6 +30,7 @@ from zsl_jax.training import (
     phases,
     problems,
     processes,
+    reading,
     record,
     selection,
     states,
@@ -116,7 +117,7 @@ def _run(run: phases.Run, problem: problems.Problem, choosing: tuple[data.Task, 
     result = record.make(run.config, problem, training, evaluated, chosen, state, timing, run.made_of, losses)
     if processes.is_first():
         class_tables.write(run.workdir, final.classes, class_tables.columns(problem.dataset))
-    processes.from_first(lambda: files.write_json(run.workdir / "record.json", result))
+    processes.from_first(lambda: files.write_json(run.workdir / "record.json", json_files.sealed(result)))
     return _result(problem, training, state, evaluated, result)
 
 
@@ -153,7 +154,7 @@ def _train(run: phases.Run, training: states.Training, epochs: int) -> tuple[Any
 
 def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: Callable[[str], None] = print) -> Result:
     """Scores the finished state of a workdir again; returns a record with everything but a new selection and timing."""
-    saved = json.loads((workdir / "record.json").read_text())
+    saved = reading.read(workdir / "record.json")
     problem, training, state = restore_finished(config, workdir, say=say)
     run = phases.Run(config, workdir, say=say, made_of=problem.made_of())
     evaluated = _evaluate(run, problem, training, state, saved["selection"])
@@ -179,7 +180,7 @@ def restore_finished(
     Raises:
       UserError: the data has changed since, or no whole checkpoint is there.
     """
-    saved = json.loads((workdir / "record.json").read_text())
+    saved = reading.read(workdir / "record.json")
     # Scored on the devices of this machine, whatever it was trained on.
     problem = problems.make_problem(config, mesh=parallel.make_mesh())
     files_now, files_then = dict(problem.dataset.info.get("files", {})), saved["dataset"]["files"]
@@ -203,9 +204,8 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict, made_
     path = workdir / "config.json"
     wanted = json.loads(config.to_json())
     if path.exists():
-        found = read_config(path)
-        there = found.get(MADE_OF, {})
-        changed = _differences(json.loads(config_lib.from_json(found).to_json()), wanted)
+        found, there = read_config(path)
+        changed = _differences(json.loads(found.to_json()), wanted)
         if changed:
             raise errors.UserError(
                 f"{workdir} holds a run of another config ({'; '.join(changed[:3])}): choose another --workdir"
@@ -214,24 +214,32 @@ def open_workdir(workdir: pathlib.Path, config: ml_collections.ConfigDict, made_
         return
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        files.write_json(path, wanted | {MADE_OF: made_of})
+        files.write_json(path, wanted | {MADE_OF: made_of, json_files.SEAL: _seal(config, made_of)})
     except OSError as error:
         raise errors.UserError(f"cannot write to --workdir={workdir}: {error.strerror}") from error
 
 
-def read_config(path: pathlib.Path) -> dict:
-    """Returns what a config.json holds.
+def read_config(path: pathlib.Path) -> tuple[ml_collections.ConfigDict, dict[str, str]]:
+    """Returns the config of a config.json, and what its run is made of; places and what makes no other run may differ.
 
     Raises:
-      UserError: it is damaged.
+      UserError: it is damaged, or was changed.
     """
+    remedy = "undo that, or delete the workdir and train again"
+    found = json_files.read(path, remedy)
+    made_of, seal = found.pop(MADE_OF, {}), found.pop(json_files.SEAL, None)
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise errors.UserError(f"{path} is damaged ({error}): delete the workdir and train again") from error
-    if not isinstance(found, dict):
-        raise errors.UserError(f"{path} is damaged: it is no config; delete the workdir and train again")
-    return found
+        config = config_lib.from_json(found)
+        config_lib.check(config)
+    except errors.UserError as error:
+        raise errors.UserError(f"{path} is damaged ({error}): {remedy}") from error
+    if not isinstance(made_of, dict) or seal not in (None, _seal(config, made_of)):
+        raise errors.UserError(f"{path} was changed since it was written: {remedy}")
+    return config, made_of
+
+
+def _seal(config: ml_collections.ConfigDict, made_of: dict[str, str]) -> str:
+    return json_files.sha256([phases.config_sha256(config), made_of])
 
 
 def _check_made_of(there: dict[str, str], here: dict[str, str], workdir: pathlib.Path) -> None:

@@ -5,8 +5,8 @@ import pathlib
 import ml_collections
 
 from zsl_jax import errors, methods
-from zsl_jax.data import class_tables, in_memory
-from zsl_jax.training import files, phases, run, trained
+from zsl_jax.data import class_tables, in_memory, json_files
+from zsl_jax.training import files, phases, run, selection, trained
 
 
 def save(model: trained.Trained, workdir: pathlib.Path) -> None:
@@ -33,12 +33,12 @@ def save(model: trained.Trained, workdir: pathlib.Path) -> None:
     run.open_workdir(workdir, config, record[run.MADE_OF])
     if model.dataset is not None:
         files.write_arrays(workdir / in_memory.FILE, in_memory.arrays_of(model.dataset))
-    files.write_json(workdir / "selection.json", record["selection"])
     class_tables.write(workdir, model.classes, model.attributes)
     files.write_text(workdir / "metrics.jsonl", model.log)
     notes = {"steps_per_s": record["timing"]["steps_per_s"]}
     if "losses" in record:
         notes["losses"] = record["losses"]
     travelling = phases.Run(config, workdir, made_of=record[run.MADE_OF])
+    selection.write(travelling, record["selection"])
     travelling.save("finished", record["selection"]["epochs"], model.state, notes)
-    files.write_json(workdir / "record.json", record)
+    files.write_json(workdir / "record.json", json_files.sealed(record))

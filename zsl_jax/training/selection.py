@@ -5,13 +5,13 @@ the final one will be. The number of epochs, and the late knobs with it, have th
 protocol chooses is chosen on the rows of all draws at that epoch.
 """
 
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 
 from zsl_jax import errors, metrics
+from zsl_jax.data import arrays, json_files
 from zsl_jax.training import evaluation, files, late, loop, phases, processes, protocols
 
 SELECTED_ON = {"validation": "validation classes", "test": "test_oracle"}
@@ -27,8 +27,7 @@ def choose(run: phases.Run, problem, tasks) -> dict[str, Any]:
       tasks: to choose on; none where nothing is chosen.
     """
     config, protocol = run.config, problem.protocol
-    path = run.workdir / "selection.json"
-    found = processes.from_first(lambda: json.loads(path.read_text()) if path.exists() else None)
+    found = processes.from_first(lambda: _read(run))
     if found is not None:
         return found
     if not tasks:
@@ -50,8 +49,24 @@ def choose(run: phases.Run, problem, tasks) -> dict[str, Any]:
             f"chosen on {len(selection['classes'])} {what}{drawn}: {selection['epochs']} of {config.train.epochs} "
             f"epochs{', ' * bool(numbers)}{numbers} (there: {there})"
         )
-    processes.from_first(lambda: files.write_json(path, selection))
+    processes.from_first(lambda: write(run, selection))
     return selection
+
+
+def write(run: phases.Run, selection: dict[str, Any]) -> None:
+    """Writes what was chosen, bound to the config of the run."""
+    files.write_json(_path(run), json_files.sealed(selection, phases.config_sha256(run.config)))
+
+
+def _read(run: phases.Run) -> dict[str, Any] | None:
+    path, remedy = _path(run), "delete it, and the same line chooses again"
+    if not path.exists():
+        return None
+    return json_files.unsealed(json_files.read(path, remedy), path, remedy, phases.config_sha256(run.config))
+
+
+def _path(run: phases.Run) -> pathlib.Path:
+    return run.workdir / "selection.json"
 
 
 def _chosen(run: phases.Run, problem, tasks) -> dict[str, Any]:
@@ -126,7 +141,9 @@ def _draw(run: phases.Run, problem, task, number: int, num_draws: int) -> list[d
 
 
 def _scores(protocol: protocols.Protocol, scored: evaluation.Evaluated) -> dict[str, float]:
-    return {name: protocols.value(scored.metrics, metric) for name, metric in protocol.choices().items()}
+    """What is chosen by; what no validation image measures counts as 0, for all that is compared alike."""
+    found = {name: protocols.value(scored.metrics, metric) for name, metric in protocol.choices().items()}
+    return {name: value if np.isfinite(value) else 0.0 for name, value in found.items()}
 
 
 def _mean(entries: tuple[dict[str, Any], ...], metric: str) -> dict[str, Any]:
@@ -186,9 +203,8 @@ def _write_rows(
 
 
 def _read_rows(run: phases.Run, number: int, epoch: int, setting: int | None = None) -> dict[str, metrics.Rows]:
-    with np.load(_rows_path(run, number, epoch, setting), allow_pickle=False) as archive:
-        found: dict[str, dict[str, Any]] = {}
-        for name in archive.files:
-            look, field = name.rsplit(".", 1)
-            found.setdefault(look, dict.fromkeys(metrics.Rows._fields))[field] = archive[name]
+    found: dict[str, dict[str, Any]] = {}
+    for name, values in arrays.read(_rows_path(run, number, epoch, setting)).arrays.items():
+        look, field = name.rsplit(".", 1)
+        found.setdefault(look, dict.fromkeys(metrics.Rows._fields))[field] = values
     return {look: metrics.Rows(**fields) for look, fields in found.items()}

@@ -21,6 +21,7 @@ import tqdm
 from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.data import json_files
 from zsl_jax.training import files, parallel, phases, problems, protocols, scoring, side_by_side, states
 
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} settings [{elapsed}<{remaining}]"
@@ -42,8 +43,8 @@ def run_trials(
       source: the data; None for that of the config.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    path = workdir / "trials.jsonl"
-    known = {_name(trial["setting"]): trial for trial in _read(path)}
+    path, of = workdir / "trials.jsonl", phases.config_sha256(config)
+    known = {_name(trial["setting"]): trial for trial in _read(path, of)}
     tasks: dict[str, tuple[data.Task, ...]] = {}
     progress = {"total": len(points), "desc": "sweep", "unit": "setting", "disable": None, "bar_format": _BAR}
     with files.locked(workdir), tqdm.tqdm(**progress) as bar:
@@ -61,7 +62,8 @@ def run_trials(
             for chunk in parts:
                 trials = [{"setting": s, **score} for s, score in zip(chunk, trainer.train(chunk, size, bar.update))]
                 known |= {_name(trial["setting"]): trial for trial in trials}
-                files.write_text(path, "".join(json.dumps(trial) + "\n" for trial in known.values()))
+                sealed = [json.dumps(json_files.sealed(trial, of)) for trial in known.values()]
+                files.write_text(path, "".join(f"{trial}\n" for trial in sealed))
     return [known[_name(point)] for point in points]
 
 
@@ -252,7 +254,8 @@ def _scores(
     known = {name: given[name] for name, _ in protocol.unchosen if name in given}
     knobs = known or protocol.choose(*stacked)
     reported = protocol.report(rows, facts, knobs)
-    scores = {name: protocols.value(reported, metric) for name, metric in protocol.choices().items()} | knobs
+    scores = {name: protocols.value(reported, metric) for name, metric in protocol.choices().items()}
+    scores = jax.tree.map(lambda x: jnp.nan_to_num(x, nan=0.0), scores) | knobs  # what no image measures counts as 0
     finite = jnp.all(jnp.stack([jnp.all(each.finite) for each in rows.values()]))
     return jax.tree.map(lambda x: jnp.where(finite, x, jnp.nan), scores)
 
@@ -261,5 +264,8 @@ def _name(setting: dict[str, Any]) -> str:
     return json.dumps(setting, sort_keys=True)
 
 
-def _read(path: pathlib.Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def _read(path: pathlib.Path, of: str) -> list[dict]:
+    """The trials of a sweep of this config."""
+    remedy = "delete it, and the same line goes through all settings again"
+    trials = json_files.read_lines(path, remedy) if path.exists() else []
+    return [json_files.unsealed(trial, path, remedy, of) for trial in trials]

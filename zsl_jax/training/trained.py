@@ -12,9 +12,8 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from zsl_jax import config as config_lib
 from zsl_jax import data, errors, methods, metrics
-from zsl_jax.data import class_files, class_tables, descriptions
+from zsl_jax.data import class_files, class_tables, descriptions, soundness
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.encoders import preprocessing as preprocessing_lib
 from zsl_jax.encoders import stages
@@ -214,16 +213,31 @@ class Trained:
         """
         if path.suffix == ".npz":
             found = class_tables.read_npz(path)
-            wanted, given = (jax.tree.map(np.shape, table.embedding) for table in (self.classes, found))
-            if jax.tree.structure(wanted) != jax.tree.structure(given):
-                raise errors.UserError(f"{path} describes classes by other arrays than this run")
+            self._check(path, found)
             return dataclasses.replace(found, shared=self.classes.shared if found.shared is None else found.shared)
         if not self.attributes:
             raise errors.UserError(
                 f"{path}: this run does not describe classes by a matrix of attributes: give --names, or an .npz file "
                 "in the form of its classes.npz"
             )
-        return self.table(class_files.read(path, self.attributes))
+        described = class_files.read(path, self.attributes)
+        self._check(path, described.classes)
+        return self.table(described)
+
+    def _check(self, path: pathlib.Path, given: data.ClassTable) -> None:
+        """Raises where the classes of a file are not described as those of the run."""
+        if wrong := soundness.names(given.names):
+            raise errors.UserError(f"{path}: {wrong}")
+        own = self.classes
+        there, wanted = (jax.tree.map(lambda x: np.shape(x)[1:], table.embedding) for table in (given, own))
+        if there != wanted or (given.parts is None) != (own.parts is None):
+            raise errors.UserError(f"{path} describes classes by other arrays than this run: {there}, not {wanted}")
+        wrongs = [soundness.descriptions(given.embedding, given.names)] if class_tables.is_matrix(given) else []
+        wrongs += [soundness.numbers(leaf) for leaf in jax.tree.leaves(given.embedding)]
+        if given.parts is not None and given.shared is None:
+            wrongs += [soundness.rows(given.parts, own.parts.max(axis=0) + 1)]
+        if wrong := next(filter(None, wrongs), None):
+            raise errors.UserError(f"{path}: {wrong}")
 
     def table(self, described: class_files.Described) -> data.ClassTable:
         """The table of a file; where it does not say which classes are seen, those are that the run has seen."""
@@ -277,7 +291,7 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
     found = class_tables.read(workdir)
     if found is None or "inputs" not in record["dataset"]:
         raise errors.UserError(f"{workdir} keeps no class table: it was trained by an older version")
-    config = config_lib.from_json(run.read_config(workdir / "config.json"))
+    config, _ = run.read_config(workdir / "config.json")
     parallel.multiply_in(config.precision)
     mesh = parallel.make_mesh()
     late = record["selection"].get("late", {})
@@ -301,7 +315,7 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
     # What the checkpoint holds is whole on every device; scoring asks for one.
     state = jax.device_put(parallel.to_host(states.with_frozen(training, restored.state)))
     log = workdir / "metrics.jsonl"
-    lines = log.read_text() if log.is_file() else ""
+    lines = log.read_text(errors="replace") if log.is_file() else ""
     return Trained(method, state, classes, found.attributes, record, config, lines)
 
 

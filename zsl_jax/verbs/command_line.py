@@ -10,6 +10,7 @@ import difflib
 import importlib.util
 import inspect
 import math
+import os
 import pathlib
 import re
 import traceback
@@ -90,6 +91,13 @@ def define_config(values: flags.FlagValues) -> None:
 
 def define_workdir(values: flags.FlagValues) -> None:
     define_string(values, "workdir", "folder of the run")
+
+
+def check_out(flag: str, out: str | None, read: Iterable[str | os.PathLike]) -> None:
+    """Raises where the file to write is one of those to read, which it would take the place of."""
+    there = [path for path in read if out and os.path.exists(path) and os.path.exists(out)]
+    if any(os.path.samefile(out, path) for path in there):
+        raise errors.UserError(f"{flag}={out} is a file to read: writing would take its place; name another one")
 
 
 def required_config(values: flags.FlagValues, overrides: dict[str, str], verb: str) -> ml_collections.ConfigDict:

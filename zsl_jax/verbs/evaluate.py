@@ -1,9 +1,7 @@
 """Score a finished workdir again from its checkpoint, and compare with its record."""
 
-import json
 from collections.abc import Sequence
 
-from zsl_jax import config as config_lib
 from zsl_jax import errors
 from zsl_jax.verbs import command_line, table
 
@@ -25,15 +23,15 @@ def main(argv: Sequence[str]) -> int:
     for name in ("config.json", "record.json"):
         if not (workdir / name).is_file():
             raise errors.UserError(f"--workdir={workdir} holds no finished run ({name} is missing)")
-    config = config_lib.from_json(json.loads((workdir / "config.json").read_text()))
+
+    from zsl_jax.training import reading, run
+
+    config, _ = run.read_config(workdir / "config.json")
     if values.data_dir:
         if "dir" not in config.data:
             raise errors.UserError(f"--data_dir is for benchmark folders; {workdir} was trained on {config.data.name}")
         config.data.dir = values.data_dir
-
-    from zsl_jax.training import run
-
-    saved = json.loads((workdir / "record.json").read_text())
+    saved = reading.read(workdir / "record.json")
     result = run.evaluate(config, workdir)
     print(table.render(result.record))
     differing = [name for name in ("metrics", "per_class", "state_sha256") if result.record[name] != saved[name]]

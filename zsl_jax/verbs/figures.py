@@ -1,7 +1,6 @@
 """The figures that a run leaves in its workdir, and what each of them shows."""
 
 import collections
-import json
 import pathlib
 
 import jax
@@ -10,7 +9,7 @@ from matplotlib import figure as mpl_figure
 
 from zsl_jax import errors, explain, metrics, plots
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import predicting, run, trained
+from zsl_jax.training import logs, predicting, run, trained
 from zsl_jax.training.protocols import pairs as pairs_protocol
 from zsl_jax.verbs.captions import CAPTIONS
 
@@ -35,7 +34,7 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
       workdir: of the run.
     """
     found = {}
-    entries = [entry for entry in _entries(workdir / "metrics.jsonl") if "loss" in entry]
+    entries = [entry for entry in logs.entries(workdir / "metrics.jsonl") if "loss" in entry]
     if entries:
         found["curves.png"] = plots.training_curves(entries, result.record["selection"])
     if result.record["protocol"] in _OF_PROTOCOL:
@@ -161,7 +160,3 @@ def _contributions(method, state, inputs, classes, labels, predictions, pairs) -
 def _unit(rows):
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(lengths > 0, lengths, 1)
-
-
-def _entries(path: pathlib.Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

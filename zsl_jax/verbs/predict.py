@@ -13,7 +13,7 @@ import tqdm
 from absl import flags
 
 from zsl_jax import errors, whole_files
-from zsl_jax.data import input_files
+from zsl_jax.data import input_files, tables, text_files
 from zsl_jax.verbs import command_line
 
 USAGE = """\
@@ -68,6 +68,8 @@ def main(argv: Sequence[str]) -> int:
 
     from zsl_jax.training import asking, predicting, trained
 
+    command_line.check_out("--out", values.out, inputs)
+    command_line.check_out("--figure", values.figure, inputs)
     model = trained.load(workdir, say=lambda line: print(line, file=sys.stderr))
     if values.classes and names:
         raise errors.UserError("--classes and --names both say which candidates there are: give one of them")
@@ -136,11 +138,12 @@ def _split_names(argv: Sequence[str]) -> tuple[list[str], list[str]]:
             path = pathlib.Path(word.partition("=")[2])
             if not path.is_file():
                 raise errors.UserError(f"--names={path}: no such file; a text file with a name per line is wanted")
-            names += [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            with text_files.opened(path) as file:
+                names += [tables.name(line.strip()) for line in file if line.strip()]
         elif word == "--names":
             in_names = True
         elif in_names and not word.startswith("-") and not pathlib.Path(word).exists():
-            names.append(word)
+            names.append(tables.name(word))
         else:
             rest.append(word)
     twice = sorted({name for name in names if names.count(name) > 1})

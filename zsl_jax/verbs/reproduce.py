@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
-from zsl_jax import errors
+from zsl_jax import errors, rules
 from zsl_jax.verbs import command_line
 
 USAGE = """\
@@ -78,9 +78,10 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[str]]:
 def _seed(text: str | None) -> int | None:
     if not text:
         return None
-    if not text.isdigit():
-        raise errors.UserError(f"--seed={text} is not a whole number of 0 or more")
-    return int(text)
+    seed = rules.whole_of(text)
+    if seed is None:
+        raise errors.UserError(f"--seed={text[:40]} is not a whole number of 0 or more")
+    return seed
 
 
 def _table(found) -> str:

@@ -61,14 +61,14 @@ def _gzsl(record: dict) -> str:
             "as scored",
             chance,
             _percent(zsl["top1"]),
-            *(_percent(gzsl[name]) for name in ("unseen", "seen", "harmonic", "ausuc")),
+            *(_percent(gzsl.get(name)) for name in ("unseen", "seen", "harmonic", "ausuc")),
         ),
-        ("calibrated", "", "", *(_percent(calibrated[name]) for name in ("unseen", "seen", "harmonic")), ""),
+        ("calibrated", "", "", *(_percent(calibrated.get(name)) for name in ("unseen", "seen", "harmonic")), ""),
     ]
     if "intervals" in record:
         ends = record["intervals"]
         names = ("zsl", "unseen", "seen", "harmonic"), ("calibrated_unseen", "calibrated_seen", "calibrated_harmonic")
-        first, second = ([_interval(ends[name]) for name in group] for group in names)
+        first, second = ([_interval(ends.get(name)) for name in group] for group in names)
         label = f"  {100 * ends['level']:.0f} % over images"
         rows = [*rows[:2], (label, "", *first, ""), rows[2], (label, "", "", *second, "")]
     lines = []
@@ -77,9 +77,9 @@ def _gzsl(record: dict) -> str:
     return "\n".join([head, *lines, ""])
 
 
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}"
+def _percent(fraction: float | None) -> str:
+    return "unmeasured" if fraction is None else f"{100 * fraction:.1f}"
 
 
-def _interval(ends: list[float]) -> str:
-    return "-".join(map(_percent, ends))
+def _interval(ends: list[float] | None) -> str:
+    return "" if ends is None else "-".join(map(_percent, ends))

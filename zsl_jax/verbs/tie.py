@@ -74,6 +74,7 @@ def main(argv: Sequence[str]) -> int:
     from zsl_jax.training import problems
 
     if values.pairs:
+        command_line.check_out("--out", values.out, [values.pairs])
         pairs = _pairs(pathlib.Path(values.pairs), problems.class_describer(config))
     else:
         pairs = _seen(problems.load_data(config))
@@ -107,6 +108,8 @@ def _contrastive(pairs: Pairs, steps: int | None):
 
 def _seen(source) -> Pairs:
     """The sentence vectors of the seen classes, and their training images."""
+    from zsl_jax.encoders import ties
+
     rows = source.splits.get("train", ())
     seen = np.unique(source.labels[rows]) if len(rows) else np.zeros(0, int)
     if len(seen) < 2:
@@ -117,7 +120,7 @@ def _seen(source) -> Pairs:
     if np.ndim(source.inputs) != 2:
         raise errors.UserError(f"a tie leads to features [N, F], the inputs of {source.name} are {source.kind}")
     inputs, labels = np.asarray(source.inputs[rows], np.float64), source.labels[rows]
-    inputs = inputs / np.maximum(np.linalg.norm(inputs, axis=1, keepdims=True), 1e-12)
+    inputs = ties.unit_rows(inputs)
     about = {
         "dataset": source.name,
         "files": dict(source.info.get("files", {})),

@@ -61,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
     chosen = word2vec.settings(by, **given)
 
     files = [pathlib.Path(name).expanduser() for name in values.texts.split(",") if name]
+    command_line.check_out("--out", values.out, files)
     digests = {path.name: matfile.sha256(path) for path in files if path.is_file()}
     read = corpora.corpus(_shown(_texts(files)), min_count=values.min_count)
     print(

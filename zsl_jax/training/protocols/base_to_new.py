@@ -18,7 +18,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import metrics
+from zsl_jax import errors, metrics
 from zsl_jax.data import dataset
 from zsl_jax.training.protocols import base, gzsl
 
@@ -27,10 +27,12 @@ def looks(task: dataset.Task, keep: bool = False) -> dict[str, base.Look]:
     """Returns the three questions.
 
     Raises:
-      UserError: no new class to score, or no test image of one.
+      UserError: no new class to score, or no test image of one, or of a base class.
     """
     del keep
     gzsl.check_unseen(task)
+    if not len(task.sets["test_seen"].labels):
+        raise errors.UserError("nothing to score: protocol=base_to_new has no test input of a base class")
     is_seen = np.asarray(task.classes.is_seen)
     return {
         "base": base.Look(("test_seen",), np.where(is_seen, 0, -1)),

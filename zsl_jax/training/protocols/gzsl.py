@@ -93,18 +93,19 @@ def choose(rows: dict[str, metrics.Rows], facts: dict[str, Any]) -> dict[str, An
 
 
 def report(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: dict[str, Any]) -> dict[str, Any]:
-    """Returns `{"zsl": {...}, "gzsl": {..., "calibrated": {...}}}`."""
+    """Returns `{"zsl": {...}, "gzsl": {..., "calibrated": {...}}}`; NaN for what no test image measures."""
     is_seen = facts["is_seen"]
     zsl, gzsl = rows["zsl"], rows["gzsl"]
     top1, micro = _accuracies(metrics.predicted_class(zsl), zsl.label, len(is_seen), None)
     unseen, seen, _ = metrics.curve_of_rows(gzsl, is_seen)
     calibrated = _at(gzsl, is_seen, knobs["gamma"])
+    # Sums of many trapezoids round: a perfect curve had an area of 1.0000001, which no record may hold.
+    area = jnp.minimum(metrics.ausuc(unseen, seen), 1.0)
     return {
         "zsl": {"top1": top1, "top1_micro": micro},
         "gzsl": {
             **_at(gzsl, is_seen, None, micro=True),
-            # Sums of many trapezoids round: a perfect curve had an area of 1.0000001, which no record may hold.
-            "ausuc": jnp.minimum(metrics.ausuc(unseen, seen), 1.0),
+            "ausuc": jnp.where(jnp.isnan(calibrated["harmonic"]), jnp.nan, area),
             "calibrated": {"gamma": jnp.asarray(knobs["gamma"], jnp.float32), **calibrated},
         },
     }
@@ -185,7 +186,9 @@ def _at(rows: metrics.Rows, is_seen, gamma, *, micro: bool = False) -> dict[str,
 
 def _accuracies(predictions, labels, num_classes: int, where) -> tuple[Any, Any]:
     correct, total = metrics.per_class_counts(predictions, labels, num_classes=num_classes, where=where)
-    return metrics.mean_per_class(correct, total), correct.sum() / jnp.maximum(total.sum(), 1)
+    count = total.sum()
+    found = metrics.mean_per_class(correct, total), correct.sum() / jnp.maximum(count, 1)
+    return tuple(jnp.where(count > 0, share, jnp.nan) for share in found)
 
 
 GZSL = base.Protocol(

@@ -1,6 +1,5 @@
 """How often detectors of attributes err: a rate, a table of rates, detections in a file, or those of a finished run."""
 
-import json
 import pathlib
 import sys
 from typing import NamedTuple
@@ -8,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from zsl_jax import bounds, errors
-from zsl_jax import config as config_lib
 from zsl_jax.verbs.bounding import tables
 
 
@@ -151,12 +149,13 @@ def read_run(path: str) -> Run:
     workdir = pathlib.Path(path)
     if not (workdir / "record.json").is_file():
         raise errors.UserError(f"{path} holds no finished run (record.json is missing)")
-    config = config_lib.from_json(json.loads((workdir / "config.json").read_text()))
-    if config.data.get("semantics", "att") != "att":
-        raise errors.UserError(f"{path} describes classes by {config.data.semantics!r}; the bound is about attributes")
 
     from zsl_jax.training import observed as observed_lib
+    from zsl_jax.training import run
 
+    config, _ = run.read_config(workdir / "config.json")
+    if config.data.get("semantics", "att") != "att":
+        raise errors.UserError(f"{path} describes classes by {config.data.semantics!r}; the bound is about attributes")
     observed = observed_lib.observe(config, workdir, say=lambda line: print(line, file=sys.stderr))
     classes = observed.dataset.classes
     if config.data.name == "xlsa17":

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, rules
 from zsl_jax.data import attribute_files, matfile, missing, tables
 
 SPLITS_FILE, FEATURES_FILE, UNSEEN_FILE = "att_splits.mat", "res101.mat", "testclasses.txt"
@@ -89,9 +89,9 @@ def attribute_places(table: Table, text: str | None) -> np.ndarray:
         return np.arange(len(table.attributes))
     names = [name.strip() for name in text.split(",") if name.strip()]
     if len(names) == 1 and names[0].isdecimal():
-        count = int(names[0])
-        if not 1 <= count <= len(table.attributes):
-            raise errors.UserError(f"--attributes={text}: the table has {len(table.attributes)} attributes")
+        count = rules.whole_of(names[0])
+        if count is None or not 1 <= count <= len(table.attributes):
+            raise errors.UserError(f"--attributes={text[:40]}: the table has {len(table.attributes)} attributes")
         return np.arange(count)
     place = {name: i for i, name in enumerate(table.attributes)}
     for name in names:
