@@ -67,6 +67,8 @@ LATER = {
     "classes.nearest": 5,
     "classes.temperature": 0.1,
     "classes.strength": 1.0,
+    "classes.phrase": "a photo of something {}.",
+    "classes.ranking": "both",
     "classes.missing": "error",
     "classes.permuted": False,
 }
