@@ -419,6 +419,7 @@ SIMILARITIES = {
         similarity.gaussian_query, {"means": normal(ROWS, 3), "variances": positive(ROWS, 3)}, has_where=False
     ),
     "l2_normalize": of(similarity.l2_normalize, batch("x"), has_where=False),
+    "pair_features": of(similarity.pair_features, batch("x", "y"), has_where=False),
     "set_query": of(
         similarity.set_query,
         {"embeddings": normal(ROWS, 3), "included": normal(2, 3, 3), "excluded": normal(1, 2, 3)},

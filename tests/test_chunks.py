@@ -114,6 +114,7 @@ METHODS = {
     "label_embedding": methods.label_embedding,
     "attribute_network": methods.attribute_network,
     "zsl_kg": lambda parts: methods.zsl_kg(parts, TOWER, width=4),
+    "infersent": lambda parts: methods.infersent(parts, TOWER, width=4, num_hidden=5),
 }
 
 

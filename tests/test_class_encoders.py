@@ -24,6 +24,9 @@ ATTRIBUTES = RNG.random((5, 4)).astype(np.float32)
         lambda x: class_encoders.concatenated([x, x]),
         lambda x: class_encoders.nearest_norms(x[:2], x[2:], x[2:], nearest=2),
         lambda x: class_encoders.ridge_norms(x[:2], x[2:], x[2:]),
+        class_encoders.ranked,
+        lambda x: class_encoders.concreteness_mix(x, 1 - x, x[0]),
+        lambda x: class_encoders.told_concreteness(x[:2], x[2:4], x[4:]),
     ],
 )
 def test_forms_of_attributes_keep_the_contract(fn):

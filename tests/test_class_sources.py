@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zsl_jax import __main__, class_encoders, data, errors, similarity
-from zsl_jax.class_encoders import poincare, wordnet
+from zsl_jax.class_encoders import poincare, properties, wordnet
 from zsl_jax.encoders import class_sources
 
 NAMES = ("001.Polar_bear", "brown+bear", "zebra", "wild horse", "okapi")
@@ -256,6 +256,101 @@ def test_attributes_of_an_unseen_class_are_told_from_its_words_and_the_seen_clas
     assert (said["annotated"], said["told"], said["told_by"], said["learned"]) == (3, 2, by, True)
 
 
+PROPERTIES = "property,concreteness\nstriped,0.25\nof the sea,\nbig,1\n"
+SEEDS = (properties.CONCRETE, properties.ABSTRACT)
+
+
+def property_options(folder, **options):
+    """Words for a tower, a tie to three numbers, and prototypes of three classes."""
+    rng = np.random.default_rng(0)
+    words = ["striped", "sea", "big", "polar", "bear", "zebra", "horse", *SEEDS[0], *SEEDS[1]]
+    np.savez(folder / "tower.npz", words=np.array(words), vectors=rng.standard_normal((len(words), 4)))
+    np.savez(folder / "tie.npz", map=rng.standard_normal((4, 3)), text_mean=rng.standard_normal(4))
+    np.savez(folder / "rows.npz", vectors=rng.standard_normal((3, 3)), names=np.array(["zebra", "bear", "horse"]))
+    (folder / "list.csv").write_text(PROPERTIES)
+    given = {"text": "tower.npz", "properties": "list.csv", "tie": "tie.npz", "prototypes": "rows.npz"}
+    given = {name: str(folder / value) for name, value in given.items()}
+    plain = {"source": "properties", "template": "{}", "phrase": "{}", "nearest": 2}
+    return class_sources.Options(**given | plain | options)
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("ranking", ["both", "text", "image"])
+def test_properties_are_ranked_by_texts_and_images_less_what_the_seen_classes_share(ranking, tmp_path):
+    options = property_options(tmp_path, ranking=ranking)
+    held = {name: np.load(getattr(options, name)) for name in ("text", "tie", "prototypes")}
+    of_word = dict(zip(held["text"]["words"], held["text"]["vectors"]))
+
+    def encoded(texts):
+        return unit(np.stack([np.mean([of_word[w] for w in text.split() if w in of_word], axis=0) for text in texts]))
+
+    texts, names = encoded(["striped", "of the sea", "big"]), NAMES[:4]
+    classes = encoded(["polar bear", "brown bear", "zebra", "wild horse"])
+    cosines = classes @ encoded(["zebra", "bear", "horse"]).T
+    shares = np.where(cosines > cosines.min(axis=1, keepdims=True), np.exp(cosines / 0.1), 0)
+    rows = unit(held["prototypes"]["vectors"] - held["prototypes"]["vectors"].mean(axis=0))
+    prototypes = unit(shares / shares.sum(axis=1, keepdims=True) @ rows)
+    scores = {
+        "text": classes @ texts.T,
+        "image": prototypes @ unit((texts - held["tie"]["text_mean"]) @ held["tie"]["map"]).T,
+    }
+    ranks = {}
+    for name, score in scores.items():
+        score = score - score[:3].mean(axis=0)
+        ranks[name] = np.array([[sum(a < b for a in row) / 2 for b in row] for row in score])
+    along = [np.mean(x @ encoded(SEEDS[0]).T, 1) - np.mean(x @ encoded(SEEDS[1]).T, 1) for x in map(encoded, SEEDS)]
+    sea = np.mean(texts[1] @ encoded(SEEDS[0]).T) - np.mean(texts[1] @ encoded(SEEDS[1]).T)
+    told = np.clip((sea - along[1].mean()) / (along[0].mean() - along[1].mean()), 0, 1)
+    share = {"text": 0, "image": 1, "both": np.array([0.25, told, 1])}[ranking]
+    source, given = class_sources.make(options), table(names)
+    np.testing.assert_allclose(source(names, given), (1 - share) * ranks["text"] + share * ranks["image"], atol=1e-4)
+    # What a dataset has of it: columns with names, and a record that says who rated.
+    info = {"semantics": "att", "split": "", "files": {}, "attribute_names": ["a"] * 7}
+    toy = data.Dataset("toy", np.zeros((4, 2)), np.arange(4), given, {}, info=info)
+    info = class_sources.dataset_of(toy, source).info
+    assert (info["attributes"], "attribute_names" in info) == (["striped", "of the sea", "big"], False)
+    assert info["described_by"].get("rated") == (2 if ranking == "both" else None)
+    assert (info["described_by"]["learned"], str(tmp_path) in json.dumps(info)) == (True, False)
+
+
+NOT_PROPERTIES = {
+    "no header": ("striped\nbig\n", "a header with property"),
+    "one": ("property\nbig\n", "names 1 properties"),
+    "twice": ("property\nbig\nbig\n", "line 3: 'big' stands there twice"),
+    "from 1 to 5": ("property,concreteness\nbig,4.2\nred,5\n", r"line 2: concreteness '4.2' of 'big' .* \(x - 1\) / 4"),
+    "words": ("property,concreteness\nbig,very\nred,1\n", "line 2: concreteness 'very'"),
+    "nothing": ("property,concreteness\nbig,1\n,1\n", "line 3: no property"),
+    "utf-16": ("property\nbig\nred\n".encode("utf-16"), "a CSV file with a column property is wanted"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_PROPERTIES)
+def test_a_list_of_properties_that_is_none_is_one_line(case, tmp_path):
+    content, says = NOT_PROPERTIES[case]
+    options = property_options(tmp_path)
+    (tmp_path / "list.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(errors.UserError, match=says) as raised:
+        class_sources.make(options)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"tie": ""}, r"needs a file: --config\.classes\.tie=TIE\.npz"),
+        ({"prototypes": "OTHER"}, "prototypes are vectors of 2 numbers, and tie.npz leads to 3"),
+    ],
+)
+def test_images_need_a_tie_and_prototypes_of_its_space(options, says, tmp_path):
+    np.savez(tmp_path / "other.npz", vectors=np.eye(2), names=np.array(["zebra", "bear"]))
+    given = {name: str(tmp_path / "other.npz") if value == "OTHER" else value for name, value in options.items()}
+    with pytest.raises(errors.UserError, match=says):
+        class_sources.make(property_options(tmp_path, **given))
+
+
 def test_norms_need_attributes_of_seen_classes(tmp_path):
     for given, says in (
         (
@@ -343,8 +438,9 @@ def test_a_first_step_of_the_points_is_riemannian():
 @pytest.mark.long
 def test_another_list_of_unseen_classes_moves_no_other_class(tmp_path):
     others = (*NAMES[:3], "bear", "wild horse")
-    for source in ("tf_idf", "tree", "retrofitted", "poincare", "esa", "norms"):
-        of = more(tmp_path, source)
+    for source in ("tf_idf", "tree", "retrofitted", "poincare", "esa", "norms", "properties"):
+        by_properties = source == "properties"
+        of = class_sources.make(property_options(tmp_path)) if by_properties else more(tmp_path, source)
         one, other = of(NAMES, table()), of(others, table(others))
         np.testing.assert_allclose(one[:4], other[[0, 1, 2, 4]], atol=1e-5)
     by_wordnet = more(tmp_path, "poincare", tree="")

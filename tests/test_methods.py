@@ -179,6 +179,7 @@ def test_methods_without_random_rows_divide_their_batch():
         *small_generative.KNOBS,
         "ale_sgd",
         "gta_clip",
+        "infersent",
         "label_embedding",
         "label_similarity",
         "attribute_network",
@@ -274,6 +275,7 @@ def test_every_method_is_an_attribute_of_the_package_and_states_its_knobs():
     assert [name for name in methods.METHODS if methods.trains_encoder(name)] == [
         "attribute_network",
         "cot",
+        "infersent",
         "label_embedding",
         "two_tower",
         "zsl_kg",

@@ -40,6 +40,32 @@ def test_a_class_encoder_drops_out_in_training_alone():
     assert np.abs(once - plain).max() > 0.1
 
 
+def test_infersent_compares_an_input_and_a_class_as_loops_over_pairs_do():
+    rng = np.random.default_rng(0)
+    table = data.ClassTable(rng.standard_normal((3, 6)).astype(np.float32), np.ones(3, bool), ())
+    encoder, class_encoder = encoders.MLP(widths=(7,)), encoders.MLP(widths=(5,))
+    parts = small_trainer.small_parts(encoder=encoder)
+    method = methods.infersent(parts, class_encoder, width=2, num_hidden=4)
+    inputs, labels = rng.standard_normal((4, 8)).astype(np.float32), np.arange(4, dtype=np.int32) % 3
+    batch = data.Batch(inputs, labels, np.ones(4, bool))
+    state = jax.jit(lambda: method.init(KEY, batch, table, ()))()
+    state = state._replace(params=jax.tree.map(lambda x: x + np.float32(0.1), state.params))  # so that a bias counts
+    params = jax.device_get(state.params)
+    head, (first, second) = params["head"], params["head"]["head"]
+    encoded = np.asarray(encoder.apply({"params": params["encoder"]}, inputs, train=False))
+    described = np.asarray(class_encoder.apply({"params": head["classes"]}, table.embedding, train=False))
+    wanted = np.zeros((4, 3))
+    for b, c in np.ndindex(4, 3):
+        u, v = encoded[b] @ head["of_images"], described[c] @ head["of_classes"]
+        told = [*u, *v, *(abs(x - y) for x, y in zip(u, v)), *(x * y for x, y in zip(u, v))]
+        hidden = np.maximum(0, told @ first["weights"] + first["bias"])
+        wanted[b, c] = (hidden @ second["weights"] + second["bias"])[0]
+    np.testing.assert_allclose(base.score(method, state, inputs, table), wanted, atol=1e-5)
+    _, metrics = jax.jit(method.update)(state, batch, table, KEY)
+    loss = np.log(np.exp(wanted).sum(axis=1)) - wanted[np.arange(4), labels]
+    np.testing.assert_allclose(metrics["loss"], loss.mean(), rtol=1e-5)
+
+
 def blocks(*, per_class=24, seed=0) -> data.Dataset:
     """Images of 4x4: one of three colours above, one below; a class is a pair, two of the nine pairs are unseen."""
     rng = np.random.default_rng(seed)

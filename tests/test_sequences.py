@@ -35,7 +35,7 @@ def files(tmp_path_factory):
     return folder
 
 
-def line(folder, encoder, tower="words.txt", **keys):
+def line(folder, encoder, tower="words.txt", recipe="zsl_kg", **keys):
     given = {
         "data.file": folder / "texts",
         "towers.text": folder / tower,
@@ -45,7 +45,7 @@ def line(folder, encoder, tower="words.txt", **keys):
         "plots": "none",
         **keys,
     }
-    return ["--config=zsl_kg:texts", *(f"--config.{key}={value}" for key, value in given.items())]
+    return [f"--config={recipe}:texts", *(f"--config.{key}={value}" for key, value in given.items())]
 
 
 def problem_of(line):
@@ -83,12 +83,16 @@ def test_a_checkpoint_beside_given_word_vectors_is_refused(files):
 
 
 @pytest.mark.long
-def test_the_order_of_words_is_read_where_their_mean_says_nothing(files, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("recipe", "encoder", "size"),
+    [("zsl_kg", "bilstm_attention", "11.82 k"), ("infersent", "bilstm_max", "37.38 k")],
+)
+def test_the_order_of_words_is_read_where_their_mean_says_nothing(recipe, encoder, size, files, tmp_path, capsys):
     keys = {"train.epochs": 15, "train.batch_size": 16, "optimizer.learning_rate": 0.02, "select.on": "nothing"}
     keys |= {"towers.words": 4, "encoder.dropout": 0.0}
-    assert __main__.main(["train", *line(files, "bilstm_attention", **keys), f"--workdir={tmp_path / 'run'}"]) == 0
+    assert __main__.main(["train", *line(files, encoder, recipe=recipe, **keys), f"--workdir={tmp_path / 'run'}"]) == 0
     # The words of the table are not among the parameters.
-    assert "encoder bilstm_attention: 11.82 k parameters\n" in capsys.readouterr().out
+    assert f"encoder {encoder}: {size} parameters\n" in capsys.readouterr().out
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert record["metrics"]["gzsl"]["seen"] > 0.9  # by the words alone .5
     assert record["dataset"]["inputs"]["stages"][0]["words"] == 4

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from zsl_jax import methods
 from zsl_jax.class_encoders import norms, wordnet
 from zsl_jax.data import npz, streaming
-from zsl_jax.encoders import class_sources, described, mobilenet, scaling, vit, word_sources
+from zsl_jax.encoders import class_sources, described, mobilenet, property_sources, scaling, vit, word_sources
 from zsl_jax.rules import STRETCH, Rule, number, one_of, whole, wholes
 from zsl_jax.training import optimizers, protocols
 
@@ -74,7 +74,7 @@ KEYS = {
         Rule(class_sources.is_source, f"some of {', '.join(class_sources.SOURCES)}, + between them"),
     ),
     "classes.words": Key("", "file of word vectors (.txt, .gz, .bin, .npz), for words and norms", PLACE),
-    "classes.text": Key("", "folder of a text tower, for sentences", PLACE),
+    "classes.text": Key("", "folder of a text tower, for sentences and properties", PLACE),
     "classes.template": Key(
         "a photo of a {}.", "sentence on a class, {} stands for its name", Rule(lambda x: "{}" in x, "a text with {}")
     ),
@@ -87,9 +87,22 @@ KEYS = {
     "classes.concepts": Key("", "JSON file of texts on each concept, for esa in place of WordNet's glosses", PLACE),
     "classes.num_concepts": Key(500, "concepts of esa at most, the nearest to the seen classes", whole(1)),
     "classes.norms": Key("ridge", "how norms tells attributes from words", one_of(tuple(norms.NORMS))),
-    "classes.nearest": Key(5, "seen classes that norms=nearest takes the mean of", whole(1)),
+    "classes.nearest": Key(5, "classes that norms=nearest, or a prototype of properties, is the mean of", whole(1)),
     "classes.temperature": Key(0.1, "of the softmax over their cosines, which weighs them", number(0)),
     "classes.strength": Key(1.0, "of the ridge of norms, in units of the mean eigenvalue", number(0)),
+    "classes.properties": Key("", "CSV file of a column property, and perhaps concreteness, for properties", PLACE),
+    "classes.phrase": Key(
+        "a photo of something {}.",
+        "sentence on a property, {} stands for it",
+        Rule(lambda x: "{}" in x, "a text with {}"),
+    ),
+    "classes.ranking": Key(
+        "both", "what ranks properties: texts, images, or both by concreteness", one_of(property_sources.RANKINGS)
+    ),
+    "classes.tie": Key("", "file that ties texts to features of images, for properties", PLACE),
+    "classes.prototypes": Key(
+        "", "archive of vectors [N, F] with names, such as a classifier's rows, for properties", PLACE
+    ),
     "classes.edges": Key(
         "given", "edges of the graph: as given, or at random, as a control", one_of(word_sources.EDGES)
     ),

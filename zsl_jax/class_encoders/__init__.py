@@ -10,6 +10,7 @@
     texts.py        word vectors from files and to files; TF-IDF of descriptions
     concepts.py     descriptions by the articles on concepts that they are near to
     norms.py        attributes told from word vectors
+    properties.py   attributes without annotation, by a ranking of texts and one of images
     corpora.py, word_objectives.py, word2vec.py        word vectors trained on texts of your own
 
 What comes out takes the place of a table's embedding: `dataclasses.replace(table, embedding=...)`.
@@ -22,6 +23,7 @@ from zsl_jax.class_encoders.corpora import corpus
 from zsl_jax.class_encoders.hashing import tokens
 from zsl_jax.class_encoders.levels import distance_levels
 from zsl_jax.class_encoders.norms import nearest_norms, ridge_norms
+from zsl_jax.class_encoders.properties import concreteness_mix, load_properties, ranked, told_concreteness
 from zsl_jax.class_encoders.texts import load_word_vectors, save_word_vectors, tf_idf, word_embedding, words
 from zsl_jax.class_encoders.trees import ancestors, load_tree, retrofitted
 from zsl_jax.class_encoders.word2vec import train as word_vectors
@@ -31,13 +33,16 @@ __all__ = [
     "binarized",
     "centred",
     "concatenated",
+    "concreteness_mix",
     "corpus",
     "distance_levels",
     "explicit_semantics",
+    "load_properties",
     "load_tree",
     "load_word_vectors",
     "nearest_norms",
     "permuted",
+    "ranked",
     "retrofitted",
     "ridge_norms",
     "save_word_vectors",
@@ -45,6 +50,7 @@ __all__ = [
     "simplex",
     "tf_idf",
     "tokens",
+    "told_concreteness",
     "word_embedding",
     "word_vectors",
     "words",

@@ -18,7 +18,7 @@ import numpy as np
 
 from zsl_jax import class_encoders, errors
 from zsl_jax.data import dataset, soundness
-from zsl_jax.encoders import hierarchy_sources, source_parts, word_sources
+from zsl_jax.encoders import hierarchy_sources, property_sources, source_parts, word_sources
 from zsl_jax.encoders.source_parts import Made, Options
 
 DATASET = "dataset"
@@ -30,6 +30,7 @@ MAKE: dict[str, Callable[[Options], Made]] = {
     "tf_idf": word_sources.tf_idf,
     "esa": word_sources.esa,
     "norms": word_sources.norms,
+    "properties": property_sources.properties,
     "wordnet": hierarchy_sources.by_wordnet,
     "tree": hierarchy_sources.by_tree,
     "poincare": hierarchy_sources.by_poincare,
@@ -48,6 +49,7 @@ class Source(NamedTuple):
       shared: what belongs to all classes together, see `ClassTable.shared`; None for most.
       facts: what a record says of the classes that the vectors are made from, by the table, JSON-able.
       is_own: whether the columns are those of the dataset's own descriptions.
+      columns: what the columns are called, where they have names of their own.
     """
 
     function: Callable[[Sequence[str], dataset.ClassTable], np.ndarray]
@@ -56,6 +58,7 @@ class Source(NamedTuple):
     shared: Any = None
     facts: Callable[[dataset.ClassTable], dict[str, Any]] = lambda table: {}
     is_own: bool = False
+    columns: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -131,7 +134,8 @@ def make(options: Options) -> Source | None:
         return {name: value for each in made.values() for name, value in each.facts(table).items()}
 
     shared = made[GRAPH].shared if GRAPH in made else None
-    return Source(function, said, notes, shared, facts, len(parts) == 1 and made[parts[0]].is_own)
+    alone = made[parts[0]] if len(parts) == 1 else Made(function, {})
+    return Source(function, said, notes, shared, facts, alone.is_own, alone.columns)
 
 
 def dataset_of(
@@ -163,7 +167,10 @@ def dataset_of(
             raise errors.UserError(f"{source.name} has no names of classes for config.classes.source")
         embedding = described_by(source.classes.names, source.classes)
         if not described_by.is_own:
-            info.pop("attributes", None)  # the names of other columns
+            for name in ("attributes", "attribute_names"):  # of other columns
+                info.pop(name, None)
+        if described_by.columns:
+            info["attributes"] = list(described_by.columns)
         info["semantics"] = described_by.said["source"]
         left_out = described_by.notes(source.classes.names)
         info["described_by"] = {**described_by.said, **described_by.facts(source.classes), "left_out": left_out}

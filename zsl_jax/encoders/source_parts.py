@@ -33,10 +33,15 @@ class Options(NamedTuple):
     nearest: int = 5
     temperature: float = 0.1
     strength: float = 1.0
+    properties: str = ""
+    phrase: str = "a photo of something {}."
+    ranking: str = "both"
+    tie: str = ""
+    prototypes: str = ""
 
 
 # Options that are places of one machine, and those that came after the first records.
-PLACES = ("words", "text", "texts", "wordnet", "tree", "graph", "concepts")
+PLACES = ("words", "text", "texts", "wordnet", "tree", "graph", "concepts", "properties", "tie", "prototypes")
 LATER = (
     "dimensions",
     "edges",
@@ -47,6 +52,8 @@ LATER = (
     "nearest",
     "temperature",
     "strength",
+    "phrase",
+    "ranking",
 )
 
 
@@ -61,6 +68,7 @@ class Made(NamedTuple):
       shared: see `ClassTable.shared`.
       facts: `table -> dict`, what a record says of the classes that it was made from, JSON-able.
       is_own: whether the columns are those of the dataset's own descriptions.
+      columns: what the columns are called, where they have names of their own.
     """
 
     function: Callable[[list[str], dataset.ClassTable], np.ndarray]
@@ -70,6 +78,7 @@ class Made(NamedTuple):
     shared: Any = None
     facts: Callable[[dataset.ClassTable], dict[str, Any]] = lambda table: {}
     is_own: bool = False
+    columns: tuple[str, ...] = ()
 
 
 def seen_names(table: dataset.ClassTable) -> list[str]:

@@ -113,6 +113,44 @@ def write(path: str | os.PathLike, tie: Tie) -> None:
         raise errors.UserError(f"cannot write to --out={path}: {error.strerror}") from error
 
 
+class Pairs(NamedTuple):
+    """Vectors with what each is of.
+
+    Fields:
+      words: N names or texts.
+      vectors: `[N, F]`.
+      named: which of the two `words` are, `names` or `texts`.
+      sha256: of the file.
+    """
+
+    words: tuple[str, ...]
+    vectors: np.ndarray
+    named: str
+    sha256: str
+
+
+def load_pairs(path: str | os.PathLike) -> Pairs:
+    """Reads an archive of `vectors [N, F]`, such as the rows of a classifier, with `names [N]` or `texts [N]`.
+
+    Raises:
+      UserError: no such file, or one of another kind.
+    """
+    held, digest = arrays.read(pathlib.Path(path).expanduser())
+    named = next((name for name in ("texts", "names") if name in held), None)
+    if named is None or "vectors" not in held:
+        raise errors.UserError(
+            f"{path} holds {', '.join(sorted(held)[:5]) or 'nothing'}: vectors, and names or texts, are wanted"
+        )
+    words, vectors = soundness.text(held[named]), held["vectors"]
+    if words is None or vectors.ndim != 2 or len(words) != len(vectors):
+        raise errors.UserError(
+            f"{path}: vectors {vectors.shape} and {named} {held[named].shape}, wanted [N, F] and [N] texts"
+        )
+    if wrong := soundness.features(vectors):
+        raise errors.UserError(f"{path}: vectors: {wrong}")
+    return Pairs(tuple(words), np.asarray(vectors, np.float64), named, digest)
+
+
 def ridge(texts: np.ndarray, targets: np.ndarray, *, strength: float | None = None) -> Tie:
     """Returns the tie of pairs by ridge regression.
 

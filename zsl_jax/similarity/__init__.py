@@ -26,6 +26,7 @@ from zsl_jax.similarity.products import (
     l2_normalize,
     latent_bilinear,
     low_rank_bilinear,
+    pair_features,
 )
 from zsl_jax.similarity.sets import late_interaction, optimal_transport, set_query, sinkhorn
 
@@ -51,6 +52,7 @@ __all__ = [
     "negative_euclidean",
     "negative_squared_euclidean",
     "optimal_transport",
+    "pair_features",
     "poincare",
     "poincare_exp0",
     "poincare_log0",

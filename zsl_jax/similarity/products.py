@@ -17,6 +17,7 @@ __all__: Sequence[str] = (
     "l2_normalize",
     "latent_bilinear",
     "low_rank_bilinear",
+    "pair_features",
 )
 
 
@@ -211,6 +212,34 @@ def distmult(heads: ArrayLike, relations: ArrayLike, tails: ArrayLike) -> jax.Ar
     """
     arguments.check_same_shape(2, heads=heads, relations=relations, tails=tails)
     return jnp.sum(arguments.as_float(heads) * arguments.as_float(relations) * arguments.as_float(tails), axis=1)
+
+
+def pair_features(x: ArrayLike, y: ArrayLike) -> jax.Array:
+    """What a head that scores pairs is told of two vectors: both, how far apart they are, and where they agree.
+
+    `[x_b, y_b, |x_b - y_b|, x_b * y_b]`; of |.| the gradient is 0 where both are equal.
+
+    Args:
+      x: `[B, D]`.
+      y: `[B, D]`.
+
+    Returns:
+      `[B, 4 D]`, float32.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> print(pair_features(jnp.array([[1.0, 2.0]]), jnp.array([[3.0, -1.0]])))
+    [[ 1.  2.  3. -1.  2.  3.  3. -2.]]
+
+    Reference: Mou, Men, Li, Xu, Zhang, Yan, Jin, "Natural Language Inference by Tree-Based Convolution and Heuristic
+    Matching", ACL 2016; Conneau, Kiela, Schwenk, Barrault, Bordes, "Supervised Learning of Universal Sentence
+    Representations from Natural Language Inference Data", EMNLP 2017.
+    """
+    arguments.check_same_shape(2, x=x, y=y)
+    x, y = arguments.as_float(x), arguments.as_float(y)
+    return jnp.concatenate([x, y, jnp.abs(x - y), x * y], axis=1)
 
 
 def einsum(formula: str, *arrays: ArrayLike) -> jax.Array:

@@ -30,6 +30,9 @@ SAME_RUN = (
     "classes.tree",
     "classes.graph",
     "classes.concepts",
+    "classes.properties",
+    "classes.tie",
+    "classes.prototypes",
     "towers.text",
     "towers.image",
     "towers.tie",
@@ -66,6 +69,8 @@ LATER = {
     "classes.nearest": 5,
     "classes.temperature": 0.1,
     "classes.strength": 1.0,
+    "classes.phrase": "a photo of something {}.",
+    "classes.ranking": "both",
     "classes.missing": "error",
     "classes.permuted": False,
 }

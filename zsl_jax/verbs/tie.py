@@ -130,27 +130,15 @@ def _seen(source) -> Pairs:
 
 
 def _pairs(path: pathlib.Path, describer) -> Pairs:
-    from zsl_jax.data import arrays, soundness
+    from zsl_jax.encoders import ties
 
-    held, digest = arrays.read(path)
-    named = next((name for name in ("texts", "names") if name in held), None)
-    if named is None or "vectors" not in held:
-        raise errors.UserError(
-            f"{path} holds {', '.join(sorted(held)[:5]) or 'nothing'}: vectors, and names or texts, are wanted"
-        )
-    words, vectors = soundness.text(held[named]), held["vectors"]
-    if words is None or vectors.ndim != 2 or len(words) != len(vectors):
-        raise errors.UserError(
-            f"{path}: vectors {vectors.shape} and {named} {held[named].shape}, wanted [N, F] and [N] texts"
-        )
-    if wrong := soundness.features(vectors):
-        raise errors.UserError(f"{path}: vectors: {wrong}")
-    texts = [(text,) for text in words] if named == "texts" else describer.sentences(words)
-    about = {"files": {path.name: digest}, "described_by": describer.said}
+    held = ties.load_pairs(path)
+    texts = [(text,) for text in held.words] if held.named == "texts" else describer.sentences(held.words)
+    about = {"files": {path.name: held.sha256}, "described_by": describer.said}
     different = list(dict.fromkeys(texts))
     row = {text: number for number, text in enumerate(different)}
     labels = np.array([row[text] for text in texts])
-    return Pairs(describer.vectors(different), np.asarray(vectors, np.float64), labels, about)
+    return Pairs(describer.vectors(different), held.vectors, labels, about)
 
 
 def _define(values: flags.FlagValues) -> None:
