@@ -188,6 +188,9 @@ def test_what_was_changed_in_a_workdir_is_not_used(what, made, finished, tmp_pat
         toy_runs.train(folder, made) if name == "selection.json" else trained.load(folder)
 
 
+DRAWS = ("select", "select_1")
+
+
 @pytest.mark.long
 def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
     made = toy_runs.recipe("ale", **{"select.folds": 3})
@@ -209,7 +212,7 @@ def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
     # The constant is the best of the mean over the draws, not of one of them.
     travelling = phases.Run(made, tmp_path / "straight")
     choosing, _ = protocols.GZSL.tasks(source, made)
-    rows = [selection._read_rows(travelling, number, chosen["epochs"]) for number in range(3)]
+    rows = [selection._read_rows(travelling, number, chosen["epochs"], None, None) for number in range(3)]
 
     def mean(gamma):
         reports = [
@@ -234,6 +237,16 @@ def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
     assert count == len(stops)
     assert again["selection"] == chosen
     assert again["state_sha256"] == record["state_sha256"]
+
+    # Scores of another draw, or of another run, in the place of those that the choice is made on.
+    (folder / "selection.json").unlink()
+    own, other = (folder / "checkpoints" / draw / "rows" / f"{chosen['epochs']:06d}.npz" for draw in DRAWS)
+    own.write_bytes(other.read_bytes())
+    with pytest.raises(errors.UserError, match=r"npz was changed since it was written, .*: delete .*checkpoints/select,"):
+        toy_runs.train(folder, made, source)
+    own.unlink()
+    with pytest.raises(errors.UserError, match=r"npz is gone: delete"):
+        toy_runs.train(folder, made, source)
 
 
 def stacked(rows, task):
