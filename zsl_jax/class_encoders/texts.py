@@ -30,7 +30,7 @@ def load_word_vectors(
 ) -> dict[str, np.ndarray]:
     """Reads the vectors of words from a file as word2vec and GloVe write them.
 
-        .txt, .vec, .gz    a line is a word and its numbers, separated by blanks or tabs; the first line may be `COUNT WIDTH`
+        .txt, .vec, .gz    a line is a word and its numbers, with blanks or tabs between; the first may be `COUNT WIDTH`
         .bin               `COUNT WIDTH`, then each word, a blank and its numbers in float32
         .npz               `words [N]`, `vectors [N, D]` and, where these are whole numbers, a `scale [N]` of each row
 
@@ -77,8 +77,8 @@ def _from_lines(path: str | os.PathLike, wanted: Collection[str] | None, most: i
             word = word.lower()
             if word and not rest and (number == 1 or asked(word)):
                 raise errors.UserError(
-                    f"{path}, line {number}: no numbers behind {word[:40]!r}: a word and its vector, with blanks or tabs "
-                    "between them, are wanted in each line"
+                    f"{path}, line {number}: no numbers behind {word[:40]!r}: a word and its vector, with blanks or "
+                    "tabs between them, are wanted in each line"
                 )
             if not asked(word) or word in found or (number == 1 and len(rest.split()) == 1):
                 continue
