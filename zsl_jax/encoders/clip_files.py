@@ -7,7 +7,6 @@
 Sizes are read from the tensors; a config says what these do not show: heads, activation, the token that ends a text.
 """
 
-import json
 import math
 import pathlib
 import re
@@ -19,7 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.encoders import clip, clip_resnet, transformer
+from zsl_jax.data import json_files
+from zsl_jax.encoders import bert_files, clip, clip_resnet, transformer
 from zsl_jax.encoders import weights as weights_lib
 
 CONFIGS = ("config.json", "open_clip_config.json")
@@ -120,9 +120,15 @@ def load(folder: pathlib.Path, *, dtype: str = "float32", scan: bool = False, re
     if left_over:
         listed = ", ".join(left_over[:4]) + (", ..." if len(left_over) > 4 else "")
         raise errors.UserError(f"weights {files[0].name} are of another model: {len(left_over)} left over: {listed}")
+    try:
+        image, text = _image(tensors, config, knobs, files[0]), _text(tensors, config, knobs, files[0])
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, errors.UserError):
+            raise
+        raise errors.UserError(f"{files[0]} and its config are of no CLIP or SigLIP ({error!r})") from error
     return Model(
-        _image(tensors, config, knobs, files[0]),
-        _text(tensors, config, knobs, files[0]),
+        image,
+        text,
         tensors,
         scale,
         bias,
@@ -227,10 +233,4 @@ def _config(folder: pathlib.Path) -> dict:
     path = next((folder / name for name in CONFIGS if (folder / name).is_file()), None)
     if path is None:
         return {}
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise errors.UserError(f"{path} is damaged: {error}") from error
-    if not isinstance(config, dict):
-        raise errors.UserError(f"{path} is damaged: it holds no names and values")
-    return config
+    return json_files.read(path, bert_files.REMEDY)
