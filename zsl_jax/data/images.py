@@ -180,6 +180,10 @@ def _named(path: str | os.PathLike) -> Iterator[None]:
 @contextlib.contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[PIL.Image.Image]:
     """An image whose header is read: of a format and kind that is read, and of a size that can be one."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise UnreadableImage(f"{os.fspath(path)!r}: its name is no text in UTF-8: rename it") from error
     if not os.path.getsize(path):
         raise UnreadableImage(f"{path}: an empty file, not an image")
     with _quiet():
