@@ -225,6 +225,12 @@ def test_ordinary_vectors_are_scaled_by_exactly_one():
     assert not np.any(jax.grad(lambda x: jnp.sum(similarity.l2_normalize(x)))(zero))
 
 
+def test_nothing_has_no_neighbours_and_no_interval():
+    assert [x.shape for x in similarity.nearest(np.zeros((0, 3)), count=2)] == [(0, 2), (0, 2)]
+    with pytest.raises(ValueError, match="at least one"):
+        metrics.percentile_interval(np.zeros(0))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", [f"losses.{name}" for name in TABLES["losses"]])
 def test_a_batch_without_an_example_is_no_error_and_has_no_loss(name):
