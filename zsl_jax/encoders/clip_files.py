@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import errors
+from zsl_jax import errors, rules
 from zsl_jax.data import json_files
 from zsl_jax.encoders import bert_files, clip, clip_resnet, transformer
 from zsl_jax.encoders import weights as weights_lib
@@ -108,6 +108,8 @@ def load(folder: pathlib.Path, *, dtype: str = "float32", scan: bool = False, re
             f"{folder} needs one .safetensors or .npz file with the weights of CLIP or SigLIP: {listed}"
         )
     tensors = renamed(weights_lib.read(files[0]))
+    if empty := next((name for name, tensor in tensors.items() if not tensor.size), None):
+        raise errors.UserError(f"{files[0]} is of no CLIP or SigLIP: {empty} is empty")
     for half, starts in _HALVES.items():
         if not any(name.startswith(starts) for name in tensors):
             raise errors.UserError(
@@ -188,7 +190,17 @@ def _shape(
     if activation not in transformer.ACTIVATIONS:
         raise errors.unknown("activation", activation, transformer.ACTIVATIONS)
     epsilon = part.get("layer_norm_eps", 1e-6 if is_siglip else 1e-5)
+    _check(file, tower, num_attention_heads=(heads, rules.whole(1)), layer_norm_eps=(epsilon, rules.number(0)))
+    if width % heads:
+        raise errors.UserError(f"{file}: {tower} has a width of {width}, not a multiple of {heads} heads")
     return transformer.Shape(width, layers, heads, hidden, activation, epsilon, **knobs)
+
+
+def _check(file: pathlib.Path, tower: str, **numbers: tuple[Any, rules.Rule]) -> None:
+    """Raises where a number of the config, given by its name with its rule, is none that there can be."""
+    for name, (value, rule) in numbers.items():
+        if not rule.holds(value):
+            raise errors.UserError(f"the config beside {file}: {name} of {tower} is {value!r}, not {rule.words}")
 
 
 def _image(tensors, config: dict, knobs: dict, file: pathlib.Path):
@@ -222,6 +234,8 @@ def _text(tensors, config: dict, knobs: dict, file: pathlib.Path) -> clip.TextTo
     projection = len(tensors["text_model.head.weight" if siglip else "text_projection.weight"])
     # Configs of before 2023 say 2, and their models read the place of the largest id.
     end = config.get("text_config", {}).get("eos_token_id", 2)
+    if end is not None:
+        _check(file, "text_model", eos_token_id=(end, rules.whole(0)))
     return clip.TextTower(clip.TextSize(shape, vocabulary, positions, projection, None if end == 2 else end, siglip))
 
 
