@@ -1,6 +1,7 @@
 """Class embeddings: against loops and by hand, at their limits, and the controls on which methods fall to chance."""
 
 import gzip
+import tracemalloc
 
 import contract
 import embedding_trial
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from zsl_jax import class_encoders, data, errors, methods
+from zsl_jax.class_encoders import trees
 
 RNG = np.random.default_rng(0)
 ATTRIBUTES = RNG.random((5, 4)).astype(np.float32)
@@ -115,9 +117,12 @@ def test_tree_from_a_table(tmp_path):
     path.write_text(
         "child,parent\nwolf,dog-like\nfox,dog-like\nlion,cat-like\ndog-like,animal\ncat-like,animal\nanimal,\n"
     )
-    names, table = class_encoders.load_tree(path)
+    names, parents = class_encoders.load_tree(path)
+    table = class_encoders.ancestors(parents)
     assert names == ("wolf", "dog-like", "fox", "lion", "cat-like", "animal")
     rows = [names.index(name) for name in ("lion", "wolf", "fox")]
+    for found, row in zip(trees.at_or_above(parents, rows), rows):
+        assert sorted(found) == np.flatnonzero(table[row]).tolist()
     np.testing.assert_array_equal(table[rows] @ table[rows].T, [[3, 1, 1], [1, 3, 2], [1, 2, 3]])
     path.write_text("child,parent\nwolf,a\nwolf,b\n")
     with pytest.raises(errors.UserError, match="line 3: 'wolf' has two parents"):
@@ -135,6 +140,18 @@ def test_tree_from_a_table(tmp_path):
     path.write_text("child,parent\nwolf,fox\nfox,wolf\n")
     with pytest.raises(errors.UserError, match="cycle"):
         class_encoders.load_tree(path)
+
+
+def test_a_deep_tree_of_many_nodes_needs_the_memory_of_its_nodes(tmp_path):
+    path = tmp_path / "tree.csv"
+    path.write_text("child,parent\n" + "".join(f"n{node},n{node + 1}\n" for node in range(30_000)))
+    tracemalloc.start()
+    names, parents = class_encoders.load_tree(path)
+    (found,) = trees.at_or_above(parents, [names.index("n0")])
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == len(names) == 30_001
+    assert most < 2**26
 
 
 def test_retrofitting_solves_its_linear_system():

@@ -35,7 +35,7 @@ def described(folder, **options):
     return class_sources.make(class_sources.Options(**given))
 
 
-@pytest.mark.parametrize("form", ["words.npz", "bytes.npz", "words.bin", "words.txt"])
+@pytest.mark.parametrize("form", ["words.npz", "bytes.npz", "words.bin", "words.txt", "words.vec"])
 def test_every_form_of_word_vectors_says_the_same(form, tmp_path):
     path, wanted = tmp_path / form, np.array(list(WORDS.values()), np.float32)
     if form == "bytes.npz":
@@ -46,7 +46,8 @@ def test_every_form_of_word_vectors_says_the_same(form, tmp_path):
         rows = (f"{word} ".encode() + np.float32(row).tobytes() + b"\n" for word, row in WORDS.items())
         path.write_bytes(b"4 2\n" + b"".join(rows))
     else:
-        path.write_text("".join(f"{word} {row[0]} {row[1]}\n" for word, row in WORDS.items()))
+        between = "\t" if form == "words.vec" else " "
+        path.write_text("".join(between.join((word, *map(str, row))) + "\n" for word, row in WORDS.items()))
     found = class_encoders.load_word_vectors(path, {*WORDS, "gnu"})
     assert found.keys() == WORDS.keys()
     np.testing.assert_array_equal([found[word] for word in WORDS], wanted)
@@ -56,7 +57,8 @@ DAMAGED = {
     "none.txt": (None, "no file of word vectors"),
     "cut.bin": (b"2 2\nbear " + bytes(7), "ends within word 1 of 2"),
     "text.bin": (b"bear 1 0\n", "does not begin with COUNT WIDTH"),
-    "list.txt": (b"gnu\nbear\n", "line 2: no numbers behind 'bear'"),
+    "list.txt": (b"gnu\nbear\n", "line 1: no numbers behind 'gnu'"),
+    "commas.txt": (b"gnu,1,0\nbear,0,1\n", "line 1: no numbers behind 'gnu,1,0': .* blanks or tabs"),
     "text.npz": (b"bear 1 0\n", "is no archive of word vectors"),
     "nan.txt": (b"gnu 1 0\nbear 1 nan\n", "the vector of 'bear' holds a number that is not finite"),
     "beyond.txt": (b"bear 1e39 0\n", "the vector of 'bear' holds .* beyond float32"),

@@ -192,6 +192,8 @@ BAD = {
     "a text tower alone": (dict.fromkeys(oracle.vit_tensors(np.random.default_rng(0))), "has no image tower"),
     "missing": ({"ln_final.bias": None}, "1 missing: text_model.final_layer_norm.bias"),
     "left over": ({"classifier.weight": np.ones(2, np.float32)}, "1 left over: classifier.weight"),
+    "empty": ({"logit_scale": np.zeros(0, np.float32)}, "logit_scale is empty"),
+    "one axis for two": ({"positional_embedding": np.ones(3, np.float32)}, "are of no CLIP or SigLIP"),
     "integers": ({"ln_final.bias": np.ones(oracle.WIDTH, np.int32)}, "is int32, not floating-point numbers"),
 }
 
@@ -202,6 +204,24 @@ def test_a_folder_that_does_not_fit_is_one_line(case, tmp_path):
     with pytest.raises(errors.UserError) as raised:
         towers.load_text_tower(small(tmp_path / "clip", **changes))
     assert re.search(words, str(raised.value)), raised.value
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ([], "are of no CLIP or SigLIP"),
+        ({"num_attention_heads": "x"}, "num_attention_heads of text_model is 'x', not a whole number >= 1"),
+        ({"num_attention_heads": 5}, "text_model has a width of .*, not a multiple of 5 heads"),
+        ({"layer_norm_eps": -1}, "layer_norm_eps of text_model is -1, not a number"),
+        ({"eos_token_id": []}, r"eos_token_id of text_model is \[\]"),
+    ],
+)
+def test_a_config_of_clip_that_cannot_be_is_one_line(said, words, tmp_path):
+    folder = small(tmp_path / "clip")
+    (folder / "config.json").write_text(json.dumps({"model_type": "clip", "text_config": said}))
+    with pytest.raises(errors.UserError, match=words) as raised:
+        clip_files.load(folder)
     assert "\n" not in str(raised.value)
 
 

@@ -254,6 +254,14 @@ BAD = {
         "line 3: '3' is no row of nodes.csv, 0",
     ),
     "a name for a row": (lambda p: write_folder(p / "g", edges=[(0, "bear")]), "line 2: 'bear' is no row of nodes.csv"),
+    "ids in another order": (
+        lambda p: _written(write_folder(p / "g"), "nodes.csv", "id,uri\n2,a\n1,b\n0,c\n"),
+        "0 in edges.csv is row 0 of nodes.csv, counted from 0, and the id of row 2",
+    ),
+    "a quote": (
+        lambda p: _written(p, "a.csv.gz", gzip.compress(b's,r,o\n"a,r,b\nc,r,d",r,e\n')) / "a.csv.gz",
+        "a quoted cell runs from line 2 to line 3",
+    ),
     "an empty graph": (lambda p: write_folder(p / "g", edges=[]), "no edge is in it"),
     "no uri": (lambda p: _written(write_folder(p / "g"), "nodes.csv", "id,name\n1,a\n"), "a column uri is wanted"),
     "two columns": (lambda p: _written(p, "a.csv", "a,b\nc,d\n") / "a.csv", "the header subject,relation,object"),

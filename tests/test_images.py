@@ -1,6 +1,7 @@
 """Images of every kind come upright and as RGB, of one size, in their order; what is no image is named."""
 
 import io
+import struct
 
 import numpy as np
 import PIL.Image
@@ -69,11 +70,17 @@ def test_sixteen_bits_are_read_and_pixels_without_a_known_white_are_refused(tmp_
     for dtype in ("<u2", ">u2"):
         PIL.Image.fromarray(grey.astype(dtype) * 257).save(tmp_path / "grey16.tif")
         np.testing.assert_array_equal(images.decode(tmp_path / "grey16.tif"), np.repeat(grey[..., None], 3, axis=-1))
-    for name, array, says in (
-        ("f.tif", grey / np.float32(255), "floats"),
-        ("i.tif", grey.astype(np.int32), "of 32 bits"),
+    bits = struct.pack("<HHIH", 258, 3, 1, 16), struct.pack("<HHIH", 258, 3, 1, 12)
+    for name, array, tags, says in (
+        ("f.tif", grey / np.float32(255), {}, "floats"),
+        ("i.tif", grey.astype(np.int32), {}, "of 32 bits"),
+        ("signed.tif", grey, {339: 2}, "of 8 bits with a sign"),
+        ("inverted.tif", grey.astype("<u2"), {262: 0}, "inverted integers of 16 bits"),
+        ("12.tif", grey.astype("<u2"), {}, "integers of 12 bits"),
     ):
-        PIL.Image.fromarray(array).save(tmp_path / name)
+        PIL.Image.fromarray(array).save(tmp_path / name, tiffinfo=tags)
+        if name == "12.tif":
+            (tmp_path / name).write_bytes((tmp_path / name).read_bytes().replace(*bits))
         with pytest.raises(images.UnreadableImage, match=says) as caught:
             images.decode(tmp_path / name)
         assert images.fault(tmp_path / name) == str(caught.value)

@@ -2,6 +2,7 @@
 
 import collections
 import json
+import os
 
 import numpy as np
 import PIL.Image
@@ -74,6 +75,20 @@ def test_seen_in_the_table(tmp_path, capsys):
     assert dict(zip(imported.class_names, imported.is_seen)) == {n: n != "purple" for n in tiny_photos.COLOURS}
 
 
+def test_a_name_that_is_no_text_is_listed_and_a_seed_below_zero_refused(tmp_path, capsys):
+    folder = tiny_photos.write(tmp_path)
+    red = os.fsencode(folder / "photos" / "red")
+    os.rename(red + b"/0.png", red + b"/\xff.png")
+    command = (folder / "photos", f"--attributes={folder / 'classes.csv'}", f"--out={tmp_path / 'out'}")
+    code, lines = run(capsys, *command)
+    assert code == 2
+    assert lines[0].endswith(r"red/\udcff.png': its name is no text in UTF-8: rename it")
+    run(capsys, *command, "--skip_unreadable")
+    assert len(data.load("image_folder", dir=tmp_path / "out").labels) == 29
+    with pytest.raises(errors.UserError, match="--seed=-1: -1 is not a non-negative integer"):
+        run(capsys, *command, "--seed=-1")
+
+
 def test_everything_that_does_not_match_is_listed(tmp_path, capsys):
     folder = tiny_photos.write(tmp_path)
     photos = folder / "photos"
@@ -87,7 +102,7 @@ def test_everything_that_does_not_match_is_listed(tmp_path, capsys):
     code, lines = run(capsys, *command)
     assert code == 2
     assert lines == [
-        "wrong loose.png: in no class's folder",
+        "wrong 'loose.png': in no class's folder",
         "wrong folder 'grean' is no class of the table (is it 'green'?)",
         "wrong class 'green' has no folder (is it 'grean'?)",
         "wrong class 'blue' has no image in its folder",

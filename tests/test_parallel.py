@@ -144,7 +144,7 @@ def test_a_table_of_21841_classes_takes_a_share_of_it_on_each_device():
     assert compiled.memory_analysis().temp_size_in_bytes < whole / 7
 
 
-def test_where_compiled_programs_are_kept(tmp_path, monkeypatch):
+def test_where_compiled_programs_are_kept(tmp_path, monkeypatch, capsys):
     before = jax.config.jax_compilation_cache_dir
     with parallel.left_as_found():
         jax.config.update("jax_compilation_cache_dir", "as the user said")
@@ -157,6 +157,11 @@ def test_where_compiled_programs_are_kept(tmp_path, monkeypatch):
         assert jax.config.jax_compilation_cache_max_size > 0  # without it jax does not lock the folder
         parallel.keep_compiled(str(tmp_path))
         assert pathlib.Path(jax.config.jax_compilation_cache_dir).parent == tmp_path
+        (tmp_path / "file").touch()
+        parallel.keep_compiled(str(tmp_path / "file" / "below"))
+        assert "below cannot be written (Not a directory)" in capsys.readouterr().err
+        assert not jax.config.jax_enable_compilation_cache
+        jax.config.update("jax_enable_compilation_cache", True)
         parallel.keep_compiled("none")
         assert not jax.config.jax_enable_compilation_cache
     assert jax.config.jax_compilation_cache_dir == before

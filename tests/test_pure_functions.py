@@ -225,6 +225,25 @@ def test_ordinary_vectors_are_scaled_by_exactly_one():
     assert not np.any(jax.grad(lambda x: jnp.sum(similarity.l2_normalize(x)))(zero))
 
 
+def test_nothing_has_no_neighbours_and_no_interval():
+    assert [x.shape for x in similarity.nearest(np.zeros((0, 3)), count=2)] == [(0, 2), (0, 2)]
+    with pytest.raises(ValueError, match="at least one"):
+        metrics.percentile_interval(np.zeros(0))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [f"losses.{name}" for name in TABLES["losses"]])
+def test_a_batch_without_an_example_is_no_error_and_has_no_loss(name):
+    case = EVERY[name]
+    rows = {key: np.asarray(value)[:0] for key, value in case.arrays.items() if len(value) == ROWS}
+    rows = {key: value[:, :0] if value.ndim == 2 and value.shape[1] == ROWS else value for key, value in rows.items()}
+    if name in ("losses.nwj_bound", "losses.matryoshka_2d") or "decorrelation" in name:
+        pytest.skip("it has to have two rows, or its rows are no examples")
+    assert not any(np.any(result) for result in floats(case(**rows)))
+    if case.has_where and name not in ("losses.evidential_uncertainty", "losses.dempster_fusion"):
+        assert not any(np.any(result) for result in floats(case(where=np.array(False))))
+
+
 @pytest.mark.parametrize("name", ["batch_hard_triplet", "batch_all_triplet", "semi_hard_triplet"])
 def test_mined_triplets_do_not_depend_on_where_the_origin_is(name):
     rng = np.random.default_rng(1)
@@ -270,6 +289,7 @@ def test_what_is_neither_yes_nor_no_is_refused():
 
 
 def test_other_statistics_of_nan_are_nan():
+    assert np.isnan(metrics.fitted_temperature(np.array([[0.0, np.inf], [1.0, 0.0]]), np.array([0, 1])))
     assert np.isnan(bounds.rank_correlation(np.full((3, 3), np.nan), np.eye(3)))
     assert np.isnan(metrics.paired_p_value(np.array([np.nan, 1.0]), np.array([0.0, 1.0])))
 

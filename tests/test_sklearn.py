@@ -51,6 +51,26 @@ def test_classes_are_held_out_by_groups():
     assert found.mean() > 0.2
 
 
+GIVEN = {
+    "numbers in y": ({"y": np.arange(2)}, "labels in y are as 0, those of descriptions as 'a'"),
+    "two kinds of label": ({"descriptions": {"a": [1, 0], 1: [0, 1]}}, "texts or numbers, all of one kind"),
+    "pairs as labels": ({"descriptions": {("a", "b"): [1, 0]}}, "texts or numbers, all of one kind"),
+    "no labels": ({"descriptions": [[1, 0], [0, 1]]}, "not a dict with a description for every label"),
+    "a short one": ({"descriptions": {"a": [1, 0], "b": [1]}}, r"of 'b' has the shape \[1\], wanted \[2\]"),
+    "a table": ({"descriptions": {"a": np.eye(2), "b": np.eye(2)}}, r"of 'a' has the shape \[2, 2\]"),
+    "a text": ({"descriptions": {"a": [1, 0], "b": "red"}}, "of 'b' is not a list of numbers"),
+    "a mask": ({"X": np.ma.masked_greater(np.eye(2), 0.5)}, "X has masked values"),
+}
+
+
+@pytest.mark.parametrize("case", GIVEN)
+def test_what_an_estimator_is_given_is_checked_in_one_line(case):
+    changes, says = GIVEN[case]
+    given = {"X": np.eye(2), "y": np.array(["a", "b"]), "descriptions": {"a": [1, 0], "b": [0, 1]}} | changes
+    with pytest.raises(errors.UserError, match=says):
+        sklearn.ZeroShotClassifier(descriptions=given["descriptions"]).fit(given["X"], given["y"])
+
+
 def test_a_label_without_a_description_is_one_line():
     with pytest.raises(errors.UserError, match="unknown label in y 'class 99'"):
         sklearn.ZeroShotClassifier(descriptions=DESCRIPTIONS).fit(np.eye(2), ["class 00", "class 99"])

@@ -182,6 +182,19 @@ def test_a_line_of_json_without_text_and_label_is_named(case, tmp_path):
         data.load("texts", file=str(tmp_path / "a.jsonl"))
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text,label,category\na,1,x\nb,2,y\n"),
+        ("a.jsonl", '{"text": "a", "label": 1, "category": "x"}\n{"text": "b", "label": 2, "category": "y"}\n'),
+    ],
+)
+def test_two_columns_that_could_be_the_label_are_not_chosen_from_in_silence(name, content, tmp_path):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(errors.UserError, match="has category and label, each of which could be the label"):
+        data.load("texts", file=str(tmp_path / name))
+
+
 def test_labels_are_compared_in_one_unicode_form_and_a_text_without_end_takes_no_memory(tmp_path, monkeypatch):
     (tmp_path / "a.jsonl").write_text(
         "".join(json.dumps({"text": "a", "label": label}) + "\n" for label in ("\u00e9", "e\u0301", "x"))

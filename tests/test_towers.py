@@ -131,11 +131,49 @@ def test_a_stage_is_applied_once_to_the_same_rows(tmp_path):
     assert stages.applied(first, ["x"], folder=tmp_path).item() == 2.0
 
 
+def sized(**changes):
+    content = {"model_type": "bert", **SIZE._asdict(), **changes}
+    return {"config.json": json.dumps(content), "tokenizer.json": "{}"}
+
+
+# What a tokenizer may say, and what is said of it; before that its rows were clamped, or its texts vectors of zeros.
+TOKENIZERS = {
+    "a row that is not there": (lambda said: said["model"]["vocab"].update(star=60), "gives 'star' the number 60"),
+    "nothing left of a text": (
+        lambda said: said.update(normalizer={"type": "Replace", "pattern": {"Regex": "dot"}, "content": ""}),
+        "finds no token in text 1 of 2, 'dot'",
+    ),
+    "no word for the unknown": (lambda said: said["model"].update(unk_token="none"), "does not read these texts"),
+}
+
+
+@pytest.mark.parametrize("case", TOKENIZERS)
+def test_a_tokenizer_that_does_not_fit_its_model_or_texts_is_one_line(case, tmp_path):
+    change, says = TOKENIZERS[case]
+    path = small_tower.write(tmp_path / "tower") / "tokenizer.json"
+    said = json.loads(path.read_text())
+    change(said)
+    path.write_text(json.dumps(said))
+    with pytest.raises(errors.UserError, match=says) as raised:
+        towers.load_text_tower(tmp_path / "tower").encode(["a zzz", "dot"])
+    assert "\n" not in str(raised.value)
+    path.write_bytes(b'{"a": "\xe9"}')
+    towers.load_text_tower.cache_clear()
+    with pytest.raises(errors.UserError, match=r"tokenizer.json cannot be read: 'utf-8'"):
+        towers.load_text_tower(tmp_path / "tower")
+
+
 FOLDERS = {
     "nothing": ({}, "config.json is missing"),
     "no tokenizer": ({"config.json": "{}"}, "tokenizer.json is missing"),
     "another model": ({"config.json": '{"model_type": "gpt2"}', "tokenizer.json": "{}"}, "is of no BERT-like"),
     "damaged": ({"config.json": "{", "tokenizer.json": "{}"}, "config.json is damaged"),
+    "nested": ({"config.json": "[" * 100_000, "tokenizer.json": "{}"}, "config.json is damaged"),
+    "no heads": (sized(num_attention_heads=0), "num_attention_heads is 0, not a whole number >= 1"),
+    "odd heads": (sized(num_attention_heads=5), "hidden_size is 12, not a multiple of 5 heads"),
+    "a text for a number": (sized(vocab_size="60"), "vocab_size is '60', not a whole number >= 1"),
+    "another activation": (sized(hidden_act="relu"), "hidden_act is 'relu', not gelu"),
+    "other positions": (sized(position_embedding_type="relative_key"), "is 'relative_key', not absolute"),
     "no weights": (
         {"config.json": json.dumps({"model_type": "bert", **SIZE._asdict()}), "tokenizer.json": "{}"},
         "needs one .safetensors or .npz file with the weights of a text tower: none",

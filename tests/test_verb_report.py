@@ -4,6 +4,8 @@ import csv
 import io
 import pathlib
 import re
+import resource
+import signal
 
 import pytest
 import tiny_records
@@ -82,6 +84,21 @@ def test_the_terminal_shows_the_same_table(written, capsys):
     (row,) = (line for line in MARKDOWN.splitlines() if line.startswith("| ale | 3 |"))
     assert re.sub(r"[ *|]", "", line) == re.sub(r"[ *|]", "", row)
     assert out.rstrip().endswith("leaderboard.html")
+
+
+@pytest.mark.long
+def test_a_disk_that_fills_leaves_no_file_of_a_report(written, tmp_path, capsys):
+    room = (written / "results.md").stat().st_size + 1
+    assert (written / "results.html").stat().st_size > room
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        assert __main__.main(["report", str(written.parent), f"--out={tmp_path}"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "results.html: File too large" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_mixed_protocols_and_data_are_said_openly(tmp_path, capsys):

@@ -1,6 +1,7 @@
 """A workdir is bound to what made it: other data, another run's states and another setting's results are refused."""
 
 import dataclasses
+import functools
 import inspect
 import json
 import pathlib
@@ -188,6 +189,44 @@ def test_what_was_changed_in_a_workdir_is_not_used(what, made, finished, tmp_pat
         toy_runs.train(folder, made) if name == "selection.json" else trained.load(folder)
 
 
+DRAWS = ("select", "select_1")
+
+
+def _without_seal(**changes):
+    """The record of an older version, which has no seal, with other values at dotted names."""
+
+    def change(record):
+        del record["sha256"]
+        for name, value in changes.items():
+            *path, last = name.split("__")
+            functools.reduce(dict.__getitem__, path, record)[last] = value
+
+    return "record.json", change
+
+
+OLDER = {
+    "gamma": (_without_seal(selection__gamma="x"), "selection.gamma is 'x', not a number"),
+    "temperature": (_without_seal(selection__temperature=[1]), r"selection.temperature is \[1\], not a number"),
+    "a late knob": (_without_seal(selection__late={"hue": 1.0}), "no method can be made of what .*unexpected .* 'hue'"),
+    "no shape": (_without_seal(dataset__inputs__shape=None), "no method can be made of what"),
+    "another shape": (_without_seal(dataset__inputs__shape=[]), "no method can be made of|no whole checkpoint"),
+    "a type": (_without_seal(dataset__inputs__dtype="x"), "no method can be made of what .*data type 'x'"),
+    "made of": (_without_seal(made_of={"data": None}), "made_of holds something else than hashes"),
+    "a section": (("config.json", lambda found: found.update(precision={})), "config.precision is a value, not a sec"),
+    "a number": (("config.json", lambda found: found["profile"].update(steps=5)), "config.profile.steps=5 is not"),
+}
+
+
+@pytest.mark.parametrize("what", OLDER)
+def test_what_an_older_record_may_hold_is_one_line(what, finished, tmp_path):
+    (name, change), says = OLDER[what]
+    shutil.copytree(finished[0] / "finished", tmp_path / "run")
+    edit(tmp_path / "run" / name, change)
+    with pytest.raises(errors.UserError, match=says) as raised:
+        trained.load(tmp_path / "run", say=lambda line: None)
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.long
 def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
     made = toy_runs.recipe("ale", **{"select.folds": 3})
@@ -209,7 +248,7 @@ def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
     # The constant is the best of the mean over the draws, not of one of them.
     travelling = phases.Run(made, tmp_path / "straight")
     choosing, _ = protocols.GZSL.tasks(source, made)
-    rows = [selection._read_rows(travelling, number, chosen["epochs"]) for number in range(3)]
+    rows = [selection._read_rows(travelling, number, chosen["epochs"], None, None) for number in range(3)]
 
     def mean(gamma):
         reports = [
@@ -234,6 +273,18 @@ def test_several_draws_choose_together_and_resume_to_the_same_choice(tmp_path):
     assert count == len(stops)
     assert again["selection"] == chosen
     assert again["state_sha256"] == record["state_sha256"]
+
+    # Scores of another draw, or of another run, in the place of those that the choice is made on.
+    (folder / "selection.json").unlink()
+    own, other = (folder / "checkpoints" / draw / "rows" / f"{chosen['epochs']:06d}.npz" for draw in DRAWS)
+    own.write_bytes(other.read_bytes())
+    with pytest.raises(
+        errors.UserError, match=r"npz was changed since it was written, .*: delete .*checkpoints/select,"
+    ):
+        toy_runs.train(folder, made, source)
+    own.unlink()
+    with pytest.raises(errors.UserError, match=r"npz is gone: delete"):
+        toy_runs.train(folder, made, source)
 
 
 def stacked(rows, task):

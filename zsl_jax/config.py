@@ -187,11 +187,22 @@ def check(config: ml_collections.ConfigDict) -> None:
         rules |= {f"{section}.{name}": rule for name, (_, rule) in keys.items()}
     if "loss" in config:
         rules |= {f"loss.{name}": knob.rule for name, knob in objectives.knobs(trained(config).loss).items()}
+    for name in rules:
+        if isinstance(_found(config, name), ml_collections.ConfigDict):
+            raise errors.UserError(f"config.{name} is a value, not a section of keys")
     for name, value in leaves(config).items():
         if name in rules:
             check_value(name, value, rules[name])
         elif isinstance(value, float):
             check_value(name, value, number(-math.inf))
+
+
+def _found(config: ml_collections.ConfigDict, name: str) -> Any:
+    """What a dotted key leads to, or None."""
+    found: Any = config
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, ml_collections.ConfigDict) else None
+    return found
 
 
 def leaves(config: ml_collections.ConfigDict) -> dict[str, Any]:
@@ -223,7 +234,7 @@ def from_json(values: dict) -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict(thaw(values))
     for name in ("method", "data"):
         if not isinstance(_section(config, name).get("name"), str):
-            raise errors.UserError(f"config.{name}={config[name]} has no name")
+            raise errors.UserError(f"config.{name} has no name")
     return _completed(config).lock()
 
 
@@ -263,7 +274,11 @@ def _section(node: ml_collections.ConfigDict, name: str) -> ml_collections.Confi
 
 
 def check_value(name: str, value: Any, rule: Rule) -> None:
-    if not rule.holds(value):
+    try:
+        holds = rule.holds(value)
+    except (AttributeError, TypeError):  # of a text, asked of something else
+        holds = False
+    if not holds:
         raise errors.UserError(f"config.{name}={value} is not {rule.words}")
 
 

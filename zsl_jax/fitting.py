@@ -93,7 +93,7 @@ def fit(
         problem = problems.make_problem(settings, dataset=dataset, method=given)
         result = run.run(settings, workdir, say=say, problem=problem)
         log = workdir / "metrics.jsonl"
-        return trained.of_result(result, settings, dataset, log.read_text() if log.exists() else "")
+        return trained.of_result(result, settings, dataset, log.read_text(encoding="utf-8") if log.exists() else "")
 
 
 def _settings(

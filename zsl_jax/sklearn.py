@@ -65,11 +65,17 @@ class ZeroShotClassifier(base.ClassifierMixin, base.BaseEstimator):
         Raises:
           UserError: a label without a description, or what `zsl_jax.fit` refuses.
         """
+        _check_whole(X=X, y=y)
         X, y = validation.validate_data(self, X, y, dtype="numeric")
         multiclass.check_classification_targets(y)
         found = np.unique(y)
-        described = self.descriptions
+        described = None if self.descriptions is None else _checked(self.descriptions)
         self.classes_ = found if described is None else np.unique(np.array(list(described)))
+        if (found.dtype.kind in "OU") != (self.classes_.dtype.kind in "OU"):
+            raise errors.UserError(
+                f"labels in y are as {found.tolist()[0]!r}, those of descriptions as {self.classes_.tolist()[0]!r}: "
+                "a text is never the label that a number is"
+            )
         missing = np.setdiff1d(found, self.classes_)
         if len(missing):
             raise errors.unknown("label in y", missing[0], self.classes_)
@@ -78,7 +84,7 @@ class ZeroShotClassifier(base.ClassifierMixin, base.BaseEstimator):
             # Descriptions that say nothing of each other: what is true of some classes says nothing of others.
             chosen = {"select.on": "nothing"}
         else:
-            table = np.array([described[label] for label in self.classes_.tolist()], float)
+            table = np.array([described[label] for label in self.classes_.tolist()])
             chosen = {}
         self.trained_ = fitting.fit(
             self.method,
@@ -110,8 +116,36 @@ class ZeroShotClassifier(base.ClassifierMixin, base.BaseEstimator):
 
     def _scores(self, X) -> np.ndarray:
         validation.check_is_fitted(self)
+        _check_whole(X=X)
         X = validation.validate_data(self, X, reset=False, dtype="numeric")
         return self.trained_.scores(X).astype(float)
+
+
+def _check_whole(**arrays: Any) -> None:
+    for name, array in arrays.items():
+        if np.ma.is_masked(array):
+            raise errors.UserError(f"{name} has masked values: leave these rows out, or fill them")
+
+
+def _checked(descriptions: Any) -> dict[Any, np.ndarray]:
+    """The description of each label as numbers, all of one length."""
+    if not isinstance(descriptions, Mapping) or not descriptions:
+        raise errors.UserError(f"descriptions is {descriptions!r:.60}, not a dict with a description for every label")
+    labels = list(descriptions)
+    if len({isinstance(label, str) for label in labels}) > 1 or not all(map(np.isscalar, labels)):
+        raise errors.UserError(f"labels of descriptions are texts or numbers, all of one kind, not {labels!r:.60}")
+    found: dict[Any, np.ndarray] = {}
+    for label, description in descriptions.items():
+        try:
+            found[label] = np.array(description, float)
+        except (TypeError, ValueError) as error:
+            raise errors.UserError(f"the description of {label!r} is not a list of numbers: {error}") from error
+        wanted = found[labels[0]].shape[:1]
+        if found[label].shape != wanted:
+            raise errors.UserError(
+                f"the description of {label!r} has the shape {list(found[label].shape)}, wanted {list(wanted) or '[A]'}"
+            )
+    return found
 
 
 def _seed(random_state) -> int:

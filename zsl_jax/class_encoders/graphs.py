@@ -210,7 +210,8 @@ def _of_folder(folder: pathlib.Path) -> tuple[list[str], np.ndarray]:
     for name in ("nodes.csv", "edges.csv"):
         if not (folder / name).is_file():
             raise errors.UserError(f"{folder} is no folder of a graph: {name} is missing")
-    names = [cells["uri"] for _, cells in _columns(folder / "nodes.csv", ("uri",))]
+    nodes = [cells for _, cells in _columns(folder / "nodes.csv", ("uri",))]
+    names, by_id = [tables.name(cells["uri"]) for cells in nodes], {cells.get("id"): r for r, cells in enumerate(nodes)}
     pairs = []
     for line, cells in _columns(folder / "edges.csv", ("start_id", "end_id")):
         ends = [rules.whole_of(cells[column]) for column in ("start_id", "end_id")]
@@ -221,6 +222,13 @@ def _of_folder(folder: pathlib.Path) -> tuple[list[str], np.ndarray]:
                 f"{folder / 'edges.csv'}, line {line}: {unknown!r} is no row of nodes.csv, 0 to {len(names) - 1}"
             )
         pairs.append(ends)
+    ends = {end for pair in pairs for end in pair}
+    other = next((end for end in ends if by_id.get(str(end)) not in (None, end)), None)
+    if other is not None and all(str(end) in by_id for end in ends):
+        raise errors.UserError(
+            f"{folder}: {other} in edges.csv is row {other} of nodes.csv, counted from 0, and the id of row "
+            f"{by_id[str(other)]}: sort nodes.csv by id from 0, or leave the ids out"
+        )
     return names, np.array(pairs, np.int64).reshape(-1, 2)
 
 
@@ -242,7 +250,7 @@ def _of_triples(path: pathlib.Path) -> tuple[list[str], np.ndarray]:
         elif len(cells) != 3 or not cells[0].strip() or not cells[2].strip():
             raise errors.UserError(f"{path}, line {line}: subject, relation, object are wanted, not {cells}"[:160])
         else:
-            ends = [cells[0].strip(), cells[2].strip()]
+            ends = [tables.name(cells[0]), tables.name(cells[2])]
         pairs.append([index.setdefault(end, len(index)) for end in ends])
     tables.check_no_row(path, header, index)
     return list(index), np.array(pairs, np.int64).reshape(-1, 2)
@@ -272,6 +280,11 @@ def _lines(path: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
             first = file.readline()
             file.seek(0)
             reader = csv.reader(file, delimiter="\t" if "\t" in first else ",", strict=True)
-            yield from ((reader.line_num, cells) for cells in reader if any(cells))
+            line = 0
+            for cells in reader:
+                tables.check_one_line(path, line, reader.line_num)
+                line = reader.line_num
+                if any(cells):
+                    yield line, cells
     except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise errors.UserError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error

@@ -30,7 +30,7 @@ def load_word_vectors(
 ) -> dict[str, np.ndarray]:
     """Reads the vectors of words from a file as word2vec and GloVe write them.
 
-        .txt, .vec, .gz    a line is a word and its numbers, separated by blanks; the first line may be `COUNT WIDTH`
+        .txt, .vec, .gz    a line is a word and its numbers, with blanks or tabs between; the first may be `COUNT WIDTH`
         .bin               `COUNT WIDTH`, then each word, a blank and its numbers in float32
         .npz               `words [N]`, `vectors [N, D]` and, where these are whole numbers, a `scale [N]` of each row
 
@@ -73,17 +73,18 @@ def _from_lines(path: str | os.PathLike, wanted: Collection[str] | None, most: i
         for number, line in enumerate(file, 1):
             if number == 1 and "\0" in line:
                 raise errors.UserError(f"{path} is not in UTF-8, by its first line UTF-16 perhaps: save it as UTF-8")
-            word, _, rest = line.rstrip().partition(" ")
+            word, _, rest = line.rstrip().replace("\t", " ").partition(" ")
             word = word.lower()
+            if word and not rest and (number == 1 or asked(word)):
+                raise errors.UserError(
+                    f"{path}, line {number}: no numbers behind {word[:40]!r}: a word and its vector, with blanks or "
+                    "tabs between them, are wanted in each line"
+                )
             if not asked(word) or word in found or (number == 1 and len(rest.split()) == 1):
                 continue
             if most and len(found) == most:
                 break
             fields = rest.split()
-            if not fields:
-                raise errors.UserError(
-                    f"{path}, line {number}: no numbers behind {word!r}: a word and its vector are wanted in each line"
-                )
             try:
                 with np.errstate(over="ignore"):
                     vector = np.array(fields, np.float32)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -36,23 +37,45 @@ def ancestors(parents: ArrayLike) -> np.ndarray:
 
     Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
     """
+    parents = _checked(parents)
+    is_ancestor = np.eye(len(parents), dtype=np.float32)
+    nodes, above = np.arange(len(parents)), parents.copy()
+    while (inner := above >= 0).any():
+        is_ancestor[nodes[inner], above[inner]] = 1
+        above[inner] = parents[above[inner]]
+    return is_ancestor
+
+
+def at_or_above(parents: np.ndarray, nodes: Sequence[int]) -> list[frozenset[int]]:
+    """The node itself and its ancestors, of some nodes of a tree, in the memory of these alone.
+
+    >>> at_or_above(np.array([2, 2, -1]), [0])
+    [frozenset({0, 2})]
+    """
+    found = []
+    for node in nodes:
+        path = []
+        while node >= 0:
+            path.append(int(node))
+            node = parents[node]
+        found.append(frozenset(path))
+    return found
+
+
+def _checked(parents: ArrayLike) -> np.ndarray:
+    """Parents `[M]` of a tree."""
     parents = np.asarray(parents)
     if parents.ndim != 1 or not np.issubdtype(parents.dtype, np.integer):
         raise ValueError(f"parents must be [M] integers, not {parents.dtype} {parents.shape}")
     if len(parents) and not (parents.min() >= -1 and parents.max() < len(parents)):
         raise ValueError(f"parents must be -1 or nodes 0 to {len(parents) - 1}, not {parents.min()} to {parents.max()}")
-    is_ancestor = np.eye(len(parents), dtype=np.float32)
-    nodes, above = np.arange(len(parents)), parents.copy()
-    for _ in range(len(parents)):
-        inner = above >= 0
-        if not inner.any():
-            return is_ancestor
-        is_ancestor[nodes[inner], above[inner]] = 1
-        above[inner] = parents[above[inner]]
-    cycle = nodes[above >= 0]
+    above = parents
+    for _ in range(len(parents).bit_length()):  # each time twice as far above
+        above = np.where(above >= 0, above[above], -1)
+    cycle = np.flatnonzero(above >= 0)
     if len(cycle):
         raise ValueError(f"parents hold a cycle: node {cycle[0]} descends from itself or from one that does")
-    return is_ancestor
+    return parents
 
 
 def load_tree(path: str | os.PathLike) -> tuple[tuple[str, ...], np.ndarray]:
@@ -62,7 +85,7 @@ def load_tree(path: str | os.PathLike) -> tuple[tuple[str, ...], np.ndarray]:
       path: a CSV file of two columns, child and parent, with a header; a root has no row, or one with an empty parent.
 
     Returns:
-      The names of the M nodes in the order of the file, and their `ancestors` `[M, M]`.
+      The names of the M nodes in the order of the file, and the parent of each `[M]`, -1 for a root; see `ancestors`.
 
     Raises:
       UserError: no header, a row without two columns, a node with two parents, or a cycle.
@@ -81,7 +104,7 @@ def load_tree(path: str | os.PathLike) -> tuple[tuple[str, ...], np.ndarray]:
             raise errors.UserError(f"{path}, line {line}: {row[0]!r} has two parents")
     tables.check_no_row(path, header, index)
     try:
-        return tuple(index), ancestors(np.array([parents.get(node, -1) for node in range(len(index))], int))
+        return tuple(index), _checked(np.array([parents.get(node, -1) for node in range(len(index))], int))
     except ValueError as error:
         raise errors.UserError(f"{path}: {error}") from error
 

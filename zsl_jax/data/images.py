@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+import PIL.TiffImagePlugin
 
 from zsl_jax import errors
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # whatever the suffix; no other decoder is started
 _FILTERS_OF_WARNINGS = threading.Lock()
+_SIGNED = 2  # of the sample format of a TIFF
 FITS = ("stretch", "crop")
 FILTERS = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resampling.BICUBIC}
 
@@ -178,6 +180,10 @@ def _named(path: str | os.PathLike) -> Iterator[None]:
 @contextlib.contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[PIL.Image.Image]:
     """An image whose header is read: of a format and kind that is read, and of a size that can be one."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise UnreadableImage(f"{os.fspath(path)!r}: its name is no text in UTF-8: rename it") from error
     if not os.path.getsize(path):
         raise UnreadableImage(f"{path}: an empty file, not an image")
     with _quiet():
@@ -187,10 +193,25 @@ def _opened(path: str | os.PathLike) -> Iterator[PIL.Image.Image]:
         most = PIL.Image.MAX_IMAGE_PIXELS
         if most is not None and width * height > most:
             raise UnreadableImage(f"{path}: not a readable image ({width * height} pixels, of {most} at most)")
-        if opened.mode == "F" or (opened.mode == "I" and opened.format == "TIFF"):
-            kind = "floats" if opened.mode == "F" else "integers of 32 bits"
+        if kind := _without_white(opened):
             raise UnreadableImage(f"{path}: not a readable image (pixels are {kind}, whose white is not known)")
         yield opened
+
+
+def _without_white(opened: PIL.Image.Image) -> str | None:
+    """What pixels are that PIL gives as numbers, without saying which of these is white; None for all others."""
+    if opened.mode == "F":
+        return "floats"
+    if not isinstance(opened, PIL.TiffImagePlugin.TiffImageFile):
+        return None
+    tags, grey = opened.tag_v2, opened.mode.startswith("I")
+    bits = tags.get(PIL.TiffImagePlugin.BITSPERSAMPLE, (1,))
+    if _SIGNED in tags.get(PIL.TiffImagePlugin.SAMPLEFORMAT, (1,)):
+        return f"integers of {bits[0]} bits with a sign"
+    if grey and bits[0] != 16:
+        return f"integers of {bits[0]} bits"
+    is_inverted = grey and tags.get(PIL.TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+    return "inverted integers of 16 bits" if is_inverted else None
 
 
 @contextlib.contextmanager

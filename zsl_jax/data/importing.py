@@ -67,7 +67,7 @@ def survey(images_dir: str | os.PathLike, table: str | os.PathLike, unseen: floa
     names = described.classes.names
     spellings = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
     folders = sorted(set(map(tables.name, spellings)))
-    problems = [f"{name}: in no class's folder" for name in loose]
+    problems = [f"{name!r}: in no class's folder" for name in loose]
     problems += [
         f"folder {name!r} is there {count} times, in different Unicode forms (NFC and NFD)"
         for name, count in collections.Counter(map(tables.name, spellings)).items()

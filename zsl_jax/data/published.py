@@ -118,7 +118,7 @@ def _method(row: Published) -> str:
 
 @functools.cache
 def _content() -> dict[str, Any]:
-    return json.loads(importlib.resources.files("zsl_jax.data").joinpath("published.json").read_text())
+    return json.loads(importlib.resources.files("zsl_jax.data").joinpath("published.json").read_text(encoding="utf-8"))
 
 
 @functools.cache

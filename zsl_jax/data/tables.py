@@ -44,10 +44,7 @@ def rows(path: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
     line = 0
     try:
         for cells in reader:
-            if reader.line_num > line + 1:
-                raise errors.UserError(
-                    f"{path}: a quoted cell runs from line {line + 1} to line {reader.line_num}; a quote is not closed"
-                )
+            check_one_line(path, line, reader.line_num)
             line = reader.line_num
             cells = [cell.strip() for cell in cells]
             if any(cells):
@@ -60,6 +57,14 @@ def rows(path: pathlib.Path) -> Iterator[tuple[int, list[str]]]:
         elif "unexpected end" in says:
             says = "a quote is not closed"
         raise errors.UserError(f"{path}, line {line + 1}: {says}") from error
+
+
+def check_one_line(path: pathlib.Path, before: int, line: int) -> None:
+    """Raises a UserError where a record, which ends in a line, begins in another than the one after the last."""
+    if line > before + 1:
+        raise errors.UserError(
+            f"{path}: a quoted cell runs from line {before + 1} to line {line}; a quote is not closed"
+        )
 
 
 def check_header(path: pathlib.Path, line: int, cells: list[str]) -> None:

@@ -20,7 +20,7 @@ import difflib
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TextIO
 
 import numpy as np
@@ -244,21 +244,33 @@ def _json_lines(path: pathlib.Path, file: TextIO) -> Iterator[tuple[str, str]]:
             continue
         try:
             entry = json.loads(line)
-            label = next(entry[name] for name in _LABELS if name in entry)
+            label = entry[_label(path, entry)]
             if not isinstance(entry["text"], str) or not isinstance(label, (str, int)) or isinstance(label, bool):
                 raise TypeError("no text")
             entry["text"].encode(), str(label).encode()  # half a character is no text
             yield entry["text"], str(label)
-        except (ValueError, TypeError, KeyError, StopIteration, RecursionError) as error:
+        except errors.UserError:
+            raise
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise errors.UserError(
                 f"{path}, line {number}: an object with text and label is wanted, not {line.strip()[:40]!r}"
             ) from error
 
 
+def _label(path: pathlib.Path, there: Collection[str]) -> str | None:
+    """The column or key of labels; None where there is none."""
+    found = [name for name in _LABELS if name in there]
+    if len(found) > 1:
+        raise errors.UserError(
+            f"{path} has {' and '.join(found)}, each of which could be the label: rename or leave out all but one"
+        )
+    return next(iter(found), None)
+
+
 def _table(path: pathlib.Path, file: TextIO) -> Iterator[tuple[str, str]]:
     rows = text_files.table(path, file)
     header = next(rows)
-    label = next((name for name in _LABELS if name in header), None)
+    label = _label(path, header)
     if "text" not in header or label is None:
         raise errors.UserError(
             f"{path}: a header with text and one of {', '.join(_LABELS)} is wanted, not {', '.join(header)[:80]!r}"

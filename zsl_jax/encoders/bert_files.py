@@ -5,7 +5,6 @@ Weights are `.safetensors` or `.npz` under their published names; in an `.npz` a
 """
 
 import importlib.util
-import json
 import pathlib
 import zipfile
 import zlib
@@ -13,12 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from zsl_jax import errors, whole_files
-from zsl_jax.encoders import stages
+from zsl_jax import errors, rules, whole_files
+from zsl_jax.data import json_files
+from zsl_jax.encoders import bert, stages
 
 # Packages that carry a tower, and the archive of its folder in them.
 _PACKAGES = {"minilm": ("all_minilm_l6_v2", "model.zip")}
 _FILES = ("config.json", "tokenizer.json", "model.safetensors")
+REMEDY = "get the folder of the model again"
+# What other models have in place of the one that is built here, which is the one of a config that says nothing.
+_USUAL = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
+_RULES = {
+    **dict.fromkeys(bert.Size._fields, rules.whole(1)),
+    "num_hidden_layers": rules.whole(1, bits=10),
+    "layer_norm_eps": rules.number(0),
+    **{name: rules.one_of((value,)) for name, value in _USUAL.items()},
+}
 
 
 def packaged(name: str) -> pathlib.Path | None:
@@ -44,22 +53,34 @@ def packaged(name: str) -> pathlib.Path | None:
     return folder
 
 
-def config_of(folder: pathlib.Path) -> dict:
-    """Returns what `config.json` holds.
+def size_of(folder: pathlib.Path) -> bert.Size:
+    """Returns the numbers of the model in a folder, as its `config.json` says.
 
     Raises:
-      UserError: it is missing or damaged, or there is no tokenizer beside it.
+      UserError: it is missing, damaged, of another model than a BERT or of none that there can be, or there is no
+        tokenizer beside it.
     """
     for name in ("config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             raise errors.UserError(f"{folder} is no folder of a text tower: {name} is missing")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise errors.UserError(f"{folder / 'config.json'} is damaged: {error}") from error
-    if not isinstance(config, dict):
-        raise errors.UserError(f"{folder / 'config.json'} is damaged: it holds no names and values")
-    return config
+    path = folder / "config.json"
+    config = json_files.read(path, REMEDY)
+    missing = [name for name in bert.Size._fields if name not in config]
+    if missing or config.get("model_type") != "bert":
+        raise errors.UserError(
+            f"{path} is of no BERT-like sentence encoder: model_type is {config.get('model_type')!r}"
+            + (f", {missing[0]} is missing" if missing else "")
+        )
+    for name, rule in _RULES.items():
+        value = config.get(name, _USUAL.get(name))
+        if not rule.holds(value):
+            raise errors.UserError(f"{path}: {name} is {value!r}, not {rule.words}")
+    size = bert.Size(**{name: config[name] for name in bert.Size._fields})
+    if size.hidden_size % size.num_attention_heads:
+        raise errors.UserError(
+            f"{path}: hidden_size is {size.hidden_size}, not a multiple of {size.num_attention_heads} heads"
+        )
+    return size
 
 
 def weights_file(folder: pathlib.Path) -> pathlib.Path:
@@ -99,7 +120,7 @@ def dequantised(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if name.endswith(".int8"):
             stem = name.removesuffix(".int8")
             scale = tensors.get(f"{stem}.scale")
-            if scale is None or scale.shape != tensor.shape[:1]:
+            if scale is None or tensor.ndim < 1 or scale.shape != tensor.shape[:1]:
                 raise errors.UserError(f"weights: {stem}.scale is missing or does not fit {name} {list(tensor.shape)}")
             result[stem] = tensor.astype(np.float32) * scale[:, None].astype(np.float32)
         elif not name.endswith(".scale"):
@@ -117,8 +138,8 @@ def tokenizer_of(folder: pathlib.Path, most: int) -> tuple[Any, str]:
         import tokenizers
     except ImportError as error:
         raise errors.UserError("a text tower needs the package tokenizers: pip install 'zsl-jax[towers]'") from error
-    text = (folder / "tokenizer.json").read_text(encoding="utf-8")
     try:
+        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
         tokenizer = tokenizers.Tokenizer.from_str(text)
     except Exception as error:  # the package raises plain Exceptions
         raise errors.UserError(f"{folder / 'tokenizer.json'} cannot be read: {' '.join(str(error).split())}") from error

@@ -7,7 +7,6 @@
 Sizes are read from the tensors; a config says what these do not show: heads, activation, the token that ends a text.
 """
 
-import json
 import math
 import pathlib
 import re
@@ -18,8 +17,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from zsl_jax import errors
-from zsl_jax.encoders import clip, clip_resnet, transformer
+from zsl_jax import errors, rules
+from zsl_jax.data import json_files
+from zsl_jax.encoders import bert_files, clip, clip_resnet, transformer
 from zsl_jax.encoders import weights as weights_lib
 
 CONFIGS = ("config.json", "open_clip_config.json")
@@ -108,6 +108,8 @@ def load(folder: pathlib.Path, *, dtype: str = "float32", scan: bool = False, re
             f"{folder} needs one .safetensors or .npz file with the weights of CLIP or SigLIP: {listed}"
         )
     tensors = renamed(weights_lib.read(files[0]))
+    if empty := next((name for name, tensor in tensors.items() if not tensor.size), None):
+        raise errors.UserError(f"{files[0]} is of no CLIP or SigLIP: {empty} is empty")
     for half, starts in _HALVES.items():
         if not any(name.startswith(starts) for name in tensors):
             raise errors.UserError(
@@ -120,9 +122,15 @@ def load(folder: pathlib.Path, *, dtype: str = "float32", scan: bool = False, re
     if left_over:
         listed = ", ".join(left_over[:4]) + (", ..." if len(left_over) > 4 else "")
         raise errors.UserError(f"weights {files[0].name} are of another model: {len(left_over)} left over: {listed}")
+    try:
+        image, text = _image(tensors, config, knobs, files[0]), _text(tensors, config, knobs, files[0])
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, errors.UserError):
+            raise
+        raise errors.UserError(f"{files[0]} and its config are of no CLIP or SigLIP ({error!r})") from error
     return Model(
-        _image(tensors, config, knobs, files[0]),
-        _text(tensors, config, knobs, files[0]),
+        image,
+        text,
         tensors,
         scale,
         bias,
@@ -182,7 +190,17 @@ def _shape(
     if activation not in transformer.ACTIVATIONS:
         raise errors.unknown("activation", activation, transformer.ACTIVATIONS)
     epsilon = part.get("layer_norm_eps", 1e-6 if is_siglip else 1e-5)
+    _check(file, tower, num_attention_heads=(heads, rules.whole(1)), layer_norm_eps=(epsilon, rules.number(0)))
+    if width % heads:
+        raise errors.UserError(f"{file}: {tower} has a width of {width}, not a multiple of {heads} heads")
     return transformer.Shape(width, layers, heads, hidden, activation, epsilon, **knobs)
+
+
+def _check(file: pathlib.Path, tower: str, **numbers: tuple[Any, rules.Rule]) -> None:
+    """Raises where a number of the config, given by its name with its rule, is none that there can be."""
+    for name, (value, rule) in numbers.items():
+        if not rule.holds(value):
+            raise errors.UserError(f"the config beside {file}: {name} of {tower} is {value!r}, not {rule.words}")
 
 
 def _image(tensors, config: dict, knobs: dict, file: pathlib.Path):
@@ -216,6 +234,8 @@ def _text(tensors, config: dict, knobs: dict, file: pathlib.Path) -> clip.TextTo
     projection = len(tensors["text_model.head.weight" if siglip else "text_projection.weight"])
     # Configs of before 2023 say 2, and their models read the place of the largest id.
     end = config.get("text_config", {}).get("eos_token_id", 2)
+    if end is not None:
+        _check(file, "text_model", eos_token_id=(end, rules.whole(0)))
     return clip.TextTower(clip.TextSize(shape, vocabulary, positions, projection, None if end == 2 else end, siglip))
 
 
@@ -227,10 +247,4 @@ def _config(folder: pathlib.Path) -> dict:
     path = next((folder / name for name in CONFIGS if (folder / name).is_file()), None)
     if path is None:
         return {}
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise errors.UserError(f"{path} is damaged: {error}") from error
-    if not isinstance(config, dict):
-        raise errors.UserError(f"{path} is damaged: it holds no names and values")
-    return config
+    return json_files.read(path, bert_files.REMEDY)

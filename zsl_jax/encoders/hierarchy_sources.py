@@ -122,11 +122,11 @@ def _of_wordnet(options: Options) -> Hierarchy:
 
 def _of_table(options: Options) -> Hierarchy:
     path = place(options.tree, "tree", "FILE.csv")
-    names, is_above = trees.load_tree(path)
+    names, parents = trees.load_tree(path)
     row = {name: node for node, name in enumerate(names)}
 
     def above(nodes):
-        return [frozenset(np.flatnonzero(is_above[node]).tolist()) for node in nodes]
+        return trees.at_or_above(parents, nodes)
 
     return Hierarchy(row.get, above, {"tree_sha256": matfile.sha256(path)}, f"{path.name} has no row for")
 

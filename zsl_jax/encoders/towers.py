@@ -79,8 +79,16 @@ class TextTower:
         empty = [row for row, text in enumerate(texts) if soundness.is_blank(text)]
         if empty:
             raise errors.UserError(f"text {empty[0]} of {len(texts)} is empty")
-        encoded = self.tokenizer.encode_batch([prefix + text for text in texts])
+        try:
+            encoded = self.tokenizer.encode_batch([prefix + text for text in texts])
+        except Exception as error:  # the package raises plain Exceptions
+            raise errors.UserError(f"the tokenizer of {self.name} does not read these texts: {error}") from error
         ids = [encoding.ids[: self.most] for encoding in encoded]
+        unread = next((row for row, tokens in enumerate(ids) if not tokens), None)
+        if unread is not None:
+            raise errors.UserError(
+                f"the tokenizer of {self.name} finds no token in text {unread} of {len(texts)}, {texts[unread][:40]!r}"
+            )
         cut = [row for row, text in enumerate(encoded) if text.overflowing or len(text.ids) > self.most]
         if cut:
             tqdm.tqdm.write(
@@ -180,14 +188,7 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
         return word_tower.load(folder)
     if clip_files.is_one(folder):
         return _clip(folder)
-    config = bert_files.config_of(folder)
-    missing = [name for name in bert.Size._fields if name not in config]
-    if missing or config.get("model_type") != "bert":
-        raise errors.UserError(
-            f"{folder / 'config.json'} is of no BERT-like sentence encoder: model_type is {config.get('model_type')!r}"
-            + (f", {missing[0]} is missing" if missing else "")
-        )
-    size = bert.Size(**{name: config[name] for name in bert.Size._fields})
+    size = bert_files.size_of(folder)
     module = bert.Bert(size, pool)
     path = bert_files.weights_file(folder)
     found = bert_files.dequantised(weights_lib.read(path))
@@ -203,11 +204,22 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
         raise errors.UserError(
             f"{folder / 'tokenizer.json'} has {words} words, the model {size.vocab_size}: it is of another model"
         )
+    _check_rows(tokenizer, size.vocab_size, folder)
     digest = hashlib.sha256(path.read_bytes())
     digest.update(text.encode() + pool.encode())
     most = min(TextTower.most, size.max_position_embeddings)
     name = folder.resolve().name
     return TextTower(module, variables, tokenizer, digest.hexdigest(), name, size.hidden_size, most)
+
+
+def _check_rows(tokenizer: Any, rows: int, folder: pathlib.Path) -> None:
+    """Raises where a word has no row in the table of the model, which would take another one for it."""
+    word, row = max(tokenizer.get_vocab().items(), key=lambda found: found[1], default=("", -1))
+    if row >= rows:
+        raise errors.UserError(
+            f"the tokenizer in {folder} gives {word!r} the number {row}, and the model has {rows} rows: it is of "
+            "another model"
+        )
 
 
 def _clip(folder: pathlib.Path) -> TextTower:
@@ -222,6 +234,7 @@ def _clip(folder: pathlib.Path) -> TextTower:
             f"the tokenizer in {folder} is of another model: {words} words and {clip_tokenizer.END} = {end}, where the "
             f"model has {size.vocabulary} and {wanted}"
         )
+    _check_rows(tokenizer, size.vocabulary, folder)
     tokenizer.no_padding()
     tokenizer.enable_truncation(size.positions)
     digest = hashlib.sha256(model.file.read_bytes())

@@ -106,7 +106,7 @@ def vary_alike(tree):
 
     A hand-written derivative has to return, and a scan to carry, arrays that vary exactly as their arguments do.
     """
-    firsts = [jnp.ravel(x)[0] > 0 for x in jax.tree.leaves(tree)]
+    firsts = [jnp.any(jnp.ravel(x)[:1] > 0) for x in jax.tree.leaves(tree)]
     never = functools.reduce(jnp.logical_and, firsts, jnp.array(False))
     return jax.tree.map(lambda x: x + never.astype(x.dtype), tree)
 
@@ -129,7 +129,7 @@ def block_rows(num_rows: int, row_bytes: int, chunk: int | None) -> int:
     """Rows in a block: `chunk` or what fits in `BLOCK_BYTES`, made smaller where that costs no further block."""
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is a number of rows, at least 1, not {chunk}")
-    largest = chunk or max(BLOCK_BYTES // row_bytes, 1)
+    largest, num_rows = chunk or max(BLOCK_BYTES // max(row_bytes, 1), 1), max(num_rows, 1)
     return -(-num_rows // -(-num_rows // largest))
 
 

@@ -40,7 +40,7 @@ def semi_hard_hinge_sum(
     is_negative_sorted = is_negative[order]
     place = jnp.arange(size)
     following = jax.lax.cummin(jnp.where(is_negative_sorted, place, size), reverse=True)
-    largest = jnp.max(jnp.where(is_negative_sorted, place, 0))
+    largest = jnp.max(jnp.where(is_negative_sorted, place, 0), initial=0)
     chosen = jnp.where(following < size, following, largest)
     violation = margin + ordered - ordered[chosen]
     is_violated = is_positive_sorted & (violation > 0) & jnp.any(is_negative)

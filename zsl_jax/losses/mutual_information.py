@@ -152,7 +152,7 @@ def _slope_penalty(key: jax.Array, critic: Callable, x: jax.Array, y: jax.Array,
     to_x, to_y = jax.vmap(jax.grad(lambda a, b: arguments.as_float(critic(a, b)), argnums=(0, 1)))(
         x, mix * y + (1 - mix) * other
     )
-    squared = sum(jnp.sum(jnp.square(g).reshape(num_rows, -1), axis=1) for g in (to_x, to_y))
+    squared = sum(jnp.sum(jnp.square(g), axis=range(1, g.ndim)) for g in (to_x, to_y))
     return (euclidean.safe_sqrt(jnp.asarray(squared)) - 1.0) ** 2
 
 

@@ -62,7 +62,7 @@ def barlow_twins(
     a, b = (z * jax.lax.rsqrt(_total(z * z, axis_name) / count + epsilon)[None, :] for z in (a, b))
     diagonal = _total(a * b, axis_name) / count
     loss = jnp.sum((1.0 - diagonal) ** 2) + redundancy * _off_diagonal(a, b, axis_name) / count**2
-    return _everywhere(loss, sides[0])
+    return _everywhere(loss, sides[0], axis_name)
 
 
 def vicreg(
@@ -124,7 +124,7 @@ def vicreg(
         variances = _total(z * z, axis_name) / freedom
         loss += variance * jnp.mean(jnp.maximum(1.0 - jnp.sqrt(variances + epsilon), 0.0))
         loss += covariance * _off_diagonal(z, z, axis_name) / (freedom**2 * width)
-    return _everywhere(loss, sides[0])
+    return _everywhere(loss, sides[0], axis_name)
 
 
 def alignment(
@@ -235,6 +235,10 @@ def _off_diagonal(a: jax.Array, b: jax.Array, axis_name: str | None) -> jax.Arra
     return jnp.sum(jnp.fill_diagonal(product, 0.0, inplace=False) ** 2)
 
 
-def _everywhere(loss: jax.Array, rows: _pairwise.Side) -> jax.Array:
-    """A loss that is the same on all devices as one that each holds for itself, which the convention asks for."""
+def _everywhere(loss: jax.Array, rows: _pairwise.Side, axis_name: str | None) -> jax.Array:
+    """A loss that is the same on all devices as one that each holds for itself, which the convention asks for.
+
+    It is 0 where there is no example.
+    """
+    loss = jnp.where(_in_batch.count(rows, axis_name) > 0, loss, 0.0)
     return _pairwise.vary_alike((loss, rows.bias))[0]

@@ -148,7 +148,8 @@ def batch_hard_triplet(
         return jnp.where(is_triplet & ~(violation <= 0), violation, 0.0)
 
     triplets = jnp.stack([rows.ids, positive, negative], axis=1), has_both
-    return _pairwise.map_rows(one, triplets, row_bytes=12 * columns.embeddings[0].nbytes, chunk=chunk)
+    row_bytes = 12 * columns.embeddings.shape[1] * columns.embeddings.dtype.itemsize
+    return _pairwise.map_rows(one, triplets, row_bytes=row_bytes, chunk=chunk)
 
 
 def batch_all_triplet(
@@ -298,11 +299,12 @@ def _hardest(
         is_positive, is_negative = _pairs(row, columns)
         # The place of an extreme by comparison with its value: an argmax takes several times as long on a CPU.
         # NaN is farthest and nearest, so that it reaches the loss.
-        farthest = jnp.min(jnp.where(is_positive, nearness, jnp.inf))
-        nearest = jnp.max(jnp.where(is_negative, nearness, -jnp.inf))
+        farthest = jnp.min(jnp.where(is_positive, nearness, jnp.inf), initial=jnp.inf)
+        nearest = jnp.max(jnp.where(is_negative, nearness, -jnp.inf), initial=-jnp.inf)
         is_nan = jnp.isnan(nearness)
-        positive = jnp.max(jnp.where(is_positive & ((nearness == farthest) | is_nan), places, -1))
-        return positive, jnp.max(jnp.where(is_negative & ((nearness == nearest) | is_nan), places, -1))
+        positive = jnp.where(is_positive & ((nearness == farthest) | is_nan), places, -1)
+        negative = jnp.where(is_negative & ((nearness == nearest) | is_nan), places, -1)
+        return jnp.max(positive, initial=-1), jnp.max(negative, initial=-1)
 
     num_rows = rows.ids.shape[0]
     size = _pairwise.block_rows(num_rows, half_norms.nbytes, chunk)

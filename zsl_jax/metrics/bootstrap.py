@@ -173,7 +173,7 @@ def percentile_interval(samples: ArrayLike, *, level: ArrayLike = 0.95) -> tuple
       `(low, high)`, float32 scalars.
 
     Raises:
-      ValueError: not a vector.
+      ValueError: not a vector, or no sample.
 
     >>> import jax.numpy as jnp
     >>> low, high = percentile_interval(jnp.arange(101) / 100, level=0.9)
@@ -181,6 +181,8 @@ def percentile_interval(samples: ArrayLike, *, level: ArrayLike = 0.95) -> tuple
     0.05 0.95
     """
     arguments.check_same_shape(1, samples=samples)
+    if not jnp.size(samples):
+        raise ValueError("samples must hold at least one")
     tail = (1 - jnp.asarray(level, jnp.float32)) / 2
     low, high = jnp.quantile(arguments.as_float(samples), jnp.stack([tail, 1 - tail]))
     return low, high

@@ -33,7 +33,7 @@ def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike
       where: `[B]` bool, the examples that count; None for all.
 
     Returns:
-      A float32 scalar > 0, in units of the scores; NaN if a score of an example that counts is NaN.
+      A float32 scalar > 0, in units of the scores; NaN if a score of an example that counts is NaN or inf.
 
     Raises:
       ValueError: shapes that do not fit.
@@ -67,8 +67,8 @@ def fitted_temperature(scores: ArrayLike, labels: ArrayLike, *, where: ArrayLike
 
     centre, reach = jnp.log(scale), jnp.log(_RANGE)
     low, high = jax.lax.fori_loop(0, _STEPS, halve, (centre - reach, centre + reach))
-    has_nan = jnp.any(jnp.isnan(scaled) & where[:, None])
-    return jnp.where(has_nan, jnp.nan, jnp.exp((low + high) / 2) / unit[0, 0])
+    is_no_score = jnp.any(~(scaled < jnp.inf) & where[:, None])
+    return jnp.where(is_no_score, jnp.nan, jnp.exp((low + high) / 2) / unit[0, 0])
 
 
 def calibration_error(

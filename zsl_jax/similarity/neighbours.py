@@ -38,6 +38,8 @@ def nearest(embeddings: ArrayLike, *, count: int, where: ArrayLike | None = None
     if embeddings.ndim != 2 or count < 1:
         raise ValueError(f"embeddings must be [N, D] and count >= 1, not {embeddings.shape} and {count}")
     total = len(embeddings)
+    if not total:
+        return jnp.zeros((0, count), embeddings.dtype), jnp.zeros((0, count), jnp.int32)
     where = arguments.mask_like(where, (total,))
     height, width = min(_ROWS, total), min(_COLUMNS, total)
 

@@ -15,7 +15,7 @@ from zsl_jax.training import files
 def entries(path: pathlib.Path) -> list[dict]:
     """The entries of a log; a line that is none, such as the last of a killed run, is left out."""
     found = []
-    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
         with contextlib.suppress(ValueError, RecursionError):
             found.append(json.loads(line))
     return [entry for entry in found if isinstance(entry, dict) and {"phase", "epoch"} <= entry.keys()]
@@ -30,7 +30,7 @@ class JsonLines:
 
     def append(self, entry: dict) -> None:
         try:
-            with self._path.open("a") as file:
+            with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
         except OSError as error:
             raise errors.UserError(f"cannot write {self._path}: {error.strerror or error}") from error

@@ -27,9 +27,9 @@ _NEEDED = {
     **dict.fromkeys((f"dataset.counts.{name}" for name in ("train", "seen_classes", "unseen_classes")), int),
 }
 _WHERE_THERE = {
-    **dict.fromkeys(("dataset.inputs", "selection.late", "timing", "versions", "losses"), dict),
+    **dict.fromkeys(("dataset.inputs", "selection.late", "timing", "versions", "losses", "made_of"), dict),
     **dict.fromkeys(("protocol", "dataset.benchmark"), str),
-    "sees": list,
+    **dict.fromkeys(("sees", "selection.knobs"), list),
 }
 _NEEDED_OF_CLASS = {"gzsl": ("gzsl_correct",)}
 
@@ -114,8 +114,9 @@ def read(path: pathlib.Path) -> dict:
             raise errors.UserError(f"{path} is damaged: {name} is {found!r}, not {_KINDS[kind]}")
     if not content["seeds"] or not all(isinstance(seed, int) for seed in content["seeds"]):
         raise errors.UserError(f"{path} is damaged: seeds is {content['seeds']!r}, not a list of them")
-    if not all(isinstance(digest, str) for digest in content["dataset"]["files"].values()):
-        raise errors.UserError(f"{path} is damaged: dataset.files holds something else than hashes")
+    for name, digests in {"dataset.files": content["dataset"]["files"], "made_of": content.get("made_of", {})}.items():
+        if not all(isinstance(digest, str) for digest in digests.values()):
+            raise errors.UserError(f"{path} is damaged: {name} holds something else than hashes")
     try:
         config_lib.from_json(content["config"])
     except errors.UserError as error:

@@ -76,7 +76,10 @@ def _chosen(run: phases.Run, problem, tasks) -> dict[str, Any]:
     best = max(history, key=lambda entry: entry[metric])
     knobs, late_knobs, temperature = best["knobs"], best.get("late", {}), best.get("temperature")
     if len(tasks) > 1:
-        rows = [_read_rows(run, number, best["epochs"], best.get("setting")) for number in range(len(tasks))]
+        rows = [
+            _read_rows(run, number, best["epochs"], best.get("setting"), entry.get("rows"))
+            for number, entry in enumerate(_at(draws, best))
+        ]
         facts = [protocol.facts(task.classes) for task in tasks]
         knobs = evaluation.chosen_knobs(protocol, list(zip(rows, facts)))
     names = dict.fromkeys(name for task in tasks for name in _held_out(task))
@@ -133,9 +136,9 @@ def _draw(run: phases.Run, problem, task, number: int, num_draws: int) -> list[d
             raise save() from stopped
         if "settings" in entry:
             for setting, found in enumerate(rows):
-                _write_rows(run, number, epoch, found, setting)
+                entry["settings"][setting]["rows"] = _write_rows(run, number, epoch, found, setting)
         elif num_draws > 1:
-            _write_rows(run, number, epoch, scored.rows)
+            entry["rows"] = _write_rows(run, number, epoch, scored.rows)
         history.append(entry)
     return history
 
@@ -191,7 +194,8 @@ def _rows_path(run: phases.Run, number: int, epoch: int, setting: int | None) ->
 
 def _write_rows(
     run: phases.Run, number: int, epoch: int, rows: dict[str, metrics.Rows], setting: int | None = None
-) -> None:
+) -> str:
+    """Writes what is kept of the scores, and returns the hash of the file, for the notes of the checkpoint."""
     arrays = {
         f"{look}.{field}": np.asarray(value)
         for look, found in rows.items()
@@ -199,12 +203,31 @@ def _write_rows(
         if value is not None
     }
     path = _rows_path(run, number, epoch, setting)
-    processes.from_first(lambda: files.write_arrays(path, arrays))
+
+    def write():
+        files.write_arrays(path, arrays)
+        return files.sha256(path)
+
+    return processes.from_first(write)
 
 
-def _read_rows(run: phases.Run, number: int, epoch: int, setting: int | None = None) -> dict[str, metrics.Rows]:
+def _read_rows(
+    run: phases.Run, number: int, epoch: int, setting: int | None, sha256: str | None
+) -> dict[str, metrics.Rows]:
+    """What `_write_rows` wrote; a checkpoint of an older version does not say the hash.
+
+    Raises:
+      UserError: the file is gone, or is another one.
+    """
+    path = _rows_path(run, number, epoch, setting)
+    remedy = f"delete {run.directory(phases.draw_phase(number))}, and the same line trains this draw again"
+    if not path.is_file():
+        raise errors.UserError(f"{path} is gone: {remedy}")
+    there = arrays.read(path)
+    if sha256 not in (None, there.sha256):
+        raise errors.UserError(f"{path} was changed since it was written, or is of another run: {remedy}")
     found: dict[str, dict[str, Any]] = {}
-    for name, values in arrays.read(_rows_path(run, number, epoch, setting)).arrays.items():
+    for name, values in there.arrays.items():
         look, field = name.rsplit(".", 1)
         found.setdefault(look, dict.fromkeys(metrics.Rows._fields))[field] = values
     return {look: metrics.Rows(**fields) for look, fields in found.items()}

@@ -293,16 +293,19 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
         raise errors.UserError(f"{workdir} keeps no class table: it was trained by an older version")
     config, _ = run.read_config(workdir / "config.json")
     parallel.multiply_in(config.precision)
-    mesh = parallel.make_mesh()
-    late = record["selection"].get("late", {})
-    method = problems.make_method(config, **late)
-    counts = record["dataset"]["counts"]
-    trained = counts.get("trained_classes", len(found.classes) if config.few_shot.shots else counts["seen_classes"])
-    classes = dataclasses.replace(found.classes, trained=trained)
-    task = _task_of_zeros(record["dataset"], classes, config.train.batch_size)
+    _check_chosen(workdir, record["selection"])
     travelling = phases.Run(config, workdir, say=say, made_of=record.get(run.MADE_OF))
-    training = travelling.training(method, task, "train", mesh)
-    restored = travelling.restore("finished", states.abstract_finished(training))
+    try:
+        training = _training(travelling, record, found.classes)
+        abstract_state = states.abstract_finished(training)
+    except errors.UserError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        says = str(error).partition("\n")[0]
+        raise errors.UserError(
+            f"no method can be made of what config.json and record.json in {workdir} say ({says}): train it again"
+        ) from error
+    restored = travelling.restore("finished", abstract_state)
     if restored is None:
         raise errors.UserError(f"{workdir} has no whole checkpoint of a finished run: train it again")
     if checkpoints.state_sha256(restored.state) != record.get("state_sha256"):
@@ -314,9 +317,31 @@ def load(workdir: str | os.PathLike, *, say: Callable[[str], None] = print) -> T
         )
     # What the checkpoint holds is whole on every device; scoring asks for one.
     state = jax.device_put(parallel.to_host(states.with_frozen(training, restored.state)))
+    method, classes = training.method, training.task.classes
     log = workdir / "metrics.jsonl"
-    lines = log.read_text(errors="replace") if log.is_file() else ""
+    lines = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     return Trained(method, state, classes, found.attributes, record, config, lines)
+
+
+def _check_chosen(workdir: pathlib.Path, selection: dict) -> None:
+    """Raises where what is taken from scores or divides them is no number, which only an older record may say."""
+    for name in ("gamma", "temperature"):
+        value = selection.get(name, None if name in (selection.get("knobs") or ()) else 0.0)
+        may_lack = name == "temperature" and value is None
+        if not may_lack and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise errors.UserError(
+                f"{workdir / 'record.json'} is damaged: selection.{name} is {value!r}, not a number: train it again"
+            )
+
+
+def _training(travelling: phases.Run, record: dict, found: data.ClassTable) -> states.Training:
+    """The final training of a run, on examples of zeros."""
+    config, counts = travelling.config, record["dataset"]["counts"]
+    method = problems.make_method(config, **record["selection"].get("late", {}))
+    trained = counts.get("trained_classes", len(found) if config.few_shot.shots else counts["seen_classes"])
+    classes = dataclasses.replace(found, trained=trained)
+    task = _task_of_zeros(record["dataset"], classes, config.train.batch_size)
+    return travelling.training(method, task, "train", parallel.make_mesh())
 
 
 def _task_of_zeros(described: dict, classes: data.ClassTable, count: int) -> data.Task:

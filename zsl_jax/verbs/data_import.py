@@ -14,7 +14,7 @@ def main(argv: Sequence[str]) -> int:
     flags.DEFINE_string("attributes", None, "table of the classes", flag_values=values)
     flags.DEFINE_string("out", None, "folder to write", flag_values=values)
     flags.DEFINE_string("unseen", "0.25", "share of the classes that are drawn, or names", flag_values=values)
-    flags.DEFINE_integer("seed", 0, "of what is drawn", flag_values=values)
+    flags.DEFINE_integer("seed", 0, "of what is drawn", lower_bound=0, flag_values=values)
     flags.DEFINE_boolean("skip_unmatched", False, "only classes that are in both", flag_values=values)
     flags.DEFINE_boolean("skip_unreadable", False, "without files that are no images", flag_values=values)
     try:

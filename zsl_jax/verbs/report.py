@@ -1,5 +1,6 @@
 """Build the table of results from the records of runs: on the terminal, as Markdown, CSV and a page."""
 
+import contextlib
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -48,8 +49,10 @@ def main(argv: Sequence[str]) -> int:
     out = pathlib.Path(values.out) if values.out else pathlib.Path(folders[0]) / "report"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in written.items():
-            files.write_text(out / name, text)
+        with contextlib.ExitStack() as stack:  # all files or none
+            for name, text in written.items():
+                part = stack.enter_context(files.replacing(out / name))
+                part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise errors.UserError(f"cannot write to --out={out}: {error.strerror}") from error
     print(pages.as_text(blocks))

@@ -12,6 +12,8 @@ import contextlib
 import hashlib
 import os
 import platform
+import sys
+import tempfile
 from collections.abc import Iterator
 
 import jax
@@ -118,7 +120,8 @@ def keep_compiled(choice: str) -> None:
 
     Args:
       choice: a folder, in which each kind of processor has one of its own, since programs are tied to it; `none`; or
-        `auto`, which is what `JAX_COMPILATION_CACHE_DIR` says, or else `zsl_jax/compiled` in the user's cache.
+        `auto`, which is what `JAX_COMPILATION_CACHE_DIR` says, or else `zsl_jax/compiled` in the user's cache. One that
+        cannot be written is named on stderr, and nothing is kept.
     """
     if choice == "none":
         jax.config.update("jax_enable_compilation_cache", False)
@@ -128,8 +131,21 @@ def keep_compiled(choice: str) -> None:
     if choice == "auto":
         home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         choice = os.path.join(home, "zsl_jax", "compiled")
+    folder = os.path.join(choice, _processor())
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+    except OSError as error:
+        jax.config.update("jax_enable_compilation_cache", False)
+        print(
+            f"zsl-jax: compiled programs are not kept: {choice} cannot be written ({error.strerror}); name another "
+            "folder in config.compilation_cache, or none",
+            file=sys.stderr,
+        )
+        return
     # With a limit jax locks the folder, so that runs can share it; most programs here compile in less than its second.
-    for name, value in {"dir": os.path.join(choice, _processor()), "max_size": _CACHE_MOST_BYTES}.items():
+    for name, value in {"dir": folder, "max_size": _CACHE_MOST_BYTES}.items():
         jax.config.update(f"jax_compilation_cache_{name}", value)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", _CACHED_S)
     compilation_cache.reset_cache()  # jax looks at its folder once a process
