@@ -10,7 +10,8 @@ validation classes (docs/transduction.md).
 Attributes, about a minute per run, two CPU cores, means of 5 draws of validation classes (docs/results.md):
 ZSL 67.3, GZSL 43.6 / 81.6 / 56.9, calibrated 60.9 / 71.8 / 65.9.
 
-Sentences, about a minute per run, 2 CPU cores: ZSL 84.7, GZSL 69.1 / 84.2 / 75.9, calibrated 79.7 / 78.8 / 79.2.
+Sentences, about a minute per run, 2 CPU cores, means of 5 draws of validation classes (docs/results.md): ZSL 84.7, GZSL
+69.1 / 84.2 / 75.9, calibrated 79.1 / 79.1 / 79.1.
 
 The scorer alone (ESZSL): ZSL 64.3 and calibrated 60.5 on attributes, 79.1 and 73.3 on sentences.
 

@@ -8,7 +8,8 @@ on validation classes (docs/results.md).
 
 Attributes, up to 5 seconds, two CPU cores: ZSL 60.8, GZSL 26.8 / 77.8 / 39.8, calibrated 55.7 / 57.9 / 56.7.
 
-Sentences, 7 seconds per run, one CPU core: ZSL 84.1, GZSL 62.0 / 79.9 / 69.8, calibrated 77.9 / 73.2 / 75.5.
+Sentences, 7 seconds per run, one CPU core, means of 5 draws of validation classes (docs/results.md): ZSL 84.1, GZSL
+62.0 / 79.9 / 69.8, calibrated 77.8 / 72.8 / 75.2.
 
 Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 49.3, GZSL 0.0 / 45.7 / 0.0.
 

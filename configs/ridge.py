@@ -8,7 +8,8 @@ on validation classes (docs/results.md).
 
 Attributes, up to 10 seconds, two CPU cores: ZSL 48.6, GZSL 14.7 / 77.4 / 24.7, calibrated 44.0 / 49.2 / 46.4.
 
-Sentences, 8 seconds per run, one CPU core: ZSL 69.5, GZSL 27.2 / 81.2 / 40.8, calibrated 65.3 / 62.2 / 63.7.
+Sentences, 8 seconds per run, one CPU core, means of 5 draws of validation classes (docs/results.md): ZSL 69.5, GZSL
+27.2 / 81.2 / 40.8, calibrated 64.9 / 63.2 / 64.0.
 
 The cosine in attribute space suffers from hubs; SAE with the same map turned round (to features) does not.
 """

@@ -8,7 +8,8 @@ on validation classes (docs/results.md).
 
 Attributes, up to 75 seconds, two CPU cores: ZSL 58.3, GZSL 21.7 / 78.1 / 33.9, calibrated 54.3 / 56.2 / 55.2.
 
-Sentences, 11 seconds per run, one CPU core: ZSL 83.2, GZSL 59.5 / 80.4 / 68.4, calibrated 75.4 / 75.2 / 75.3.
+Sentences, 11 seconds per run, one CPU core, means of 5 draws of validation classes (docs/results.md): ZSL 83.2, GZSL
+59.5 / 80.4 / 68.4, calibrated 75.9 / 74.5 / 75.2.
 
 With `--config.method.direction=to_attributes` and the same weight, images meet classes in the space of attributes,
 where a few classes are nearest to everything (hubs): ZSL 27.2 on attributes and 80.6 on sentences. On

@@ -13,8 +13,9 @@ validation classes of the attributes (docs/results.md).
 Attributes, 13 seconds of one CPU core per run: ZSL 50.1, GZSL 15.4 / 78.3 / 25.7, calibrated 45.7 / 47.6 / 46.6; with
 the weight of the other direction, .3, ZSL 27.2.
 
-Sentences, 15 seconds of one CPU core per run: ZSL 71.0, GZSL 27.0 / 82.8 / 40.7, calibrated 67.0 / 63.9 / 65.4.
-The weight is that of the attributes: no sweep on sentences was run, where .03 gives ZSL 80.6 and calibrated H 70.6.
+Sentences, 15 seconds of one CPU core per run, means of 5 draws of validation classes (docs/results.md): ZSL 71.0, GZSL
+27.0 / 82.8 / 40.8, calibrated 67.0 / 63.9 / 65.4. The weight is that of the attributes: no sweep on sentences was run,
+where .03 gives ZSL 80.6 and calibrated H 70.6.
 
 Reference: Kodirov, Xiang, Gong, "Semantic Autoencoder for Zero-Shot Learning", CVPR 2017.
 """
