@@ -42,7 +42,7 @@ and F1 among all classes. Means over the draws of unseen classes (birds: the dra
 
 {table}
 
-From names alone there is nothing to choose on, so that the knobs are the first of the recipe's. One run:
+From names alone there is nothing to choose on: the knobs of the decision are at their defaults. One run:
 
     zsl-jax train --config=transclip:npz --config.scorer.name=zero_shot --config.data.file=GROCERIES.npz \\
         --config.towers.text=TOWER --config.towers.tie=TIE.npz --workdir=runs/transclip_names
