@@ -188,6 +188,14 @@ def test_the_binned_sweep_without_a_right_unseen_image_is_one_point():
     assert area(unseen, seen) == 0.0
 
 
+def test_no_image_is_a_curve_at_zero_and_no_point_is_none():
+    none, nowhere = np.zeros((0, C), np.float32), np.zeros(0, np.int32)
+    unseen, seen, _ = binned(none, nowhere, HALF_SEEN, np.ones(C, bool), np.zeros(0, bool))
+    assert tuple(metrics.curve_summary(unseen, seen)) == (0.0, 0.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match="a curve has one point at least"):
+        metrics.curve_summary(unseen[:0], seen[:0])
+
+
 def test_the_binned_sweep_misses_what_the_exact_one_finds():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, C, N)

@@ -144,6 +144,8 @@ def _descriptions(values, names) -> Iterable[str]:
     empty = () if len(unfit) else soundness.empty_rows(values.T)
     if len(empty):
         yield f"an empty class: the description of {_some([labels[i] for i in empty])} is all zeros"
+    elif not len(unfit) and (wrong := soundness.alike(values.T)):
+        yield wrong
 
 
 def _column_order(att, original_att, names) -> Iterable[str]:

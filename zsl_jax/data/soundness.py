@@ -101,7 +101,7 @@ def is_blank(text: str) -> bool:
 
 
 def descriptions(values: np.ndarray, class_names: Sequence[str]) -> str | None:
-    """Whether `[C, A]` describe the classes: a row each, finite, not empty and not all zeros.
+    """Whether `[C, A]` describe the classes: a row each, finite, not empty, not all zeros and not all the same.
 
     >>> descriptions(np.diag([1.0, 0.0]), ["ox", "gnu"])
     "the description of 'gnu' is all zeros"
@@ -111,7 +111,17 @@ def descriptions(values: np.ndarray, class_names: Sequence[str]) -> str | None:
     wrong = numbers(values)
     if wrong is None and len(empty := empty_rows(values)):
         return f"the description of {class_names[empty[0]]!r} is all zeros{_and_more(len(empty))}"
-    return wrong
+    return alike(values) if wrong is None else wrong
+
+
+def alike(values: np.ndarray) -> str | None:
+    """Whether all of several classes have one description, so that no method can tell them apart.
+
+    >>> alike(np.ones((3, 2))), alike(np.ones((1, 2)))
+    ('all 3 classes are described alike: nothing tells them apart', None)
+    """
+    is_alike = len(values) > 1 and bool(np.all(values == values[0]))
+    return f"all {len(values)} classes are described alike: nothing tells them apart" if is_alike else None
 
 
 def text(values: np.ndarray) -> list[str] | None:

@@ -154,7 +154,7 @@ def binned_curve_of_rows(
 
 def _binned(best, own, labels, is_seen, weight, num_bins: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     listed = (weight > 0) & ~is_seen[labels] & (best.unseen_class == labels) & jnp.isfinite(best.seen - own)
-    ordered = jnp.sort(jnp.where(listed, best.seen - own - 1e-4, jnp.inf))
+    ordered = jnp.sort(jnp.append(jnp.where(listed, best.seen - own - 1e-4, jnp.inf), jnp.inf))
     count = jnp.sum(listed)
     index = jnp.arange(2 * num_bins - 1) * jnp.maximum(count // num_bins, 1)
     inside = jnp.where(index < count, ordered[jnp.minimum(index, len(ordered) - 1)], -jnp.inf)
@@ -183,7 +183,7 @@ def curve_summary(unseen: ArrayLike, seen: ArrayLike) -> CurveSummary:
       `CurveSummary(auc, harmonic, seen, unseen)` of float32 scalars.
 
     Raises:
-      ValueError: shapes that do not fit.
+      ValueError: shapes that do not fit, or a curve of no point.
 
     >>> import jax.numpy as jnp
     >>> auc, harmonic, seen, unseen = curve_summary(jnp.array([0.0, 0.5, 1.0]), jnp.array([0.75, 0.5, 0.0]))
@@ -191,6 +191,8 @@ def curve_summary(unseen: ArrayLike, seen: ArrayLike) -> CurveSummary:
     0.4375 0.5 0.75 1.0
     """
     area = curve.ausuc(unseen, seen)
+    if not jnp.size(unseen):
+        raise ValueError("a curve has one point at least, and unseen has none")
     unseen, seen = arguments.as_float(unseen), arguments.as_float(seen)
     return CurveSummary(area, jnp.max(accuracy.harmonic_mean(unseen, seen)), jnp.max(seen), jnp.max(unseen))
 
