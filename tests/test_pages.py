@@ -55,7 +55,7 @@ def test_a_command_is_of_this_command_line(page, command):
     recipe = next((word.partition("=")[2] for word in rest if word.startswith("--config=")), None)
     if recipe is not None and not re.search(r"\b[A-Z]{4,}\b", recipe):  # NAME, METHOD, DATASET stand for one
         recipe = str(ROOT / recipe) if recipe.startswith("configs/") else recipe
-        made = command_line.load_recipe(recipe)
+        made = command_line.load_recipe(recipe, overrides.get("scorer.name"))
         if "method.loss" in overrides:
             config.choose_loss(made, overrides["method.loss"])
         keys = set(config.leaves(made))
