@@ -17,7 +17,9 @@ def count(bench) -> int:
     return len(xlsa17.read(bench).variables["att"])
 
 
-@pytest.mark.parametrize("file", attribute_files.NAMES)
+@pytest.mark.parametrize(
+    "file", [attribute_files.NAMES[0], pytest.param(attribute_files.NAMES[1], marks=pytest.mark.long)]
+)
 def test_names_of_the_folder_are_those_of_the_dataset(file, bench, capsys):
     wanted = tuple(f"has colour::{i}" for i in range(count(bench)))
     assert class_files.attribute_names(xlsa17.load(bench))[0] == "attribute 1"

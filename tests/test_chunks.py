@@ -141,8 +141,7 @@ def assert_near(found, expected):
     ("encoder", "name"),
     [
         *(("mlp", name) for name in METHODS),
-        ("convnet", "two_tower"),
-        pytest.param("vit", "two_tower", marks=pytest.mark.long),
+        *(pytest.param(name, "two_tower", marks=pytest.mark.long) for name in ("convnet", "vit")),
     ],
 )
 def test_the_gradient_is_that_of_the_whole_batch(encoder, name, classes):
@@ -157,7 +156,8 @@ def test_the_gradient_is_that_of_the_whole_batch(encoder, name, classes):
         assert np.abs(first - jax.tree.leaves(alone[0])[0]).max() > 1e-3
 
 
-@pytest.mark.parametrize("pretrain_steps", [0, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("pretrain_steps", [0, 1])
 def test_random_numbers_are_those_of_each_chunk(pretrain_steps, classes, monkeypatch):
     """Dropout and augmentation, also of two views: the loop that keeps everything has the same keys."""
     given = {"augment": augmentation.make_augment(brightness=0.5), "pretrain_steps": pretrain_steps}

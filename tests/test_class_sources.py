@@ -407,6 +407,7 @@ def binary_tree(depth: int) -> np.ndarray:
     return np.asarray(class_encoders.ancestors((np.arange(count) - 1) // 2), bool) & ~np.eye(count, dtype=bool)
 
 
+@pytest.mark.long
 def test_points_of_a_planted_tree_have_their_ancestors_nearest_and_the_root_inside():
     above = binary_tree(4)
     points = poincare.fit(above, dimensions=5, steps=2000)

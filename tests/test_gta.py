@@ -99,6 +99,7 @@ def decided(method, state):
     return np.exp(around.together(finished, images, train.labels < 0, described, jax.random.key(0)))
 
 
+@pytest.mark.long
 def test_pseudo_labels_are_the_likeliest_unlabelled_inputs_of_the_transduction():
     method = methods.gta_clip(**(KNOBS | {"add": 0}))
     state = prepared(method)

@@ -100,6 +100,7 @@ def test_a_training_takes_the_balanced_batches(task):
     np.testing.assert_array_equal(metrics["loss"], np.full(training.num_steps, 2.0))
 
 
+@pytest.mark.long
 def test_classes_share_a_batch_by_how_near_their_descriptions_are(task):
     labels = jnp.array([0, 1, 3] * 4)
     nearness = balanced.nearness_of(jnp.array([[1.0, 0.0], [0.6, 0.8], [1.0, 0.0], [0.0, 1.0]]), 2.0)

@@ -73,7 +73,9 @@ def test_a_choice_trains_and_the_descriptions_are_what_it_uses(name):
     assert right > max(0.42, *shuffled), (right, shuffled)
 
 
-@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in ("bank", "swapped") else name for name in CHOICES]
+)
 def test_devices_change_nothing_and_the_choice_does(name):
     """Two epochs by the trainer itself; beside them the same loss with all negatives."""
 
@@ -204,6 +206,7 @@ def _seeded(seed, where):
     return objectives.Compared(**{**vars(BATCHES[0]), "images": images, "labels": labels, "where": where})
 
 
+@pytest.mark.long
 def test_a_loss_with_remembered_images_is_that_of_the_larger_batch():
     given, old = compared(0), compared(1, where=[True, False] * 4)
     notes = memory_lib.Embeddings(old.images, jnp.where(old.where, old.labels, -1), jnp.zeros(1, jnp.int32))

@@ -52,6 +52,7 @@ def started(method, train):
     return jax.jit(small_trainer.started, static_argnums=0)(method, batch, train, task().seen_classes)
 
 
+@pytest.mark.long
 def test_a_learned_map_keeps_neighbours_together():
     """Rows that it did not see are next to one of their own cluster far more often than under a random map."""
     rng = np.random.default_rng(1)
