@@ -13,7 +13,7 @@ from conftest import digits_config
 
 from zsl_jax import __main__, config, data, errors
 from zsl_jax.data import json_files, sources
-from zsl_jax.training import checkpoints, files, parallel, protocols, run, scoring
+from zsl_jax.training import checkpoints, files, hits, parallel, protocols, run, scoring
 from zsl_jax.verbs import train
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -37,6 +37,16 @@ def problem(digits_problem):
 @pytest.fixture(scope="module")
 def finished(digits_run):
     return digits_run
+
+
+def test_hits_of_images_add_up_to_those_of_their_classes(digits_run):
+    record = digits_run[1].record
+    classes = list(record["per_class"].values())
+    found = hits.read(record["hits"], [entry["images"] for entry in classes], 1)
+    for question in ("zsl", "gzsl", "calibrated"):
+        counts = np.bincount(found.classes, found.right[question][0], minlength=len(classes))
+        assert counts.tolist() == [entry.get(f"{question}_correct", 0) for entry in classes]
+    assert record["metrics"]["gzsl"]["calibrated"]["harmonic"] != record["metrics"]["gzsl"]["harmonic"]
 
 
 def test_the_record_has_what_readers_rely_on(finished):
