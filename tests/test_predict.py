@@ -14,7 +14,7 @@ import pytest
 
 from zsl_jax import __main__, data, errors, methods, whole_files
 from zsl_jax.data import class_files, input_files
-from zsl_jax.training import asking, predicting, trained
+from zsl_jax.training import asking, candidates, predicting, trained
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,9 @@ def test_a_class_that_did_not_exist_in_training_is_recognised_by_its_row(finishe
     expected = [renamed[row] for row in np.argmax(scores, axis=1)]
     assert [row["prediction"] for row in csv.DictReader(io.StringIO(out))] == expected
     described = class_files.read(tmp_path / "classes.csv", model.attributes)
-    assert [n for n, seen in zip(described.classes.names, model.table(described).is_seen) if not seen] == [
+    assert [
+        n for n, seen in zip(described.classes.names, candidates.completed(model, described).is_seen) if not seen
+    ] == [
         "seven",
         "five",
         "new sign",
@@ -332,11 +334,11 @@ NO_TABLES = {
 def test_a_table_that_the_run_cannot_use_is_refused(case, finished, tmp_path):
     model, path = trained.load(finished[0] / "run"), tmp_path / "classes.npz"
     np.savez(path, **arrays(names=np.array([b"caf\xc3\xa9", b"b"])))
-    assert model.read_table(path).names == ("caf\u00e9", "b")
+    assert candidates.read(model, path).names == ("caf\u00e9", "b")
     held, words = NO_TABLES[case]
     np.savez(path, **held)
     with pytest.raises(errors.UserError, match=rf"classes.npz.*{words}"):
-        model.read_table(path)
+        candidates.read(model, path)
 
 
 def test_a_device_is_written_to_and_a_link_stays(tmp_path):

@@ -19,7 +19,7 @@ import toy_runs
 
 from zsl_jax import class_encoders, data, encoders, errors, methods
 from zsl_jax.data import class_tables, input_files
-from zsl_jax.training import exporting, predicting, trained
+from zsl_jax.training import candidates, exporting, predicting, trained
 
 pytestmark = pytest.mark.long
 
@@ -59,7 +59,7 @@ def described(model: trained.Trained) -> data.ClassTable:
 
 
 def named(model: trained.Trained) -> data.ClassTable:
-    return model.named(["grey star", "small green heart", "red moon"])
+    return candidates.named(model, ["grey star", "small green heart", "red moon"])
 
 
 KINDS = {
@@ -154,9 +154,9 @@ def test_a_class_is_named_where_names_say_what_it_is(run_of):
     kind, _, model = run_of
     if kind.method != "two_tower":
         with pytest.raises(errors.UserError, match=r"by att, which a name does not say: .*--classes=TABLE\.csv"):
-            model.named(["okapi"])
+            candidates.named(model, ["okapi"])
         return
-    table = model.named(["red star", "green moon"])
+    table = candidates.named(model, ["red star", "green moon"])
     assert table.names == ("red star", "green moon")
     assert table.is_seen.tolist() == ["red star" in model.classes[: model.classes.num_trained].names, False]
     np.testing.assert_array_equal(table.embedding, class_encoders.tokens(["red star", "green moon"], length=4))

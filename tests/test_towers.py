@@ -15,7 +15,7 @@ from scipy.special import erf
 
 from zsl_jax import __main__, data, errors
 from zsl_jax.encoders import bert, bert_files, stages, towers
-from zsl_jax.training import trained
+from zsl_jax.training import candidates, trained
 
 SIZE = bert.Size(40, 12, 2, 3, 20, 16, 2, 1e-12)
 
@@ -314,7 +314,7 @@ def test_a_run_on_texts_keeps_prefixes_and_width_where_it_predicts(tmp_path, cap
     tower = towers.load_text_tower(folder)
     leading = tower.encode(["star", "cat"], prefix="photo : ")[:, :7]
     wanted = leading / np.linalg.norm(leading, axis=1, keepdims=True)
-    np.testing.assert_allclose(answered.named(["star", "cat"]).embedding, wanted, atol=1e-5)
+    np.testing.assert_allclose(candidates.named(answered, ["star", "cat"]).embedding, wanted, atol=1e-5)
     assert answered.stage().function(["red star"]).shape == (1, 7)
     (tmp_path / "new.txt").write_text("red star\n")
     capsys.readouterr()

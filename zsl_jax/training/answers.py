@@ -16,6 +16,7 @@ import numpy as np
 from zsl_jax import data, errors
 from zsl_jax.data import in_memory, input_files, soundness
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.training import candidates as candidates_lib
 from zsl_jax.training import parallel, predicting, trained
 
 
@@ -101,7 +102,7 @@ def candidates(model: trained.Trained, classes: Any, names: Sequence[str] | None
         row = {name: number for number, name in enumerate(own.names)}
         return (own[[row[name] for name in names]] if set(names) <= set(row) else _named(model, names)), True
     if isinstance(classes, (str, os.PathLike)):
-        return model.read_table(pathlib.Path(classes)), True
+        return candidates_lib.read(model, pathlib.Path(classes)), True
     table, named = in_memory.table_of(classes, names)
     given, wanted = (jax.tree.map(lambda x: np.shape(x)[1:], each.embedding) for each in (table, model.classes))
     if given != wanted:
@@ -125,7 +126,7 @@ def _in_order(model: trained.Trained) -> tuple[data.ClassTable, bool]:
 
 def _named(model: trained.Trained, names: Sequence[str]) -> data.ClassTable:
     try:
-        return model.named(names)
+        return candidates_lib.named(model, names)
     except errors.UserError as error:
         unknown = next(name for name in names if name not in set(model.classes.names))
         raise errors.UserError(f"{errors.unknown('class', unknown, model.classes.names)}; {error}") from error

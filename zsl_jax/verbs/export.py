@@ -37,10 +37,10 @@ def main(argv: Sequence[str]) -> int:
     if not values.out:
         raise errors.UserError("export needs --out=FILE, e.g. --out=ale.zip")
 
-    from zsl_jax.training import exporting, trained
+    from zsl_jax.training import candidates, exporting, trained
 
     model = trained.load(workdir)
-    classes = model.read_table(pathlib.Path(values.classes)) if values.classes else model.classes
+    classes = candidates.read(model, pathlib.Path(values.classes)) if values.classes else model.classes
     try:
         about = exporting.export(model, classes, pathlib.Path(values.out))
     except OSError as error:

@@ -66,16 +66,16 @@ def main(argv: Sequence[str]) -> int:
         raise errors.UserError("predict needs files or folders of inputs, e.g. features.npy or photos/")
     _check(values)
 
-    from zsl_jax.training import asking, predicting, trained
+    from zsl_jax.training import asking, candidates, predicting, trained
 
     command_line.check_out("--out", values.out, inputs)
     command_line.check_out("--figure", values.figure, inputs)
     model = trained.load(workdir, say=lambda line: print(line, file=sys.stderr))
     if values.classes and names:
         raise errors.UserError("--classes and --names both say which candidates there are: give one of them")
-    classes = model.read_table(pathlib.Path(values.classes)) if values.classes else model.classes
+    classes = candidates.read(model, pathlib.Path(values.classes)) if values.classes else model.classes
     if names:
-        classes = model.named(names)
+        classes = candidates.named(model, names)
     files = asking.files(model, inputs)
     skip = _left_out if values.skip_unreadable else None
     asking.check(model, files, skip=skip, header=values.header, say=_say)
