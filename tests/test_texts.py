@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,8 @@ import toy_runs
 from sklearn import neighbors
 
 from zsl_jax import data, errors, methods
-from zsl_jax.data import texts
+from zsl_jax.data import text_rows
+from zsl_jax.encoders import stages
 from zsl_jax.methods import moved
 from zsl_jax.training import trained
 
@@ -195,14 +197,45 @@ def test_two_columns_that_could_be_the_label_are_not_chosen_from_in_silence(name
         data.load("texts", file=str(tmp_path / name))
 
 
-def test_labels_are_compared_in_one_unicode_form_and_a_text_without_end_takes_no_memory(tmp_path, monkeypatch):
+def test_labels_are_compared_in_one_unicode_form(tmp_path):
     (tmp_path / "a.jsonl").write_text(
         "".join(json.dumps({"text": "a", "label": label}) + "\n" for label in ("\u00e9", "e\u0301", "x"))
     )
     assert data.load("texts", file=str(tmp_path / "a.jsonl")).labels.tolist() == [0, 0, 1]
-    monkeypatch.setattr(texts, "_MOST_BYTES", 8)
-    with pytest.raises(errors.UserError, match="text 1 has 1 characters; as wide as that 3 texts need more than"):
-        data.load("texts", file=str(tmp_path / "a.jsonl"))
+
+
+def test_texts_stay_on_disk_and_are_read_back_as_they_were(tmp_path):
+    written = ["\u00fc" * 500_000, *(f"\u4e2d {i}\n{i}" for i in range(2000))]
+    lines = (json.dumps({"text": text, "label": "ab"[i % 2]}) + "\n" for i, text in enumerate(written))
+    (tmp_path / "a.jsonl").write_text("".join(lines))
+    tracemalloc.start()
+    try:
+        found = data.load("texts", file=str(tmp_path / "a.jsonl"))
+        taken = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert list(found.inputs) == written
+    assert [found.inputs[5], *found.inputs[np.array([7, 0])]] == [written[5], written[7], written[0]]
+    # Side by side in an array, each would take the room of the longest: 4 GB.
+    assert taken[0] < 1e6 < taken[1] < 2e7
+
+
+def test_texts_are_encoded_in_blocks_that_are_kept_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(stages, "BLOCK", 4)
+    asked, broken = [], True
+
+    def lengths(rows):
+        if broken and "jjj" in rows:
+            raise KeyboardInterrupt
+        asked.append(len(rows))
+        return np.array([[len(row)] for row in rows], np.float32)
+
+    stage, rows = stages.Stage(lengths, "0", {}), text_rows.kept(letter * 3 for letter in "abcdefghijk")
+    with pytest.raises(KeyboardInterrupt):
+        stages.applied(stage, rows, folder=tmp_path)
+    broken = False
+    assert stages.applied(stage, rows, folder=tmp_path).tolist() == [[3.0]] * 11
+    assert asked == [4, 4, 3]  # none of them twice
 
 
 @pytest.mark.parametrize(

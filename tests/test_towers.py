@@ -228,7 +228,7 @@ def test_a_file_that_is_no_table_of_texts_is_one_line(case, tmp_path):
 def test_every_form_of_table_says_the_same(name, content, tmp_path):
     (tmp_path / name).write_text(content)
     found = data.load("texts", file=str(tmp_path / name))
-    assert (found.inputs.tolist(), found.classes.names) == (["play it", "rain?"], ("play music", "weather"))
+    assert (list(found.inputs), found.classes.names) == (["play it", "rain?"], ("play music", "weather"))
     assert (found.kind, found.labels.tolist(), found.splits["test"].tolist()) == ("texts", [0, 1], [0, 1])
 
 

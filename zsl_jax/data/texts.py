@@ -16,6 +16,7 @@ say what each label is called, and which classes there are:
     3,science and technology
 """
 
+import array
 import difflib
 import json
 import os
@@ -26,11 +27,10 @@ from typing import TextIO
 import numpy as np
 
 from zsl_jax import errors
-from zsl_jax.data import dataset, matfile, soundness, tables, text_files
+from zsl_jax.data import dataset, matfile, soundness, tables, text_files, text_rows
 
 _LABELS = ("category", "label", "intent", "class", "topic")
 _TEST_SHARE = 0.25
-_MOST_BYTES = 2**32
 _SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl")
 
 
@@ -47,7 +47,7 @@ def load(
       seed: of which classes are unseen, which texts of the others are tested, and of the sample.
 
     Returns:
-      A `Dataset` of kind `texts`, `inputs [N]` of strings.
+      A `Dataset` of kind `texts`, `inputs` the N texts, which stay on disk: `text_rows.TextRows`.
 
     Raises:
       UserError: no such file, no column of texts or labels, an empty text, fewer than two classes, a label that the
@@ -58,37 +58,26 @@ def load(
     path = pathlib.Path(file).expanduser()
     parts = _parts(path)
     files = {part.name: matfile.sha256(part) for part in parts.values()}
-    pairs, part_of = [], []
-    for part, each in parts.items():
-        found = list(_read(each))
-        empty = [
-            n
-            for n, (text, label) in enumerate(found, 1)
-            if soundness.is_blank(text) or soundness.is_blank(_words(label))
-        ]
-        if empty:
-            raise errors.UserError(
-                f"{each}: row {empty[0]} has no {'label' if not soundness.is_blank(found[empty[0] - 1][0]) else 'text'}"
-            )
-        pairs += found
-        part_of += [part] * len(found)
+    found = _Labels()
+    inputs = text_rows.kept(text for part, each in parts.items() for text in found.unlabelled(part, each))
+    number = np.frombuffer(found.numbers, np.int32)
     if os.fspath(classes):
         listed = pathlib.Path(classes).expanduser()
         named = _class_list(listed)
         files[listed.name] = matfile.sha256(listed)
-        _check_listed([label for _, label in pairs], named, path, listed)
+        _check_listed(list(found.number_of), number, named, path, listed)
     else:
-        named = {_words(label): _words(label) for _, label in pairs}
+        named = {_words(label): _words(label) for label in found.number_of}
     if len(named) < 2:
-        raise errors.UserError(f"{path}: {len(named)} classes among {len(pairs)} texts, at least 2 are wanted")
+        raise errors.UserError(f"{path}: {len(named)} classes among {len(inputs)} texts, at least 2 are wanted")
     if wrong := soundness.names(list(named.values())):
         raise errors.UserError(f"{path}: {wrong}")
     row = {label: number for number, label in enumerate(named)}
-    labels = np.array([row[_words(label)] for _, label in pairs], np.int32)
+    labels = np.array([row[_words(label)] for label in found.number_of], np.int32)[number]
     if path.is_dir():
         if hold_out:
             raise errors.UserError(f"data.hold_out={hold_out}: the files of {path} say which classes are unseen")
-        is_seen, splits, validation = _as_filed(labels, np.array(part_of), len(named), seed, path)
+        is_seen, splits, validation = _as_filed(labels, found.parts(), len(named), seed, path)
     else:
         (is_seen, splits), validation = _split(labels, len(named), hold_out, seed), None
     table = dataset.ClassTable(np.arange(len(named), dtype=np.int32), is_seen, tuple(named.values()))
@@ -98,8 +87,6 @@ def load(
         "split": f"{split}, of them {sample} by seed {seed}" if sample else split,
         "files": files,
     }
-    _check_lengths(path, [text for text, _ in pairs])
-    inputs = np.array([text for text, _ in pairs], np.str_)
     return dataset.Dataset(
         path.stem,
         inputs,
@@ -110,6 +97,29 @@ def load(
         info=info,
         kind="texts",
     )
+
+
+class _Labels:
+    """The labels of texts that are read once, as numbers in the order in which they are met."""
+
+    def __init__(self):
+        self.number_of: dict[str, int] = {}
+        self.numbers = array.array("i")
+        self._counts: dict[str, int] = {}
+
+    def unlabelled(self, part: str, path: pathlib.Path) -> Iterator[str]:
+        """Yields the texts of a file, and remembers their labels."""
+        for row, (text, label) in enumerate(_read(path), 1):
+            is_new = label not in self.number_of
+            if soundness.is_blank(text) or (is_new and soundness.is_blank(_words(label))):
+                raise errors.UserError(f"{path}: row {row} has no {'text' if soundness.is_blank(text) else 'label'}")
+            self.numbers.append(self.number_of.setdefault(label, len(self.number_of)))
+            self._counts[part] = row
+            yield text
+
+    def parts(self) -> np.ndarray:
+        """The part that each text stands in."""
+        return np.repeat(list(self._counts), list(self._counts.values()))
 
 
 def _parts(path: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -148,16 +158,6 @@ def _as_filed(labels: np.ndarray, part: np.ndarray, num_classes: int, seed: int,
     return is_seen, splits, held_out if len(held_out) else None
 
 
-def _check_lengths(path: pathlib.Path, texts: Sequence[str]) -> None:
-    """Raises where an array, in which every text takes the room of the longest, would need more than memory should."""
-    longest = max(range(len(texts)), key=lambda row: len(texts[row]))
-    if 4 * len(texts) * len(texts[longest]) > _MOST_BYTES:
-        raise errors.UserError(
-            f"{path}: text {longest + 1} has {len(texts[longest]):,} characters; as wide as that {len(texts):,} texts "
-            f"need more than {_MOST_BYTES >> 30} GiB: cut it; a text tower reads the first 512 words at most"
-        )
-
-
 def _words(label: str) -> str:
     return tables.name(" ".join(label.replace("_", " ").split()))
 
@@ -185,14 +185,16 @@ def _class_list(path: pathlib.Path) -> dict[str, str]:
     return named
 
 
-def _check_listed(labels: Sequence[str], named: dict[str, str], path: pathlib.Path, listed: pathlib.Path) -> None:
-    absent = [(number, label) for number, label in enumerate(labels, 1) if _words(label) not in named]
+def _check_listed(
+    labels: Sequence[str], number: np.ndarray, named: dict[str, str], path: pathlib.Path, listed: pathlib.Path
+) -> None:
+    absent = [each for each, label in enumerate(labels) if _words(label) not in named]
     if absent:
-        number, label = absent[0]
+        rows, label = np.flatnonzero(np.isin(number, absent)), labels[absent[0]]
         near = difflib.get_close_matches(_words(label), named, 1)
         hint = f"; the nearest there is {near[0]!r}" if near else ""
-        more = f", and {len(absent) - 1} more rows" if len(absent) > 1 else ""
-        raise errors.UserError(f"{path}: row {number} has label {label[:80]!r}{more}, which {listed} lacks{hint}")
+        more = f", and {len(rows) - 1} more rows" if len(rows) > 1 else ""
+        raise errors.UserError(f"{path}: row {rows[0] + 1} has label {label[:80]!r}{more}, which {listed} lacks{hint}")
 
 
 def _sampled(splits: dict[str, np.ndarray], sample: int, seed: int, path: pathlib.Path) -> dict[str, np.ndarray]:

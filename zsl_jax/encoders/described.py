@@ -209,7 +209,7 @@ def dataset_of(source: dataset.Dataset, describer: Any, stage: stages.Stage | No
         if stage is None:
             stage = describer.tower.stage(describer.options.text_prefix, describer.options.width)
         info["stages"] = [stage.said]
-        inputs = stages.applied(stage, list(map(str, source.inputs)))
+        inputs = stages.applied(stage, source.inputs)
     elif describer.options.columns:
         inputs = _columns(source, describer.options.columns)
     if describer.tie is not None:

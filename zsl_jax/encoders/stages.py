@@ -7,15 +7,19 @@ A stage stands before everything else: a dataset is loaded through it, and `pred
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import tqdm
 
 from zsl_jax import whole_files
+
+BLOCK = 1 << 16  # texts
 
 
 class Stage(NamedTuple):
@@ -32,17 +36,34 @@ class Stage(NamedTuple):
     said: dict[str, Any]
 
 
-def applied(stage: Stage, rows: Sequence[str], *, folder: str | os.PathLike | None = None) -> np.ndarray:
-    """Returns the stage of texts; what was made before of the same texts is read back.
+def applied(stage: Stage, rows: Collection[str], *, folder: str | os.PathLike | None = None) -> np.ndarray:
+    """Returns the stage of texts, a block of them in memory at a time; what was made before is read back.
+
+    A block is kept as soon as it is made, so that one that is interrupted goes on where it was.
 
     Args:
       stage: the map.
-      rows: texts.
+      rows: texts, such as `data.text_rows.TextRows`.
       folder: where results are kept; None for `zsl_jax/stages` of the user's cache.
     """
+    where, coming = pathlib.Path(folder or cache("stages")), iter(rows)
+    made, done = _of_block(stage, list(itertools.islice(coming, BLOCK)), where), BLOCK
+    if len(rows) <= BLOCK:
+        return made
+    whole = np.empty((len(rows), *made.shape[1:]), made.dtype)
+    whole[:done] = made
+    with tqdm.tqdm(total=len(rows), initial=done, desc="texts", unit="text", disable=None, leave=False) as bar:
+        while block := list(itertools.islice(coming, BLOCK)):
+            whole[done : done + len(block)] = _of_block(stage, block, where)
+            done += len(block)
+            bar.update(len(block))
+    return whole
+
+
+def _of_block(stage: Stage, rows: list[str], folder: pathlib.Path) -> np.ndarray:
     digest = hashlib.sha256(stage.sha256.encode())
-    digest.update(json.dumps(list(rows)).encode())
-    path = pathlib.Path(folder or cache("stages")) / f"{digest.hexdigest()}.npy"
+    digest.update(json.dumps(rows).encode())
+    path = folder / f"{digest.hexdigest()}.npy"
     if path.is_file():
         try:
             return np.load(path, allow_pickle=False)
