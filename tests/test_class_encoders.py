@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import optimize
 
 from zsl_jax import class_encoders, data, errors, methods
 from zsl_jax.class_encoders import trees
@@ -24,6 +25,7 @@ ATTRIBUTES = RNG.random((5, 4)).astype(np.float32)
         class_encoders.signed,
         class_encoders.centred,
         lambda x: class_encoders.concatenated([x, x]),
+        lambda x: class_encoders.aligned_weights([x, x[:, :2]], x[:, 1:]),
         lambda x: class_encoders.nearest_norms(x[:2], x[2:], x[2:], nearest=2),
         lambda x: class_encoders.ridge_norms(x[:2], x[2:], x[2:]),
         class_encoders.ranked,
@@ -69,6 +71,29 @@ def test_concatenated_inner_products_are_weighted_cosines():
         class_encoders.concatenated([ATTRIBUTES, other[:3]])
     with pytest.raises(ValueError, match="2 embeddings need as many weights, not 1"):
         class_encoders.concatenated([ATTRIBUTES, other], weights=[1.0])
+
+
+@pytest.mark.parametrize("agreeing", [0, 1, 2])
+def test_aligned_weights_are_least_squares_on_pairs_of_classes(agreeing):
+    rng = np.random.default_rng(agreeing)
+    prototypes = rng.standard_normal((12, 8))
+    centred = prototypes - prototypes.mean(0)
+    sources = [rng.standard_normal((12, 5)) for _ in range(3)]
+    sources[:agreeing] = [centred + rng.standard_normal((12, 8)) * (1 + k) for k in range(agreeing)]
+
+    def kernel(x):
+        cosines = x @ x.T / np.outer(*[np.linalg.norm(x, axis=1)] * 2)
+        middle = np.eye(12) - 1 / 12
+        return (middle @ cosines @ middle)[~np.eye(12, dtype=bool)]
+
+    wanted, _ = optimize.nnls(np.stack([kernel(x) for x in sources], axis=1), kernel(centred))
+    found = class_encoders.aligned_weights(sources, prototypes)
+    np.testing.assert_allclose(found, wanted / wanted.sum(), atol=1e-4)
+    assert agreeing == 0 or found[0] > 0.3
+    # Nothing agrees with prototypes that are all at one place.
+    np.testing.assert_allclose(class_encoders.aligned_weights(sources, np.ones((12, 8))), 1 / 3)
+    with pytest.raises(ValueError, match="same classes"):
+        class_encoders.aligned_weights(sources, prototypes[:3])
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])

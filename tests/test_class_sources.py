@@ -3,12 +3,14 @@
 import gzip
 import json
 
+import jax
 import numpy as np
 import pytest
 
-from zsl_jax import __main__, class_encoders, data, errors, similarity
+from zsl_jax import __main__, class_encoders, data, errors, methods, similarity
 from zsl_jax.class_encoders import poincare, properties, wordnet
 from zsl_jax.encoders import class_sources
+from zsl_jax.methods import source_weights
 
 NAMES = ("001.Polar_bear", "brown+bear", "zebra", "wild horse", "okapi")
 WORDS = {"polar": [1.0, 0.0], "bear": [0.0, 1.0], "zebra": [1.0, 1.0], "horse": [2.0, 1.0]}
@@ -175,6 +177,35 @@ def test_any_recipe_takes_a_source_and_predict_takes_names(tmp_path, capsys):
     assert __main__.main(["predict", f"--workdir={tmp_path / 'run'}", *names, str(tmp_path / "new.npy")]) == 0
     answers = [line.split(",")[1] for line in capsys.readouterr().out.splitlines()[1:]]
     assert answers.count("wild_horse") >= 10
+    # Two sources whose weights are learned are named in the same way.
+    parents = {"001.Polar_bear": "x", "zebra": "x", "brown+bear": "y", "okapi": "y", "wild horse": "x", "gnu": "y"}
+    (tmp_path / "tree.csv").write_text("child,parent\n" + "".join(f"{c},{p}\n" for c, p in parents.items()))
+    both = [f"--config.classes.tree={tmp_path / 'tree.csv'}", "--config.classes.weights=learned"]
+    line[-1], chosen[0] = f"--workdir={tmp_path / 'both'}", "--config.classes.source=words+tree"
+    assert __main__.main([*line, "--config.select.on=nothing", *chosen, *both]) == 0
+    weights = json.loads((tmp_path / "both" / "record.json").read_text())["source_weights"]
+    assert sum(weights.values()) == pytest.approx(1)
+    assert f"weights of sources: tree {weights['tree']:.2f}, words" in capsys.readouterr().out
+    names = ["--names", "wild horse", "gnu"]
+    assert __main__.main(["predict", f"--workdir={tmp_path / 'both'}", *names, str(tmp_path / "new.npy")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 13
+
+
+def test_weights_of_sources_are_those_that_the_mean_images_of_training_classes_agree_with():
+    rng, labels = np.random.default_rng(0), np.append(np.tile(np.arange(12), 5), [-1, -1])
+    sources = {name: rng.standard_normal((12, 4)).astype(np.float32) for name in ("words", "attributes")}
+    inputs = (sources["words"][labels] + rng.standard_normal((62, 4))).astype(np.float32)
+    method = source_weights.weighted(methods.eszsl())
+    table = data.ClassTable(sources, np.ones(12, bool), tuple("abcdefghijkl"))
+    like = data.Batch(inputs[:2], labels[:2], np.ones(2, bool))
+    state = method.init(jax.random.key(0), like, table, ())
+    state = method.prepare(state, data.Examples(inputs, labels), table, jax.random.key(1))
+    unit = inputs / np.linalg.norm(inputs, axis=1, keepdims=True)
+    means = np.stack([unit[labels == row].mean(0) for row in range(12)])
+    wanted = class_encoders.aligned_weights([sources["attributes"], sources["words"]], means)
+    found = source_weights.of(state)
+    np.testing.assert_allclose([found["attributes"], found["words"]], wanted, atol=1e-6)
+    assert found["words"] > 0.8
 
 
 def more_files(folder) -> dict[str, str]:
@@ -400,6 +431,14 @@ def test_sources_side_by_side_have_weights(tmp_path):
     assert both.sha256 != more(tmp_path, "words+tree").sha256
     with pytest.raises(errors.UserError, match=r"weights=1: 2 sources, words\+tree, need as many"):
         more(tmp_path, "words+tree", weights="1")
+    apart = more(tmp_path, "words+tree", weights="learned")(NAMES, table())
+    np.testing.assert_array_equal(apart["tree"], alone[1])
+    with pytest.raises(errors.UserError, match=r"weights=learned: words is one source, nothing to weight"):
+        more(tmp_path, "words", weights="learned")
+    method = source_weights.weighted(methods.eszsl())
+    images = data.Batch(np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2, np.int32), np.ones(2, bool))
+    with pytest.raises(errors.UserError, match=r"weights=learned compares classes by features, and inputs are no vec"):
+        method.init(jax.random.key(0), images, data.ClassTable(apart, np.ones(5, bool), NAMES), ())
 
 
 def binary_tree(depth: int) -> np.ndarray:

@@ -109,8 +109,9 @@ KEYS = {
     "classes.neighbors": Key(16, "neighbours of a node of the graph at most, itself among them", whole(2)),
     "classes.weights": Key(
         "",
-        "weight of each source where there are several, with commas between them; empty: 1 for all",
-        Rule(class_sources.is_weights, "empty, or numbers > 0 with commas between them"),
+        "weight of each source where there are several, with commas between them; empty: 1 for all; learned: so that "
+        "training classes are as similar as their images",
+        Rule(class_sources.is_weights, "empty, learned, or numbers > 0 with commas between them"),
     ),
     "classes.missing": Key(
         "error",

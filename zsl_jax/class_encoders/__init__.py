@@ -16,7 +16,7 @@
 What comes out takes the place of a table's embedding: `dataclasses.replace(table, embedding=...)`.
 """
 
-from zsl_jax.class_encoders.attributes import binarized, centred, concatenated, signed, simplex
+from zsl_jax.class_encoders.attributes import aligned_weights, binarized, centred, concatenated, signed, simplex
 from zsl_jax.class_encoders.concepts import explicit_semantics
 from zsl_jax.class_encoders.controls import permuted
 from zsl_jax.class_encoders.corpora import corpus
@@ -29,6 +29,7 @@ from zsl_jax.class_encoders.trees import ancestors, load_tree, retrofitted
 from zsl_jax.class_encoders.word2vec import train as word_vectors
 
 __all__ = [
+    "aligned_weights",
     "ancestors",
     "binarized",
     "centred",

@@ -12,6 +12,8 @@ from jax.typing import ArrayLike
 
 from zsl_jax import arguments, similarity
 
+_TURNS = 500  # of each weight, to where they stay
+
 
 def binarized(attributes: ArrayLike, *, threshold: ArrayLike | None = None) -> jax.Array:
     """Which class has which attribute, as 0 or 1.
@@ -101,8 +103,8 @@ def concatenated(embeddings: Sequence[ArrayLike], *, weights: Sequence[ArrayLike
 
     `[sqrt(w_1) e_1 / ||e_1||, sqrt(w_2) e_2 / ||e_2||, ...]`, so that inner products are `sum_k w_k cos_k`
 
-    Choose the weights on validation classes. A bilinear map learns its own weighting of the columns on top; with unit
-    length of the whole restored (`normalize.classes`), ratios of weights alone matter.
+    Choose the weights on validation classes, or by `aligned_weights`. A bilinear map learns its own weighting of the
+    columns on top; with unit length of the whole restored (`normalize.classes`), ratios of weights alone matter.
 
     Args:
       embeddings: arrays `[C, A_k]`.
@@ -164,3 +166,61 @@ def _matrix(attributes: ArrayLike) -> jax.Array:
     if attributes.ndim != 2:
         raise ValueError(f"attributes must be [C, A], not {attributes.shape}")
     return attributes
+
+
+def aligned_weights(embeddings: Sequence[ArrayLike], prototypes: ArrayLike) -> jax.Array:
+    """Weights of embeddings for `concatenated`, such that classes are as similar as their images are.
+
+    `min_{w >= 0} sum_{i != j} (sum_k w_k K_k[i, j] - K[i, j])^2`, `K_k = H cos(e_k, e_k) H`, `K = H cos(p, p) H`,
+    `H = I - 1 1^T / C`, `p_i` the prototype of class i less their mean; then divided by the sum of the weights
+
+    The source counts the pairs `i = j`, too, which say the same of every embedding. Weights are equal where no
+    embedding agrees with the prototypes, as with fewer than three classes.
+
+    Args:
+      embeddings: arrays `[C, A_k]`, K of them.
+      prototypes: `[C, F]`, for instance the mean feature of each class.
+
+    Returns:
+      `[K]` float32, >= 0, of sum 1.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    Reference: Cortes, Mohri, Rostamizadeh, "Algorithms for Learning Kernels Based on Centered Alignment", JMLR 2012.
+
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> told, noise = jax.random.normal(jax.random.key(0), (2, 40, 5))
+    >>> print(aligned_weights([told, noise], told).round(1))
+    [1. 0.]
+    """
+    shapes = [jnp.shape(e) for e in (*embeddings, prototypes)]
+    if len(shapes) < 2 or any(len(s) != 2 or s[0] != shapes[0][0] for s in shapes):
+        raise ValueError(f"embeddings and prototypes must be arrays [C, A_k] of the same classes, not {shapes}")
+    prototypes = arguments.as_float(prototypes)
+    off = ~jnp.eye(shapes[0][0], dtype=bool)
+    kernels = [_centred_cosines(e) for e in (*embeddings, prototypes - jnp.mean(prototypes, axis=0, keepdims=True))]
+    *columns, wanted = (jnp.where(off, kernel, 0.0).ravel() for kernel in kernels)
+    found = _non_negative(jnp.stack(columns, axis=1), wanted)
+    total = jnp.sum(found)
+    return jnp.where(total > 0, found / jnp.where(total > 0, total, 1.0), 1 / len(columns))
+
+
+def _centred_cosines(x: ArrayLike) -> jax.Array:
+    x = similarity.l2_normalize(x)
+    return (x - jnp.mean(x, axis=0, keepdims=True)) @ (x - jnp.mean(x, axis=0, keepdims=True)).T
+
+
+def _non_negative(matrix: jax.Array, wanted: jax.Array) -> jax.Array:
+    """Least squares with weights >= 0, one weight after another until they stay."""
+    products, with_wanted = matrix.T @ matrix, matrix.T @ wanted
+    count = matrix.shape[1]
+
+    def turn(step, weights):
+        k = step % count
+        square = products[k, k]
+        best = weights[k] + (with_wanted[k] - products[k] @ weights) / jnp.where(square > 0, square, 1.0)
+        return weights.at[k].set(jnp.where(square > 0, jnp.maximum(best, 0.0), 0.0))
+
+    return jax.lax.fori_loop(0, _TURNS * count, turn, jnp.zeros(count))

@@ -1,6 +1,7 @@
 """Classes described from their names by files: word vectors, texts, a hierarchy, a graph; or several side by side.
 
-    config.classes.source=words+wordnet      [C, D + M], each part of unit length times the root of its weight
+    config.classes.source=words+wordnet      [C, D + M], each part of unit length times the root of its weight, or both
+                                             apart, where the method learns the weights
     config.classes.source=graph              [C] nodes, with the graph in `ClassTable.shared`
 
 One place makes the vectors of a dataset's classes and of those that `predict` is given by their names. What the
@@ -23,6 +24,7 @@ from zsl_jax.encoders.source_parts import Made, Options
 
 DATASET = "dataset"
 GRAPH = "graph"
+LEARNED = "learned"  # weights
 MAKE: dict[str, Callable[[Options], Made]] = {
     "words": word_sources.words,
     "retrofitted": word_sources.retrofitted,
@@ -43,7 +45,8 @@ class Source(NamedTuple):
     """What describes classes.
 
     Fields:
-      function: `(names, table) -> [C, A]`, for the classes of `names`; the table says which classes are seen.
+      function: `(names, table) -> [C, A]`, for the classes of `names`; the table says which classes are seen. Where
+        weights are learned, `{source: [C, A_k]}`.
       said: what a record says of it, JSON-able.
       notes: names of classes that are described in part, each with what is left out.
       shared: what belongs to all classes together, see `ClassTable.shared`; None for most.
@@ -52,7 +55,7 @@ class Source(NamedTuple):
       columns: what the columns are called, where they have names of their own.
     """
 
-    function: Callable[[Sequence[str], dataset.ClassTable], np.ndarray]
+    function: Callable[[Sequence[str], dataset.ClassTable], Any]
     said: dict[str, Any]
     notes: Callable[[Sequence[str]], dict[str, str]]
     shared: Any = None
@@ -64,7 +67,7 @@ class Source(NamedTuple):
     def sha256(self) -> str:
         return self.said["sha256"]
 
-    def __call__(self, names: Sequence[str], table: dataset.ClassTable) -> np.ndarray:
+    def __call__(self, names: Sequence[str], table: dataset.ClassTable) -> Any:
         return self.function(list(names), table)
 
 
@@ -82,13 +85,13 @@ def is_source(text: Any) -> bool:
 
 
 def is_weights(text: Any) -> bool:
-    """Whether a text is empty, or numbers above 0 with commas between them.
+    """Whether a text is empty, `learned`, or numbers above 0 with commas between them.
 
-    >>> is_weights(""), is_weights("2,0.5"), is_weights("2,-1"), is_weights("inf")
-    (True, True, False, False)
+    >>> is_weights(""), is_weights("2,0.5"), is_weights("learned"), is_weights("2,-1"), is_weights("inf")
+    (True, True, True, False, False)
     """
     try:
-        return text == "" or all(0 < float(part) < float("inf") for part in text.split(","))
+        return text in ("", LEARNED) or all(0 < float(part) < float("inf") for part in text.split(","))
     except (AttributeError, ValueError):
         return False
 
@@ -102,7 +105,11 @@ def make(options: Options) -> Source | None:
     if options.source == DATASET:
         return None
     parts = options.source.split("+")
-    weights = [float(weight) for weight in options.weights.split(",")] if options.weights else [1.0] * len(parts)
+    learned = options.weights == LEARNED
+    if learned and len(parts) == 1:
+        raise errors.UserError(f"config.classes.weights={LEARNED}: {options.source} is one source, nothing to weight")
+    given = "" if learned else options.weights
+    weights = [float(weight) for weight in given.split(",")] if given else [1.0] * len(parts)
     if len(weights) != len(parts):
         raise errors.UserError(
             f"config.classes.weights={options.weights}: {len(parts)} sources, {options.source}, need as many weights"
@@ -116,11 +123,13 @@ def make(options: Options) -> Source | None:
             said.pop(key)
     said["sha256"] = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
-    def function(names: list[str], table: dataset.ClassTable) -> np.ndarray:
+    def function(names: list[str], table: dataset.ClassTable) -> Any:
         found = [_own(names, table) if name == DATASET else made[name].function(names, table) for name in parts]
         for part, matrix in zip(parts, found):
             if isinstance(matrix, np.ndarray) and matrix.ndim == 2 and (wrong := soundness.descriptions(matrix, names)):
                 raise errors.UserError(f"config.classes.source={part}: {wrong}")
+        if learned:
+            return dict(zip(parts, found))
         return found[0] if len(found) == 1 else np.asarray(class_encoders.concatenated(found, weights=weights))
 
     def notes(names: Sequence[str]) -> dict[str, str]:
@@ -158,7 +167,9 @@ def dataset_of(
     def describe(others: dataset.ClassTable) -> Any:
         others = dataclasses.replace(others, embedding=source.describe(others))
         whole = dataset.joined(source.classes, others)
-        found = others.embedding if described_by is None else described_by(whole.names, whole)[len(source.classes) :]
+        found = others.embedding
+        if described_by is not None:
+            found = jax.tree.map(lambda x: x[len(source.classes) :], described_by(whole.names, whole))
         return _permuted(found, seed) if permuted and len(others) > 1 else found
 
     info, embedding = dict(source.info), source.classes.embedding

@@ -12,7 +12,7 @@ from zsl_jax import config as config_lib
 from zsl_jax import data, encoders, errors, methods
 from zsl_jax.data import sources, splits
 from zsl_jax.encoders import class_sources, described, graphs, image_towers, prompts, stages, ties, towers
-from zsl_jax.methods import objectives
+from zsl_jax.methods import objectives, source_weights
 from zsl_jax.training import checking, encoding, hashes, parallel, protocols, states
 
 
@@ -247,7 +247,8 @@ def make_method(
         scorer = {**config.scorer, **parts, **objective}
         parts, objective = {"scorer": methods.factory(scorer.pop("name"))(**scorer)}, {}
     method = methods.factory(knobs.pop("name"))(**parts, **(knobs | objective))
-    return methods.normalized(method, **(scaling or config.normalize))
+    method = methods.normalized(method, **(scaling or config.normalize))
+    return source_weights.weighted(method) if config.classes.weights == class_sources.LEARNED else method
 
 
 def _objective(config: ml_collections.ConfigDict, knobs: Mapping[str, Any]) -> dict[str, methods.Objective]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.encoders import source_parts
+from zsl_jax.encoders import class_sources, source_parts
+from zsl_jax.methods import source_weights
 from zsl_jax.training import checkpoints, evaluation, hashes, hits, parallel, phases, problems
 
 VERSION = 1
@@ -25,7 +26,7 @@ PLACES = (
     *(("towers", name) for name in ("text", "image", "tie", "texts", "attributes")),
 )
 _SHARED = ("version", "method", "setting", "sees", "protocol", "dataset", "made_of", "config", "versions", "device")
-_OF_A_RUN = ("seeds", "selection", "losses", "diverged", "state_sha256", "classes_sha256", "timing")
+_OF_A_RUN = ("seeds", "selection", "losses", "diverged", "state_sha256", "classes_sha256", "source_weights", "timing")
 _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -71,6 +72,7 @@ def make(
         **_hits(protocol, evaluated, task, per_class),
         "state_sha256": checkpoints.state_sha256(state),
         "classes_sha256": hashes.table_sha256(task.classes),
+        **({"source_weights": source_weights.of(state)} if config.classes.weights == class_sources.LEARNED else {}),
         "made_of": made_of,
         "config": _without_folders(json.loads(config.to_json())),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},

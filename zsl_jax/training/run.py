@@ -115,6 +115,8 @@ def _run(run: phases.Run, problem: problems.Problem, choosing: tuple[data.Task, 
             "report leaves it out: choose a smaller step size"
         )
     result = record.make(run.config, problem, training, evaluated, chosen, state, timing, run.made_of, losses)
+    if "source_weights" in result:
+        run.say(f"weights of sources: {', '.join(f'{k} {v:.2f}' for k, v in result['source_weights'].items())}")
     if processes.is_first():
         class_tables.write(run.workdir, final.classes, class_tables.columns(problem.dataset))
     processes.from_first(lambda: files.write_json(run.workdir / "record.json", json_files.sealed(result)))
