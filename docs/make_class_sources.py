@@ -68,6 +68,9 @@ _TEXTS = {"classes.texts": "BIRD_TEXTS", "classes.missing": "mean"}
 _WORDNET = {"classes.wordnet": "WORDNET", "classes.missing": "mean"}
 
 
+_FREE = {"classes.source": "words+wordnet+sentences", "classes.text": "TEXT", **_WORDS, **_WORDNET}
+
+
 def _vectors(by: str) -> dict[str, str]:
     return {"classes.source": "words", "classes.words": f"{RUNS}/{by}.npz", "classes.missing": "mean"}
 
@@ -104,6 +107,21 @@ SOURCES = {
         "TF-IDF, and ancestors with half of its weight",
         {"classes.source": "tf_idf+wordnet", "classes.weights": "2,1", **_TEXTS, **_WORDNET},
     ),
+    "mixed": ("attributes (groups) and word vectors, alike", {"classes.source": "dataset+words", **_WORDS}),
+    "mixed_learned": (
+        "the same, weights learned",
+        {"classes.source": "dataset+words", "classes.weights": "learned", **_WORDS},
+    ),
+    "free": ("word vectors, ancestors and sentences, alike", _FREE),
+    "free_learned": ("the same, weights learned", {**_FREE, "classes.weights": "learned"}),
+    "free_texts": (
+        "these and TF-IDF, alike",
+        {**_FREE, **_TEXTS, "classes.source": f"{_FREE['classes.source']}+tf_idf"},
+    ),
+    "free_texts_learned": (
+        "the same, weights learned",
+        {**_FREE, **_TEXTS, "classes.source": f"{_FREE['classes.source']}+tf_idf", "classes.weights": "learned"},
+    ),
     "texts_permuted": (
         "TF-IDF of other classes (control)",
         {"classes.source": "tf_idf", **_TEXTS, "classes.permuted": True},
@@ -123,6 +141,22 @@ SOURCES = {
     "properties_permuted": (
         "ranked properties of other classes (control)",
         {**_PROPERTIES, "classes.permuted": True},
+    ),
+    "sentences_permuted": (
+        "sentences of other classes (control)",
+        {"classes.source": "sentences", "classes.text": "TEXT", "classes.permuted": True},
+    ),
+    "ancestors_permuted": (
+        "ancestors of other classes (control)",
+        {"classes.source": "wordnet", **_WORDNET, "classes.permuted": True},
+    ),
+    "poincare_permuted": (
+        "Poincare vectors of other classes (control)",
+        {"classes.source": "poincare", **_WORDNET, "classes.permuted": True},
+    ),
+    "free_learned_permuted": (
+        "word vectors, ancestors and sentences of other classes, weights learned (control)",
+        {**_FREE, "classes.weights": "learned", "classes.permuted": True},
     ),
     "permuted": (
         "word vectors of other classes (control)",
