@@ -18,7 +18,6 @@ from zsl_jax import errors, methods, metrics
 from zsl_jax.training import phases, protocols, reading, resampling
 
 USUAL = ("inductive", "validation classes")
-_FIELDS = {"zsl": "zsl_correct", "gzsl": "gzsl_correct", "calibrated": "calibrated_correct"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,13 +171,14 @@ def _rows(
 
 def _drawn(members, groups, protocol: protocols.Protocol, column: int) -> tuple[list, dict[str, int]]:
     """Of each row the samples less their centre, and whether images are known; of all the degrees of freedom."""
-    if protocol.name != "gzsl":
+    questions = protocol.questions
+    if not questions:
         return [({}, False)] * len(groups), {}
     tables = _tables(members)
-    rates = [_rates(group, tables.names) for group in groups]
-    found = resampling.samples(tables, rates, seed=column)
+    rates = [_rates(group, questions, tables) for group in groups]
+    found = resampling.samples(tables, rates, questions, seed=column)
     moved = [{name: x - x.mean() for name, x in each.items()} for each in found]
-    freedom = {name: resampling.freedom(tables, name) for each in found for name in each}
+    freedom = {name: resampling.freedom(tables, questions, name) for each in found for name in each}
     return [(each, row.of_image is not None) for each, row in zip(moved, rates)], freedom
 
 
@@ -210,14 +210,20 @@ def _tables(members: list[reading.Record]) -> resampling.Tables:
     return resampling.Tables(names, np.array(seen, bool), np.array(images, int))
 
 
-def _rates(group: list[reading.Record], names: tuple[str, ...]) -> resampling.Rates:
-    """How often the seeds of a row are right, of every image where each of its records says so."""
+def _rates(
+    group: list[reading.Record], questions: tuple[protocols.Question, ...], of: resampling.Tables
+) -> resampling.Rates:
+    """How often the seeds of a row are right, of every image where each of its records says so.
+
+    Records of an early kind do not count the answers to every question.
+    """
+    names = of.names
     tables = [record.content["per_class"] for record in group]
     weights = [len(record.content["seeds"]) for record in group]
     counted = {
-        question: np.average([[t[name].get(field, 0) for name in names] for t in tables], axis=0, weights=weights)
-        for question, field in _FIELDS.items()
-        if question != "calibrated" or all("calibrated_correct" in t[name] for t in tables for name in names)
+        name: np.average([[t[each].get(field, 0) for each in names] for t in tables], axis=0, weights=weights)
+        for name, field, _, on_seen, _ in questions
+        if all(field in t[each] for t in tables for each, seen in zip(names, of.seen) if on_seen or not seen)
     }
     entries = [record.content.get("hits") for record in group]
     if not all(entries):
