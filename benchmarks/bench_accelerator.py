@@ -83,7 +83,7 @@ def epochs(folder: str) -> None:
     problem = bench_epochs.task()
     bandwidth = copied_bytes()
     floor = problem.train.inputs.nbytes / bandwidth
-    print(f"floor, every input read once: {1e3 * floor:.2f} ms an epoch")
+    print(f"floor, every input read once: {1e3 * floor:.2f} ms per epoch")
     for precision in ("float32", "tf32"):
         parallel.multiply_in(precision)
         for name in ("softmax", "ale", "sje"):

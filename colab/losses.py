@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Losses: a figure of the families
 #
-# `from zsl_jax import losses`: arrays in, one value an example out, nothing reduced. Each figure shows how a loss
+# `from zsl_jax import losses`: arrays in, one value per example out, nothing reduced. Each figure shows how a loss
 # changes while one score or one angle moves.
 
 # %%

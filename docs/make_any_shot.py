@@ -54,7 +54,7 @@ def run(folder: str, found: dict) -> None:
 
 
 def draw(found: dict) -> mpl_figure.Figure:
-    """Returns a curve a method and score, with the standard deviation over seeds as a band."""
+    """Returns a curve per method and score, with the standard deviation over seeds as a band."""
     figure = mpl_figure.Figure(figsize=(10, 4.2), layout="constrained")
     figure.suptitle(f"from zero-shot to few-shot on birds; bands: standard deviation over {SEEDS} seeds", fontsize=11)
     for axes, (score, words) in zip(figure.subplots(1, 2), SCORES.items()):

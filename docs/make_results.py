@@ -153,7 +153,7 @@ def run(row: Row) -> None:
     files.write_text(row.record, json.dumps(record.merged(records), separators=(",", ":")) + "\n")
     zsl = statistics.fmean(entry["metrics"]["zsl"]["top1"] for entry in records)
     seconds = statistics.fmean(entry["timing"]["train_s"] for entry in records)
-    print(f"{row.name}: ZSL {zsl:.3f}, {seconds:.1f} s a run {setting}", flush=True)
+    print(f"{row.name}: ZSL {zsl:.3f}, {seconds:.1f} s per run {setting}", flush=True)
 
 
 def main() -> int:

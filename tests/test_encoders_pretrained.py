@@ -259,16 +259,16 @@ def test_flops_are_those_of_the_products():
     pictures = np.zeros((2, 32, 32, 3), np.uint8)
     assert 2 * products < counts.flops(module, variables, pictures) < 2.2 * products
     assert re.fullmatch(
-        r"1\.04 M parameters, 10\.\d\d MFLOP an image of 32 x 32", counts.describe(module, variables, pictures)
+        r"1\.04 M parameters, 10\.\d\d MFLOP per image of 32 x 32", counts.describe(module, variables, pictures)
     )
 
 
 @pytest.mark.parametrize(
     ("name", "inputs", "says"),
     [
-        ("mlp", np.zeros((3, 100)), "58.75 k parameters, 0.12 MFLOP an input of 100"),
-        ("convnet", np.zeros((3, 32, 32, 3), np.uint8), r"0.14 M parameters, .* MFLOP an image of 32 x 32"),
-        ("bag", np.zeros((3, 7), np.int32), r"0.28 M parameters, 3\d\..* kFLOP an input of 7"),
+        ("mlp", np.zeros((3, 100)), "58.75 k parameters, 0.12 MFLOP per input of 100"),
+        ("convnet", np.zeros((3, 32, 32, 3), np.uint8), r"0.14 M parameters, .* MFLOP per image of 32 x 32"),
+        ("bag", np.zeros((3, 7), np.int32), r"0.28 M parameters, 3\d\..* kFLOP per input of 7"),
         ("text_cnn", np.zeros((3, 7), np.int32), "0.30 M parameters, .* an input of 7"),
         ("transformer", np.zeros((3, 7), np.int32), "0.37 M parameters, .* an input of 7"),
     ],

@@ -131,7 +131,7 @@ def test_everything_that_does_not_match_is_listed(tmp_path, capsys):
         ("class,r\nred,1,2\n", (), "line 2: 3 cells, where the header has 2"),
         ("class,r,r\nred,1,2\n", (), "the attribute 'r' is there twice"),
         ("class,split,r\nred,tset,1\n", (), "line 2: split is 'tset', not train or validation or test"),
-        ("", (), "a header (class, then the attributes) and a line a class are wanted"),
+        ("", (), "a header (class, then the attributes) and one line per class are wanted"),
         ("colours", ("--unseen=1.5",), "--unseen=1.5 is not a share in (0, 1)"),
         ("colours", ("--unseen=0.9",), "1 seen and 5 unseen classes by seed 0: at least 3 seen ones and 1 unseen one"),
         ("colours", ("--sed=1",), "Did you mean: seed"),

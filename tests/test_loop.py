@@ -162,7 +162,7 @@ def test_batches_that_cannot_be_made_are_one_line(labels, sizes, says):
 
 @pytest.mark.long
 def test_a_run_told_to_stop_inside_an_epoch_resumes_to_the_same_bits(task):
-    """Wherever it is stopped: the first stretches are 1, 2 and 1 steps, of 4 an epoch."""
+    """Wherever it is stopped: the first stretches are 1, 2 and 1 steps, of 4 per epoch."""
     straight = {epoch: jax.device_get((state, metrics)) for epoch, state, metrics in fit(task, 3)}
     for done in (0, 1, 2, 4):
         asked = iter(range(100))

@@ -104,7 +104,7 @@ def test_words_are_those_of_seen_classes(load):
         ({"features": np.zeros((60, 3), [("a", "f4")])}, {}, "not numbers"),
         ({"features": np.full((60, 3), "1.5")}, {}, "features: <U3, not numbers"),
         ({"coarse": np.arange(60) % 7}, {}, "different groups"),
-        ({"coarse": np.zeros(5)}, {}, r"a group an image or a class, \(60,\) or \(6,\)"),
+        ({"coarse": np.zeros(5)}, {}, r"one group per image or per class, \(60,\) or \(6,\)"),
         ({"descriptions": np.array(["a"])}, {"semantics": "descriptions"}, "a text for each of 6 classes"),
         ({"descriptions": np.arange(6)}, {"semantics": "descriptions"}, "descriptions are int64, not text"),
         (
@@ -147,7 +147,7 @@ def test_what_is_missing_is_named(load, tmp_path):
         load(absent=["labels"])
     with pytest.raises(errors.UserError, match="has an array 'Splits', which is not read; did you mean 'split'"):
         load({"Splits": ARRAYS["split"]}, absent=["split"])
-    with pytest.raises(errors.UserError, match=r"no seen test image \(too few images a class"):
+    with pytest.raises(errors.UserError, match=r"no seen test image \(too few images per class"):
         load({"features": np.eye(6), "labels": np.arange(6), "coarse": GROUPS}, absent=["split"])
     with pytest.raises(errors.UserError, match=r"--config\.data\.file=FILE"):
         data.load("npz")

@@ -292,7 +292,7 @@ WRONG = {
         ["--workdir=RUN", "FOLDER/zeros.npy", "--out=FOLDER/zeros.npy"],
         "zeros.npy is a file to read: writing would take its place",
     ),
-    "width": (["--workdir=RUN", "FOLDER/narrow.npy"], "are 3 numbers an input, 718 numbers are wanted"),
+    "width": (["--workdir=RUN", "FOLDER/narrow.npy"], "are 3 numbers per input, 718 numbers are wanted"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Names of attributes from a text file, one a line; numbers before them, as CUB's attributes.txt has, are left out."""
+"""Names of attributes from a text file, one per line; leading numbers, as in CUB's attributes.txt, are left out."""
 
 import os
 import pathlib

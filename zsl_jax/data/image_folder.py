@@ -55,7 +55,7 @@ class Imported:
         return [pathlib.Path(self.images_dir, path) for path in self.images]
 
     def dataset(self, inputs: np.ndarray, *, preprocessing: Mapping[str, Any], **info) -> dataset.Dataset:
-        """The dataset with these inputs `[N, ...]`, a row an image.
+        """The dataset with these inputs `[N, ...]`, one row per image.
 
         Args:
           inputs: `[N, ...]`.

@@ -2,7 +2,7 @@
 
 .npy   an array `[N, ...]`
 .npz   the same in an archive: the array `features`, `inputs` or `images`, or the only one
-.csv   a row an input, see `tables`; a header, and a first column of names, may be there
+.csv   one row per input, see `tables`; a header, and a first column of names, may be there
 """
 
 import functools

@@ -35,7 +35,7 @@ def fifth_of_seen(labels: np.ndarray, is_seen: np.ndarray, seed: int) -> dict[st
     test_seen = np.sort(np.concatenate(test_seen))
     if not len(test_seen):
         raise errors.UserError(
-            "no seen test image: too few images a class to draw a fifth from; seen classes could not be scored"
+            "no seen test image: too few images per class to draw a fifth from; seen classes could not be scored"
         )
     return {
         "train": np.setdiff1d(np.flatnonzero(is_seen[labels]), test_seen),

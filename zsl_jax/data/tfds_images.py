@@ -61,7 +61,7 @@ def load(
 
     Args:
       builder: name of the dataset, e.g. `caltech_birds2011`; with a version or config as TFDS writes it.
-      attributes: CSV file with the columns `class`, `seen` (true or false) and one an attribute. Names of classes are
+      attributes: CSV file with the columns `class`, `seen` (true or false) and one per attribute. Names of classes are
         compared without regard to case, signs between words and a number before (`001.`).
       dir: folder of TFDS; empty for its usual one.
       split: of the builder, `train+test` for both.

@@ -35,7 +35,7 @@ class Extraction:
       images: the preprocessing.
       weights_sha256: of the file; None before it has been read.
       batch_size: images at a time; the features do not depend on it but for rounding.
-      grid: cells a side; each has the mean of what the encoder has at its places. 0: one vector of the whole image.
+      grid: cells per side; each has the mean of what the encoder has at its places. 0: one vector of the whole image.
     """
 
     encoder: str
@@ -139,7 +139,7 @@ def cells(places: jax.Array, grid: int) -> jax.Array:
 
     Args:
       places: `[B, S * S, D]`, the places of a square map.
-      grid: G, cells a side, at most S.
+      grid: G, cells per side, at most S.
 
     Returns:
       `[B, G * G, D]`.

@@ -24,7 +24,7 @@ KEYS = {
     "images.crop_fraction": Key(0.875, "share of the shorter side that is kept by crop", number(0, 1, ends="(]")),
     "images.filter": Key("bilinear", "of the resizing", one_of(tuple(images.FILTERS))),
     "batch_size": Key(8, "images at a time", whole(1)),
-    "grid": Key(0, "cells a side of an image, each with features of its own [P, D]; 0: one vector of all", whole(0)),
+    "grid": Key(0, "cells per side of an image, each with features of its own [P, D]; 0: one vector of all", whole(0)),
     "encoder.weights": Key(
         "", "weights, random ones without it", Rule(lambda x: True, "a file, or the name of a public checkpoint")
     ),

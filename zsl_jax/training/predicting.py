@@ -59,7 +59,7 @@ def predict(
     gamma: float | None = None,
     num_reasons: int = 0,
 ) -> Iterator[Prediction]:
-    """Yields a prediction an input, in their order.
+    """Yields one prediction per input, in their order.
 
     Args:
       model: from `trained.load`.

@@ -32,7 +32,7 @@ class Row:
       selected_on: what its choices were made on.
       selected_by: the score that made them.
       records: in the order of their seeds.
-      seeds: one or more a record.
+      seeds: one or more per record.
       sees: what the runs were handed beyond labelled examples and descriptions of seen classes.
       values: by metric of the protocol `[S]`, one per seed; one per record where a record gives only the mean over its
         seeds. What was not measured is not there.
@@ -125,7 +125,7 @@ def collect(records: Iterable[reading.Record]) -> Report:
 
 
 def interval(row: Row, metric: str) -> tuple[float, float] | None:
-    """Returns the 95 % interval of a row's metric over the test images, or None for one without counts a class."""
+    """Returns the 95 % interval of a row's metric over the test images, or None for one without counts per class."""
     if metric not in row.samples:
         return None
     low, high = metrics.percentile_interval(row.samples[metric])

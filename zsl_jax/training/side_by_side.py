@@ -100,7 +100,7 @@ def make_program(
       tasks: what `stack_tasks` returns; only its shapes are looked at.
       weights: what `Method.weights` gave; only their shapes are looked at.
       seeds: Q; only `most` depends on it.
-      batch_size: examples a step.
+      batch_size: examples per step.
       per_class: images of each class in a batch; 0 for a shuffled order.
       clustering: how much more often near classes share such a batch.
     """

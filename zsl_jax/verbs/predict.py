@@ -167,7 +167,7 @@ def _define(values: flags.FlagValues) -> None:
     command_line.define_string(values, "figure", "figure of the images with their names")
     flags.DEFINE_string("header", "auto", "auto, yes or no", flag_values=values)
     flags.DEFINE_string("format", "csv", "csv or jsonl", flag_values=values)
-    flags.DEFINE_integer("top", 1, "candidates an input", flag_values=values)
+    flags.DEFINE_integer("top", 1, "candidates per input", flag_values=values)
     flags.DEFINE_boolean("probabilities", False, "also probabilities", flag_values=values)
     flags.DEFINE_boolean("explain", False, "also the attributes that decide", flag_values=values)
     flags.DEFINE_float("abstain_below", None, "probability below which there is no answer", flag_values=values)

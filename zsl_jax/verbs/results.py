@@ -269,7 +269,7 @@ def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:
                 _listed(record.name for record in row.records),
             )
         )
-    header = ("method", "knobs", "seeds", "epochs", "seconds a run", "device", "folders")
+    header = ("method", "knobs", "seeds", "epochs", "seconds per run", "device", "folders")
     return pages.Table(header, tuple(cells), left=frozenset({0, 1, 2, 3, 5, 6}))
 
 
