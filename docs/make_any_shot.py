@@ -18,7 +18,7 @@ from matplotlib import figure as mpl_figure
 
 DOCS = pathlib.Path(__file__).resolve().parent
 RECORD = DOCS / "any_shot.json"
-PICTURE = RECORD.with_suffix(".png")
+FIGURE = RECORD.with_suffix(".png")
 METHODS = ("ale", "ale_learned", "eszsl")
 SHOTS = (0, 1, 5, 20)
 SEEDS = 3
@@ -80,7 +80,7 @@ def main() -> int:
     if not found:
         print("docs/any_shot.json is not there: name --folder=FOLDER to make it", file=sys.stderr)
         return 2
-    draw(found).savefig(PICTURE, dpi=110)
+    draw(found).savefig(FIGURE, dpi=110)
     return 0
 
 

@@ -152,7 +152,7 @@ def test_what_a_user_gets_wrong_is_one_line(tmp_path, capsys, table, argv, says)
     assert not out.exists()
 
 
-def test_folders_without_pictures_and_datasets_that_are_gone(tmp_path):
+def test_folders_without_images_and_datasets_that_are_gone(tmp_path):
     folder = tiny_photos.write(tmp_path)
     (tmp_path / "empty").mkdir()
     table = f"--attributes={folder / 'classes.csv'}"

@@ -94,7 +94,7 @@ def test_images_are_brought_into_the_form_of_the_training_inputs(finished, capsy
     assert of_images.replace("images.npy", "features.npy") == of_features
 
 
-def test_pictures_are_read_from_their_files(finished, tmp_path, capsys):
+def test_images_are_read_from_their_files(finished, tmp_path, capsys):
     folder, *_ = finished
     images = np.load(folder / "images.npy")
     paths = [tmp_path / f"{i}.png" for i in range(3)]
@@ -127,7 +127,7 @@ def test_a_folder_stands_for_the_images_in_it_and_a_figure_shows_them(finished, 
     assert err == f"written: {tmp_path / 'named.png'}\n"
     with PIL.Image.open(tmp_path / "named.png") as drawn:
         assert drawn.size[0] > 400
-    assert list(asking.pictures([folder / "images.npy"], 3)) == [f"{folder / 'images.npy'}:{i}" for i in range(3)]
+    assert list(asking.shown([folder / "images.npy"], 3)) == [f"{folder / 'images.npy'}:{i}" for i in range(3)]
     for wrong, words in (
         ([tmp_path / "none"], "no image in this folder"),
         (["--figure=a.jpeg", photos], "a file that ends in .png, .pdf, .svg is wanted"),

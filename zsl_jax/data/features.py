@@ -53,7 +53,7 @@ def written(dir: str | os.PathLike) -> pathlib.Path | None:
     return found[0].parent if found else None
 
 
-def check_pictures(dir: str | os.PathLike, images_dir: str | os.PathLike) -> None:
+def check_images(dir: str | os.PathLike, images_dir: str | os.PathLike) -> None:
     """Compares the images with those that the features in `dir` were made of.
 
     Raises:

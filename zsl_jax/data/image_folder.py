@@ -145,17 +145,15 @@ def load(
         raise errors.UserError(f"data.size={size} is less than 16 pixels")
     imported = read(dir)
     preprocessing = images.Preprocessing(size=size, fit=fit, crop_fraction=1.0, filter="bilinear")
-    pictures, kept = opened(imported.paths(), preprocessing, skip=skip_unreadable, cache=cache, workers=workers)
-    digest = (
-        {} if isinstance(pictures, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
-    )
+    pixels, kept = opened(imported.paths(), preprocessing, skip=skip_unreadable, cache=cache, workers=workers)
+    digest = {} if isinstance(pixels, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pixels).hexdigest()}
     loaded = (imported if kept.all() else imported.keep(kept)).dataset(
-        pictures,
+        pixels,
         preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)},
         sizes_sha256=sizes_sha256(imported.paths()),
         **digest,
     )
-    return dataclasses.replace(loaded, images=pictures)
+    return dataclasses.replace(loaded, images=pixels)
 
 
 def sizes_sha256(paths: Sequence[pathlib.Path]) -> str:
@@ -172,8 +170,8 @@ def opened(
         files = Files(tuple(map(str, paths)), preprocessing)
         return streaming.ImageStream(files, np.flatnonzero(kept), preprocessing.size, workers), kept
     found = list(images.load(paths, preprocessing, skip=(lambda error: None) if skip else None))
-    kept = np.array([picture is not None for picture in found])
-    return np.stack([picture for picture in found if picture is not None]), kept
+    kept = np.array([image is not None for image in found])
+    return np.stack([image for image in found if image is not None]), kept
 
 
 def _readable(paths: Sequence[pathlib.Path], preprocessing: images.Preprocessing, skip: bool) -> np.ndarray:

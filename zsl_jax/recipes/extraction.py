@@ -31,7 +31,7 @@ KEYS = {
 }
 
 # Those with public weights, which expect their pixels scaled in a way of their own.
-PICTURE_ENCODERS = tuple(
+IMAGE_ENCODERS = tuple(
     name for name, factory in encoders.ENCODERS.items() if "scaling" in inspect.signature(factory).parameters
 )
 
@@ -42,8 +42,8 @@ def base(encoder: str) -> ml_collections.ConfigDict:
     Raises:
       UserError: an encoder that has no public weights, or an unknown one.
     """
-    if encoder not in PICTURE_ENCODERS:
-        raise errors.unknown("encoder", encoder, PICTURE_ENCODERS)
+    if encoder not in IMAGE_ENCODERS:
+        raise errors.unknown("encoder", encoder, IMAGE_ENCODERS)
     config = ml_collections.ConfigDict({"data": {}, "images": {}, "encoder": {"name": encoder}})
     for name, key in KEYS.items():
         *path, last = name.split(".")
