@@ -79,7 +79,7 @@ plt.show()
 # %% [markdown]
 # ## Temperature
 #
-# A low temperature looks at the hardest negative alone; a high one treats all alike.
+# A low temperature looks at the hardest negative alone; a high one treats all the same.
 
 # %%
 for temperature in (0.05, 0.1, 0.5, 1.0):

@@ -65,7 +65,7 @@ print(table.render(result.record))
 # ## Look
 #
 # Blue is seen, orange is unseen, in every figure. The curve shows what is gained on unseen classes, and lost on seen
-# ones, as a constant is taken from the scores of the seen classes.
+# ones, as a constant is subtracted from the scores of the seen classes.
 
 # %%
 figures = run_figures.figures(result, workdir)

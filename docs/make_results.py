@@ -160,7 +160,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help="DATASET/RECIPE or DATASET (default: all)")
     parser.add_argument("--folder", action="append", default=[], help="benchmark in the xlsa17 layout")
-    parser.add_argument("--archive", action="append", default=[], help="features of one's own, .npz")
+    parser.add_argument("--archive", action="append", default=[], help="your own features, .npz")
     parser.add_argument("--dry_run", action="store_true", help="only say what would be run")
     arguments = parser.parse_args()
     wanted = rows(arguments.folder, arguments.archive)

@@ -84,7 +84,7 @@ def test_a_whole_benchmark_has_no_problem():
         ("att", put(np.inf, 1, [2, 4]), "att: NaN, Inf or a value beyond float32 in the description of 'ox', 'emu'"),
         ("att", put(1e200, 1, 2), "att: NaN, Inf or a value beyond float32 in the description of 'ox'"),
         ("att", put(0.0, slice(None), 3), "att: an empty class: the description of 'gnu' is all zeros"),
-        ("att", np.ones_like, "att: all 6 classes are described alike: nothing tells them apart"),
+        ("att", np.ones_like, "att: all 6 classes have the same description: nothing tells them apart"),
         (
             "original_att",
             put(np.nan, 1, 2),

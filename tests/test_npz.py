@@ -120,7 +120,7 @@ def test_words_are_those_of_seen_classes(load):
         ({"attributes": np.eye(5)}, {"semantics": "attributes"}, "does not describe 6 classes"),
         ({"attributes": np.zeros((6, 0))}, {"semantics": "attributes"}, "does not describe 6 classes"),
         ({"attributes": np.eye(6, 5)}, {"semantics": "attributes"}, "the description of 'f' is all zeros"),
-        ({"attributes": np.ones((6, 2))}, {"semantics": "attributes"}, "all 6 classes are described alike"),
+        ({"attributes": np.ones((6, 2))}, {"semantics": "attributes"}, "all 6 classes have the same description"),
         ({"attributes": np.full((6, 4), "1")}, {"semantics": "attributes"}, "attributes: <U1, not numbers"),
         ({"coarse": np.full(6, np.nan)}, {}, "coarse: entry 0 is nan, not a whole number"),
         ({"split": np.full(60, 3)}, {}, "split must hold 0, 1 or 2"),

@@ -105,7 +105,7 @@ def test_images_are_read_from_their_files(finished, tmp_path, capsys):
     rows = list(csv.reader(io.StringIO(out)))[1:]
     assert [row[0] for row in rows[:3]] == list(map(str, paths))
     assert [row[1:2] for row in rows[:3]] == [row[1:2] for row in rows[3:6]]
-    # The blocks have other shapes, hence other programs, whose sums may be in another order.
+    # The blocks have other shapes, so other programs, whose sums may be in another order.
     scores = np.array([row[2:] for row in rows], object)
     for one, other in zip(scores[:3], scores[3:6]):
         for a, b in zip(one, other):

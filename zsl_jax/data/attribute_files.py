@@ -42,5 +42,5 @@ def of_folder(folder: pathlib.Path, count: int) -> tuple[str, ...] | None:
         raise errors.UserError(f"{path} names {len(found)} attributes, and the benchmark has {count}: a line for each")
     twice = next((name for name in found if found.count(name) > 1), None) if len(set(found)) < count else None
     if twice is not None:
-        raise errors.UserError(f"{path}: {twice!r} stands there twice")
+        raise errors.UserError(f"{path}: {twice!r} is there twice")
     return tuple(found)

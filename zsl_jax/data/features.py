@@ -1,4 +1,4 @@
-"""Features of images of one's own, as `extract` wrote them: a TFDS dataset with the preprocessing in its metadata.
+"""Features of your own images, as `extract` wrote them: a TFDS dataset with the preprocessing in its metadata.
 
 FEATURES/extraction.json                     what makes them, written first: another extraction is refused
 FEATURES/parts/00000.npz, ...                while it runs; a run that was stopped goes on after them

@@ -1,4 +1,4 @@
-"""Images of one's own, as `data import` wrote them down: which there are, of which classes, described how.
+"""Your own images, as `data import` wrote them down: which there are, of which classes, described how.
 
 DATASET/dataset.json     paths, labels, the class table and the splits; the images stay where they are
 """
@@ -119,7 +119,7 @@ def load(
     cache: str = "auto",
     workers: int = 0,
 ):
-    """Images of one's own, for encoders that are trained from pixels.
+    """Your own images, for encoders that are trained from pixels.
 
     Args:
       dir: the folder that `data import` wrote.
@@ -175,7 +175,7 @@ def opened(
 
 
 def _readable(paths: Sequence[pathlib.Path], preprocessing: images.Preprocessing, skip: bool) -> np.ndarray:
-    """Which images can be decoded, `[N]` bool; what is to be left out has to be known before a stream begins."""
+    """Which images can be decoded, `[N]` bool; what is left out must be known before a stream begins."""
     if skip:
         return np.array([x is not None for x in images.load(paths, preprocessing, skip=lambda error: None)])
     for path in paths:

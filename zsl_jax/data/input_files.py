@@ -19,7 +19,7 @@ _NAMES = ("features", "inputs", "images")
 HEADERS = ("auto", "yes", "no")
 # What the first column of a CSV file is called where it holds names.
 _NAME_COLUMNS = ("", "name", "id", "input", "file", "filename", "path", "image", "index", "class")
-# What stands in a cell whose value is missing.
+# What a cell holds whose value is missing.
 _MISSING = ("", "na", "n/a", "#n/a", "null", "none", "nil", "missing", "-", "?", "true", "false", "#value!", "#div/0!")
 _BLOCK_BYTES = 2**28
 

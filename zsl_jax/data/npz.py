@@ -1,4 +1,4 @@
-"""Features of one's own in a NumPy archive: images, their classes, and what describes the classes.
+"""Your own features in a NumPy archive: images, their classes, and what describes the classes.
 
     features [N, F]         labels [N], rows of the classes, from 0         image features and classes; [N, P, F] for
                                                                             the features of P patches of each

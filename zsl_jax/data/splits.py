@@ -70,7 +70,7 @@ def unseen_names(text: str, names: Sequence[str]) -> np.ndarray:
     unseen = np.isin(np.array(names), wanted)
     if unseen.all() or not unseen.any() or (~unseen).sum() < 2:
         raise errors.UserError(
-            f"{unseen.sum()} of {len(names)} classes are to be unseen: at least 1, with 2 left to train on"
+            f"{unseen.sum()} of {len(names)} classes would be unseen: at least 1 must be, with 2 left to train on"
         )
     return unseen
 

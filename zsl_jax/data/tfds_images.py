@@ -130,7 +130,7 @@ def join(labels: list[str], classes: tuple[str, ...], source: str, table: str) -
     [1, 0]
 
     Raises:
-      UserError: names that only one side has, or that are the same once written alike.
+      UserError: names that only one side has, or that are the same in one spelling.
     """
     ours, theirs = ([_plain(name) for name in names] for names in (classes, labels))
     for names, where in ((ours, table), (theirs, source)):

@@ -26,7 +26,7 @@ def confusion_matrix(labels, predictions, *, names: Sequence[str], is_seen) -> m
 
     Args:
       labels: `[N]` rows of the class table.
-      predictions: `[N]`, alike.
+      predictions: `[N]`, rows too.
       names: of the classes.
       is_seen: `[C]` bool, the seen classes first.
     """

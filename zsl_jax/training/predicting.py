@@ -66,7 +66,7 @@ def predict(
       classes: the candidates.
       inputs: blocks of what the model was trained on, or of images where it knows how to make inputs of them.
       top: how many candidates, at most all classes.
-      gamma: taken from the scores of seen classes; None for the one chosen on validation classes.
+      gamma: subtracted from the scores of seen classes; None for the one chosen on validation classes.
       num_reasons: how many attributes to name; 0 for no reasons.
 
     Raises:

@@ -99,7 +99,7 @@ def merged(records: Sequence[dict]) -> dict:
 
     Metrics, and the epochs and gamma that were chosen, become lists, one value per seed; correct images of a class
     become means over the seeds, times medians, and hits have a row per seed. What else is a seed's own (its whole
-    selection with the scores of every epoch, its losses and the hash of its state) stands in `runs`; of the places of
+    selection with the scores of every epoch, its losses and the hash of its state) is in `runs`; of the places of
     the data all but the last name is left out.
     """
     first = records[0]

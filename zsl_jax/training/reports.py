@@ -197,13 +197,13 @@ def _check_seeds(group: list[reading.Record]) -> None:
 
 
 def _tables(members: list[reading.Record]) -> resampling.Tables:
-    """Test images of each class, which all records of a column must count alike."""
+    """Test images of each class, of which all records of a column must have equal counts."""
     first = members[0]
     counted = [{name: (x["seen"], x["images"]) for name, x in each.content["per_class"].items()} for each in members]
     for record, images in zip(members, counted):
         if images != counted[0]:
             raise errors.UserError(
-                f"{first.path} and {record.path} count other test images, though their data are described alike"
+                f"{first.path} and {record.path} count other test images, though they describe the same data"
             )
     names = tuple(counted[0])
     seen, images = zip(*(counted[0][name] for name in names))

@@ -44,7 +44,7 @@ class Tasks(NamedTuple):
 class Program(NamedTuple):
     """Compiled functions of S settings, Q seeds and K folds; `states` have leading axes `[K, Q, S]`, or `[K, Q]`.
 
-    What is frozen is alike for all of them: it is made once and mapped over nothing.
+    What is frozen is the same for all of them: it is made once and mapped over nothing.
 
     Fields:
       start: `(knobs, tasks, keys, weights, mesh) -> moving` states before the first step, split over the devices;

@@ -106,7 +106,7 @@ def _section(column: reports.Column) -> Iterator[str]:
 
 
 def _said(column: reports.Column, shown: list[protocols.Metric]) -> dict[tuple, str]:
-    """What is to be said of a row's place in a metric, among the rows of its footing."""
+    """What the page says of a row's place in a metric, among the rows of its footing."""
     groups, said = {}, {}
     for row in column.rows:
         groups.setdefault(row.footing, []).append(row)

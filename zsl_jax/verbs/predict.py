@@ -171,7 +171,7 @@ def _define(values: flags.FlagValues) -> None:
     flags.DEFINE_boolean("probabilities", False, "also probabilities", flag_values=values)
     flags.DEFINE_boolean("explain", False, "also the attributes that decide", flag_values=values)
     flags.DEFINE_float("abstain_below", None, "probability below which there is no answer", flag_values=values)
-    flags.DEFINE_float("gamma", None, "taken from the scores of seen classes", flag_values=values)
+    flags.DEFINE_float("gamma", None, "subtracted from the scores of seen classes", flag_values=values)
     flags.DEFINE_boolean("skip_unreadable", False, "leave damaged images out", flag_values=values)
 
 

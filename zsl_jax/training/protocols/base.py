@@ -43,7 +43,7 @@ class Metric(NamedTuple):
 
     Fields:
       name: in tables and CSV files.
-      path: where it stands in a record's `metrics`.
+      path: its place in a record's `metrics`.
       title: in the heading of a table.
       kind: `accuracy`, a fraction in [0, 1], or `number`.
       choice: its name where it may choose on validation classes (`config.select.metric`); None where it may not.
@@ -205,7 +205,7 @@ def intervals(samples: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def value(metrics: dict[str, Any], metric: Metric) -> Any:
-    """Returns what stands at a metric's path."""
+    """Returns the value at a metric's path."""
     for name in metric.path:
         metrics = metrics[name]
     return metrics
