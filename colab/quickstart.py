@@ -84,7 +84,7 @@ for prediction in predicting.predict(model, unseen, [images], top=2, num_reasons
     for candidate in prediction.candidates:
         print(f"{prediction.name}: {candidate.name:28} probability {candidate.probability:.2f}")
     because = ", ".join(f"{name} {value:+.2f}" for name, value in prediction.reasons.attributes.items())
-    print(f"         why not {prediction.reasons.against}? {because}\n")
+    print(f"         why not {prediction.reasons.runner_up}? {because}\n")
 
 # %% [markdown]
 # ## See why

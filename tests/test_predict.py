@@ -190,7 +190,7 @@ def test_reasons_add_up_to_the_difference_of_the_scores(finished, capsys):
     for answer in answers:
         best, following = answer["candidates"]
         because = answer["because"]
-        assert because["against"] == following["class"]
+        assert because["runner_up"] == following["class"]
         assert because["margin"] == pytest.approx(best["score"] - following["score"], abs=1e-5)
         total = sum(because["attributes"].values()) + because["others"] + because["calibration"]
         assert total == pytest.approx(because["margin"], abs=1e-5)

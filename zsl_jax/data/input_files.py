@@ -158,7 +158,7 @@ def _is_header(path: pathlib.Path, line: int, cells: list[str]) -> bool:
         return True
     shown = "its numbers may count columns" if cells == counts else f"as {(odd or cells)[0]!r} in it"
     raise errors.UserError(
-        f"{path}, line {line} is not clearly a header and not clearly an input, {shown}: mend it, or say --header=yes "
+        f"{path}, line {line} is not clearly a header and not clearly an input, {shown}: fix it, or say --header=yes "
         "or --header=no"
     )
 

@@ -28,14 +28,14 @@ class Reasons(NamedTuple):
     """Why the best class and not the next: `margin`, the difference of their scores, is the sum of all the rest.
 
     Fields:
-      against: the next class.
+      runner_up: the second best class, which the best one is compared with.
       attributes: the largest contributions by name, the largest first; an attribute that is not there may speak for a
         class, too.
       others: the sum of all other attributes' contributions.
       calibration: what gamma adds, where one of the two classes is seen and the other is not.
     """
 
-    against: str
+    runner_up: str
     margin: float
     attributes: dict[str, float]
     others: float

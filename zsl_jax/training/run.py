@@ -74,7 +74,7 @@ def run(
       should_stop: asked between steps and between blocks of scored inputs, see `interruption.listening`.
 
     Raises:
-      UserError: another run that lives holds the workdir, a value is not finite, or what else a user can mend.
+      UserError: another run that lives holds the workdir, a value is not finite, or anything else a user can fix.
       Stopped: `should_stop` said so; the state is saved.
     """
     problem = problems.make_problem(config) if problem is None else problem

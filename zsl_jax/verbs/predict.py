@@ -264,7 +264,7 @@ def _because(reasons) -> str:
         parts.append(f"other attributes {reasons.others:+.4g}")
     if reasons.calibration:
         parts.append(f"calibration {reasons.calibration:+.4g}")
-    return f"over {reasons.against} by {reasons.margin:.4g}: {', '.join(parts)}"
+    return f"over {reasons.runner_up} by {reasons.margin:.4g}: {', '.join(parts)}"
 
 
 def _number(value: float) -> str:
