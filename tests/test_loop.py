@@ -218,7 +218,7 @@ def test_a_loop_of_a_known_length_is_compiled_as_one(task, length):
     examples, count = parallel.place_examples(training.examples, training.layout), len(training.examples.labels)
     key = jax.random.key_data(training.key)
     order = stretches.epoch_order(key, 0, num_examples=count, batch_size=8, mesh=training.mesh)
-    program = stretches.compiled_steps(training.method, training.layout, "stop", count, 8, length)
+    program = stretches.compiled_steps(training.method, training.layout, "stop", length)
     lowered = program.lower(moving, examples, frozen, training.classes, key, order, np.zeros(4, np.int32))
     assert ('known_trip_count":{"n":"4"' in lowered.compile().as_text()) is (length is not None)
 

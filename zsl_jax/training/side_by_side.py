@@ -20,7 +20,7 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.methods import base
-from zsl_jax.training import parallel, states, stretches
+from zsl_jax.training import balanced, parallel, states, stretches
 
 _ARRAYS_OF_SCORES = 4  # arrays as large as the scores that an evaluation holds at a time, about
 
@@ -219,20 +219,15 @@ def _lane(factory, evaluate, *, batch_size: int, per_class: int, clustering: flo
         num_steps = states.steps_per_epoch(len(task.train.labels), batch_size)
         if not num_steps or factory(**knobs).update is None:
             return moving, jnp.zeros(())
-        moving, metrics = stretches.stretch(
-            moving,
-            frozen,
-            task.train,
-            task.training_classes,
-            key,
-            first_step // num_steps,
-            0,
-            num_steps,
-            method=factory(**knobs),
-            batch_size=batch_size,
-            per_class=per_class,
-            clustering=clustering,
-        )
+        train, classes, number = task.train, task.training_classes, first_step // num_steps
+        sizes = {"num_examples": len(train.labels), "batch_size": batch_size}
+        balance = stretches.Balance(train.labels, len(classes), per_class) if per_class else None
+        if clustering:
+            balance = balance._replace(nearness=balanced.nearness_of(classes.embedding, clustering))
+        order = stretches.epoch_rows(jax.random.fold_in(key, 1), number, **sizes, balance=balance)
+        position = stretches.Position(number, 0, num_steps)
+        method = factory(**knobs)
+        moving, metrics = stretches.stretch(moving, frozen, train, classes, key, order, position, method=method)
         return moving, jnp.mean(metrics["loss"])
 
     def score(moving, frozen, knobs, task, key):
