@@ -83,7 +83,7 @@ def epochs(folder: str) -> None:
     problem = bench_epochs.task()
     bandwidth = copied_bytes()
     floor = problem.train.inputs.nbytes / bandwidth
-    print(f"floor, every input read once: {1e3 * floor:.2f} ms an epoch")
+    print(f"floor, every input read once: {1e3 * floor:.2f} ms per epoch")
     for precision in ("float32", "tf32"):
         parallel.multiply_in(precision)
         for name in ("softmax", "ale", "sje"):
@@ -114,21 +114,21 @@ def vit_flops(width: int, depth: int, patch: int) -> float:
 
 def towers(folder: str) -> None:
     del folder
-    pictures = np.random.default_rng(0).integers(0, 256, (512, SIDE, SIDE, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (512, SIDE, SIDE, 3), np.uint8)
     for name, make in (("ViT-B/16", base), ("ViT-L/14", large)):
         reference = None
         for dtype, precision in (("float32", "float32"), ("float32", "tf32"), ("bfloat16", "tf32")):
             parallel.multiply_in(precision)
             module, flops = make(dtype)
             # Against float32 on the host's processors, on four images.
-            variables = jax.jit(lambda module=module: module.init(jax.random.key(0), pictures[:1], train=False))()
+            variables = jax.jit(lambda module=module: module.init(jax.random.key(0), images[:1], train=False))()
             run = jax.jit(lambda v, x, module=module: module.apply(v, x, train=False).astype(jnp.float32))
             if reference is None:
                 host = jax.devices("cpu")[0]
-                reference = np.asarray(run(jax.device_put(variables, host), jax.device_put(pictures[:4], host)))
-            found = np.asarray(run(variables, pictures[:4]))
+                reference = np.asarray(run(jax.device_put(variables, host), jax.device_put(images[:4], host)))
+            found = np.asarray(run(variables, images[:4]))
             error = np.linalg.norm(found - reference) / np.linalg.norm(reference)
-            batch = jax.device_put(pictures[:256])
+            batch = jax.device_put(images[:256])
             rate = 256 / median(run, variables, batch)
             print(
                 f"{name} features, {dtype} in {precision}: {rate:.0f} images/s, {rate * flops / peak():.0%} of the "
@@ -136,8 +136,8 @@ def towers(folder: str) -> None:
             )
     parallel.multiply_in("tf32")
     for size in (256, 512):
-        train("ViT-B/16", *base("bfloat16"), pictures[:size])
-    train("ViT-L/14, blocks computed again", *large("bfloat16", remat=True), pictures[:128])
+        train("ViT-B/16", *base("bfloat16"), images[:size])
+    train("ViT-L/14, blocks computed again", *large("bfloat16", remat=True), images[:128])
 
 
 def attention(folder: str) -> None:
@@ -159,10 +159,10 @@ def attention(folder: str) -> None:
             print(f"attention of {name}, {implementation}: {found}")
 
 
-def train(name: str, module, flops: float, pictures: np.ndarray) -> None:
+def train(name: str, module, flops: float, images: np.ndarray) -> None:
     """Steps of CLIP's loss between the images and rows of classes, with AdamW, all parameters trained."""
     optimizer = optax.adamw(1e-4)
-    labels = jnp.arange(len(pictures))
+    labels = jnp.arange(len(images))
 
     def loss(params, batch):
         found = module.apply({"params": params["images"]}, batch, train=True)
@@ -178,19 +178,19 @@ def train(name: str, module, flops: float, pictures: np.ndarray) -> None:
 
         return jax.lax.fori_loop(0, 4, step, (params, memory))
 
-    variables = jax.jit(lambda: module.init(jax.random.key(0), pictures[:1], train=False))()
-    width = jax.eval_shape(lambda v: module.apply(v, pictures[:1], train=False), variables).shape[1]
+    variables = jax.jit(lambda: module.init(jax.random.key(0), images[:1], train=False))()
+    width = jax.eval_shape(lambda v: module.apply(v, images[:1], train=False), variables).shape[1]
     params = {"images": variables["params"], "classes": jax.random.normal(jax.random.key(1), (len(labels), width))}
     state = [params, optimizer.init(params)]
-    batch = jax.device_put(pictures)
+    batch = jax.device_put(images)
 
     def run():
         state[:] = steps(*state, batch)
         return state[0]["classes"]
 
-    rate = 4 * len(pictures) / median(run)
+    rate = 4 * len(images) / median(run)
     print(
-        f"{name} training, bfloat16, batches of {len(pictures)}: {rate:.0f} images/s, "
+        f"{name} training, bfloat16, batches of {len(images)}: {rate:.0f} images/s, "
         f"{3 * rate * flops / peak():.0%} of the bfloat16 peak, {memory()}"
     )
 

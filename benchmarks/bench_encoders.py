@@ -23,7 +23,7 @@ from zsl_jax.data import images
 from zsl_jax.encoders import extraction, mobilenet
 from zsl_jax.recipes import extraction as extraction_recipes
 
-NUM_PICTURES = 496
+NUM_IMAGES = 496
 PASSES = 3
 
 
@@ -61,11 +61,11 @@ def main(folder: str | None = None) -> None:
             extractors["grouped", 8] = extractor(8)
         finally:
             mobilenet.Depthwise = shifted
-        pictures = np.stack(list(images.load(paths[:32], size)))
+        pixels = np.stack(list(images.load(paths[:32], size)))
         rates = {name: [] for name in extractors}
         for _ in range(PASSES):
             for name, run in extractors.items():
-                rates[name].append(rate(lambda run=run: run(pictures), len(pictures)))
+                rates[name].append(rate(lambda run=run: run(pixels), len(pixels)))
         for (kind, batch), found in rates.items():
             print(f"MobileNetV2, {kind}, batch {batch:<2}      {statistics.median(found):7.1f} a second")
         whole = [rate(lambda: list(extractors["shifted", 8].files(paths)), len(paths)) for _ in range(PASSES)]
@@ -89,7 +89,7 @@ def rate(run, count: int) -> float:
 
 def noise(folder: pathlib.Path) -> list[pathlib.Path]:
     rng = np.random.default_rng(0)
-    for i in range(NUM_PICTURES):
+    for i in range(NUM_IMAGES):
         coarse = PIL.Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8))
         coarse.resize((227, 227)).save(folder / f"{i:04}.jpg")
     return sorted(folder.iterdir())
@@ -97,7 +97,7 @@ def noise(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def some(folder: pathlib.Path) -> list[pathlib.Path]:
     found = images.find(folder)
-    return [folder / path for path in found[:: max(1, len(found) // NUM_PICTURES)][:NUM_PICTURES]]
+    return [folder / path for path in found[:: max(1, len(found) // NUM_IMAGES)][:NUM_IMAGES]]
 
 
 if __name__ == "__main__":

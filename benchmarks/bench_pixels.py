@@ -91,8 +91,8 @@ def stream_of(folder: str, workers: int) -> streaming.ImageStream:
 
 def one_thread_rate(folder: str) -> float:
     """Images a second, decoded and brought to `STREAM_SIZE`, in one thread without a pipeline."""
-    pictures = stream_of(folder, 0)[:400]
-    return len(pictures) / best(lambda: [pictures[i] for i in range(len(pictures))], repeats=2)
+    pixels = stream_of(folder, 0)[:400]
+    return len(pixels) / best(lambda: [pixels[i] for i in range(len(pixels))], repeats=2)
 
 
 def stream_rate(folder: str, workers: int) -> tuple[float, float]:

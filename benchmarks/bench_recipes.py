@@ -45,7 +45,7 @@ def main() -> None:
     print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores, float32, jax {jax.__version__}")
     for recipe in arguments.recipes:
         step, total = minutes(recipe, arguments.folder)
-        print(f"{recipe}: {1e3 * step:.0f} ms a step, {total:.1f} minutes, load {os.getloadavg()[0]:.1f}", flush=True)
+        print(f"{recipe}: {1e3 * step:.0f} ms per step, {total:.1f} minutes, load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One epoch of ALE's SGD with one image a step: the blocked form beside the literal loop, at AWA2 and CUB size.
+"""One epoch of ALE's SGD with one image per step: the blocked form beside the literal loop, at AWA2 and CUB size.
 
     python benchmarks/bench_warp.py                # both sizes
     python benchmarks/bench_warp.py awa2 cub

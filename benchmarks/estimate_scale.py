@@ -43,7 +43,7 @@ class Step(NamedTuple):
 
 
 def vit_b(tokens: int = 197, width: int = 768, layers: int = 12) -> Step:
-    """ViT-B/16 at 224 pixels: 12 d^2 weights a layer for each token, and attention; backward costs twice forward."""
+    """ViT-B/16 at 224 pixels: 12 d^2 weights per layer for each token, and attention; backward costs twice forward."""
     weights = layers * 12 * width**2 + width * 768
     products = tokens * weights + layers * 2 * tokens**2 * width
     return Step(3 * 2 * products, 4 * weights)
@@ -89,12 +89,12 @@ def report() -> str:
     pixels, cub, large = vit_b(), bilinear(2048, 150, 150), bilinear(2048, 4096, 21841)
     parts = []
     for title, step, options in (
-        ("ViT-B/16 from pixels, 256 images a chip", pixels, {"batch_a_chip": 256}),
+        ("ViT-B/16 from pixels, 256 images per chip", pixels, {"batch_a_chip": 256}),
         ("ViT-B/16 from pixels, a batch of 4,096 whatever the number of chips", pixels, {"batch": 4096}),
         ("ALE on CUB's features (2,048 wide, 150 classes), a batch of 4,096", cub, {"batch": 4096}),
         ("A bilinear map to 21,841 classes of 4,096 dimensions, a batch of 4,096", large, {"batch": 4096}),
     ):
-        cost = f"{step.flops / 1e9:.3g} GFLOP an example, {step.gradient / 1e6:.3g} MB of gradient."
+        cost = f"{step.flops / 1e9:.3g} GFLOP per example, {step.gradient / 1e6:.3g} MB of gradient."
         parts.append(f"**{title}.** {cost}\n\n{table(step, **options)}")
     return "\n\n".join(parts)
 

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Losses: a figure of the families
 #
-# `from zsl_jax import losses`: arrays in, one value an example out, nothing reduced. Each figure shows how a loss
+# `from zsl_jax import losses`: arrays in, one value per example out, nothing reduced. Each figure shows how a loss
 # changes while one score or one angle moves.
 
 # %%
@@ -79,7 +79,7 @@ plt.show()
 # %% [markdown]
 # ## Temperature
 #
-# A low temperature looks at the hardest negative alone; a high one treats all alike.
+# A low temperature looks at the hardest negative alone; a high one treats all the same.
 
 # %%
 for temperature in (0.05, 0.1, 0.5, 1.0):

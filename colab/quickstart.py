@@ -65,7 +65,7 @@ print(table.render(result.record))
 # ## Look
 #
 # Blue is seen, orange is unseen, in every figure. The curve shows what is gained on unseen classes, and lost on seen
-# ones, as a constant is taken from the scores of the seen classes.
+# ones, as a constant is subtracted from the scores of the seen classes.
 
 # %%
 figures = run_figures.figures(result, workdir)
@@ -84,7 +84,7 @@ for prediction in predicting.predict(model, unseen, [images], top=2, num_reasons
     for candidate in prediction.candidates:
         print(f"{prediction.name}: {candidate.name:28} probability {candidate.probability:.2f}")
     because = ", ".join(f"{name} {value:+.2f}" for name, value in prediction.reasons.attributes.items())
-    print(f"         why not {prediction.reasons.against}? {because}\n")
+    print(f"         why not {prediction.reasons.runner_up}? {because}\n")
 
 # %% [markdown]
 # ## See why

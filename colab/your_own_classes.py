@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Your own classes: describe one in a table and have it recognised
 #
-# The model below has never seen a single one of the classes in our table. We write the table by hand, a line a class.
+# The model below has never seen any of the classes in our table. We write the table by hand, one line per class.
 
 # %%
 import sys
@@ -51,7 +51,7 @@ result = run.run(settings, folder / "eszsl")
 sorted(path.name for path in (folder / "eszsl").iterdir())
 
 # %% [markdown]
-# `classes.csv` is the class table of the run: a spreadsheet with a class a line. The model knows these words:
+# `classes.csv` is the class table of the run: a spreadsheet with one class per line. The model knows these words:
 
 # %%
 attributes = class_files.read(folder / "eszsl" / "classes.csv").attributes

@@ -121,4 +121,4 @@ plots.named_images(digits.images[best], [names[label] for label in digits.labels
 # %% [markdown]
 # On the command line the same function is `--config=bilinear --config.method.loss=my_module:focal`, and
 # `--config.loss.focus=1` sets its knob; a recipe sweeps it. What else a loss may be given, all losses of the package
-# with pictures of them, and all choices of negatives: docs/losses.md.
+# with figures of them, and all choices of negatives: docs/losses.md.

@@ -12,7 +12,7 @@ Attributes, up to 25 seconds, two CPU cores: ZSL 61.1 ± 0.2, GZSL 25.7 / 79.2 /
 
 Sentences, 3 seconds per run, one CPU core: ZSL 77.4 ± 0.3, GZSL 54.0 / 81.1 / 64.8, calibrated 70.6 / 71.7 / 71.2.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable; Xian, Lampert, Schiele, Akata,
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable; Xian, Lampert, Schiele, Akata,
 TPAMI 2018): ZSL 54.9, GZSL 23.7 / 62.8 / 34.4.
 
 Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.

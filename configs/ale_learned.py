@@ -11,11 +11,11 @@ Attributes, up to 10 seconds, two CPU cores: ZSL 59.7 ± 1.4, GZSL 1.2 / 64.8 / 
 
 Sentences, 5 seconds per run, one CPU core: ZSL 73.1 ± 1.7, GZSL 1.3 / 56.9 / 2.5, calibrated 38.2 / 52.2 / 43.9.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 54.9, GZSL 23.7 / 62.8 /
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 54.9, GZSL 23.7 / 62.8 /
 34.4.
 
-With all seen classes in training their descriptions leave those of the unseen classes far behind, hence the low
-uncalibrated U; the form is meant for classes that have a few images (`zsl_jax/data/few_shot.py`).
+With all seen classes in training their descriptions leave those of the unseen classes far behind, so that the
+uncalibrated U is low; the form is meant for classes that have a few images (`zsl_jax/data/few_shot.py`).
 
 Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.
 """

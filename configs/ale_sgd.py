@@ -11,7 +11,7 @@ Attributes, 34 seconds per run, one CPU core: ZSL 60.8 ± 0.5, GZSL 25.8 / 80.6 
 
 Sentences, 48 seconds per run, 2 CPU cores: ZSL 77.1 ± 0.3, GZSL 53.8 / 80.3 / 64.4, calibrated 69.8 / 71.7 / 70.7.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 54.9, GZSL 23.7 / 62.8 /
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 54.9, GZSL 23.7 / 62.8 /
 34.4.
 
 Reference: Akata, Perronnin, Harchaoui, Schmid, "Label-Embedding for Image Classification", TPAMI 2016.

@@ -10,7 +10,7 @@
 
 TEXTS.json has phrases on each class, `{"Laysan Albatross": ["a long, hooked bill", ...], ...}`; PATCHES.npz has
 `features [N, P, F]`, `labels` and `class_names`; `features/birds` is what `extract --config.grid=3` made. A step
-encodes four phrases of each training class: about four minutes a run on two CPU cores for 64 classes.
+encodes four phrases of each training class: about four minutes per run on two CPU cores for 64 classes.
 """
 
 from zsl_jax.recipes import families

@@ -11,7 +11,7 @@ Attributes, 12 minutes: ZSL 65.5, GZSL 42.5 / 76.1 / 54.5, calibrated 54.0 / 68.
 
 Sentences, 14 minutes: ZSL 84.6, GZSL 74.4 / 73.5 / 73.9, calibrated 76.3 / 72.3 / 74.3.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): GZSL 51.6 / 53.5 / 52.4.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): GZSL 51.6 / 53.5 / 52.4.
 
 Reference: Schonfeld, Ebrahimi, Sinha, Darrell, Akata, "Generalized Zero- and Few-Shot Learning via Aligned
 Variational Autoencoders", CVPR 2019.

@@ -10,7 +10,7 @@ Attributes, 28 minutes: ZSL 64.3, GZSL 56.6 / 72.6 / 63.6, calibrated 52.9 / 77.
 
 Sentences, 42 minutes: the test classes are not scored yet; on validation classes ZSL 83.2, H 73.5 as scored.
 
-Published on CUB (200 classes, ResNet-101 features, sentences, hence not comparable): H 65.3.
+Published on CUB (200 classes, ResNet-101 features, sentences, so not comparable): H 65.3.
 
 Reference: Han, Fu, Chen, Yang, "Contrastive Embedding for Generalized Zero-Shot Learning", CVPR 2021.
 """

@@ -9,7 +9,7 @@
 Shapes, seed 0, epochs fixed, gamma chosen on validation classes (there: ZSL 80.7, harmonic 74.0), 4.7 minutes of
 processor time on 2 cores: ZSL 93.3, GZSL 59.4 / 93.3 / 72.6, calibrated 90.4 / 80.8 / 85.3, AUSUC 86.0.
 
-The last line compares 1,024 images a step with the activations of 128, see docs/scale.md.
+The last line compares 1,024 images per step with the activations of 128, see docs/scale.md.
 
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """

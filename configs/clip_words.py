@@ -14,7 +14,7 @@ from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    # Of the datasets, the shapes alone have names that say what is to be seen.
+    # Of the datasets, the shapes alone have names that say what an image shows.
     words = (argument or "shapes").split(",")[0] == "shapes"
     config = families.small_pixels("two_tower", argument, class_encoder="bag" if words else "mlp")
     if words:

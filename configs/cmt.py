@@ -10,7 +10,7 @@ Attributes, up to 125 seconds, two CPU cores: ZSL 45.9 ± 0.6, GZSL 12.7 / 74.1 
 
 Sentences, 75 seconds per run, 2 CPU cores: ZSL 66.2 ± 2.8, GZSL 25.7 / 77.5 / 38.6, calibrated 61.9 / 56.0 / 58.8.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 34.6, GZSL 7.2 / 49.8 / 12.6.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 34.6, GZSL 7.2 / 49.8 / 12.6.
 
 Low as published: regression to descriptions turns a few classes into the nearest of everything (hubs).
 

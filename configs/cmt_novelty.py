@@ -11,7 +11,7 @@ Attributes, up to 170 seconds, two CPU cores: ZSL 45.9 ± 0.6, GZSL 41.2 / 30.8 
 
 Sentences, 57 seconds per run, 2 CPU cores: ZSL 66.2 ± 2.8, GZSL 55.8 / 40.8 / 47.1, calibrated 52.0 / 67.1 / 58.6.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 34.6, GZSL 4.7 / 60.1 / 8.7.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 34.6, GZSL 4.7 / 60.1 / 8.7.
 
 Reference: Socher, Ganjoo, Manning, Ng, "Zero-Shot Learning Through Cross-Modal Transfer", NeurIPS 2013.
 """

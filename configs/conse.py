@@ -12,7 +12,7 @@ Sentences, 5 seconds per run, one CPU core: ZSL 54.0 ± 0.6, GZSL 2.5 / 84.7 / 4
 
 ConSE trains nothing but the seen classes, so that its mixtures lie close to one of them.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 34.3, GZSL 1.6 / 72.2 / 3.1.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 34.3, GZSL 1.6 / 72.2 / 3.1.
 
 Reference: Norouzi, Mikolov, Bengio, Singer, Shlens, Frome, Corrado, Dean, "Zero-Shot Learning by Convex Combination of
 Semantic Embeddings", ICLR 2014.

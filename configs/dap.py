@@ -13,7 +13,7 @@ Sentences, 16 seconds per run, one CPU core: ZSL 65.2 ± 1.0, GZSL 2.4 / 83.9 / 
 DAP trusts attributes that are strongly correlated as if they were independent: far behind the bilinear maps, and its
 posterior favours seen classes, so that only calibration brings unseen ones back.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 40.0, GZSL 1.7 / 67.9 / 3.3.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 40.0, GZSL 1.7 / 67.9 / 3.3.
 
 Reference: Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object Categorization",
 TPAMI 2014.

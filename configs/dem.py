@@ -13,7 +13,7 @@ Sentences, 40 seconds per run, 2 CPU cores: ZSL 78.8 ± 0.6, GZSL 57.0 / 74.3 / 
 It learns from classes, not images, how a description looks: with the 7 seen digits it stays at chance (ZSL 31.8 of
 33.3), and gamma, chosen on held-out digits, does not carry over.
 
-Published on CUB (200 classes, ResNet-101 features, hence not comparable; as tables of later papers give it): GZSL 19.6
+Published on CUB (200 classes, ResNet-101 features, so not comparable; as tables of later papers give it): GZSL 19.6
 / 57.9 / 29.2.
 
 Reference: Zhang, Xiang, Gong, "Learning a Deep Embedding Model for Zero-Shot Learning", CVPR 2017.

@@ -11,7 +11,7 @@ Attributes, up to 15 seconds, two CPU cores: ZSL 59.4 ± 0.2, GZSL 24.8 / 78.0 /
 Sentences, 3 seconds per run, one CPU core, means of 5 draws of validation classes (docs/results.md): ZSL 74.7 ± 0.2,
 GZSL 47.7 / 78.4 / 59.3, calibrated 64.5 / 70.7 / 67.4.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 52.0, GZSL 23.8 / 53.0 /
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 52.0, GZSL 23.8 / 53.0 /
 32.8.
 
 Reference: Frome, Corrado, Shlens, Bengio, Dean, Ranzato, Mikolov, "DeViSE: A Deep Visual-Semantic Embedding Model",

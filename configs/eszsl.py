@@ -16,7 +16,7 @@ Sentences, 13 seconds of one CPU core per run: ZSL 79.1, GZSL 44.6 / 84.3 / 58.3
 With penalties of their own for attributes and for sentences, as the equation has them (`unit=one`, 1 and .3, 3 and
 .01), chosen on the validation classes, one seed: ZSL 64.8 and 79.9, calibrated H 58.9 and 72.9.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 53.9, GZSL 12.6 / 63.8 /
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 53.9, GZSL 12.6 / 63.8 /
 21.0.
 
 Reference: Romera-Paredes, Torr, "An embarrassingly simple approach to zero-shot learning", ICML 2015.

@@ -12,7 +12,7 @@ Five seeds with all epochs (docs/ablations.md): ZSL 63.0 ± 0.5, H 57.2 ± 1.1 a
 
 Sentences, 36 minutes of processor time: ZSL 84.0, GZSL 70.5 / 80.4 / 75.1, calibrated 70.4 / 80.4 / 75.1.
 
-Published on CUB (200 classes, ResNet-101 features, hence not comparable): ZSL 57.3, GZSL 43.7 / 57.7 / 49.7.
+Published on CUB (200 classes, ResNet-101 features, so not comparable): ZSL 57.3, GZSL 43.7 / 57.7 / 49.7.
 
 Reference: Xian, Lorenz, Schiele, Akata, "Feature Generating Networks for Zero-Shot Learning", CVPR 2018.
 """

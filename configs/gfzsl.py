@@ -11,7 +11,7 @@ Attributes, up to 5 seconds, two CPU cores: ZSL 60.8, GZSL 26.8 / 77.8 / 39.8, c
 Sentences, 7 seconds per run, one CPU core, means of 5 draws of validation classes (docs/results.md): ZSL 84.1, GZSL
 62.0 / 79.9 / 69.8, calibrated 77.8 / 72.8 / 75.2.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 49.3, GZSL 0.0 / 45.7 / 0.0.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 49.3, GZSL 0.0 / 45.7 / 0.0.
 
 Reference: Verma, Rai, "A Simple Exponential Family Framework for Zero-Shot Learning", ECML PKDD 2017.
 """

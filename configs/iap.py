@@ -12,7 +12,7 @@ Sentences, 4 seconds per run, one CPU core: ZSL 53.4 ± 0.4, GZSL 0.0 / 86.6 / 0
 
 IAP knows no attributes but those of the seen classes it finds: unseen classes are out of its reach before calibration.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 24.0, GZSL 0.2 / 72.8 / 0.4.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 24.0, GZSL 0.2 / 72.8 / 0.4.
 
 Reference: Lampert, Nickisch, Harmeling, "Attribute-Based Classification for Zero-Shot Visual Object Categorization",
 TPAMI 2014.

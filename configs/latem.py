@@ -10,7 +10,7 @@ Attributes, up to 35 seconds, two CPU cores: ZSL 56.6 ± 3.6, GZSL 19.8 / 81.5 /
 
 Sentences, 6 seconds per run, one CPU core: ZSL 77.1 ± 1.6, GZSL 51.3 / 81.6 / 62.9, calibrated 70.6 / 71.4 / 70.9.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 49.3, GZSL 15.2 / 57.3 /
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 49.3, GZSL 15.2 / 57.3 /
 24.0.
 
 On attributes below ALE, as in the published table: two maps fit the seen classes better and the unseen ones worse.

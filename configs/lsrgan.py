@@ -11,7 +11,7 @@ scored. With the knobs of f-CLSWGAN its terms lower H: without both it is 57.9 Â
 Sentences, 23 minutes; epochs and gamma chosen on validation classes, seed 0: ZSL 85.7, GZSL 76.3 / 79.0 / 77.6,
 calibrated 75.5 / 79.1 / 77.3.
 
-Published on CUB (200 classes, ResNet-101 features, hence not comparable): ZSL 60.3, GZSL 48.1 / 59.1 / 53.0. Their
+Published on CUB (200 classes, ResNet-101 features, so not comparable): ZSL 60.3, GZSL 48.1 / 59.1 / 53.0. Their
 loop keeps the best epoch on the test set, and their relation term passes no gradient (`relation_gradient=False`).
 
 Reference: Vyas, Venkateswara, Panchanathan, "Leveraging Seen and Unseen Semantic Relationships for Generative

@@ -12,7 +12,7 @@ Sentences, 2 minutes per run, 2 CPU cores: ZSL 78.0 ± 0.5, GZSL 56.8 / 73.0 / 6
 
 Relations among 7 seen digits say little of others: ZSL 45.6 ± 11.5, and no unseen digit wins without calibration.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 56.0, GZSL 24.6 / 54.3 /
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 56.0, GZSL 24.6 / 54.3 /
 33.9.
 
 Reference: Annadani, Biswas, "Preserving Semantic Relations for Zero-Shot Learning", CVPR 2018.

@@ -15,7 +15,7 @@ With `--config.method.direction=to_attributes` and the same weight, images meet 
 where a few classes are nearest to everything (hubs): ZSL 27.2 on attributes and 80.6 on sentences. On
 attributes that direction wants a weight near 100 (configs/sae_to_attributes.py).
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 33.3, GZSL 7.8 / 54.0 / 13.6.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 33.3, GZSL 7.8 / 54.0 / 13.6.
 
 Reference: Kodirov, Xiang, Gong, "Semantic Autoencoder for Zero-Shot Learning", CVPR 2017.
 """

@@ -12,7 +12,7 @@ Attributes, up to 35 seconds, two CPU cores: ZSL 57.9 ± 1.0, GZSL 34.8 / 74.9 /
 
 Sentences, 141 seconds per run, 2 CPU cores: ZSL 72.3 ± 2.0, GZSL 46.9 / 76.8 / 58.2, calibrated 61.6 / 69.9 / 65.4.
 
-Published on CUB (another split, VGG-19 features, hence not comparable): ZSL 43.3.
+Published on CUB (another split, VGG-19 features, so not comparable): ZSL 43.3.
 
 Reference: Bucher, Herbin, Jurie, "Improving Semantic Embedding Consistency by Metric Learning for Zero-Shot
 Classification", ECCV 2016.

@@ -11,7 +11,7 @@ Attributes, up to 20 seconds, two CPU cores: ZSL 61.8 ± 0.3, GZSL 28.0 / 80.7 /
 Sentences, 3 seconds per run, one CPU core, means of 5 draws of validation classes (docs/results.md): ZSL 78.1 ± 0.2,
 GZSL 56.9 / 81.9 / 67.2, calibrated 70.9 / 73.7 / 72.3.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 53.9, GZSL 23.5 / 59.2 /
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 53.9, GZSL 23.5 / 59.2 /
 33.6.
 
 Reference: Akata, Reed, Walter, Lee, Schiele, "Evaluation of Output Embeddings for Fine-Grained Image Classification",

@@ -12,7 +12,7 @@ Sentences, 11 seconds per run, one CPU core: ZSL 66.1 ± 0.9, GZSL 0.3 / 86.3 / 
 
 Seen classes get proportions of nearly one, unseen ones never do: without calibration all images go to seen classes.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 43.9, GZSL 8.5 / 46.9 / 14.4.
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 43.9, GZSL 8.5 / 46.9 / 14.4.
 
 Reference: Zhang, Saligrama, "Zero-Shot Learning via Semantic Similarity Embedding", ICCV 2015.
 """

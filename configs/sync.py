@@ -13,7 +13,7 @@ Sentences, 3 seconds per run, one CPU core: ZSL 69.2 ± 0.2, GZSL 36.4 / 69.9 / 
 SYNC is behind its published standing: the phantom classes stay at the seen descriptions, one bandwidth serves all, and
 the loss is the Crammer-Singer hinge, not the one-versus-other loss.
 
-Published on CUB (200 classes, attributes, ResNet-101 features, hence not comparable): ZSL 55.6, GZSL 11.5 / 70.9 /
+Published on CUB (200 classes, attributes, ResNet-101 features, so not comparable): ZSL 55.6, GZSL 11.5 / 70.9 /
 19.8.
 
 Reference: Changpinyo, Chao, Gong, Sha, "Synthesized Classifiers for Zero-Shot Learning", CVPR 2016.

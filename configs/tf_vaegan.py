@@ -11,7 +11,7 @@ Attributes, 18 minutes: ZSL 66.2, GZSL 55.8 / 78.9 / 65.3, calibrated 56.2 / 78.
 
 Sentences, 40 minutes: the test classes are not scored yet; on validation classes ZSL 86.4, H 78.3 as scored.
 
-Published on CUB (200 classes, ResNet-101 features, hence not comparable): ZSL 64.9, GZSL 52.8 / 64.7 / 58.1. Their
+Published on CUB (200 classes, ResNet-101 features, so not comparable): ZSL 64.9, GZSL 52.8 / 64.7 / 58.1. Their
 loop keeps the best epoch on the test set.
 
 Reference: Narayan, Gupta, Khan, Snoek, Shao, "Latent Embedding Feedback and Discriminative Features for

@@ -18,7 +18,7 @@ from matplotlib import figure as mpl_figure
 
 DOCS = pathlib.Path(__file__).resolve().parent
 RECORD = DOCS / "any_shot.json"
-PICTURE = RECORD.with_suffix(".png")
+FIGURE = RECORD.with_suffix(".png")
 METHODS = ("ale", "ale_learned", "eszsl")
 SHOTS = (0, 1, 5, 20)
 SEEDS = 3
@@ -54,7 +54,7 @@ def run(folder: str, found: dict) -> None:
 
 
 def draw(found: dict) -> mpl_figure.Figure:
-    """Returns a curve a method and score, with the standard deviation over seeds as a band."""
+    """Returns a curve per method and score, with the standard deviation over seeds as a band."""
     figure = mpl_figure.Figure(figsize=(10, 4.2), layout="constrained")
     figure.suptitle(f"from zero-shot to few-shot on birds; bands: standard deviation over {SEEDS} seeds", fontsize=11)
     for axes, (score, words) in zip(figure.subplots(1, 2), SCORES.items()):
@@ -80,7 +80,7 @@ def main() -> int:
     if not found:
         print("docs/any_shot.json is not there: name --folder=FOLDER to make it", file=sys.stderr)
         return 2
-    draw(found).savefig(PICTURE, dpi=110)
+    draw(found).savefig(FIGURE, dpi=110)
     return 0
 
 

@@ -283,7 +283,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help="datasets (default: all)")
     parser.add_argument("--folder", action="append", default=[], help="benchmark in the xlsa17 layout")
-    parser.add_argument("--archive", action="append", default=[], help="features of one's own, .npz")
+    parser.add_argument("--archive", action="append", default=[], help="your own features, .npz")
     parser.add_argument("--methods", nargs="*", help="recipes (default: all)")
     parser.add_argument("--table", action="store_true", help="only write the table")
     arguments = parser.parse_args()

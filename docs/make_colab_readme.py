@@ -1,4 +1,4 @@
-"""Writes colab/README.md, a sentence and a picture for each notebook that shows one, and these pictures.
+"""Writes colab/README.md, a sentence and a figure for each notebook that shows one, and these figures.
 
     python docs/make_colab_readme.py
 
@@ -15,7 +15,7 @@ import PIL.Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLAB = ROOT / "colab"
-WIDTH = 360  # of a picture, pixels
+WIDTH = 360  # of a figure, pixels
 # In the order to read them in, and what each of them shows.
 NOTEBOOKS = {
     "quickstart": "Train on 48 kinds of painted objects, then name 16 kinds that were never shown.",
@@ -45,7 +45,7 @@ def page() -> str:
         "|---|---|",
     ]
     for name, says in NOTEBOOKS.items():
-        shown = f"[![{name}]({name}.png)]({name}.ipynb)" if pictures(name) else ""
+        shown = f"[![{name}]({name}.png)]({name}.ipynb)" if figures(name) else ""
         title = f"**[{name.replace('_', ' ')}]({name}.ipynb)**{_badge(urls, name)}"
         lines.append(f"| {shown} | {title}<br>{says} |")
     return "\n".join(lines) + "\n"
@@ -66,8 +66,8 @@ def _badge(urls: dict[str, str], name: str) -> str:
     return f" [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
 
 
-def pictures(name: str) -> list[bytes]:
-    """Returns the pictures that a notebook shows, as PNG files."""
+def figures(name: str) -> list[bytes]:
+    """Returns the figures that a notebook shows, as PNG files."""
     cells = json.loads((COLAB / f"{name}.ipynb").read_text())["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", ())]
     shown = [output.get("data", {}) for output in outputs]
@@ -76,15 +76,15 @@ def pictures(name: str) -> list[bytes]:
     ]
 
 
-def small(picture: bytes) -> PIL.Image.Image:
-    """Returns a picture at the width of the page."""
-    found = PIL.Image.open(io.BytesIO(picture)).convert("RGB")
+def small(figure: bytes) -> PIL.Image.Image:
+    """Returns a figure at the width of the page."""
+    found = PIL.Image.open(io.BytesIO(figure)).convert("RGB")
     return found.resize((WIDTH, round(found.height * WIDTH / found.width)), PIL.Image.Resampling.LANCZOS)
 
 
 if __name__ == "__main__":
     for notebook in NOTEBOOKS:
-        for picture in pictures(notebook)[-1:]:
-            small(picture).save(COLAB / f"{notebook}.png", optimize=True)
+        for figure in figures(notebook)[-1:]:
+            small(figure).save(COLAB / f"{notebook}.png", optimize=True)
     (COLAB / "README.md").write_text(page())
     print(f"written: {COLAB / 'README.md'}")

@@ -1,4 +1,4 @@
-"""Writes the pictures of docs/gallery.md from the figures of a finished run, and docs/story.png, that of README.
+"""Writes the figures of docs/gallery.md from the figures of a finished run, and docs/story.png, that of README.
 
 zsl-jax train --config=ale --workdir=runs/ale
 python docs/make_gallery.py runs/ale
@@ -23,11 +23,11 @@ def write(workdir: pathlib.Path) -> list[str]:
     found = [name for name in CAPTIONS if (workdir / name).is_file()]
     for name in found:
         with PIL.Image.open(workdir / name) as opened:
-            picture = opened.convert("RGB")
-        if picture.width > WIDTH:
-            size = (WIDTH, round(picture.height * WIDTH / picture.width))
-            picture = picture.resize(size, PIL.Image.Resampling.LANCZOS)
-        picture.save(GALLERY / name, optimize=True)
+            figure = opened.convert("RGB")
+        if figure.width > WIDTH:
+            size = (WIDTH, round(figure.height * WIDTH / figure.width))
+            figure = figure.resize(size, PIL.Image.Resampling.LANCZOS)
+        figure.save(GALLERY / name, optimize=True)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/losses.md from the docstrings of zsl_jax.losses and the table of choices, and pictures of the losses.
+"""Writes docs/losses.md from the docstrings of zsl_jax.losses and the table of choices, and figures of the losses.
 
     python docs/make_losses_page.py
 
@@ -20,7 +20,7 @@ from zsl_jax import losses
 from zsl_jax.methods import objectives
 
 PAGE = pathlib.Path(__file__).with_name("losses.md")
-PICTURES = PAGE.with_name("losses")
+FIGURES = PAGE.with_name("losses")
 
 INTRODUCTION = """\
 # Losses
@@ -31,7 +31,7 @@ float32, never reduced and never silently normalised; `where` masks, and numeric
 Which one? See [the atlas](atlas.md). The column *H* is from there: calibrated H in %, the mean over seeds of a bilinear
 map trained by the loss, on birds by attributes and by sentences, rendered shapes and digits.
 
-The pictures show each loss over the place of one image, dark where it is low, and the way downhill. The red star is the
+The figures show each loss over the place of one image, dark where it is low, and the way downhill. The red star is the
 class of the image, orange squares are other training classes, the grey diamond is an unseen class, black dots are other
 images of the batch. Two losses are the same everywhere: they compare images of classes with like descriptions, and no
 two of these classes are alike.
@@ -160,16 +160,16 @@ def family(module: ModuleType) -> str:
         "|---|---|---|---|---|---|",
         *map(row, public(module)),
     )
-    return "\n".join([head, *picture(module), *table, ""])
+    return "\n".join([head, *figure(module), *table, ""])
 
 
-def pictured(module: ModuleType) -> list[str]:
+def drawn(module: ModuleType) -> list[str]:
     """Returns the losses of a family that a method can be trained by."""
     return [fn.__name__ for fn in public(module) if fn.__name__ in objectives.LOSSES]
 
 
-def picture(module: ModuleType) -> list[str]:
-    name, shown = module.__name__.rpartition(".")[2], pictured(module)
+def figure(module: ModuleType) -> list[str]:
+    name, shown = module.__name__.rpartition(".")[2], drawn(module)
     return [f"![{', '.join(shown)}, over the place of one image](losses/{name}.png)", ""] if shown else []
 
 
@@ -240,9 +240,9 @@ def paragraphs(documented: Callable | ModuleType) -> list[str]:
 if __name__ == "__main__":
     PAGE.write_text(page())
     landscapes = runpy.run_path(str(PAGE.with_name("landscapes.py")))
-    PICTURES.mkdir(exist_ok=True)
+    FIGURES.mkdir(exist_ok=True)
     for module in families():
-        if pictured(module):
+        if drawn(module):
             name = module.__name__.rpartition(".")[2]
-            landscapes["sheet"](pictured(module)).save(PICTURES / f"{name}.png", optimize=True)
-    print(f"wrote {PAGE} and {PICTURES}")
+            landscapes["sheet"](drawn(module)).save(FIGURES / f"{name}.png", optimize=True)
+    print(f"wrote {PAGE} and {FIGURES}")

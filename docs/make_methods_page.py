@@ -2,7 +2,7 @@
 
     python docs/make_methods_page.py
 
-A section a method: what it is, its formula, its knobs with their defaults, its paper, and the figures of its recipe.
+One section per method: what it is, its formula, its knobs and defaults, its paper, and the figures of its recipe.
 """
 
 import ast

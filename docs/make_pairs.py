@@ -54,7 +54,7 @@ COT = {
 }
 # Draws that nothing was settled on: the step sizes saw figures of 0 to 5.
 SPLITS, SEEDS = range(6, 11), range(3)
-ONE_SEED = ("zero_shot", "ideal_words", "symnet", "cot")  # nothing random, or minutes a run
+ONE_SEED = ("zero_shot", "ideal_words", "symnet", "cot")  # nothing random, or minutes per run
 COMPARED = (
     ("csp", "zero_shot"),
     ("csp", "coop"),

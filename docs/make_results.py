@@ -153,14 +153,14 @@ def run(row: Row) -> None:
     files.write_text(row.record, json.dumps(record.merged(records), separators=(",", ":")) + "\n")
     zsl = statistics.fmean(entry["metrics"]["zsl"]["top1"] for entry in records)
     seconds = statistics.fmean(entry["timing"]["train_s"] for entry in records)
-    print(f"{row.name}: ZSL {zsl:.3f}, {seconds:.1f} s a run {setting}", flush=True)
+    print(f"{row.name}: ZSL {zsl:.3f}, {seconds:.1f} s per run {setting}", flush=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help="DATASET/RECIPE or DATASET (default: all)")
     parser.add_argument("--folder", action="append", default=[], help="benchmark in the xlsa17 layout")
-    parser.add_argument("--archive", action="append", default=[], help="features of one's own, .npz")
+    parser.add_argument("--archive", action="append", default=[], help="your own features, .npz")
     parser.add_argument("--dry_run", action="store_true", help="only say what would be run")
     arguments = parser.parse_args()
     wanted = rows(arguments.folder, arguments.archive)

@@ -21,8 +21,8 @@ import numpy as np
 from matplotlib import figure as mpl_figure
 
 DOCS = pathlib.Path(__file__).resolve().parent
-RECORD, PAGE, PICTURE = (DOCS / f"transduction.{suffix}" for suffix in ("json", "md", "png"))
-SHOTS_PICTURE = DOCS / "transduction_shots.png"
+RECORD, PAGE, FIGURE = (DOCS / f"transduction.{suffix}" for suffix in ("json", "md", "png"))
+SHOTS_FIGURE = DOCS / "transduction_shots.png"
 # Labelled images, and GTA.
 MEASURING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "measuring.py")))
 ROUNDS = types.SimpleNamespace(**runpy.run_path(str(DOCS / "transduction_rounds.py")))
@@ -389,9 +389,9 @@ def main() -> int:
         return 2
     PAGE.write_text(page(found))
     if "conditions" in found:
-        draw(found).savefig(PICTURE, dpi=110)
+        draw(found).savefig(FIGURE, dpi=110)
     if ROUNDS.shots(found)[1]:
-        ROUNDS.draw_shots(found).savefig(SHOTS_PICTURE, dpi=110)
+        ROUNDS.draw_shots(found).savefig(SHOTS_FIGURE, dpi=110)
     return 0
 
 

@@ -250,7 +250,7 @@ def safetensors_header(rng: np.random.Generator, data: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
-def other_picture(rng: np.random.Generator, data: bytes) -> bytes:
+def other_image(rng: np.random.Generator, data: bytes) -> bytes:
     """Another format or mode under the same name."""
     kinds = [
         ("TIFF", "F"),
@@ -276,7 +276,7 @@ def other_picture(rng: np.random.Generator, data: bytes) -> bytes:
     return flip(rng, buffer.getvalue()) if rng.random() < 0.5 else buffer.getvalue()
 
 
-def huge_picture(rng: np.random.Generator, data: bytes) -> bytes:
+def huge_image(rng: np.random.Generator, data: bytes) -> bytes:
     side = int(rng.choice([0, 9_000, 60_000, 2**31 - 1]))
     return (
         b"BM"

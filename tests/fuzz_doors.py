@@ -338,7 +338,7 @@ def _weights(folder: pathlib.Path, *, suffix: str) -> Door:
     return Door([path], read, same, says, [damage.safetensors_header])
 
 
-def _pictures(folder: pathlib.Path) -> Door:
+def _pixels(folder: pathlib.Path) -> Door:
     """The check and the reader agree, and what is read is an image; its pixels have no checksum."""
     rng = np.random.default_rng(0)
     ramp = np.linspace(0, 255, 40 * 30 * 3).reshape(40, 30, 3)
@@ -371,7 +371,7 @@ def _pictures(folder: pathlib.Path) -> Door:
             for path in files
         )
 
-    return Door(files, read, same, says, [damage.other_picture, damage.huge_picture])
+    return Door(files, read, same, says, [damage.other_image, damage.huge_image])
 
 
 DOORS: dict[str, Callable[[pathlib.Path], Door]] = {
@@ -388,7 +388,7 @@ DOORS: dict[str, Callable[[pathlib.Path], Door]] = {
     "parts": _parts,
     "safetensors": lambda folder: _weights(folder, suffix=".safetensors"),
     "weights_npz": lambda folder: _weights(folder, suffix=".npz"),
-    "pictures": _pictures,
+    "pixels": _pixels,
 }
 TITLES = {
     "npy": "`predict`: `.npy`",
@@ -404,5 +404,5 @@ TITLES = {
     "parts": "parts of a stopped `extract`",
     "safetensors": "weights: `.safetensors`",
     "weights_npz": "weights: `.npz`",
-    "pictures": "images: JPEG, PNG, WebP, BMP, GIF, TIFF",
+    "pixels": "images: JPEG, PNG, WebP, BMP, GIF, TIFF",
 }

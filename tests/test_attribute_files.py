@@ -42,5 +42,5 @@ def test_a_file_that_does_not_fit_is_one_line(bench):
     with pytest.raises(errors.UserError, match=rf"names 1 attributes, and the benchmark has {count(bench)}"):
         xlsa17.load(bench)
     (bench / "attributes.txt").write_text("same\n" * count(bench))
-    with pytest.raises(errors.UserError, match="'same' stands there twice"):
+    with pytest.raises(errors.UserError, match="'same' is there twice"):
         xlsa17.load(bench)

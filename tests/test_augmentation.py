@@ -22,7 +22,7 @@ def test_a_shift_is_one_of_the_shifts():
     assert len(used) > 4
 
 
-def test_half_of_the_pictures_are_mirrored():
+def test_half_of_the_images_are_mirrored():
     flipped = np.asarray(augmentation.random_flip(KEY, IMAGES))
     mirrored = [np.array_equal(after, before[:, ::-1]) for before, after in zip(IMAGES, flipped)]
     same = [np.array_equal(after, before) for before, after in zip(IMAGES, flipped)]
@@ -55,7 +55,7 @@ def test_nothing_asked_is_the_identity_on_anything_and_features_are_refused_else
         augmentation.make_augment(crop=1)(KEY, features)
 
 
-def test_the_same_key_gives_the_same_pictures_and_another_key_others():
+def test_the_same_key_gives_the_same_images_and_another_key_others():
     augment = jax.jit(augmentation.make_augment(crop=1, flip=True, brightness=0.2, contrast=0.2, saturation=0.2))
     first = augment(KEY, IMAGES)
     np.testing.assert_array_equal(first, augment(KEY, IMAGES))

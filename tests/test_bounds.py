@@ -47,7 +47,7 @@ def test_two_classes_with_imperfect_detectors_have_a_closed_form():
     matrix, wrong = np.array([[0.9, 0.2], [0.3, 0.4]]), np.array([[0.1, 0.0], [0.05, 0.0]])
     gap = max(0.6 - 0.15, 0.2)
     assert bounds.worst_case(matrix, error_rates=wrong)[0] == pytest.approx((1 + gap) / 2, abs=1e-6)
-    # on average over the two classes 0.1 a class, and the two together may spend 0.2 on the first attribute
+    # on average over the two classes 0.1 per class, and the two together may spend 0.2 on the first attribute
     gap = max(0.6 - 0.2, 0.2)
     assert bounds.worst_case(matrix, error_rates=np.array([0.1, 0.0]))[0] == pytest.approx((1 + gap) / 2, abs=1e-6)
 

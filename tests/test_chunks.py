@@ -243,7 +243,7 @@ def compiled(method, classes, count, mesh=None):
 
 
 def test_memory_is_that_of_a_chunk(classes):
-    """What grows with the batch are embeddings, 32 bytes an image, beside activations of 5 KiB an image and more."""
+    """What grows with the batch are embeddings, 32 bytes per image, beside activations of 5 KiB per image and more."""
 
     def temporaries(count, size):
         method = METHODS["label_embedding"](parts_of("convnet", chunk=size))

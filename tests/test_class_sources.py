@@ -352,7 +352,7 @@ def test_properties_are_ranked_by_texts_and_images_less_what_the_seen_classes_sh
 NOT_PROPERTIES = {
     "no header": ("striped\nbig\n", "a header with property"),
     "one": ("property\nbig\n", "names 1 properties"),
-    "twice": ("property\nbig\nbig\n", "line 3: 'big' stands there twice"),
+    "twice": ("property\nbig\nbig\n", "line 3: 'big' is there twice"),
     "from 1 to 5": ("property,concreteness\nbig,4.2\nred,5\n", r"line 2: concreteness '4.2' of 'big' .* \(x - 1\) / 4"),
     "words": ("property,concreteness\nbig,very\nred,1\n", "line 2: concreteness 'very'"),
     "nothing": ("property,concreteness\nbig,1\n,1\n", "line 3: no property"),

@@ -45,7 +45,7 @@ WRONG = {
     "very many signs": ([ALE, "--config.seed=" + "-" * 100_000 + "1"], "is not a whole number, as 0 is"),
     "digits without end": ([ALE, "--config.seed=" + "9" * 5000], "is not a whole number, as 0 is"),
     "a seed beyond its bits": ([ALE, f"--config.seed={2**63}"], "is not a whole number >= 0 and < 2^32"),
-    "seeds that would be alike": ([ALE, f"--config.seed={2**32}"], "is not a whole number >= 0 and < 2^32"),
+    "seeds that would be the same": ([ALE, f"--config.seed={2**32}"], "is not a whole number >= 0 and < 2^32"),
     "epochs beyond their bits": ([ALE, f"--config.train.epochs={2**31}"], "is not a whole number >= 1 and < 2^31"),
     "a step beyond all floats": ([ALE, "--config.method.learning_rate=1" + "0" * 400], "is not a number in (0, inf)"),
     "newlines": ([ALE, "--config.seed=a\nb\x1b[2J"], "config.seed=a\\nb\\x1b[2J is not a whole number, as 0 is"),

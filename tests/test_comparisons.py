@@ -11,8 +11,9 @@ import pytest
 import tiny_records
 from scipy import stats
 
-from zsl_jax.training import comparisons, hits, reading, record, reports, resampling
+from zsl_jax.training import comparisons, hits, protocols, reading, record, reports, resampling
 
+QUESTIONS = protocols.GZSL.questions
 CLASSES, IMAGES, SEEDS = 24, 15, 5
 TABLES = resampling.Tables(
     tuple(map(str, range(CLASSES))), np.arange(CLASSES) >= CLASSES // 2, np.full(CLASSES, IMAGES)
@@ -31,9 +32,9 @@ def simulated(rng, shifts) -> list[reports.Row]:
         of_class = {"zsl": means.mean(axis=0) * IMAGES}
         rates.append(resampling.Rates(of_class, {"zsl": right.mean(axis=0)}, np.arange(len(classes)), classes))
         values.append({"zsl": means[:, ~TABLES.seen].mean(axis=1)})
-    samples = resampling.samples(TABLES, rates, num_samples=300, seed=int(rng.integers(1000)))
+    samples = resampling.samples(TABLES, rates, QUESTIONS, num_samples=300, seed=int(rng.integers(1000)))
     told = ("inductive", (), "validation classes", "harmonic", (), tuple(range(SEEDS)))
-    freedom = {"zsl": resampling.freedom(TABLES, "zsl")}
+    freedom = {"zsl": resampling.freedom(TABLES, QUESTIONS, "zsl")}
     return [
         reports.Row(f"method {n}", (), *told, value, drawn, freedom, True)
         for n, (value, drawn) in enumerate(zip(values, samples))
@@ -86,21 +87,21 @@ def test_the_verdict_does_not_hang_on_the_seed_of_the_draws():
     difference = (rights[0] * 1.0 - rights[1])[: len(classes) // 2].mean()
     found = []
     for seed in range(4):
-        a, b = resampling.samples(TABLES, rates, seed=seed)
+        a, b = resampling.samples(TABLES, rates, QUESTIONS, seed=seed)
         spread = np.std(a["zsl"] - b["zsl"], ddof=1)
-        found.append(comparisons._p_value(difference, spread, resampling.freedom(TABLES, "zsl")))
+        found.append(comparisons._p_value(difference, spread, resampling.freedom(TABLES, QUESTIONS, "zsl")))
     assert max(found) < 1.15 * min(found)
     apart = [rate._replace(of_image=None) for rate in rates]
-    a, b = resampling.samples(TABLES, [rates[0], rates[0]])
+    a, b = resampling.samples(TABLES, [rates[0], rates[0]], QUESTIONS)
     assert np.array_equal(a["zsl"], b["zsl"]), "equal rows on equal images draw the same"
-    c, d = resampling.samples(TABLES, [apart[0], apart[0]])
+    c, d = resampling.samples(TABLES, [apart[0], apart[0]], QUESTIONS)
     assert np.std(c["zsl"] - d["zsl"]) > 0.02
 
 
 def test_classes_are_drawn_as_well_as_images():
     """Two classes right on all their images, two on none: images alone would not vary at all."""
     tables = resampling.Tables(("a", "b", "c", "d"), np.zeros(4, bool), np.full(4, 50))
-    (found,) = resampling.samples(tables, [resampling.Rates({"zsl": np.array([50, 50, 0, 0])})])
+    (found,) = resampling.samples(tables, [resampling.Rates({"zsl": np.array([50, 50, 0, 0])})], QUESTIONS)
     spread = np.std([1, 1, 0, 0], ddof=1) / 2
     assert np.std(found["zsl"]) == pytest.approx(spread, rel=0.03)
     assert np.mean(found["zsl"]) == pytest.approx(0.5, abs=0.01)

@@ -7,7 +7,7 @@ EDGES, TEXTURES, COLOURS = slice(0, 384), slice(384, 654), slice(654, 718)
 ROOT_6 = np.sqrt(6)  # six blocks of unit length make a row
 
 
-def pictures(n=3, side=32, low=0, high=256, seed=0):
+def pixels(n=3, side=32, low=0, high=256, seed=0):
     """Random blocks of 4x4 pixels under some noise: edges of every strength and direction."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(low, high - 20, (n, side // 4, side // 4, 3))
@@ -46,7 +46,7 @@ def halved(planes):
 
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_edges_against_loops(level):
-    image = pictures(1)
+    image = pixels(1)
     planes = np.moveaxis(image[0] / 255.0, -1, 0)
     for _ in range(level):
         planes = halved(planes)
@@ -64,7 +64,7 @@ def test_edges_against_loops(level):
 
 
 def test_textures_against_loops():
-    image = pictures(1)
+    image = pixels(1)
     planes = halved(np.moveaxis(image[0] / 255.0, -1, 0))  # the coarser of the two scales, 16x16
     moments = np.zeros((16, 16, 3), complex)
     for y in range(16):
@@ -94,7 +94,7 @@ def test_textures_against_loops():
 
 
 def test_colours_against_loops():
-    image = pictures(1)
+    image = pixels(1)
     expected = np.zeros((4, 4, 4))
     for pixel in image.reshape(-1, 3) / 255.0 * 3:
         low = np.minimum(pixel.astype(int), 2)
@@ -106,7 +106,7 @@ def test_colours_against_loops():
 
 
 def test_colours_do_not_know_places():
-    images = pictures()
+    images = pixels()
     shuffled = np.random.default_rng(1).permutation(images.reshape(3, 1024, 3), axis=1).reshape(images.shape)
     before, after = descriptors.describe(images), descriptors.describe(shuffled)
     np.testing.assert_allclose(after[:, COLOURS], before[:, COLOURS], atol=1e-6)
@@ -115,7 +115,7 @@ def test_colours_do_not_know_places():
 
 @pytest.mark.parametrize("change", [np.fliplr, np.flipud, np.rot90], ids=["left-right", "up-down", "quarter turn"])
 def test_textures_of_the_whole_do_not_know_direction(change):
-    images = pictures()
+    images = pixels()
     changed = np.stack([change(image) for image in images])
     before, after = descriptors.describe(images), descriptors.describe(changed)
     whole_after, whole_before = (rows[:, TEXTURES].reshape(3, 54, 5)[:, :, 0] for rows in (after, before))
@@ -124,14 +124,14 @@ def test_textures_of_the_whole_do_not_know_direction(change):
 
 
 def test_edges_do_not_know_brightness():
-    images = pictures(high=150)
+    images = pixels(high=150)
     before, after = descriptors.describe(images), descriptors.describe(images + np.uint8(90))
     np.testing.assert_allclose(after[:, EDGES], before[:, EDGES], atol=1e-4)
     assert np.abs(after[:, COLOURS] - before[:, COLOURS]).max() > 0.01
 
 
-def test_a_row_depends_on_its_picture_alone():
-    images = pictures(70)  # more than two chunks
+def test_a_row_depends_on_its_image_alone():
+    images = pixels(70)  # more than two chunks
     rows = descriptors.describe(images)
     assert rows.shape == (70, descriptors.NUM_FEATURES)
     assert rows.dtype == np.float32
@@ -155,7 +155,7 @@ def test_other_sizes(side):
     assert np.sum(rows * expected) > 0.98
 
 
-def test_no_pictures():
+def test_no_pixels():
     assert descriptors.describe(np.zeros((0, 32, 32, 3), np.uint8)).shape == (0, descriptors.NUM_FEATURES)
 
 

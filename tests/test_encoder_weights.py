@@ -153,7 +153,7 @@ def test_tensors_that_are_no_weights(change, says):
 
 
 @pytest.mark.long
-def test_mobilenet_reproduces_the_features_of_real_pictures(shared_data):
+def test_mobilenet_reproduces_the_features_of_real_pixels(shared_data):
     """The first 1280 columns of the features are this network's, of the same images, each of length 1."""
     held = xlsa17.read(shared_data / "xlsa17" / "CUB127").variables
     rows = np.arange(0, len(held["image_files"]), 470)
@@ -161,8 +161,8 @@ def test_mobilenet_reproduces_the_features_of_real_pictures(shared_data):
     module, variables = shapes("mobilenet_v2", size=224, padding="same", scaling="symmetric")
     variables = weights.load(shared_data / "weights" / "mobilenet_v2.npz", variables)
     size = images.Preprocessing(224, "stretch", 1.0, "bilinear")
-    pictures = np.stack(list(images.load(paths, size)))
-    found = np.asarray(jax.jit(lambda v, x: module.apply(v, x, train=False))(variables, pictures))
+    pixels = np.stack(list(images.load(paths, size)))
+    found = np.asarray(jax.jit(lambda v, x: module.apply(v, x, train=False))(variables, pixels))
     expected = held["features"][:1280, rows].T
     norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     cosines = np.sum(found * expected, axis=1) / norms

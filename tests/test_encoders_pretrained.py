@@ -28,7 +28,7 @@ def random_variables(module, *args, **kwargs):
     )
 
 
-def pictures(*shape):
+def pixels(*shape):
     return np.random.default_rng(1).normal(size=shape).astype(np.float32)
 
 
@@ -44,7 +44,7 @@ def pictures(*shape):
 )
 def test_inverted_residual(expansion, channels, stride, padding, size):
     block = mobilenet.InvertedResidual(expansion, channels, stride, padding, train=False, dtype=jnp.float32)
-    x = pictures(2, size, size, 3)
+    x = pixels(2, size, size, 3)
     variables = random_variables(block, x)
     p, s = variables["params"], variables["batch_stats"]
     i = 1 if expansion > 1 else 0
@@ -68,7 +68,7 @@ def test_inverted_residual(expansion, channels, stride, padding, size):
 def test_residual_block(kind, version_d, stride, channels):
     width = 8 if kind is resnet.Basic else 2
     block = kind(width, stride, version_d, train=False, dtype=jnp.float32)
-    x = pictures(2, 6, 6, channels)
+    x = pixels(2, 6, 6, channels)
     variables = random_variables(block, x)
     p, s = variables["params"], variables["batch_stats"]
 
@@ -256,19 +256,19 @@ def test_flops_are_those_of_the_products():
     variables = jax.eval_shape(lambda: module.init(jax.random.key(0), np.zeros((1, 32, 32, 3)), train=False))
     length, width = 5, 192
     products = 4 * 768 * width + 2 * (length * 12 * width**2 + 2 * length**2 * width)
-    pictures = np.zeros((2, 32, 32, 3), np.uint8)
-    assert 2 * products < counts.flops(module, variables, pictures) < 2.2 * products
+    pixels = np.zeros((2, 32, 32, 3), np.uint8)
+    assert 2 * products < counts.flops(module, variables, pixels) < 2.2 * products
     assert re.fullmatch(
-        r"1\.04 M parameters, 10\.\d\d MFLOP an image of 32 x 32", counts.describe(module, variables, pictures)
+        r"1\.04 M parameters, 10\.\d\d MFLOP per image of 32 x 32", counts.describe(module, variables, pixels)
     )
 
 
 @pytest.mark.parametrize(
     ("name", "inputs", "says"),
     [
-        ("mlp", np.zeros((3, 100)), "58.75 k parameters, 0.12 MFLOP an input of 100"),
-        ("convnet", np.zeros((3, 32, 32, 3), np.uint8), r"0.14 M parameters, .* MFLOP an image of 32 x 32"),
-        ("bag", np.zeros((3, 7), np.int32), r"0.28 M parameters, 3\d\..* kFLOP an input of 7"),
+        ("mlp", np.zeros((3, 100)), "58.75 k parameters, 0.12 MFLOP per input of 100"),
+        ("convnet", np.zeros((3, 32, 32, 3), np.uint8), r"0.14 M parameters, .* MFLOP per image of 32 x 32"),
+        ("bag", np.zeros((3, 7), np.int32), r"0.28 M parameters, 3\d\..* kFLOP per input of 7"),
         ("text_cnn", np.zeros((3, 7), np.int32), "0.30 M parameters, .* an input of 7"),
         ("transformer", np.zeros((3, 7), np.int32), "0.37 M parameters, .* an input of 7"),
     ],
@@ -354,12 +354,12 @@ def test_positions_are_interpolated_between_the_patches(old, new):
     np.testing.assert_allclose(moved[0, 1:, 0].reshape(new, new), np.asarray(plane), atol=1e-5)
 
 
-def test_weights_of_a_vit_load_for_pictures_of_another_size(tmp_path):
+def test_weights_of_a_vit_load_for_images_of_another_size(tmp_path):
     module = encoders.factory("vit_tiny")(depth=1)
 
     def shapes(*size):
-        pictures = np.zeros((1, *size, 3), np.uint8)
-        return jax.eval_shape(lambda: module.init(jax.random.key(0), pictures, train=False))
+        pixels = np.zeros((1, *size, 3), np.uint8)
+        return jax.eval_shape(lambda: module.init(jax.random.key(0), pixels, train=False))
 
     path = tiny_photos.write_weights(tmp_path / "vit.npz")  # for 32 x 32: 4 patches
     same, larger = (encoders.weights.load(path, shapes(side, side))["params"] for side in (32, 48))
@@ -387,7 +387,7 @@ def test_rematerialised_gradients_are_the_same():
 
 def test_batch_statistics_move_in_training_only():
     block = resnet.Basic(4, 1, False, train=True, dtype=jnp.float32)
-    x = pictures(4, 4, 4, 4)
+    x = pixels(4, 4, 4, 4)
     variables = random_variables(block, x)
     _, moved = block.apply(variables, x, mutable=["batch_stats"])
     before = oracle.conv(x, variables["params"]["conv1"]["kernel"], padding=((1, 1), (1, 1))).mean(axis=(0, 1, 2))

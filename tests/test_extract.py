@@ -59,8 +59,8 @@ def test_features_are_the_encoders_and_a_stopped_run_goes_on(photos, tmp_path, c
     imported = image_folder.read(photos / "dataset")
     assert extractor.extraction == made
     np.testing.assert_allclose(list(extractor.files(imported.paths()[:5])), whole.inputs[:5], rtol=1e-5, atol=1e-5)
-    pictures = np.stack([images.fit(images.decode(path), made.images) for path in imported.paths()[:3]])
-    np.testing.assert_allclose(extractor(pictures), whole.inputs[:3], rtol=1e-5, atol=1e-5)
+    pixels = np.stack([images.fit(images.decode(path), made.images) for path in imported.paths()[:3]])
+    np.testing.assert_allclose(extractor(pixels), whole.inputs[:3], rtol=1e-5, atol=1e-5)
 
     # Stopped after two parts; what is there is not made again.
     asked = []
@@ -88,14 +88,14 @@ def test_features_are_the_encoders_and_a_stopped_run_goes_on(photos, tmp_path, c
     assert extract.main(command(photos, tmp_path / "stopped")) == 0
     assert "is finished" in capsys.readouterr().out
     assert len(asked) == 7
-    picture = photos / "photos" / "blue" / "1.png"
-    content = picture.read_bytes()
-    picture.write_bytes((photos / "photos" / "blue" / "2.png").read_bytes())
+    image = photos / "photos" / "blue" / "1.png"
+    content = image.read_bytes()
+    image.write_bytes((photos / "photos" / "blue" / "2.png").read_bytes())
     try:
         with pytest.raises(errors.UserError, match=r"is finished, but images in .* have changed since"):
             extract.main(command(photos, tmp_path / "stopped"))
     finally:
-        picture.write_bytes(content)
+        image.write_bytes(content)
     with pytest.raises(errors.UserError, match=r"another extraction \(images differ\): choose another --out"):
         extract.main(command(photos, tmp_path / "stopped", "--config.images.filter=bilinear"))
 
@@ -124,7 +124,7 @@ def test_cells_of_images_are_features_that_new_images_get_too(photos, tmp_path, 
         extract.main(command(photos, tmp_path / "more", "--config.grid=3"))
 
 
-def test_parts_of_pictures_that_changed_are_made_again(tmp_path, monkeypatch):
+def test_parts_of_images_that_changed_are_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "_PART", 4)
     paths = [tmp_path / f"{i}.bin" for i in range(10)]
     for i, path in enumerate(paths):
@@ -157,7 +157,7 @@ def test_parts_of_pictures_that_changed_are_made_again(tmp_path, monkeypatch):
         features.collect(tmp_path, paths, touching, lambda count: None)
 
 
-def test_a_damaged_picture_stops_or_is_left_out(photos, tmp_path, capsys):
+def test_a_damaged_image_stops_or_is_left_out(photos, tmp_path, capsys):
     path = photos / "photos" / "red" / "2.png"
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

@@ -237,7 +237,7 @@ def test_what_is_wrong_is_one_line(case):
 def test_what_is_wrong_with_a_question_is_one_line(fitted):
     model = fitted
     for given, words in (
-        (([[1.0]],), "are 1 numbers an input, 10 numbers are wanted"),
+        (([[1.0]],), "are 1 numbers per input, 10 numbers are wanted"),
         ((SOURCE.inputs, [[1.0]]), "classes are described by arrays (1,) per class, (8,) are wanted"),
         ((SOURCE.inputs, None, ["class 0", "clas 1"]), "unknown class 'clas 1': did you mean 'class 1'?"),
         ((np.full((2, 10), np.nan),), "inputs: row 0 holds a value that is not finite"),

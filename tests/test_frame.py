@@ -105,6 +105,23 @@ def test_what_is_chosen_does_not_know_the_test(name, toy, finished, tmp_path):
 
 
 @pytest.mark.long
+def test_what_is_chosen_does_not_know_the_unseen_columns_of_many_labels(name, toy, finished, tmp_path):
+    """Of labels `[N, C]` a training input has a column for every unseen class too."""
+    dataset = data.load()
+    if dataset.labels.ndim == 1:
+        pytest.skip("an input of this toy has one label")
+    labels, unseen = dataset.labels.copy(), np.flatnonzero(~dataset.classes.is_seen)
+    labels[:, unseen] = np.roll(labels[:, unseen], (5, 1), axis=(0, 1))
+    assert np.any(labels[dataset.splits["train"]] != dataset.labels[dataset.splits["train"]])
+    problem = problems.make_problem(make_config(name, toy))
+    problem = problem._replace(dataset=dataclasses.replace(dataset, labels=labels))
+    record = run.run(make_config(name, toy), tmp_path / "run", say=lambda line: None, problem=problem).record
+    assert record["selection"] == finished[1].record["selection"]
+    assert record["state_sha256"] == finished[1].record["state_sha256"]
+    assert record["metrics"] != finished[1].record["metrics"]
+
+
+@pytest.mark.long
 def test_a_stopped_run_ends_in_the_same_bits(name, toy, finished, tmp_path):
     asked = iter(range(1000))
     config, stops = make_config(name, toy), 0

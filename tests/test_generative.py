@@ -245,7 +245,7 @@ def test_a_table_with_a_new_class_gets_a_classifier_of_its_own(name):
 
 @pytest.mark.long
 def test_a_critic_with_penalty_teaches_a_generator_the_means_of_two_gaussians():
-    """One Gaussian a class; the generator ends in a linear layer, since a ReLU can die where features are so few."""
+    """One Gaussian per class; the generator ends in a linear layer, since a ReLU can die where features are so few."""
     means, phi = jnp.asarray([[0.3, 0.7], [0.8, 0.2]]), jnp.repeat(jnp.eye(2), 128, axis=0)
     critic = networks.init_critic(jax.random.key(0), 2, 64, 2)
     generator = networks.init_layers(jax.random.key(1), (4, 64, 2))

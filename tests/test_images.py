@@ -35,11 +35,11 @@ def left_red():
     ],
 )
 def test_exif_rotation(tmp_path, orientation, upright):
-    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
-    PIL.Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(images.decode(tmp_path / "turned.png"), upright(picture))
+    PIL.Image.fromarray(image).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(images.decode(tmp_path / "turned.png"), upright(image))
 
 
 def test_modes(tmp_path, left_red):
@@ -128,7 +128,7 @@ def test_unreadable_files_are_named(tmp_path, left_red):
         images.decode(tmp_path / "absent.jpg")
 
 
-def test_a_picture_too_large_to_be_one(tmp_path, monkeypatch):
+def test_a_image_too_large_to_be_one(tmp_path, monkeypatch):
     PIL.Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "large.png")
     for limit in (1000, 100):  # PIL warns above the limit, and raises above twice the limit
         monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", limit)

@@ -131,7 +131,7 @@ def test_everything_that_does_not_match_is_listed(tmp_path, capsys):
         ("class,r\nred,1,2\n", (), "line 2: 3 cells, where the header has 2"),
         ("class,r,r\nred,1,2\n", (), "the attribute 'r' is there twice"),
         ("class,split,r\nred,tset,1\n", (), "line 2: split is 'tset', not train or validation or test"),
-        ("", (), "a header (class, then the attributes) and a line a class are wanted"),
+        ("", (), "a header (class, then the attributes) and one line per class are wanted"),
         ("colours", ("--unseen=1.5",), "--unseen=1.5 is not a share in (0, 1)"),
         ("colours", ("--unseen=0.9",), "1 seen and 5 unseen classes by seed 0: at least 3 seen ones and 1 unseen one"),
         ("colours", ("--sed=1",), "Did you mean: seed"),
@@ -152,7 +152,7 @@ def test_what_a_user_gets_wrong_is_one_line(tmp_path, capsys, table, argv, says)
     assert not out.exists()
 
 
-def test_folders_without_pictures_and_datasets_that_are_gone(tmp_path):
+def test_folders_without_images_and_datasets_that_are_gone(tmp_path):
     folder = tiny_photos.write(tmp_path)
     (tmp_path / "empty").mkdir()
     table = f"--attributes={folder / 'classes.csv'}"

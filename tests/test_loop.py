@@ -162,7 +162,7 @@ def test_batches_that_cannot_be_made_are_one_line(labels, sizes, says):
 
 @pytest.mark.long
 def test_a_run_told_to_stop_inside_an_epoch_resumes_to_the_same_bits(task):
-    """Wherever it is stopped: the first stretches are 1, 2 and 1 steps, of 4 an epoch."""
+    """Wherever it is stopped: the first stretches are 1, 2 and 1 steps, of 4 per epoch."""
     straight = {epoch: jax.device_get((state, metrics)) for epoch, state, metrics in fit(task, 3)}
     for done in (0, 1, 2, 4):
         asked = iter(range(100))
@@ -218,7 +218,7 @@ def test_a_loop_of_a_known_length_is_compiled_as_one(task, length):
     examples, count = parallel.place_examples(training.examples, training.layout), len(training.examples.labels)
     key = jax.random.key_data(training.key)
     order = stretches.epoch_order(key, 0, num_examples=count, batch_size=8, mesh=training.mesh)
-    program = stretches.compiled_steps(training.method, training.layout, "stop", count, 8, length)
+    program = stretches.compiled_steps(training.method, training.layout, "stop", length)
     lowered = program.lower(moving, examples, frozen, training.classes, key, order, np.zeros(4, np.int32))
     assert ('known_trip_count":{"n":"4"' in lowered.compile().as_text()) is (length is not None)
 

@@ -27,12 +27,12 @@ def test_every_loss_is_on_the_page():
     assert set(listed) == functions
 
 
-def test_every_loss_that_trains_is_pictured_beside_its_row_of_the_atlas():
-    pictured = [name for module in maker["families"]() for name in maker["pictured"](module)]
-    assert sorted(pictured) == sorted(objectives.LOSSES)
+def test_every_loss_that_trains_is_drawn_beside_its_row_of_the_atlas():
+    drawn = [name for module in maker["families"]() for name in maker["drawn"](module)]
+    assert sorted(drawn) == sorted(objectives.LOSSES)
     page = (DOCS / "losses.md").read_text()
     for module in maker["families"]():
-        (text, *_), shown = maker["picture"](module) or [""], maker["pictured"](module)
+        (text, *_), shown = maker["figure"](module) or [""], maker["drawn"](module)
         assert bool(text) == bool(shown)
         assert text in page
         if shown:

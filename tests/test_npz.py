@@ -104,7 +104,7 @@ def test_words_are_those_of_seen_classes(load):
         ({"features": np.zeros((60, 3), [("a", "f4")])}, {}, "not numbers"),
         ({"features": np.full((60, 3), "1.5")}, {}, "features: <U3, not numbers"),
         ({"coarse": np.arange(60) % 7}, {}, "different groups"),
-        ({"coarse": np.zeros(5)}, {}, r"a group an image or a class, \(60,\) or \(6,\)"),
+        ({"coarse": np.zeros(5)}, {}, r"one group per image or per class, \(60,\) or \(6,\)"),
         ({"descriptions": np.array(["a"])}, {"semantics": "descriptions"}, "a text for each of 6 classes"),
         ({"descriptions": np.arange(6)}, {"semantics": "descriptions"}, "descriptions are int64, not text"),
         (
@@ -120,7 +120,7 @@ def test_words_are_those_of_seen_classes(load):
         ({"attributes": np.eye(5)}, {"semantics": "attributes"}, "does not describe 6 classes"),
         ({"attributes": np.zeros((6, 0))}, {"semantics": "attributes"}, "does not describe 6 classes"),
         ({"attributes": np.eye(6, 5)}, {"semantics": "attributes"}, "the description of 'f' is all zeros"),
-        ({"attributes": np.ones((6, 2))}, {"semantics": "attributes"}, "all 6 classes are described alike"),
+        ({"attributes": np.ones((6, 2))}, {"semantics": "attributes"}, "all 6 classes have the same description"),
         ({"attributes": np.full((6, 4), "1")}, {"semantics": "attributes"}, "attributes: <U1, not numbers"),
         ({"coarse": np.full(6, np.nan)}, {}, "coarse: entry 0 is nan, not a whole number"),
         ({"split": np.full(60, 3)}, {}, "split must hold 0, 1 or 2"),
@@ -147,7 +147,7 @@ def test_what_is_missing_is_named(load, tmp_path):
         load(absent=["labels"])
     with pytest.raises(errors.UserError, match="has an array 'Splits', which is not read; did you mean 'split'"):
         load({"Splits": ARRAYS["split"]}, absent=["split"])
-    with pytest.raises(errors.UserError, match=r"no seen test image \(too few images a class"):
+    with pytest.raises(errors.UserError, match=r"no seen test image \(too few images per class"):
         load({"features": np.eye(6), "labels": np.arange(6), "coarse": GROUPS}, absent=["split"])
     with pytest.raises(errors.UserError, match=r"--config\.data\.file=FILE"):
         data.load("npz")

@@ -58,20 +58,20 @@ def test_four_commands(tmp_path, monkeypatch, capsys):
     *shown, folder = shlex.split(COMMANDS[3])
     assert __main__.main([*shown, "--out=of_folder.csv", folder]) == 0
     assert pathlib.Path("named.png").stat().st_size > 10_000
-    pictures = [row["input"] for row in rows(tmp_path / "of_folder.csv")]
-    assert pictures == sorted(map(str, pathlib.Path(folder).glob("*.png")))
-    assert len(pictures) == 10
+    images = [row["input"] for row in rows(tmp_path / "of_folder.csv")]
+    assert images == sorted(map(str, pathlib.Path(folder).glob("*.png")))
+    assert len(images) == 10
     options = ["predict", shown[1], "--classes=new_classes.csv"]
-    assert __main__.main([*options, "--out=from_pictures.csv", "--top=3", *pictures]) == 0
+    assert __main__.main([*options, "--out=from_images.csv", "--top=3", *images]) == 0
 
     # The same from the features that were extracted before: new images go the way of the old ones.
     features = data.load("features", dir="features/photos")
     by_name = dict(zip(features.info["image_files"], features.inputs))
-    names = [re.sub(r"new/(\D+)(\d)", r"\1/\2", path) for path in pictures]
+    names = [re.sub(r"new/(\D+)(\d)", r"\1/\2", path) for path in images]
     np.save("inputs.npy", np.stack([by_name[name] for name in names]))
     assert __main__.main([*options, "--out=from_features.csv", "--top=3", "inputs.npy"]) == 0
-    found, expected = rows(tmp_path / "from_pictures.csv"), rows(tmp_path / "from_features.csv")
-    assert [row["input"] for row in found] == pictures
+    found, expected = rows(tmp_path / "from_images.csv"), rows(tmp_path / "from_features.csv")
+    assert [row["input"] for row in found] == images
     for ours, theirs in zip(found, expected, strict=True):
         assert {ours[name] for name in ("prediction", "class_2", "class_3")} == {"purple", "orange", "grey"}
         assert ours["prediction"] == theirs["prediction"]
@@ -82,12 +82,12 @@ def test_four_commands(tmp_path, monkeypatch, capsys):
     assert __main__.main([*options, "--out=none.csv", "new/broken.png"]) == 2
     assert "new/broken.png: an empty file, not an image" in capsys.readouterr().err
     assert not (tmp_path / "none.csv").exists()
-    assert __main__.main([*options, "--out=two.csv", "--skip_unreadable", *pictures[:2], "new/broken.png"]) == 0
+    assert __main__.main([*options, "--out=two.csv", "--skip_unreadable", *images[:2], "new/broken.png"]) == 0
     assert "left out: new/broken.png" in capsys.readouterr().err
     assert [row["prediction"] for row in rows(tmp_path / "two.csv")] == [row["prediction"] for row in found[:2]]
 
 
-def test_pictures_become_the_inputs_of_pixels(tmp_path):
+def test_images_become_the_inputs_of_pixels(tmp_path):
     """What `predict` asks for a model that was trained on an image folder's pixels."""
     from zsl_jax.encoders import preprocessing
 

@@ -94,7 +94,7 @@ def test_images_are_brought_into_the_form_of_the_training_inputs(finished, capsy
     assert of_images.replace("images.npy", "features.npy") == of_features
 
 
-def test_pictures_are_read_from_their_files(finished, tmp_path, capsys):
+def test_images_are_read_from_their_files(finished, tmp_path, capsys):
     folder, *_ = finished
     images = np.load(folder / "images.npy")
     paths = [tmp_path / f"{i}.png" for i in range(3)]
@@ -105,7 +105,7 @@ def test_pictures_are_read_from_their_files(finished, tmp_path, capsys):
     rows = list(csv.reader(io.StringIO(out)))[1:]
     assert [row[0] for row in rows[:3]] == list(map(str, paths))
     assert [row[1:2] for row in rows[:3]] == [row[1:2] for row in rows[3:6]]
-    # The blocks have other shapes, hence other programs, whose sums may be in another order.
+    # The blocks have other shapes, so other programs, whose sums may be in another order.
     scores = np.array([row[2:] for row in rows], object)
     for one, other in zip(scores[:3], scores[3:6]):
         for a, b in zip(one, other):
@@ -127,7 +127,7 @@ def test_a_folder_stands_for_the_images_in_it_and_a_figure_shows_them(finished, 
     assert err == f"written: {tmp_path / 'named.png'}\n"
     with PIL.Image.open(tmp_path / "named.png") as drawn:
         assert drawn.size[0] > 400
-    assert list(asking.pictures([folder / "images.npy"], 3)) == [f"{folder / 'images.npy'}:{i}" for i in range(3)]
+    assert list(asking.shown([folder / "images.npy"], 3)) == [f"{folder / 'images.npy'}:{i}" for i in range(3)]
     for wrong, words in (
         ([tmp_path / "none"], "no image in this folder"),
         (["--figure=a.jpeg", photos], "a file that ends in .png, .pdf, .svg is wanted"),
@@ -190,7 +190,7 @@ def test_reasons_add_up_to_the_difference_of_the_scores(finished, capsys):
     for answer in answers:
         best, following = answer["candidates"]
         because = answer["because"]
-        assert because["against"] == following["class"]
+        assert because["runner_up"] == following["class"]
         assert because["margin"] == pytest.approx(best["score"] - following["score"], abs=1e-5)
         total = sum(because["attributes"].values()) + because["others"] + because["calibration"]
         assert total == pytest.approx(because["margin"], abs=1e-5)
@@ -292,7 +292,7 @@ WRONG = {
         ["--workdir=RUN", "FOLDER/zeros.npy", "--out=FOLDER/zeros.npy"],
         "zeros.npy is a file to read: writing would take its place",
     ),
-    "width": (["--workdir=RUN", "FOLDER/narrow.npy"], "are 3 numbers an input, 718 numbers are wanted"),
+    "width": (["--workdir=RUN", "FOLDER/narrow.npy"], "are 3 numbers per input, 718 numbers are wanted"),
 }
 
 

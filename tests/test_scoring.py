@@ -19,7 +19,7 @@ TEMPERATURES = (0.5, 4.0)
 
 @pytest.fixture(scope="module")
 def source():
-    """Nine classes; the first and the last, the second and the third are described alike, so that they tie."""
+    """Nine classes; the first and the last, the second and the third have the same description, so that they tie."""
     made = toy.dataset(num_attributes=10, num_features=10)
     rng = np.random.default_rng(3)
     embedding = rng.integers(-3, 4, (9, 10)).astype(np.float32)

@@ -75,7 +75,7 @@ def render(**changed):
     return shapes_rendering.render(**options | changed)
 
 
-def test_a_picture_depends_on_seed_class_and_index_alone():
+def test_a_image_depends_on_seed_class_and_index_alone():
     many = render(count=70)  # more than one chunk
     np.testing.assert_array_equal(many[:3], render())
     assert len(np.unique(many.reshape(70, -1), axis=0)) == 70

@@ -31,7 +31,7 @@ class Case(NamedTuple):
     fn: Callable
     pair: Callable
     arrays: tuple[Any, ...]
-    sides: str  # a letter an array: whether it has rows of images (b), of classes (c), or neither (-)
+    sides: str  # one letter per array: whether it has rows of images (b), of classes (c), or neither (-)
 
 
 def unit(x):

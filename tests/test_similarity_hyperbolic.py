@@ -95,7 +95,7 @@ def test_log_undoes_exp(model, length):
 @hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
 @hypothesis.given(st.sampled_from(CURVATURES), st.floats(0.01, 1.5), st.integers(0, 2**20))
 def test_it_is_a_distance(model, curvature, length, seed):
-    """Zero to itself, alike both ways, and no detour is shorter."""
+    """Zero to itself, the same both ways, and no detour is shorter."""
     x = np.random.default_rng(seed).normal(size=(4, 3))
     x = (length / np.sqrt(curvature) * x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
     y = np.concatenate([x, np.zeros((1, 3), np.float32)])

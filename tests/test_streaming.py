@@ -48,20 +48,20 @@ def numbers(rows, workers=0):
     return streaming.ImageStream(Numbers(), np.asarray(rows), 1, workers)
 
 
-def test_pictures_stand_for_an_array_and_are_read_in_order():
-    pictures = numbers(range(100))
-    assert pictures.shape == (100, 1, 1, 3)
-    assert pictures[7][0, 0, 0] == 7
+def test_images_stand_for_an_array_and_are_read_in_order():
+    pixels = numbers(range(100))
+    assert pixels.shape == (100, 1, 1, 3)
+    assert pixels[7][0, 0, 0] == 7
     order = np.random.default_rng(0).permutation(100)
-    with streaming.Reader(pictures[order]) as reader:
+    with streaming.Reader(pixels[order]) as reader:
         parts = [reader.take(count) for count in (1, 40, 0, 59)]
     assert np.concatenate(parts)[:, 0, 0, 0].tolist() == order.tolist()
-    assert inputs.joined(pictures[order], pictures[:2]).rows.tolist() == [*order, 0, 1]
-    assert [len(block) for block in inputs.blocks(pictures, 60)] == [60, 40]
-    assert inputs.decoded(pictures[3:5])[:, 0, 0, 0].tolist() == [3, 4]
+    assert inputs.joined(pixels[order], pixels[:2]).rows.tolist() == [*order, 0, 1]
+    assert [len(block) for block in inputs.blocks(pixels, 60)] == [60, 40]
+    assert inputs.decoded(pixels[3:5])[:, 0, 0, 0].tolist() == [3, 4]
     for ask in (np.asarray, jax.numpy.asarray):
         with pytest.raises(errors.UserError, match="needs all 100 images in memory"):
-            ask(pictures)
+            ask(pixels)
 
 
 @pytest.mark.long
@@ -288,7 +288,7 @@ def test_what_an_encoder_cannot_take_is_said_before_anything_is_written(folder, 
     assert not (tmp_path / "run").exists()
 
 
-def test_what_looks_at_all_pictures_at_once_needs_them_in_memory(folder, streamed):
+def test_what_looks_at_all_images_at_once_needs_them_in_memory(folder, streamed):
     wanting = config(folder, "stream")
     wanting.optimizer.decay_epochs = 0
     problem = problems.make_problem(wanting)
@@ -301,19 +301,19 @@ def test_what_looks_at_all_pictures_at_once_needs_them_in_memory(folder, streame
     assert len(shots.train.inputs) == len(streamed.train.inputs) + len(streamed.unseen_classes)
 
 
-def test_a_broken_picture_is_named_before_the_run_or_left_out(folder, tmp_path):
+def test_a_broken_image_is_named_before_the_run_or_left_out(folder, tmp_path):
     """By its first bytes at once, by its end when it is decoded."""
     broken = tmp_path / "broken"
     shutil.copytree(pathlib.Path(folder).parent, broken)
     described = json.loads((broken / "dataset" / "dataset.json").read_text())
     described["images_dir"] = str(broken / "photos")
     (broken / "dataset" / "dataset.json").write_text(json.dumps(described))
-    picture = broken / "photos" / described["images"][described["splits"]["train"][0]]
-    whole = picture.read_bytes()
+    image = broken / "photos" / described["images"][described["splits"]["train"][0]]
+    whole = image.read_bytes()
     options = {"dir": str(broken / "dataset"), "size": 16, "cache": "stream"}
-    picture.write_bytes(whole[:-40])
+    image.write_bytes(whole[:-40])
     loaded = data.load("image_folder", **options)
-    with pytest.raises(errors.UserError, match=rf"{picture.name}: not a readable image"):
+    with pytest.raises(errors.UserError, match=rf"{image.name}: not a readable image"):
         list(inputs.blocks(loaded.inputs, 10))
     kept = data.load("image_folder", skip_unreadable=True, **options)
     assert len(kept.inputs) == len(kept.labels) == len(loaded.labels) - 1
@@ -321,9 +321,9 @@ def test_a_broken_picture_is_named_before_the_run_or_left_out(folder, tmp_path):
         np.concatenate(list(inputs.blocks(kept.inputs, 10))),
         data.load("image_folder", skip_unreadable=True, **(options | {"cache": "memory"})).inputs,
     )
-    picture.write_bytes(b"")
+    image.write_bytes(b"")
     for cache in ("memory", "stream"):
-        with pytest.raises(errors.UserError, match=rf"{picture.name}: an empty file"):
+        with pytest.raises(errors.UserError, match=rf"{image.name}: an empty file"):
             data.load("image_folder", **(options | {"cache": cache}))
     for name in described["images"]:
         if name.startswith("red/"):
@@ -356,7 +356,7 @@ class Tiles(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.long)])
-def test_pictures_of_tfds_are_those_in_memory(workers, tmp_path):
+def test_images_of_tfds_are_those_in_memory(workers, tmp_path):
     Tiles(data_dir=tmp_path, file_format="array_record").download_and_prepare()
     options = {"builder": "tiles", "attributes": write_table(tmp_path / "classes.csv"), "split": "train", "size": 8}
     options |= {"dir": str(tmp_path), "workers": workers}
@@ -371,15 +371,13 @@ def test_pictures_of_tfds_are_those_in_memory(workers, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("workers", [0, 2])
-def test_real_pictures_come_as_they_are_loaded(workers, shared_data):
+def test_real_images_come_as_they_are_loaded(workers, shared_data):
     folder = shared_data / "cub127_images"
     paths = [str(folder / name) for name in images.find(folder)[::20]]
     preprocessing = images.Preprocessing(size=64, fit="crop", crop_fraction=1.0, filter="bilinear")
-    pictures = streaming.ImageStream(
-        image_folder.Files(tuple(paths), preprocessing), np.arange(len(paths)), 64, workers
-    )
+    pixels = streaming.ImageStream(image_folder.Files(tuple(paths), preprocessing), np.arange(len(paths)), 64, workers)
     order = np.random.default_rng(0).permutation(len(paths))
-    found = np.concatenate(list(inputs.blocks(pictures[order], 50)))
+    found = np.concatenate(list(inputs.blocks(pixels[order], 50)))
     assert len(found) > 300
     np.testing.assert_array_equal(found, np.stack(list(images.load(paths, preprocessing)))[order])
 

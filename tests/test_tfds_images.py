@@ -23,7 +23,7 @@ def mocked():
         yield
 
 
-def test_pictures_and_labels_are_those_of_the_builder(mocked, tmp_path):
+def test_images_and_labels_are_those_of_the_builder(mocked, tmp_path):
     table = write_table(tmp_path / "classes.csv", names=NAMES[::-1])
     found = data.load("tfds_images", builder="mnist", attributes=table, split="train", size=8)
     assert found.inputs.shape == (100, 8, 8, 3)

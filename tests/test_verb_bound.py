@@ -92,7 +92,7 @@ def test_equal_classes_are_named(tmp_path, capsys):
     path = tmp_path / "twins.csv"
     path.write_text("name,a,b\nhare,1,0.5\nrabbit,1,0.5\nfox,0,1\n")
     _, lines = run(capsys, path, "--select=0")
-    assert "'hare' and 'rabbit' are described alike: between them every map is at chance, 50 %" in lines
+    assert "'hare' and 'rabbit' have the same description: between them every map is at chance, 50 %" in lines
     assert "the best map guarantees an accuracy of 66.67 % (exact)" in lines
     assert not any(line.startswith("attributes  ") for line in lines)
 

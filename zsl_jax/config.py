@@ -1,7 +1,7 @@
 """Configs: made at their defaults, checked, read back. Recipes in configs/ start from `base`.
 
 The keys of `config.method` and `config.data` are the arguments of the method's factory and of the dataset's `load`,
-with their defaults; what they may be stands in `methods.KNOBS` and, as for every other key, in `config_keys`. A method
+with their defaults; allowed values are listed in `methods.KNOBS` and, as for other keys, in `config_keys`. A method
 that trains an encoder has the sections `config.encoder`, `config.optimizer`, `config.augmentation` and
 `config.pretrain` too, and one that encodes class descriptions `config.class_encoder`: the arguments of the encoder, of
 `optimizers.make_optimizer` and so on. A method that is trained by any loss has the knobs of `config.method.loss` in

@@ -30,7 +30,7 @@ KEYS = {
     ),
     "protocol": Key("gzsl", "what is asked and reported", one_of(tuple(protocols.PROTOCOLS))),
     "train.epochs": Key(30, "passes over the training images at most; validation chooses among them", whole(1)),
-    "train.batch_size": Key(64, "images a step, over all devices", whole(1)),
+    "train.batch_size": Key(64, "images per step, over all devices", whole(1)),
     "train.per_class": Key(
         0, "images of each class in a batch, of classes drawn anew for each; 0 for a shuffled order", whole(0)
     ),

@@ -30,7 +30,7 @@ _EXPLAINED = "choose ale, devise, sje, softmax, eszsl or cmt"
 
 
 class Explanation(NamedTuple):
-    """Two classes an input, and why the first one scores higher.
+    """Two classes per input, and why the first one scores higher.
 
     Fields:
       first, second: `[B]` int, rows of the class table.

@@ -54,7 +54,7 @@ def fit(
       names: `[C]`, of the classes; predictions are names then, and rows of `classes` without.
       attributes: `[A]`, names of the columns of `classes`, for `explain`.
       validation: rows or names of the validation classes; None draws a quarter of the labelled ones by the seed.
-      test: `(inputs, labels)`, scored once at the end; what comes out stands in `trained.record["metrics"]`.
+      test: `(inputs, labels)`, scored once at the end; the results are in `trained.record["metrics"]`.
       seed: of every random choice.
       sweep: whether knobs are chosen, too, among the settings that the recipe names.
       config: other keys of the config by their names, such as `{"train.epochs": 10, "select.folds": 3}`.
@@ -99,7 +99,7 @@ def fit(
 def _settings(
     method, changes: Mapping[str, Any], knobs: Mapping[str, Any], sweep: bool
 ) -> tuple[Any, dict[str, tuple]]:
-    """The config, and the values of the knobs that are to be chosen."""
+    """The config, and the values of the knobs to choose from."""
     if not isinstance(method, str):
         return _unnamed(method, changes, knobs, sweep), {}
     known = sorted({*methods.METHODS, *(name for name in finding.names() if "/" not in name)})

@@ -15,7 +15,7 @@ def tokens(descriptions: Sequence[str], *, length: int = 32) -> np.ndarray:
     """The words of each description as hashes, in their order, so that a word that was never seen has a number too.
 
     Args:
-      descriptions: a text a class; see `texts.words` for what its words are.
+      descriptions: one text per class; see `texts.words` for what its words are.
       length: L, words that are kept.
 
     Returns:

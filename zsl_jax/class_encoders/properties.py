@@ -73,7 +73,7 @@ def concreteness_mix(ranks_text: ArrayLike, ranks_image: ArrayLike, concreteness
     Args:
       ranks_text: `[N, K]`, such as `ranked` gives.
       ranks_image: `[N, K]`.
-      concreteness: `[K]` in [0, 1]; ratings from 1 to 5 are to be scaled first.
+      concreteness: `[K]` in [0, 1]; scale ratings from 1 to 5 first.
 
     Returns:
       `[N, K]` float32.
@@ -150,7 +150,7 @@ def load_properties(path: str | os.PathLike) -> tuple[tuple[str, ...], np.ndarra
         if not name:
             raise errors.UserError(f"{path}, line {line}: no property")
         if name in found:
-            raise errors.UserError(f"{path}, line {line}: {name!r} stands there twice")
+            raise errors.UserError(f"{path}, line {line}: {name!r} is there twice")
         try:
             found[name] = float(rating) if rating else np.nan
         except ValueError:

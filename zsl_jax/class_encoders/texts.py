@@ -217,7 +217,7 @@ def tf_idf(texts: Sequence[str], *, is_seen: Sequence[bool] | None = None) -> np
     Rows have unit length; English stop words are left out.
 
     Args:
-      texts: a description a class.
+      texts: one description per class.
       is_seen: `[C]` bool, the classes whose texts fix the vocabulary and the weights; None takes all, which lets the
         texts of unseen classes take part. A word that no seen class uses could not be learned in any case.
 

@@ -2,7 +2,7 @@
 
     "046.Black_footed_Albatross" --> black-footed albatross --> albatross --> ... --> bird --> ... --> entity
 
-The archive holds, as bytes in UTF-8 with a line each, `lemmas` (a synset a line) and `first_sense` (`LEMMA<TAB>ROW`,
+The archive holds, as bytes in UTF-8, one line each, `lemmas` (one synset per line) and `first_sense` (`LEMMA<TAB>ROW`,
 the row of the synset that a word usually means), and `hypernym [E, 2]`, rows of a synset and of one above it.
 """
 

@@ -1,4 +1,4 @@
-"""Names of attributes from a text file, one a line; numbers before them, as CUB's attributes.txt has, are left out."""
+"""Names of attributes from a text file, one per line; leading numbers, as in CUB's attributes.txt, are left out."""
 
 import os
 import pathlib
@@ -42,5 +42,5 @@ def of_folder(folder: pathlib.Path, count: int) -> tuple[str, ...] | None:
         raise errors.UserError(f"{path} names {len(found)} attributes, and the benchmark has {count}: a line for each")
     twice = next((name for name in found if found.count(name) > 1), None) if len(set(found)) < count else None
     if twice is not None:
-        raise errors.UserError(f"{path}: {twice!r} stands there twice")
+        raise errors.UserError(f"{path}: {twice!r} is there twice")
     return tuple(found)

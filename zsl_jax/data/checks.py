@@ -127,7 +127,7 @@ def _descriptions(values, names) -> Iterable[str]:
     if values is None:
         return
     if isinstance(values, list) or values.ndim != 2:
-        yield f"{_form(values)}; [A, C] is wanted, a column a class"
+        yield f"{_form(values)}; [A, C] is wanted, one column per class"
         return
     num_classes = values.shape[1] if names is None else len(names)
     if values.shape[1] != num_classes:
@@ -167,7 +167,7 @@ def _features(features, labels) -> Iterable[str]:
     if features is None:
         return
     if isinstance(features, list) or features.ndim != 2 or not features.size:
-        yield f"{_form(features)}; [F, N] is wanted, a column an image"
+        yield f"{_form(features)}; [F, N] is wanted, one column per image"
         return
     if labels is not None and features.shape[1] != len(labels):
         hint = "; it is transposed" if features.shape[0] == len(labels) else ""

@@ -1,4 +1,4 @@
-"""Class tables as CSV files, one class a line: what a person edits in a spreadsheet to describe a new class.
+"""Class tables as CSV files, one class per line: what a person edits in a spreadsheet to describe a new class.
 
 class,seen,striped,hooves        the column `seen` is optional, and so are empty lines; what is read is in `tables`
 horse,true,0,1
@@ -69,10 +69,10 @@ def read(path: pathlib.Path, attributes: Sequence[str] | None = None) -> Describ
         twice.
     """
     if not path.is_file():
-        raise errors.UserError(f"no class table {str(path)!r}: a CSV file with a class a line is wanted")
+        raise errors.UserError(f"no class table {str(path)!r}: a CSV file with one class per line is wanted")
     lines = list(tables.rows(path))
     if len(lines) < 2 or len(lines[0][1]) < 2:
-        raise errors.UserError(f"{path}: a header (class, then the attributes) and a line a class are wanted")
+        raise errors.UserError(f"{path}: a header (class, then the attributes) and one line per class are wanted")
     header, column = _header(path, *lines[0])
     columns = [i for i in range(1, len(header)) if i != column]
     found = [header[i] for i in columns]

@@ -143,7 +143,7 @@ def _blur(maps: np.ndarray) -> np.ndarray:
 def _cells(maps: np.ndarray, *, grids: tuple[int, ...]) -> np.ndarray:
     """Averages of `[n, K, H, H]` maps over the cells of each grid, cells overlapping as tents: `[n, K * cells]`."""
     n, k, side, _ = maps.shape
-    # One small product an image: a single large one would wake the BLAS threads, ten times slower on a busy machine.
+    # One small product per image: a single large one would wake the BLAS threads, ten times slower on a busy machine.
     return (maps.reshape(n, k, side * side) @ _cell_weights(side, grids)).reshape(n, -1)
 
 

@@ -1,4 +1,4 @@
-"""Features of images of one's own, as `extract` wrote them: a TFDS dataset with the preprocessing in its metadata.
+"""Features of your own images, as `extract` wrote them: a TFDS dataset with the preprocessing in its metadata.
 
 FEATURES/extraction.json                     what makes them, written first: another extraction is refused
 FEATURES/parts/00000.npz, ...                while it runs; a run that was stopped goes on after them
@@ -53,7 +53,7 @@ def written(dir: str | os.PathLike) -> pathlib.Path | None:
     return found[0].parent if found else None
 
 
-def check_pictures(dir: str | os.PathLike, images_dir: str | os.PathLike) -> None:
+def check_images(dir: str | os.PathLike, images_dir: str | os.PathLike) -> None:
     """Compares the images with those that the features in `dir` were made of.
 
     Raises:

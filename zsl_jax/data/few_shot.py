@@ -49,7 +49,7 @@ def limited(source: dataset.Dataset, shots: int, *, seed: int = 0) -> dataset.Da
 def few_shot(task: dataset.Task, shots: int | Mapping[str, int], *, reserve: int = 0, seed: int = 0) -> dataset.Task:
     """Returns the task with labelled examples of its unseen classes moved from `test_unseen` to `train`.
 
-    It works on a test task and on a validation task alike, so that knobs for k shots can be chosen with k shots. The
+    It works on test tasks and on validation tasks, so that knobs for k shots can be chosen with k shots. The
     examples of the same seed are nested: those of 2 shots are among those of 5. With the same `reserve`, figures of
     different k are over the same test images, down to k = 0: one curve from zero-shot to few-shot to ordinary learning.
 

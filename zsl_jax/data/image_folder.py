@@ -1,4 +1,4 @@
-"""Images of one's own, as `data import` wrote them down: which there are, of which classes, described how.
+"""Your own images, as `data import` wrote them down: which there are, of which classes, described how.
 
 DATASET/dataset.json     paths, labels, the class table and the splits; the images stay where they are
 """
@@ -55,7 +55,7 @@ class Imported:
         return [pathlib.Path(self.images_dir, path) for path in self.images]
 
     def dataset(self, inputs: np.ndarray, *, preprocessing: Mapping[str, Any], **info) -> dataset.Dataset:
-        """The dataset with these inputs `[N, ...]`, a row an image.
+        """The dataset with these inputs `[N, ...]`, one row per image.
 
         Args:
           inputs: `[N, ...]`.
@@ -119,7 +119,7 @@ def load(
     cache: str = "auto",
     workers: int = 0,
 ):
-    """Images of one's own, for encoders that are trained from pixels.
+    """Your own images, for encoders that are trained from pixels.
 
     Args:
       dir: the folder that `data import` wrote.
@@ -145,17 +145,15 @@ def load(
         raise errors.UserError(f"data.size={size} is less than 16 pixels")
     imported = read(dir)
     preprocessing = images.Preprocessing(size=size, fit=fit, crop_fraction=1.0, filter="bilinear")
-    pictures, kept = opened(imported.paths(), preprocessing, skip=skip_unreadable, cache=cache, workers=workers)
-    digest = (
-        {} if isinstance(pictures, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pictures).hexdigest()}
-    )
+    pixels, kept = opened(imported.paths(), preprocessing, skip=skip_unreadable, cache=cache, workers=workers)
+    digest = {} if isinstance(pixels, streaming.ImageStream) else {"images_sha256": hashlib.sha256(pixels).hexdigest()}
     loaded = (imported if kept.all() else imported.keep(kept)).dataset(
-        pictures,
+        pixels,
         preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)},
         sizes_sha256=sizes_sha256(imported.paths()),
         **digest,
     )
-    return dataclasses.replace(loaded, images=pictures)
+    return dataclasses.replace(loaded, images=pixels)
 
 
 def sizes_sha256(paths: Sequence[pathlib.Path]) -> str:
@@ -172,12 +170,12 @@ def opened(
         files = Files(tuple(map(str, paths)), preprocessing)
         return streaming.ImageStream(files, np.flatnonzero(kept), preprocessing.size, workers), kept
     found = list(images.load(paths, preprocessing, skip=(lambda error: None) if skip else None))
-    kept = np.array([picture is not None for picture in found])
-    return np.stack([picture for picture in found if picture is not None]), kept
+    kept = np.array([image is not None for image in found])
+    return np.stack([image for image in found if image is not None]), kept
 
 
 def _readable(paths: Sequence[pathlib.Path], preprocessing: images.Preprocessing, skip: bool) -> np.ndarray:
-    """Which images can be decoded, `[N]` bool; what is to be left out has to be known before a stream begins."""
+    """Which images can be decoded, `[N]` bool; what is left out must be known before a stream begins."""
     if skip:
         return np.array([x is not None for x in images.load(paths, preprocessing, skip=lambda error: None)])
     for path in paths:

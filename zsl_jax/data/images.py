@@ -70,14 +70,14 @@ def decode(path: str | os.PathLike) -> np.ndarray:
         return np.array(_rgb(upright))
 
 
-def as_rgb(picture: np.ndarray) -> np.ndarray:
+def as_rgb(image: np.ndarray) -> np.ndarray:
     """Returns an array as `[H, W, 3]` uint8: of grey `[H, W, 1]`, colours, or colours with transparency `[H, W, 4]`.
 
     Args:
       image: uint8, or uint16 where it is grey.
     """
-    picture = np.asarray(picture)
-    return np.array(_rgb(PIL.Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)))
+    image = np.asarray(image)
+    return np.array(_rgb(PIL.Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)))
 
 
 def fault(path: str | os.PathLike) -> str | None:
@@ -129,13 +129,13 @@ def load(
                 if not waiting:
                     return
                 try:
-                    picture = waiting.popleft().result()
+                    image = waiting.popleft().result()
                 except UnreadableImage as error:
                     if skip is None:
                         raise
                     skip(error)
-                    picture = None
-                yield picture
+                    image = None
+                yield image
         finally:
             for future in waiting:
                 future.cancel()

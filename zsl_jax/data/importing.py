@@ -1,7 +1,7 @@
 """A folder of images and a table of attributes as one dataset: who belongs to what, and what does not match.
 
-IMAGES_DIR/CLASS/.../NAME.jpg     a folder a class, with images in it or below it
-classes.csv                       a class a line, by the name of its folder (see `class_files`)
+IMAGES_DIR/CLASS/.../NAME.jpg     one folder per class, with images in it or below it
+classes.csv                       one class per line, by the name of its folder (see `class_files`)
 
 An unseen class may have no folder: it is a candidate without images. Where none has one, all images train and nothing
 is scored.
@@ -58,7 +58,9 @@ def survey(images_dir: str | os.PathLike, table: str | os.PathLike, unseen: floa
     described = class_files.read(pathlib.Path(table).expanduser())
     found = images.find(folder)
     if not found:
-        raise errors.UserError(f"no image in {folder}: a folder a class is wanted, with {', '.join(images.SUFFIXES)}")
+        raise errors.UserError(
+            f"no image in {folder}: one folder per class is wanted, with {', '.join(images.SUFFIXES)}"
+        )
     unreadable = {str(path): line for path in found if (line := images.fault(folder / path))}
     by_class: dict[str, list[str]] = {}
     for path in found:

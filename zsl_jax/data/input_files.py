@@ -2,7 +2,7 @@
 
 .npy   an array `[N, ...]`
 .npz   the same in an archive: the array `features`, `inputs` or `images`, or the only one
-.csv   a row an input, see `tables`; a header, and a first column of names, may be there
+.csv   one row per input, see `tables`; a header, and a first column of names, may be there
 """
 
 import functools
@@ -19,7 +19,7 @@ _NAMES = ("features", "inputs", "images")
 HEADERS = ("auto", "yes", "no")
 # What the first column of a CSV file is called where it holds names.
 _NAME_COLUMNS = ("", "name", "id", "input", "file", "filename", "path", "image", "index", "class")
-# What stands in a cell whose value is missing.
+# What a cell holds whose value is missing.
 _MISSING = ("", "na", "n/a", "#n/a", "null", "none", "nil", "missing", "-", "?", "true", "false", "#value!", "#div/0!")
 _BLOCK_BYTES = 2**28
 
@@ -158,7 +158,7 @@ def _is_header(path: pathlib.Path, line: int, cells: list[str]) -> bool:
         return True
     shown = "its numbers may count columns" if cells == counts else f"as {(odd or cells)[0]!r} in it"
     raise errors.UserError(
-        f"{path}, line {line} is not clearly a header and not clearly an input, {shown}: mend it, or say --header=yes "
+        f"{path}, line {line} is not clearly a header and not clearly an input, {shown}: fix it, or say --header=yes "
         "or --header=no"
     )
 

@@ -1,4 +1,4 @@
-"""Features of one's own in a NumPy archive: images, their classes, and what describes the classes.
+"""Your own features in a NumPy archive: images, their classes, and what describes the classes.
 
     features [N, F]         labels [N], rows of the classes, from 0         image features and classes; [N, P, F] for
                                                                             the features of P patches of each
@@ -6,7 +6,7 @@
     class_names [C]         semantics=names: for a text tower               optional but for that
     attributes [C, A]       semantics=attributes                            at least one of these four, or names:
     coarse [N] or [C]       semantics=hierarchy: the group of a class       ancestors in a tree of two levels
-    descriptions [C]        semantics=descriptions: a text a class          TF-IDF, by the words of the seen classes
+    descriptions [C]        semantics=descriptions: one text per class          TF-IDF, by the words of the seen classes
     iconic_features [C, F]  semantics=iconic: features of a model image   as they are
 
 Which classes are unseen is drawn by a seed. Images of split 0 and 1 train; those of split 2 are the seen test images.
@@ -137,7 +137,7 @@ def _hierarchy(coarse: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> n
         group = coarse
     else:
         wanted = f"{labels.shape} or {is_seen.shape}"
-        raise errors.UserError(f"coarse {coarse.shape}: wanted a group an image or a class, {wanted}")
+        raise errors.UserError(f"coarse {coarse.shape}: wanted one group per image or per class, {wanted}")
     groups, group = np.unique(group, return_inverse=True)
     root = num_classes + len(groups)
     parents = np.concatenate([num_classes + group, np.full(len(groups), root), [-1]])
@@ -295,7 +295,7 @@ def _splits(path, held, labels, is_seen, rng) -> dict[str, np.ndarray]:
     if len(without):
         raise errors.UserError(f"{path.name}: class {without[0]} has no training image; all its images are of split 2")
     if not len(splits["test_seen"]):
-        why = "none of split 2" if "split" in held else "too few images a class to draw a fifth from"
+        why = "none of split 2" if "split" in held else "too few images per class to draw a fifth from"
         raise errors.UserError(
             f"{path.name}: no seen test image ({why}): accuracy on seen classes could not be measured"
         )

@@ -74,12 +74,12 @@ def read(dir, file="", *, size: int, fit: str, cache: str, workers: int) -> pair
         return pair_archive.Found(folder.name, "features", inputs, pairs, use, {"files": files})
     preprocessing = images.Preprocessing(size=size, fit=fit, crop_fraction=1.0, filter="bilinear")
     paths = [root / name for name in names]
-    pictures, _ = image_folder.opened(paths, preprocessing, skip=False, cache=cache, workers=workers)
+    pixels, _ = image_folder.opened(paths, preprocessing, skip=False, cache=cache, workers=workers)
     info = {"files": files, "preprocessing": {"by": "pixels", "size": size, "fit": fit}}
     info["sizes_sha256"] = image_folder.sizes_sha256(paths)
-    if not isinstance(pictures, streaming.ImageStream):
-        info["images_sha256"] = hashlib.sha256(pictures).hexdigest()
-    return pair_archive.Found(folder.name, "images", pictures, pairs, use, info, pictures)
+    if not isinstance(pixels, streaming.ImageStream):
+        info["images_sha256"] = hashlib.sha256(pixels).hexdigest()
+    return pair_archive.Found(folder.name, "images", pixels, pairs, use, info, pixels)
 
 
 def by_folder(folder: pathlib.Path, names: list[str]) -> pair_names.Pairs:
@@ -158,14 +158,14 @@ def problems(layout: Layout) -> list[str]:
     return found
 
 
-def _of_lists(phase: str, listed: list[tuple[str, str]], pictured: set[tuple[str, str]]) -> list[str]:
+def _of_lists(phase: str, listed: list[tuple[str, str]], with_images: set[tuple[str, str]]) -> list[str]:
     """What is wrong between a list of pairs and the images of its split."""
     found = []
     if len(set(listed)) < len(listed):
         found.append(f"{phase}_pairs.txt names {_some({x for x in listed if listed.count(x) > 1})} twice")
-    if without := set(listed) - pictured:
+    if without := set(listed) - with_images:
         found.append(f"{_some(without)} of {phase}_pairs.txt without an image")
-    if unlisted := pictured - set(listed):
+    if unlisted := with_images - set(listed):
         found.append(f"images of {_some(unlisted)} in the split {phase}, but not in {phase}_pairs.txt")
     return found
 

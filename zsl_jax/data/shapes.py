@@ -7,7 +7,7 @@ A class is a pair (shape, colour), and each pair comes in one texture and one si
     unseen   where (j - 3 i) mod 8 is 0 or 2
 
 So every shape, and every colour, comes in each texture and each size, and a quarter of the classes of every shape,
-colour, texture and size is unseen. Whoever knows the attributes can name an object of an unseen class: each of its
+colour, texture and size is unseen. A model that knows the attributes can name an object of an unseen class: each of its
 attributes, its shape in its texture and its colour in its texture have been seen, only its shape in its colour has not.
 Place, tilt, light, background, and scraps behind and before the object vary.
 """
@@ -35,12 +35,12 @@ def load(
 ) -> dataset.Dataset:
     """Paints the dataset; the same arguments give the same images on every machine.
 
-    Image i of a class depends on `seed` and i alone, so that more images a class add to the ones before. The last
+    Image i of a class depends on `seed` and i alone, so that more images per class add to the ones before. The last
     fifth of a seen class's images is its part of `test_seen`.
 
     Args:
       seed: of the images, [0, 2^32). The classes and which of them are unseen are fixed.
-      num_per_class: images a class, 2 or more.
+      num_per_class: images per class, 2 or more.
       size: height and width in pixels, [16, 512].
       inputs: `features` for the rows of `descriptors.describe`, `[N, 718]` float32 of unit length; `pixels` for the
         images themselves, `[N, size, size, 3]` uint8.

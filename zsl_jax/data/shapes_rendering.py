@@ -60,14 +60,14 @@ def render(
     >>> render(0, 0, 2, shape="star", colour="red", texture="striped", size="large", pixels=32).shape
     (2, 32, 32, 3)
     """
-    pictures = np.empty((count, pixels, pixels, 3), np.uint8)
+    images = np.empty((count, pixels, pixels, 3), np.uint8)
     step = max(1, _CHUNK_PIXELS // pixels**2)
     for start in range(0, count, step):
         indices = range(start, min(start + step, count))
         uniforms = np.stack([_uniforms(seed, class_index, i, _NUM_SCALARS + pixels**2) for i in indices])
         planes = _paint(uniforms, pixels, SHAPES[shape], COLOURS[colour], TEXTURES[texture], SIZES[size])
-        pictures[start : start + len(indices)] = np.moveaxis(planes, 0, -1)
-    return pictures
+        images[start : start + len(indices)] = np.moveaxis(planes, 0, -1)
+    return images
 
 
 def _uniforms(seed: int, class_index: int, index: int, count: int) -> np.ndarray:
@@ -99,16 +99,16 @@ def _paint(uniforms, pixels: int, shape: Callable, rgb: tuple, texture: Callable
     draws = _Draws(uniforms[:, :_NUM_SCALARS])
     ticks = (np.arange(pixels, dtype=np.float32) + 0.5) * np.float32(2.0 / pixels) - 1.0
     x, y = ticks[None, None, :], ticks[None, :, None]
-    picture = _background(draws, x, y)
+    image = _background(draws, x, y)
     for _ in range(_SCRAPS_BEHIND):
-        picture = _with_scrap(picture, draws, x, y)
-    picture = _with_object(picture, draws, x, y, shape, rgb, texture, radii)
+        image = _with_scrap(image, draws, x, y)
+    image = _with_object(image, draws, x, y, shape, rgb, texture, radii)
     for _ in range(_SCRAPS_BEFORE):
-        picture = _with_scrap(picture, draws, x, y)
-    picture = picture * _light(draws, x, y)
+        image = _with_scrap(image, draws, x, y)
+    image = image * _light(draws, x, y)
     grain = uniforms[:, _NUM_SCALARS:].reshape(-1, pixels, pixels) - 0.5
-    picture = picture + draws.number(0.0, 0.10) * grain
-    return np.floor(np.clip(picture, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    image = image + draws.number(0.0, 0.10) * grain
+    return np.floor(np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 
 def _background(draws: _Draws, x, y) -> np.ndarray:
@@ -122,20 +122,20 @@ def _background(draws: _Draws, x, y) -> np.ndarray:
     return start + ramp * (end - start) + draws.number(0.0, 0.5) * clouds
 
 
-def _with_scrap(picture, draws: _Draws, x, y) -> np.ndarray:
+def _with_scrap(image, draws: _Draws, x, y) -> np.ndarray:
     px, py = _local(x, y, draws.number(-1, 1), draws.number(-1, 1), draws.direction())
     distance = _box(px, py, draws.number(0.02, 0.35), draws.number(0.02, 0.15)) - draws.number(0.02, 0.12)
-    return _over(picture, draws.colour(0.1, 0.9), draws.number() * _inside(distance, x.size))
+    return _over(image, draws.colour(0.1, 0.9), draws.number() * _inside(distance, x.size))
 
 
-def _with_object(picture, draws: _Draws, x, y, shape, rgb, texture, radii) -> np.ndarray:
+def _with_object(image, draws: _Draws, x, y, shape, rgb, texture, radii) -> np.ndarray:
     radius = draws.number(*radii)
     reach = 0.98 - radius  # the object stays within the image
     cx, cy, tilt = reach * draws.number(-1, 1), reach * draws.number(-1, 1), draws.direction(0.27)
 
     sx, sy = _local(x, y, cx + 0.06, cy + 0.10, tilt)
     shadow = np.clip(0.5 - 6.0 * radius * shape(sx / radius, sy / radius), 0.0, 1.0)
-    picture = picture * (1.0 - draws.number(0.3, 0.6) * shadow)
+    image = image * (1.0 - draws.number(0.3, 0.6) * shadow)
 
     base = np.asarray(rgb, np.float32)[:, None, None, None] + draws.colour(-0.08, 0.08)
     second = np.where(draws.number() < 0.5, base + 0.80 * (0.98 - base), 0.42 * base)
@@ -147,7 +147,7 @@ def _with_object(picture, draws: _Draws, x, y, shape, rgb, texture, radii) -> np
     px, py = _local(x, y, cx, cy, tilt)
     px, py = px / radius, py / radius
     paint = paint * (1.0 - 0.16 * (px + py))  # lit from the upper left
-    return _over(picture, paint, _inside(radius * shape(px, py), x.size))
+    return _over(image, paint, _inside(radius * shape(px, py), x.size))
 
 
 def _light(draws: _Draws, x, y) -> np.ndarray:
@@ -162,8 +162,8 @@ def _local(x, y, cx, cy, direction):
     return cos * x + sin * y, cos * y - sin * x
 
 
-def _over(picture, paint, opacity):
-    return picture + opacity * (paint - picture)
+def _over(image, paint, opacity):
+    return image + opacity * (paint - image)
 
 
 def _inside(distance, pixels):

@@ -118,10 +118,10 @@ def alike(values: np.ndarray) -> str | None:
     """Whether all of several classes have one description, so that no method can tell them apart.
 
     >>> alike(np.ones((3, 2))), alike(np.ones((1, 2)))
-    ('all 3 classes are described alike: nothing tells them apart', None)
+    ('all 3 classes have the same description: nothing tells them apart', None)
     """
     is_alike = len(values) > 1 and bool(np.all(values == values[0]))
-    return f"all {len(values)} classes are described alike: nothing tells them apart" if is_alike else None
+    return f"all {len(values)} classes have the same description: nothing tells them apart" if is_alike else None
 
 
 def text(values: np.ndarray) -> list[str] | None:

@@ -22,8 +22,8 @@ def load(name: str, *, unseen: str = "", **options) -> dataset.Dataset:
     Args:
       name: `digits` (handwritten digits, described by strokes), `shapes` (rendered from a seed, described by shape,
         colour, texture and size), `xlsa17` (a folder in the layout of the standard benchmark; option `dir`), `npz`
-        (features of one's own in a NumPy archive; option `file`), `pairs` (classes that are pairs of attribute
-        and object, in an archive or a folder; options `file` and `dir`), `image_folder` (images of one's own that
+        (your own features in a NumPy archive; option `file`), `pairs` (classes that are pairs of attribute
+        and object, in an archive or a folder; options `file` and `dir`), `image_folder` (your own images, which
         `data import` wrote down; option `dir`), `features` (what `extract` made of them; option `dir`), `texts` (a file
         of texts with a label each; option `file`), `tfds_images`
         (images of TFDS with a table of classes; options `builder` and `attributes`) or `in_memory` (what `zsl_jax.fit`

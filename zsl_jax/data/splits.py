@@ -35,7 +35,7 @@ def fifth_of_seen(labels: np.ndarray, is_seen: np.ndarray, seed: int) -> dict[st
     test_seen = np.sort(np.concatenate(test_seen))
     if not len(test_seen):
         raise errors.UserError(
-            "no seen test image: too few images a class to draw a fifth from; seen classes could not be scored"
+            "no seen test image: too few images per class to draw a fifth from; seen classes could not be scored"
         )
     return {
         "train": np.setdiff1d(np.flatnonzero(is_seen[labels]), test_seen),
@@ -70,7 +70,7 @@ def unseen_names(text: str, names: Sequence[str]) -> np.ndarray:
     unseen = np.isin(np.array(names), wanted)
     if unseen.all() or not unseen.any() or (~unseen).sum() < 2:
         raise errors.UserError(
-            f"{unseen.sum()} of {len(names)} classes are to be unseen: at least 1, with 2 left to train on"
+            f"{unseen.sum()} of {len(names)} classes would be unseen: at least 1 must be, with 2 left to train on"
         )
     return unseen
 

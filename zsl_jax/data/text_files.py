@@ -1,6 +1,6 @@
 """Files of texts, read a line at a time: their encoding, tables with a header, and texts that need no label.
 
-.txt                    a text a line
+.txt                    one text per line
 .csv, .tsv              a header with a column text; others do not matter
 .jsonl, .ndjson         {"text": "..."} a line
 .json                   {name: [text, ...]}, see `sentences.load_texts`

@@ -61,7 +61,7 @@ def load(
 
     Args:
       builder: name of the dataset, e.g. `caltech_birds2011`; with a version or config as TFDS writes it.
-      attributes: CSV file with the columns `class`, `seen` (true or false) and one an attribute. Names of classes are
+      attributes: CSV file with the columns `class`, `seen` (true or false) and one per attribute. Names of classes are
         compared without regard to case, signs between words and a number before (`001.`).
       dir: folder of TFDS; empty for its usual one.
       split: of the builder, `train+test` for both.
@@ -94,23 +94,23 @@ def load(
     rows = join(names, described.classes.names, builder, attributes)
     records = Records(source, images.Preprocessing(size=size, fit="crop", crop_fraction=1.0, filter="bilinear"))
     if streamed:
-        pictures = streaming.ImageStream(records, np.arange(len(source)), size, workers)
+        pixels = streaming.ImageStream(records, np.arange(len(source)), size, workers)
         labels = _labels(_open(builder, dir, split, labels_only=True)[1])
         digest = {}
     else:
-        pictures, labels = _read(records, size, builder)
-        digest = {"images_sha256": hashlib.sha256(pictures).hexdigest()}
+        pixels, labels = _read(records, size, builder)
+        digest = {"images_sha256": hashlib.sha256(pixels).hexdigest()}
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(rows):
         raise errors.UserError(f"{builder}: a label is none of its {len(rows)} classes, as in a split without labels")
     labels = rows[labels]
     table = described.classes
     return dataset.Dataset(
         name=builder.replace(":", "_").replace("/", "_"),
-        inputs=pictures,
+        inputs=pixels,
         labels=labels,
         classes=table,
         splits=splits.fifth_of_seen(labels, np.asarray(table.is_seen), seed),
-        images=pictures,
+        images=pixels,
         info={
             "semantics": "att",
             "split": f"seed {seed}",
@@ -130,7 +130,7 @@ def join(labels: list[str], classes: tuple[str, ...], source: str, table: str) -
     [1, 0]
 
     Raises:
-      UserError: names that only one side has, or that are the same once written alike.
+      UserError: names that only one side has, or that are the same in one spelling.
     """
     ours, theirs = ([_plain(name) for name in names] for names in (classes, labels))
     for names, where in ((ours, table), (theirs, source)):
@@ -175,13 +175,13 @@ def _open(builder: str, directory: str, split: str, *, labels_only: bool = False
 
 def _read(records: Records, size: int, title: str) -> tuple[np.ndarray, np.ndarray]:
     """All images, `[N, size, size, 3]` uint8, and their labels; decoded in threads, in the order of the source."""
-    pictures = np.empty((len(records.source), size, size, 3), np.uint8)
-    labels = np.empty(len(pictures), np.int32)
+    pixels = np.empty((len(records.source), size, size, 3), np.uint8)
+    labels = np.empty(len(pixels), np.int32)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(records.example, range(len(pictures)))
-        for number, (picture, label) in enumerate(tqdm.tqdm(found, total=len(pictures), desc=title, disable=None)):
-            pictures[number], labels[number] = picture, label
-    return pictures, labels
+        found = pool.map(records.example, range(len(pixels)))
+        for number, (image, label) in enumerate(tqdm.tqdm(found, total=len(pixels), desc=title, disable=None)):
+            pixels[number], labels[number] = image, label
+    return pixels, labels
 
 
 def _labels(source) -> np.ndarray:

@@ -225,7 +225,7 @@ def _absence(variable: str, held: matfile.Contents) -> str:
 
 
 def _names(path: pathlib.Path) -> tuple[tuple[str, ...], str | None]:
-    """The names in a file, one a line, and what is wrong with it."""
+    """The names in a file, one per line, and what is wrong with it."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -74,8 +74,8 @@ def random_shift(key: jax.Array, images: jax.Array, most: int) -> jax.Array:
     padded = jnp.pad(images, ((0, 0), (most, most), (most, most), (0, 0)), mode="edge")
     corners = jax.random.randint(key, (len(images), 2), 0, 2 * most + 1)
 
-    def cut(picture, corner):
-        return jax.lax.dynamic_slice(picture, (corner[0], corner[1], 0), (height, width, picture.shape[-1]))
+    def cut(image, corner):
+        return jax.lax.dynamic_slice(image, (corner[0], corner[1], 0), (height, width, image.shape[-1]))
 
     return jax.vmap(cut)(padded, corners)
 

@@ -31,7 +31,7 @@ def flops(encoder: nn.Module, variables: Any, inputs: Any) -> int:
 
 
 def describe(encoder: nn.Module, variables: Any, inputs: Any) -> str:
-    """Both in a line, e.g. `2.22 M parameters, 0.61 GFLOP an image of 224 x 224`; or of one node of a graph."""
+    """Both in a line, e.g. `2.22 M parameters, 0.61 GFLOP per image of 224 x 224`; or of one node of a graph."""
     count, thousands = _scaled(parameters(variables) * 1000, ("M", "k", ""))
     said = f"{count} {thousands}{' ' if thousands else ''}parameters"
     found = flops(encoder, variables, inputs)

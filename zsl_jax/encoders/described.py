@@ -40,7 +40,7 @@ KEYS = {
     ),
     "texts": ("JSON file of texts on each class, for by=texts", _PLACE),
     "missing": ("what becomes of a class that the file has no texts of", rules.one_of(("error", "names"))),
-    "attributes": ("text file of the names of the attributes, one a line, for by=attributes", _PLACE),
+    "attributes": ("text file of the names of the attributes, one per line, for by=attributes", _PLACE),
     "class_prefix": ("put before each sentence on a class, as the tower was trained: 'query: ' for E5", _TEXT),
     "text_prefix": ("put before each text that is classified: 'query: ' or 'passage: ' for E5", _TEXT),
     "words": ("words of a text that an encoder of words reads, the first with a vector", rules.whole(1)),

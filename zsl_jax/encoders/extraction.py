@@ -35,7 +35,7 @@ class Extraction:
       images: the preprocessing.
       weights_sha256: of the file; None before it has been read.
       batch_size: images at a time; the features do not depend on it but for rounding.
-      grid: cells a side; each has the mean of what the encoder has at its places. 0: one vector of the whole image.
+      grid: cells per side; each has the mean of what the encoder has at its places. 0: one vector of the whole image.
     """
 
     encoder: str
@@ -74,11 +74,11 @@ class Extractor:
     size: str
     embed: Callable[[np.ndarray], jax.Array]
 
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
         found = [np.zeros((0, *self.shape), np.float32)]
         step = self.extraction.batch_size
-        for first in range(0, len(pictures), step):
-            part = pictures[first : first + step]
+        for first in range(0, len(pixels), step):
+            part = pixels[first : first + step]
             # One shape, one program: the last batch is filled up.
             filled = np.concatenate([part, np.zeros((step - len(part), *part.shape[1:]), part.dtype)])
             found.append(np.asarray(self.embed(filled))[: len(part)])
@@ -94,9 +94,9 @@ class Extractor:
         step = self.extraction.batch_size
         loaded = images.load(paths, self.extraction.images, skip=skip)
         while batch := tuple(itertools.islice(loaded, 4 * step)):
-            sound = [picture for picture in batch if picture is not None]
+            sound = [image for image in batch if image is not None]
             features = iter(self(np.stack(sound)) if sound else ())
-            yield from (None if picture is None else next(features) for picture in batch)
+            yield from (None if image is None else next(features) for image in batch)
 
 
 def load(extraction: Extraction) -> Extractor:
@@ -107,8 +107,8 @@ def load(extraction: Extraction) -> Extractor:
         places, weights that are missing, damaged, of another encoder or not those that `weights_sha256` names.
     """
     size = extraction.images.size
-    pictures = np.zeros((1, size, size, 3), np.uint8)
-    module, variables, path = PARTS.get(extraction.encoder, _by_name)(extraction, pictures)
+    pixels = np.zeros((1, size, size, 3), np.uint8)
+    module, variables, path = PARTS.get(extraction.encoder, _by_name)(extraction, pixels)
     digest = None if path is None else matfile.sha256(path)
     if path is not None:
         recorded.check(path, digest)
@@ -128,8 +128,8 @@ def load(extraction: Extraction) -> Extractor:
     variables = jax.tree.map(jnp.asarray, variables)
     return Extractor(
         extraction=dataclasses.replace(extraction, weights_sha256=digest),
-        shape=jax.eval_shape(run, shapes, pictures).shape[1:],
-        size=counts.describe(module, shapes, pictures),
+        shape=jax.eval_shape(run, shapes, pixels).shape[1:],
+        size=counts.describe(module, shapes, pixels),
         embed=lambda batch: run(variables, batch),
     )
 
@@ -139,7 +139,7 @@ def cells(places: jax.Array, grid: int) -> jax.Array:
 
     Args:
       places: `[B, S * S, D]`, the places of a square map.
-      grid: G, cells a side, at most S.
+      grid: G, cells per side, at most S.
 
     Returns:
       `[B, G * G, D]`.
@@ -163,12 +163,12 @@ def cells(places: jax.Array, grid: int) -> jax.Array:
     return means.reshape(-1, grid * grid, places.shape[-1])
 
 
-def _by_name(extraction: Extraction, pictures: np.ndarray):
+def _by_name(extraction: Extraction, pixels: np.ndarray):
     """The module that `encoders.ENCODERS` names, its variables, and the file of its weights, if there is one."""
     module = encoders.factory(extraction.encoder)(**extraction.knobs)
 
     def init():
-        return module.init(jax.random.key(0), pictures, train=False)
+        return module.init(jax.random.key(0), pixels, train=False)
 
     if not extraction.weights:
         return module, jax.jit(init)(), None
@@ -176,9 +176,9 @@ def _by_name(extraction: Extraction, pictures: np.ndarray):
     return module, weights.load(path, jax.eval_shape(init)), path
 
 
-def _clip(extraction: Extraction, pictures: np.ndarray):
+def _clip(extraction: Extraction, pixels: np.ndarray):
     """The image tower of a folder; its sizes are those of its tensors."""
-    del pictures
+    del pixels
     model = clip_files.load(pathlib.Path(extraction.weights).expanduser(), **extraction.knobs)
     return model.image, model.variables("image"), model.file
 

@@ -72,8 +72,8 @@ def _pixels(said: Mapping[str, Any]) -> Preprocessing:
 
     preprocessing = images.Preprocessing(**{name: value for name, value in said.items() if name != "by"})
 
-    def of_arrays(pictures: np.ndarray) -> np.ndarray:
-        return np.stack([images.fit(picture, preprocessing) for picture in pictures])
+    def of_arrays(pixels: np.ndarray) -> np.ndarray:
+        return np.stack([images.fit(image, preprocessing) for image in pixels])
 
     return Preprocessing(of_arrays, functools.partial(images.load, preprocessing=preprocessing))
 
@@ -84,8 +84,8 @@ def _encoder(said: Mapping[str, Any]) -> Preprocessing:
 
     extractor = extraction.load(extraction.Extraction.from_json(said))
 
-    def of_arrays(pictures: np.ndarray) -> np.ndarray:
-        return extractor(np.stack([images.fit(picture, extractor.extraction.images) for picture in pictures]))
+    def of_arrays(pixels: np.ndarray) -> np.ndarray:
+        return extractor(np.stack([images.fit(image, extractor.extraction.images) for image in pixels]))
 
     return Preprocessing(of_arrays, extractor.files)
 

@@ -1,7 +1,7 @@
 """Public checkpoints by the names that timm gives them: what they are, where they are, and the encoder they fit.
 
     module, variables, images = load("vit_small_patch14_dinov2.lvd142m")
-    embeddings = module.apply(variables, pictures, train=False)            pictures as `images` says, [B, D]
+    embeddings = module.apply(variables, pixels, train=False)            pixels as `images` says, [B, D]
 
 A checkpoint is fetched once, by the package `huggingface_hub` (the extra `hub`), into its own cache. Without a network
 a copy of the file serves that lies in a folder of checkpoints as `NAME.safetensors`.

@@ -36,8 +36,8 @@ class Piece(NamedTuple):
     """A stretch of N texts.
 
     Fields:
-      ids: `[N, l]` int32; -1 where nothing stands.
-      words: `[N, l, D]`, the vectors that stand there.
+      ids: `[N, l]` int32; -1 where there is nothing.
+      words: `[N, l, D]`, the vectors there.
     """
 
     ids: Any

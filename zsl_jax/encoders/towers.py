@@ -47,7 +47,7 @@ class TextTower:
       most: tokens that are looked at; a longer text is cut, its end token kept.
       lengths: of batches, in tokens; a text is filled up to the next.
       fill: the token that does so.
-      table: where the vectors of the tokens stand among the variables.
+      table: the place of the token vectors among the variables.
       shape: of what the module gives, between B and D.
     """
 

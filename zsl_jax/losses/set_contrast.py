@@ -23,7 +23,7 @@ def inter_set(
 
     The sum over a batch is that over its sets.
 
-    Use when: sets of examples stand for meanings, which are to be told apart and asked for by `similarity.set_query`;
+    Use when: sets of examples stand for meanings, which must be told apart, and found by `similarity.set_query`;
     nothing pulls a set together.
 
     Args:

@@ -93,9 +93,9 @@ def blocked_sgd(
     `for n in order: weights -= learning_rate * gradient of loss(x_n^T weights attributes^T, label_n)`
 
     `warp_sgd` is this with `warp`. A loss with a piecewise constant gradient (the hinges) is fastest; a smooth one
-    takes as many sweeps a block as its rounding needs to settle, `block` at most.
+    takes as many sweeps per block as its rounding needs to settle, `block` at most.
 
-    Use when: another score loss (`structured_hinge`, `softmax_cross_entropy`) is to be trained one example per step.
+    Use when: another score loss (`structured_hinge`, `softmax_cross_entropy`) should be trained one example per step.
 
     Args:
       loss: `(scores [B, C], labels [B]) -> [B]`, each value a function of its own row alone.

@@ -1,4 +1,4 @@
-"""ALE as it was published: stochastic gradient descent that takes one image a step."""
+"""ALE as it was published: stochastic gradient descent that takes one image per step."""
 
 import jax.numpy as jnp
 

@@ -35,7 +35,7 @@ CUT = rules.Knob(
 
 @registry.method(learning_rate=registry.LEARNING_RATE, momentum=registry.MOMENTUM, cut=CUT)
 def dap(*, learning_rate: float = 3.0, momentum: float = 0.9, cut: str = "attribute") -> base.Method:
-    """Direct attribute prediction: one logistic classifier an attribute, trained on the attributes of the classes.
+    """Direct attribute prediction: one logistic classifier per attribute, trained on the attributes of the classes.
 
     Args:
       learning_rate: of gradient descent, > 0.
@@ -117,7 +117,7 @@ def detectors(binary: Callable, optimizer: optax.GradientTransformation) -> base
 def attribute_log_posterior(
     log_there: ArrayLike, log_absent: ArrayLike, binary_attributes: ArrayLike, prior: ArrayLike
 ) -> jax.Array:
-    """Log-probability of each class, up to a constant an image, from independent attributes.
+    """Log-probability of each class, up to a constant per image, from independent attributes.
 
     `scores[b, c] = sum_k a_ck log(p_bk / p_k) + (1 - a_ck) log((1 - p_bk) / (1 - p_k))`
 

@@ -48,7 +48,7 @@ class Method(NamedTuple):
         embedded; rows where `where` is False only fill up. None for a method that scores input by input.
       attributes: `(state, images) -> [B, A]`, the probability of each attribute; None where none are predicted.
       weights: `() -> tree` of host arrays that come from elsewhere, such as a pretrained tower. They are read and
-        hashed once and are an argument of every program; what a state keeps of them stands in `Frozen`.
+        hashed once and are an argument of every program; a state keeps them inside `Frozen`.
       sees: what the method asks for, of `SEES`: "unseen descriptions" in training, "other candidates" where the
         description or the score of a class depends on the other candidates, "test inputs" as rows with label -1 among
         the training examples. A method that fits anything on the candidates asks for "unseen descriptions".

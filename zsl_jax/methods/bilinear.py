@@ -7,7 +7,7 @@
 The problem of the first four is convex in W and starts at W = 0. A hinge of margin m is homogeneous: m and the learning
 rate scaled together scale W, so that only their ratio matters. For the scale to mean something, features and class
 descriptions should have unit length (`methods.normalized`). The optimiser is stochastic gradient descent with momentum,
-as in the papers: it takes the same path in every rotation of the attributes, hence also in the span of the training
+as in the papers: it takes the same path in every rotation of the attributes, so also in the span of the training
 classes (`methods.in_class_span`), which is cheaper. Adam takes another path there, which ends about as well.
 """
 

@@ -36,7 +36,7 @@ def eszsl(
         falls as one over the number S of training classes, and is multiplied with it: a constant gamma that was chosen
         where fewer classes train is then right where all do.
       other_target: what Y holds, in [-1, 1), where the right class has 1: 0 for one-hot. The paper has -1, which adds
-        the same image-wide term to the scores of all classes with alike descriptions; on validation classes described
+        the same image-wide term to the scores of all classes with similar descriptions; on validation classes described
         by attributes, which have a direction in common, that cost a third of the accuracy.
 
     Raises:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from zsl_jax import errors, rules, similarity
-from zsl_jax.methods import base
+from zsl_jax.methods import base, mlp
 
 # Which inputs a map is learned from, and what a method that does so asks for.
 LEARNED_FROM: dict[str, frozenset[str]] = {"training": frozenset(), "all": frozenset({"test inputs"})}
@@ -57,7 +57,7 @@ def reduced(
             raise errors.UserError(
                 f"config.method.dimensions={dimensions} is more than the {width} numbers of an input: choose fewer"
             )
-        random = jax.random.normal(jax.random.fold_in(key, 0), (width, dimensions)) / jnp.sqrt(width)
+        random = mlp.dense(jax.random.fold_in(key, 0), width, dimensions)
         return {"mean": jnp.zeros(width), "map": random, "learned": jnp.zeros((), bool)}
 
     def find(kept, train, classes, key):

@@ -67,7 +67,7 @@ def sylvester(left: ArrayLike, right: ArrayLike, targets: ArrayLike, *, weight: 
 
     Args:
       left: `[A, A]`, symmetric, no negative eigenvalue.
-      right: `[F, F]`, alike.
+      right: `[F, F]`, likewise.
       targets: `[A, F]`.
       weight: scalar, > 0.
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 
 from zsl_jax import errors, losses, rules, similarity
-from zsl_jax.methods import base, gradient, registry
+from zsl_jax.methods import base, gradient, mlp, registry
 
 NONLINEARITIES = {"relu": jax.nn.relu, "none": lambda x: x}
 
@@ -53,7 +53,7 @@ def semantic_consistency(
     def init_params(key, like, classes):
         num_features, num_attributes = like.inputs.shape[-1], classes.embedding.shape[-1]
         return {
-            "weights": jax.random.normal(key, (num_features, num_attributes)) / jnp.sqrt(num_features),
+            "weights": mlp.dense(key, num_features, num_attributes),
             "bias": jnp.zeros(num_attributes),
             "metric": jnp.eye(num_attributes),
         }

@@ -192,7 +192,7 @@ def percentile_interval(samples: ArrayLike, *, level: ArrayLike = 0.95) -> tuple
 def _binomial(key: jax.Array, total: jax.Array, share: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Draws of `Binomial(total, share)`, by inverting the distribution function.
 
-    One uniform number a draw and a loop over the outcomes, in place of `jax.random.binomial`: it compiles in half the
+    One uniform number per draw and a loop over the outcomes, in place of `jax.random.binomial`: it compiles in half the
     time and, with the tens of images that a test class has, runs ten times as fast; past 2000 images it is slower.
     """
     varies = (share > 0) & (share < 1) & (total > 0)

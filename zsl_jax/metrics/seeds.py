@@ -47,7 +47,7 @@ def paired_p_value(a: ArrayLike, b: ArrayLike) -> jax.Array:
     `t = mean(a - b) / (deviation(a - b) / sqrt(S))`, two-sided by Student's t with S - 1 degrees of freedom
 
     Args:
-      a: `[S]`, the metric of one method, an entry a seed.
+      a: `[S]`, the metric of one method, one entry per seed.
       b: `[S]`, that of the other with the same seeds.
 
     Returns:
@@ -77,7 +77,7 @@ def unpaired_p_value(a: ArrayLike, b: ArrayLike) -> jax.Array:
     The variances need not be equal.
 
     Args:
-      a: `[S]`, the metric of one method, an entry a seed.
+      a: `[S]`, the metric of one method, one entry per seed.
       b: `[T]`, that of the other.
 
     Returns:

@@ -22,11 +22,11 @@ class Pair(NamedTuple):
 
 
 def confusion_matrix(labels, predictions, *, names: Sequence[str], is_seen) -> mpl_figure.Figure:
-    """Returns the confusion matrix, a row a class and each row a distribution, seen classes first.
+    """Returns the confusion matrix, one row per class and each row a distribution, seen classes first.
 
     Args:
       labels: `[N]` rows of the class table.
-      predictions: `[N]`, alike.
+      predictions: `[N]`, rows too.
       names: of the classes.
       is_seen: `[C]` bool, the seen classes first.
     """

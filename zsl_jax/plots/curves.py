@@ -7,17 +7,18 @@ from matplotlib import ticker
 from zsl_jax.plots.style import SEEN, UNSEEN, WRONG
 
 _LINES = {"select": ("choosing, on part of the seen classes", "--"), "train": ("training, on all seen classes", "-")}
-_SCORES = {
-    "zsl": ("ZSL", UNSEEN, "-"),
-    "harmonic": ("H, calibrated", "black", "-"),
-    "uncalibrated": ("H", "black", ":"),
-    "ausuc": ("AUSUC", WRONG, "--"),
+# By the names that `config.select.metric` has.
+_LOOKS = {
+    "zsl": (UNSEEN, "-"),
+    "harmonic": ("black", "-"),
+    "uncalibrated": ("black", ":"),
+    "ausuc": (WRONG, "--"),
 }
 # What every line of metrics.jsonl says; the rest is the method's own.
 _COMMON = ("phase", "epoch", "step", "loss", "steps_per_s", "examples_per_s", "flops_per_s", "share_of_peak")
 
 
-def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
+def training_curves(entries: list[dict], selection: dict, labels: dict[str, str]) -> mpl_figure.Figure:
     """Returns the losses of both phases by epoch and, beside them, the validation scores with the chosen epoch.
 
     What a method says of its steps beside the loss, as the critic's estimate and the length of the gradient, has a
@@ -26,6 +27,7 @@ def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
     Args:
       entries: the lines of metrics.jsonl: `phase`, `epoch`, `loss` and what the method adds.
       selection: as `record["selection"]` holds it, with the `history` of validation scores.
+      labels: of the validation scores that are drawn besides the one that chose, by their names in the history.
     """
     own = sorted({name for entry in entries for name in entry if name not in _COMMON})
     figure = mpl_figure.Figure(figsize=(15 if own else 10, 3.8), layout="constrained")
@@ -38,7 +40,7 @@ def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
     left.legend(frameon=False, fontsize=8)
     for axes in middle:
         _draw_own(axes, entries, own)
-    _draw_history(right, selection)
+    _draw_history(right, selection, labels)
     for axes in (left, *middle, right):
         axes.spines[["top", "right"]].set_visible(False)
         if len(axes.get_xticks()):
@@ -46,16 +48,17 @@ def training_curves(entries: list[dict], selection: dict) -> mpl_figure.Figure:
     return figure
 
 
-def _draw_history(right, selection: dict) -> None:
+def _draw_history(right, selection: dict, labels: dict[str, str]) -> None:
     """Draws the validation scores by epoch; where nothing was chosen, says so."""
     history = selection["history"]
     if not history:
         right.set(xticks=[], yticks=[], title="nothing is chosen")
         return
     epochs = [entry["epochs"] for entry in history]
-    others = [selection["metric"]] if selection["metric"] not in _SCORES else []
-    shown = {name: look for name, look in _SCORES.items() if name in history[0]}
-    for name, (label, colour, style) in (shown | {name: (name, WRONG, "-") for name in others}).items():
+    shown = {name: labels[name] for name in _LOOKS if name in labels and name in history[0]}
+    shown.setdefault(selection["metric"], selection["metric"])
+    for name, label in shown.items():
+        colour, style = _LOOKS.get(name, (WRONG, "-"))
         right.plot(
             epochs,
             [entry[name] for entry in history],

@@ -13,7 +13,7 @@ from zsl_jax.plots.style import SEEN, UNSEEN, WRONG, colour, readable
 def retrieval(
     images, scores, labels, *, names: Sequence[str], rows: Sequence[int], columns: int = 8
 ) -> mpl_figure.Figure:
-    """Returns a strip a class: its nearest images, best first; a wrong one is framed in grey and named.
+    """Returns one strip per class: its nearest images, best first; a wrong one is framed in grey and named.
 
     Args:
       images: `[N, H, W, 3]` uint8.
@@ -21,7 +21,7 @@ def retrieval(
       labels: `[N]` rows of the class table.
       names: of the classes.
       rows: the classes to show.
-      columns: images a class.
+      columns: images per class.
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
     figure = mpl_figure.Figure(figsize=(1.15 * columns + 1.6, 1.35 * len(rows) + 0.5), layout="constrained")

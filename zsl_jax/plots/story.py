@@ -104,7 +104,7 @@ def class_bars(axes, per_class: dict) -> None:
 
 
 def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
-    """Draws test images of unseen classes, a column a class, with the predicted name; wrong ones are grey."""
+    """Draws test images of unseen classes, one column per class, with the predicted name; wrong ones are grey."""
     labels = np.asarray(task.sets["test_unseen"].labels)
     classes = np.unique(labels)
     chosen = classes[np.linspace(0, len(classes) - 1, min(columns, len(classes))).astype(int)]

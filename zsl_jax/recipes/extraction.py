@@ -24,14 +24,14 @@ KEYS = {
     "images.crop_fraction": Key(0.875, "share of the shorter side that is kept by crop", number(0, 1, ends="(]")),
     "images.filter": Key("bilinear", "of the resizing", one_of(tuple(images.FILTERS))),
     "batch_size": Key(8, "images at a time", whole(1)),
-    "grid": Key(0, "cells a side of an image, each with features of its own [P, D]; 0: one vector of all", whole(0)),
+    "grid": Key(0, "cells per side of an image, each with features of its own [P, D]; 0: one vector of all", whole(0)),
     "encoder.weights": Key(
         "", "weights, random ones without it", Rule(lambda x: True, "a file, or the name of a public checkpoint")
     ),
 }
 
 # Those with public weights, which expect their pixels scaled in a way of their own.
-PICTURE_ENCODERS = tuple(
+IMAGE_ENCODERS = tuple(
     name for name, factory in encoders.ENCODERS.items() if "scaling" in inspect.signature(factory).parameters
 )
 
@@ -42,8 +42,8 @@ def base(encoder: str) -> ml_collections.ConfigDict:
     Raises:
       UserError: an encoder that has no public weights, or an unknown one.
     """
-    if encoder not in PICTURE_ENCODERS:
-        raise errors.unknown("encoder", encoder, PICTURE_ENCODERS)
+    if encoder not in IMAGE_ENCODERS:
+        raise errors.unknown("encoder", encoder, IMAGE_ENCODERS)
     config = ml_collections.ConfigDict({"data": {}, "images": {}, "encoder": {"name": encoder}})
     for name, key in KEYS.items():
         *path, last = name.split(".")

@@ -125,7 +125,7 @@ def blocks(
             yield input_files.Block([str(path) for path, _ in batch], np.stack([row for _, row in batch]))
 
 
-def pictures(paths: Sequence[pathlib.Path], most: int) -> dict[str, np.ndarray]:
+def shown(paths: Sequence[pathlib.Path], most: int) -> dict[str, np.ndarray]:
     """Returns the first images among the inputs, `[H, W, 3]` uint8, by the names that `blocks` gives them.
 
     Images that cannot be read are left out.

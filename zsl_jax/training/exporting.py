@@ -31,13 +31,13 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def export(model: trained.Trained, classes: data.ClassTable, path: pathlib.Path, *, gamma: float | None = None) -> dict:
-    """Writes the file, whole or not at all, and returns what stands in its `about.json`.
+    """Writes the file, whole or not at all, and returns the contents of its `about.json`.
 
     Args:
       model: from `trained.load`.
       classes: the candidates, also ones that nobody has trained on.
       path: of the file.
-      gamma: taken from the scores of seen classes; None for the one chosen on validation classes.
+      gamma: subtracted from the scores of seen classes; None for the one chosen on validation classes.
 
     Raises:
       UserError: a method that decides on all inputs together.

@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, plain lines where no bar shows, on request TensorBoard or W&B."""
+"""The log of a run: one JSON object per line, plain lines where no bar shows, on request TensorBoard or W&B."""
 
 import contextlib
 import hashlib
@@ -22,7 +22,7 @@ def entries(path: pathlib.Path) -> list[dict]:
 
 
 class JsonLines:
-    """A log of one JSON object a line; opening it again drops the lines that `keep` refuses (of steps to be redone)."""
+    """A log of one JSON object per line; opening it again drops lines that `keep` refuses (of steps to be redone)."""
 
     def __init__(self, path: pathlib.Path, keep: Callable[[dict], bool]):
         files.write_text(path, "".join(f"{json.dumps(entry)}\n" for entry in entries(path) if keep(entry)))

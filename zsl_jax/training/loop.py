@@ -81,31 +81,12 @@ def fit(
     classes = parallel.place_state(training.classes, mesh)
     feeder = _feeder(training, (first_epoch, _length(done)), epochs)
     moving, frozen = base.split(state)
-    shapes = (method, feeder.layout, training.nonfinite, len(training.examples.labels), training.batch_size)
     key_data = parallel.replicate(jax.random.key_data(training.key), mesh)
-    labels = parallel.replicate(np.asarray(training.examples.labels), mesh) if training.per_class else None
-    nearness = parallel.replicate(stretches.nearness_of(training), mesh)
-    bar = tqdm.tqdm(
-        total=epochs * num_steps,
-        initial=first_epoch * num_steps + _length(done),
-        desc=title,
-        unit="step",
-        disable=None if processes.is_first() else True,
-        leave=False,
-    )
+    order_of = _orders(training, key_data)
+    bar = _bar(title, epochs * num_steps, first_epoch * num_steps + _length(done))
     with bar, contextlib.closing(feeder):
         for epoch in range(first_epoch, epochs):
-            order = stretches.epoch_order(
-                key_data,
-                parallel.replicate(np.int32(epoch), mesh),
-                labels,
-                nearness,
-                num_examples=len(training.examples.labels),
-                batch_size=training.batch_size,
-                num_classes=len(training.classes),
-                per_class=training.per_class,
-                mesh=mesh,
-            )
+            order = order_of(epoch)
             if not done and (epoch == 0 or (method.refresh and epoch % method.refresh == 0)):
                 moving = base.split(_prepared(training, base.joined(moving, frozen), epoch, feeder))[0]
             while (begin := _length(done)) < num_steps:
@@ -118,7 +99,7 @@ def fit(
                     count = trace.before(epoch * num_steps + begin, count)
                 if (known := stretches.known_length(count, mesh)) is not None:
                     count = known
-                steps = stretches.compiled_steps(*shapes, known)
+                steps = stretches.compiled_steps(method, feeder.layout, training.nonfinite, known)
                 position = parallel.replicate(np.array([epoch, begin, count, feed.first], np.int32), mesh)
                 with jax.transfer_guard("disallow"):
                     moving, metrics = steps(moving, feed.examples, frozen, classes, key_data, order, position)
@@ -141,6 +122,25 @@ def finish(training: states.Training, state):
     examples, layout = training.examples, training.layout
     train = examples if layout.streamed else parallel.place_examples(examples, layout)
     return _with_examples(training, training.method.finish, state, train, 3)
+
+
+def _orders(training: states.Training, key_data) -> Callable[[int], tuple[jax.Array, jax.Array]]:
+    """What gives the order of an epoch, on the devices."""
+    mesh, count = training.mesh, len(training.examples.labels)
+    labels = parallel.replicate(np.asarray(training.examples.labels), mesh) if training.per_class else None
+    nearness = parallel.replicate(stretches.nearness_of(training), mesh)
+    sizes = {"num_examples": count, "batch_size": training.batch_size, "mesh": mesh}
+    sizes |= {"num_classes": len(training.classes), "per_class": training.per_class}
+
+    def order(epoch: int):
+        return stretches.epoch_order(key_data, parallel.replicate(np.int32(epoch), mesh), labels, nearness, **sizes)
+
+    return order
+
+
+def _bar(title: str, total: int, done: int) -> tqdm.tqdm:
+    disabled = None if processes.is_first() else True
+    return tqdm.tqdm(total=total, initial=done, desc=title, unit="step", disable=disabled, leave=False)
 
 
 def _prepared(training: states.Training, state, epoch: int, feeder):

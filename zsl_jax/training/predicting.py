@@ -28,14 +28,14 @@ class Reasons(NamedTuple):
     """Why the best class and not the next: `margin`, the difference of their scores, is the sum of all the rest.
 
     Fields:
-      against: the next class.
+      runner_up: the second best class, which the best one is compared with.
       attributes: the largest contributions by name, the largest first; an attribute that is not there may speak for a
         class, too.
       others: the sum of all other attributes' contributions.
       calibration: what gamma adds, where one of the two classes is seen and the other is not.
     """
 
-    against: str
+    runner_up: str
     margin: float
     attributes: dict[str, float]
     others: float
@@ -59,14 +59,14 @@ def predict(
     gamma: float | None = None,
     num_reasons: int = 0,
 ) -> Iterator[Prediction]:
-    """Yields a prediction an input, in their order.
+    """Yields one prediction per input, in their order.
 
     Args:
       model: from `trained.load`.
       classes: the candidates.
       inputs: blocks of what the model was trained on, or of images where it knows how to make inputs of them.
       top: how many candidates, at most all classes.
-      gamma: taken from the scores of seen classes; None for the one chosen on validation classes.
+      gamma: subtracted from the scores of seen classes; None for the one chosen on validation classes.
       num_reasons: how many attributes to name; 0 for no reasons.
 
     Raises:

@@ -14,7 +14,7 @@ from zsl_jax.data import dataset
 from zsl_jax.data import inputs as inputs_lib
 from zsl_jax.encoders import class_sources, source_parts
 from zsl_jax.methods import source_weights
-from zsl_jax.training import checkpoints, evaluation, hashes, hits, parallel, phases, problems
+from zsl_jax.training import checkpoints, evaluation, hashes, hits, parallel, phases, problems, states
 
 VERSION = 1
 _IDENTITY = ("semantics", "attributes", "split", "benchmark", "files", "described_by")
@@ -31,30 +31,29 @@ _PACKAGES = ("zsl-jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "n
 
 
 def make(
-    config,
-    problem,
-    training,
+    run: phases.Run,
+    problem: problems.Problem,
+    training: states.Training,
+    *,
+    state: Any,
     evaluated: evaluation.Evaluated | None,
     selection: dict,
-    state: Any,
     timing: dict,
-    made_of: dict[str, str],
     losses: dict[str, float] | None = None,
 ) -> dict:
     """Returns the record as a JSON-able dict; see the design's field list.
 
     Args:
-      config: of the run.
-      problem: a `problems.Problem`.
-      training: the final `states.Training`.
+      run: with the config, and the hashes of data and weights.
+      problem: of the config.
+      training: the final one.
+      state: the finished state.
       evaluated: of the final task; None where it has no test input.
       selection: what was chosen.
-      state: the finished state.
       timing: seconds and rates.
-      made_of: hashes of data and weights.
       losses: mean losses of the first, the best and the last epoch of the final training.
     """
-    source, task, protocol = problem.dataset, training.task, problem.protocol
+    config, source, task, protocol = run.config, problem.dataset, training.task, problem.protocol
     per_class = {} if evaluated is None else _per_class(evaluated.counts, task)
     seen = problems.sees(training.method, config, source.info)
     return {
@@ -73,7 +72,7 @@ def make(
         "state_sha256": checkpoints.state_sha256(state),
         "classes_sha256": hashes.table_sha256(task.classes),
         **({"source_weights": source_weights.of(state)} if config.classes.weights == class_sources.LEARNED else {}),
-        "made_of": made_of,
+        "made_of": run.made_of,
         "config": _without_folders(json.loads(config.to_json())),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
         "device": parallel.describe(problem.mesh),
@@ -102,7 +101,7 @@ def merged(records: Sequence[dict]) -> dict:
 
     Metrics, and the epochs and gamma that were chosen, become lists, one value per seed; correct images of a class
     become means over the seeds, times medians, and hits have a row per seed. What else is a seed's own (its whole
-    selection with the scores of every epoch, its losses and the hash of its state) stands in `runs`; of the places of
+    selection with the scores of every epoch, its losses and the hash of its state) is in `runs`; of the places of
     the data all but the last name is left out.
     """
     first = records[0]

@@ -18,7 +18,6 @@ from zsl_jax import errors, methods, metrics
 from zsl_jax.training import phases, protocols, reading, resampling
 
 USUAL = ("inductive", "validation classes")
-_FIELDS = {"zsl": "zsl_correct", "gzsl": "gzsl_correct", "calibrated": "calibrated_correct"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Row:
       selected_on: what its choices were made on.
       selected_by: the score that made them.
       records: in the order of their seeds.
-      seeds: one or more a record.
+      seeds: one or more per record.
       sees: what the runs were handed beyond labelled examples and descriptions of seen classes.
       values: by metric of the protocol `[S]`, one per seed; one per record where a record gives only the mean over its
         seeds. What was not measured is not there.
@@ -126,7 +125,7 @@ def collect(records: Iterable[reading.Record]) -> Report:
 
 
 def interval(row: Row, metric: str) -> tuple[float, float] | None:
-    """Returns the 95 % interval of a row's metric over the test images, or None for one without counts a class."""
+    """Returns the 95 % interval of a row's metric over the test images, or None for one without counts per class."""
     if metric not in row.samples:
         return None
     low, high = metrics.percentile_interval(row.samples[metric])
@@ -172,13 +171,14 @@ def _rows(
 
 def _drawn(members, groups, protocol: protocols.Protocol, column: int) -> tuple[list, dict[str, int]]:
     """Of each row the samples less their centre, and whether images are known; of all the degrees of freedom."""
-    if protocol.name != "gzsl":
+    questions = protocol.questions
+    if not questions:
         return [({}, False)] * len(groups), {}
     tables = _tables(members)
-    rates = [_rates(group, tables.names) for group in groups]
-    found = resampling.samples(tables, rates, seed=column)
+    rates = [_rates(group, questions, tables) for group in groups]
+    found = resampling.samples(tables, rates, questions, seed=column)
     moved = [{name: x - x.mean() for name, x in each.items()} for each in found]
-    freedom = {name: resampling.freedom(tables, name) for each in found for name in each}
+    freedom = {name: resampling.freedom(tables, questions, name) for each in found for name in each}
     return [(each, row.of_image is not None) for each, row in zip(moved, rates)], freedom
 
 
@@ -197,27 +197,33 @@ def _check_seeds(group: list[reading.Record]) -> None:
 
 
 def _tables(members: list[reading.Record]) -> resampling.Tables:
-    """Test images of each class, which all records of a column must count alike."""
+    """Test images of each class, of which all records of a column must have equal counts."""
     first = members[0]
     counted = [{name: (x["seen"], x["images"]) for name, x in each.content["per_class"].items()} for each in members]
     for record, images in zip(members, counted):
         if images != counted[0]:
             raise errors.UserError(
-                f"{first.path} and {record.path} count other test images, though their data are described alike"
+                f"{first.path} and {record.path} count other test images, though they describe the same data"
             )
     names = tuple(counted[0])
     seen, images = zip(*(counted[0][name] for name in names))
     return resampling.Tables(names, np.array(seen, bool), np.array(images, int))
 
 
-def _rates(group: list[reading.Record], names: tuple[str, ...]) -> resampling.Rates:
-    """How often the seeds of a row are right, of every image where each of its records says so."""
+def _rates(
+    group: list[reading.Record], questions: tuple[protocols.Question, ...], of: resampling.Tables
+) -> resampling.Rates:
+    """How often the seeds of a row are right, of every image where each of its records says so.
+
+    Records of an early kind do not count the answers to every question.
+    """
+    names = of.names
     tables = [record.content["per_class"] for record in group]
     weights = [len(record.content["seeds"]) for record in group]
     counted = {
-        question: np.average([[t[name].get(field, 0) for name in names] for t in tables], axis=0, weights=weights)
-        for question, field in _FIELDS.items()
-        if question != "calibrated" or all("calibrated_correct" in t[name] for t in tables for name in names)
+        name: np.average([[t[each].get(field, 0) for each in names] for t in tables], axis=0, weights=weights)
+        for name, field, _, on_seen, _ in questions
+        if all(field in t[each] for t in tables for each, seen in zip(names, of.seen) if on_seen or not seen)
     }
     entries = [record.content.get("hits") for record in group]
     if not all(entries):

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from zsl_jax.training import protocols
+
 # Draws of the images of a class, and draws of classes that take one of these each.
 _POOL, NUM_SAMPLES = 1000, 10_000
 
@@ -47,12 +49,20 @@ class Rates(NamedTuple):
     classes: np.ndarray | None = None
 
 
-def samples(tables: Tables, rates: list[Rates], *, num_samples: int = NUM_SAMPLES, seed: int = 0) -> list[dict]:
-    """Returns of each row `[R]` samples by metric: `zsl`, and unseen, seen and harmonic as scored and calibrated.
+def samples(
+    tables: Tables,
+    rates: list[Rates],
+    questions: tuple[protocols.Question, ...],
+    *,
+    num_samples: int = NUM_SAMPLES,
+    seed: int = 0,
+) -> list[dict]:
+    """Returns of each row `[R]` samples of the metrics of each question.
 
     Args:
       tables: of all rows.
       rates: of each row.
+      questions: of the protocol; a row may have answered some of them.
       num_samples: R.
       seed: of the draws.
     """
@@ -63,37 +73,41 @@ def samples(tables: Tables, rates: list[Rates], *, num_samples: int = NUM_SAMPLE
         shape = (num_samples, len(classes))
         drawn[side] = (rng.integers(0, max(len(classes), 1), shape), rng.integers(0, _POOL, shape))
     shared: dict[bytes, Any] = {}
-    return [_of_row(tables, row, sides, drawn, shared, np.random.default_rng((seed, n))) for n, row in enumerate(rates)]
+    return [
+        _of_row(tables, row, questions, sides, drawn, shared, np.random.default_rng((seed, n)))
+        for n, row in enumerate(rates)
+    ]
 
 
-def freedom(tables: Tables, metric: str) -> int:
+def freedom(tables: Tables, questions: tuple[protocols.Question, ...], metric: str) -> int:
     """Degrees of freedom of a metric's spread: classes less one, of the side that has fewer of them."""
     unseen, seen = int(np.sum(~tables.seen)), int(np.sum(tables.seen))
-    of = {"zsl": unseen, "unseen": unseen, "seen": seen, "harmonic": min(unseen, seen)}
-    return max(of[metric.removeprefix("calibrated_")] - 1, 1)
+    of = {}
+    for question in questions:
+        of |= {question.unseen: unseen, question.seen: seen, question.harmonic: min(unseen, seen)}
+    return max(of[metric] - 1, 1)
 
 
-def _of_row(tables: Tables, row: Rates, sides, drawn, shared, rng) -> dict[str, np.ndarray]:
-    accuracy: dict[tuple[str, str], np.ndarray] = {}
-    pools = _pools(tables, row, shared, rng)
-    for (side, classes), question in ((s, q) for s in sides.items() for q in row.of_class):
-        if not len(classes) or (question == "zsl" and side == "seen"):
-            continue
-        places, which = drawn[side]
+def _of_row(tables: Tables, row: Rates, questions, sides, drawn, shared, rng) -> dict[str, np.ndarray]:
+    pools, result = _pools(tables, row, shared, rng), {}
+
+    def accuracy(question: str, side: str) -> np.ndarray:
+        classes, (places, which) = sides[side], drawn[side]
         found = pools[question][classes][places, which].mean(axis=1)
         centre = np.mean(row.of_class[question][classes] / tables.images[classes])
-        accuracy[question, side] = centre + (found - centre) * np.sqrt(len(classes) / max(len(classes) - 1, 1))
-    result = {}
-    if ("zsl", "unseen") in accuracy:
-        result["zsl"] = accuracy["zsl", "unseen"]
-    for question, prefix in (("gzsl", ""), ("calibrated", "calibrated_")):
-        if (question, "unseen") in accuracy:
-            unseen = np.clip(accuracy[question, "unseen"], 0, 1)
-            result[f"{prefix}unseen"] = unseen
-            if (question, "seen") in accuracy:
-                seen = np.clip(accuracy[question, "seen"], 0, 1)
-                result[f"{prefix}seen"] = seen
-                result[f"{prefix}harmonic"] = 2 * unseen * seen / np.maximum(unseen + seen, np.finfo(float).tiny)
+        return centre + (found - centre) * np.sqrt(len(classes) / max(len(classes) - 1, 1))
+
+    for question in questions:
+        if question.name not in row.of_class or not len(sides["unseen"]):
+            continue
+        unseen = accuracy(question.name, "unseen")
+        if not question.seen:
+            result[question.unseen] = unseen
+            continue
+        unseen = result[question.unseen] = np.clip(unseen, 0, 1)
+        if len(sides["seen"]):
+            seen = result[question.seen] = np.clip(accuracy(question.name, "seen"), 0, 1)
+            result[question.harmonic] = 2 * unseen * seen / np.maximum(unseen + seen, np.finfo(float).tiny)
     return result
 
 

@@ -74,7 +74,7 @@ def run(
       should_stop: asked between steps and between blocks of scored inputs, see `interruption.listening`.
 
     Raises:
-      UserError: another run that lives holds the workdir, a value is not finite, or what else a user can mend.
+      UserError: another run that lives holds the workdir, a value is not finite, or anything else a user can fix.
       Stopped: `should_stop` said so; the state is saved.
     """
     problem = problems.make_problem(config) if problem is None else problem
@@ -114,7 +114,16 @@ def _run(run: phases.Run, problem: problems.Problem, choosing: tuple[data.Task, 
             f"DIVERGED: the loss went from {losses['first']:.3g} to {losses['last']:.3g}; the record says so, and "
             "report leaves it out: choose a smaller step size"
         )
-    result = record.make(run.config, problem, training, evaluated, chosen, state, timing, run.made_of, losses)
+    result = record.make(
+        run,
+        problem,
+        training,
+        state=state,
+        evaluated=evaluated,
+        selection=chosen,
+        timing=timing,
+        losses=losses,
+    )
     if "source_weights" in result:
         run.say(f"weights of sources: {', '.join(f'{k} {v:.2f}' for k, v in result['source_weights'].items())}")
     if processes.is_first():
@@ -158,18 +167,17 @@ def evaluate(config: ml_collections.ConfigDict, workdir: pathlib.Path, *, say: C
     """Scores the finished state of a workdir again; returns a record with everything but a new selection and timing."""
     saved = reading.read(workdir / "record.json")
     problem, training, state = restore_finished(config, workdir, say=say)
-    run = phases.Run(config, workdir, say=say, made_of=problem.made_of())
+    run = phases.Run(config, workdir, say=say, made_of=saved.get(MADE_OF, {}))
     evaluated = _evaluate(run, problem, training, state, saved["selection"])
     result = record.make(
-        config,
+        run,
         problem,
         training,
-        evaluated,
-        saved["selection"],
-        state,
-        saved["timing"],
-        saved.get(MADE_OF, {}),
-        saved.get("losses"),
+        state=state,
+        evaluated=evaluated,
+        selection=saved["selection"],
+        timing=saved["timing"],
+        losses=saved.get("losses"),
     )
     return _result(problem, training, state, evaluated, result)
 

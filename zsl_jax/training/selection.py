@@ -144,7 +144,7 @@ def _draw(run: phases.Run, problem, task, number: int, num_draws: int) -> list[d
 
 
 def _scores(protocol: protocols.Protocol, scored: evaluation.Evaluated) -> dict[str, float]:
-    """What is chosen by; what no validation image measures counts as 0, for all that is compared alike."""
+    """What is chosen by; what no validation image measures counts as 0 for all that is compared."""
     found = {name: protocols.value(scored.metrics, metric) for name, metric in protocol.choices().items()}
     return {name: value if np.isfinite(value) else 0.0 for name, value in found.items()}
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from zsl_jax.data import dataset
 from zsl_jax.methods import base
-from zsl_jax.training import parallel, states, stretches
+from zsl_jax.training import balanced, parallel, states, stretches
 
 _ARRAYS_OF_SCORES = 4  # arrays as large as the scores that an evaluation holds at a time, about
 
@@ -44,7 +44,7 @@ class Tasks(NamedTuple):
 class Program(NamedTuple):
     """Compiled functions of S settings, Q seeds and K folds; `states` have leading axes `[K, Q, S]`, or `[K, Q]`.
 
-    What is frozen is alike for all of them: it is made once and mapped over nothing.
+    What is frozen is the same for all of them: it is made once and mapped over nothing.
 
     Fields:
       start: `(knobs, tasks, keys, weights, mesh) -> moving` states before the first step, split over the devices;
@@ -100,7 +100,7 @@ def make_program(
       tasks: what `stack_tasks` returns; only its shapes are looked at.
       weights: what `Method.weights` gave; only their shapes are looked at.
       seeds: Q; only `most` depends on it.
-      batch_size: examples a step.
+      batch_size: examples per step.
       per_class: images of each class in a batch; 0 for a shuffled order.
       clustering: how much more often near classes share such a batch.
     """
@@ -219,20 +219,15 @@ def _lane(factory, evaluate, *, batch_size: int, per_class: int, clustering: flo
         num_steps = states.steps_per_epoch(len(task.train.labels), batch_size)
         if not num_steps or factory(**knobs).update is None:
             return moving, jnp.zeros(())
-        moving, metrics = stretches.stretch(
-            moving,
-            frozen,
-            task.train,
-            task.training_classes,
-            key,
-            first_step // num_steps,
-            0,
-            num_steps,
-            method=factory(**knobs),
-            batch_size=batch_size,
-            per_class=per_class,
-            clustering=clustering,
-        )
+        train, classes, number = task.train, task.training_classes, first_step // num_steps
+        sizes = {"num_examples": len(train.labels), "batch_size": batch_size}
+        balance = stretches.Balance(train.labels, len(classes), per_class) if per_class else None
+        if clustering:
+            balance = balance._replace(nearness=balanced.nearness_of(classes.embedding, clustering))
+        order = stretches.epoch_rows(jax.random.fold_in(key, 1), number, **sizes, balance=balance)
+        position = stretches.Position(number, 0, num_steps)
+        method = factory(**knobs)
+        moving, metrics = stretches.stretch(moving, frozen, train, classes, key, order, position, method=method)
         return moving, jnp.mean(metrics["loss"])
 
     def score(moving, frozen, knobs, task, key):

@@ -47,7 +47,7 @@ def settings(space: dict[str, Any], *, samples: int, seed: int) -> list[dict[str
     [{'a': 1, 'b': 3}, {'a': 2, 'b': 3}]
     """
     if not space:
-        raise errors.UserError("sweep() names no config key: return {'method.learning_rate': (0.1, 1.0)} or alike")
+        raise errors.UserError("sweep() names no config key: return {'method.learning_rate': (0.1, 1.0)}, for example")
     for key, values in space.items():
         if not isinstance(values, (Range, tuple, list)):
             raise errors.UserError(f"the range of {key} is {values!r}: name a tuple of values, uniform or log_uniform")

@@ -25,6 +25,22 @@ class Balance(NamedTuple):
     nearness: Any = None
 
 
+class Position(NamedTuple):
+    """Where a stretch lies; scalar ints that may be traced.
+
+    Fields:
+      epoch: of the run.
+      begin: the first step of the stretch in it.
+      count: steps; a loop of a count that is not traced has a length that its program knows.
+      first: the step of the epoch that a window of examples begins with, where they are streamed.
+    """
+
+    epoch: Any
+    begin: Any
+    count: Any
+    first: Any = 0
+
+
 def epoch_rows(key, epoch, *, num_examples: int, batch_size: int, balance: Balance | None = None):
     """Returns which examples make up the batches of an epoch: a new permutation of all, whatever was before.
 
@@ -61,19 +77,12 @@ def stretch(
     train,
     classes,
     key,
-    epoch,
-    begin,
-    count,
-    first=0,
-    order=None,
+    order,
+    position: Position,
     *,
     method: base.Method,
-    batch_size: int,
-    num_examples: int | None = None,
     layout: parallel.Layout | None = None,
     nonfinite: str = "stop",
-    per_class: int = 0,
-    clustering: float = 0.0,
 ):
     """Returns the moving part of the state after some steps of an epoch, and their metrics `[steps]`, else 0; pure.
 
@@ -81,15 +90,10 @@ def stretch(
       moving, frozen: the state as the steps before left it, as `base.split` takes it apart.
       train, classes: the training examples, and what `update` may see of the classes.
       key: PRNG key of the run.
-      epoch, begin, count: scalar ints that may be traced: the epoch, the first step in it, and how many. A loop of a
-        count that is not traced has a length that its program knows.
-      first: the step of the epoch that a window of examples begins with, where `layout` is streamed.
-      order: what `epoch_rows` gives for the epoch; None makes it.
-      method, batch_size, nonfinite: as in `fit`.
-      num_examples: N, where `layout` has filled up the examples.
+      order: what `epoch_rows` gives for the epoch.
+      position: of the stretch.
+      method, nonfinite: as in `fit`.
       layout: how it runs on several devices; None: on whatever the arrays are on.
-      per_class: images of each class in a batch, where no order is given; 0 for a shuffled one.
-      clustering: how much more often near classes share such a batch.
     """
 
     # Compiled as a function of its own, so that its results' shapes and the loop share one trace.
@@ -107,14 +111,7 @@ def stretch(
         return following, metrics
 
     step_key = jax.random.fold_in(key, 2)
-    if order is None:
-        num_examples = len(train.labels) if num_examples is None else num_examples
-        balance = Balance(train.labels, len(classes), per_class) if per_class else None
-        if clustering:
-            balance = balance._replace(nearness=balanced.nearness_of(classes.embedding, clustering))
-        sizes = {"num_examples": num_examples, "batch_size": batch_size}
-        order = epoch_rows(jax.random.fold_in(key, 1), epoch, **sizes, balance=balance)
-    rows, where = order
+    (rows, where), (epoch, begin, count, first) = order, position
 
     def arguments(i):
         taken = i - first if layout is not None and layout.streamed else rows[i]
@@ -153,38 +150,17 @@ def known_length(count: int, mesh) -> int | None:
 
 
 @functools.lru_cache(maxsize=64)
-def compiled_steps(
-    method: base.Method,
-    layout: parallel.Layout,
-    nonfinite: str,
-    num_examples: int,
-    batch_size: int,
-    length: int | None = None,
-):
-    """Returns `stretch` compiled once for a method, the shapes and a length; whatever the number of steps with None.
+def compiled_steps(method: base.Method, layout: parallel.Layout, nonfinite: str, length: int | None = None):
+    """Returns `stretch` compiled once for a method, a length and shapes; whatever the number of steps with None.
 
     `(moving, train, frozen, classes, key_data, order, [epoch, begin, count, first]) -> (moving, metrics)`
     """
 
     def steps(moving, train, frozen, classes, key_data, order, position):
-        epoch, begin, count, first = position
-        return stretch(
-            moving,
-            frozen,
-            train,
-            classes,
-            jax.random.wrap_key_data(key_data),
-            epoch,
-            begin,
-            count if length is None else length,
-            first,
-            order,
-            method=method,
-            batch_size=batch_size,
-            num_examples=num_examples,
-            layout=layout,
-            nonfinite=nonfinite,
-        )
+        there, key = Position(*position), jax.random.wrap_key_data(key_data)
+        there = there if length is None else there._replace(count=length)
+        options = {"method": method, "layout": layout, "nonfinite": nonfinite}
+        return stretch(moving, frozen, train, classes, key, order, there, **options)
 
     return parallel.compiled(steps, layout)
 

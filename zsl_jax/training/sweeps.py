@@ -3,7 +3,7 @@
 Numeric knobs of the method are traced and share a program; everything else (dataset options, scaling, batch size)
 makes a program of its own. Only the training part of the dataset is looked at.
 
-    WORKDIR/trials.jsonl   a line a setting, written a chunk at a time; a killed sweep goes on after the last chunk
+    WORKDIR/trials.jsonl   one line per setting, written a chunk at a time; a killed sweep goes on after the last chunk
 """
 
 import functools
@@ -89,7 +89,7 @@ def is_knob(config: ml_collections.ConfigDict, key: str) -> bool:
 
 
 def _groups(config, points) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Yields (structure, settings): the settings that share all keys but numeric knobs, hence a program."""
+    """Yields (structure, settings): the settings that share all keys but numeric knobs, and so one program."""
     groups: dict[str, tuple[dict, list[dict]]] = {}
     for point in points:
         structure = {key: value for key, value in point.items() if not is_knob(config, key)}

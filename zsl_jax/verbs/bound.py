@@ -19,7 +19,7 @@ usage: python -m zsl_jax bound FOLDER|FILE.csv|WORKDIR [--classes=unseen|seen|al
        [--time_limit=SECONDS] [--select=N] [--pair=CLASS,CLASS] [--out=DIR]
 
 FOLDER        a benchmark in the xlsa17 layout: att_splits.mat (original_att) and testclasses.txt are read
-FILE.csv      a header with attribute names, then a class a line: its name and P(attribute present | class) in [0, 1]
+FILE.csv      a header with attribute names, then one class per line: its name and P(attribute | class) in [0, 1]
 WORKDIR       of a finished run: its unseen classes, and what it confuses beside what the bound says; if the method
               predicts attributes (dap, iap), the bound for detectors that err as its own do on validation classes
 
@@ -27,8 +27,8 @@ WORKDIR       of a finished run: its unseen classes, and what it confuses beside
 --attributes  the first N, or those of these names (in a folder attributes are numbered from 1)
 --error_rate  how often attribute detectors are wrong at most: a rate, or a file like the table (default 0)
 --detections  what detectors say of images of validation classes, to measure how far they are off: a header with
-              attribute names, then an image a line: its class and the probability of each attribute; or a run of dap or
-              iap
+              attribute names, then one image per line: its class and the probability of each attribute; or a run of
+              dap or iap
 --time_limit  seconds for the bound, and as many again for the selection (default 60); more than 16 classes need them
 --select      how many attributes to select, one by one (default 8; 0 for none)
 --pair        two classes: which attribute to annotate next to tell them apart (default: the most confused pair)

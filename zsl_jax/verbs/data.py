@@ -29,7 +29,7 @@ check    says what a folder in the xlsa17 layout holds and lists all that is wro
          ATTRIBUTE_OBJECT, or an .npz of pairs
 prepare  writes the folder as a TFDS dataset (ArrayRecord) and prints where it is
 import   joins a folder of images (IMAGES_DIR/CLASS/NAME.jpg) with a table of attributes (`class` and the attributes
-         in the header, a class a line) by the names of the classes, and lists all that does not match; an unseen
+         in the header, one class per line) by the names of the classes, and lists all that does not match; an unseen
          class may have no folder: it is a candidate without images, and where none has one nothing is scored
 export   writes features of your own in the layout that other codebases read: SOURCE is an .npz archive, the folder that
          `extract` wrote, or one that a model of zsl_jax.fit was saved in

@@ -24,7 +24,9 @@ def main(argv: Sequence[str]) -> int:
     if len(folders) != 1:
         raise errors.UserError(f"data import takes one folder of images, not {len(folders)}; see zsl-jax data --help")
     if not values.attributes:
-        raise errors.UserError("data import needs --attributes=TABLE.csv, a class a line, by the names of the folders")
+        raise errors.UserError(
+            "data import needs --attributes=TABLE.csv, one class per line, by the names of the folders"
+        )
     unseen = _share_or_names(values.unseen)
     found = importing.survey(folders[0], values.attributes, unseen)
     unforgiven = _report(found, values)

@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     dataset_sha256 = matfile.sha256(pathlib.Path(config.data.dir).expanduser() / image_folder.FILE)
     features.begin(out, made.to_json() | {"dataset": dataset_sha256, "skip_unreadable": values.skip_unreadable})
     if features.written(out):
-        features.check_pictures(out, imported.images_dir)
+        features.check_images(out, imported.images_dir)
         print(f"{out} is finished; to extract anew, choose another --out or delete this one")
         return 0
     shape = " x ".join(map(str, extractor.shape))

@@ -9,7 +9,7 @@ from matplotlib import figure as mpl_figure
 
 from zsl_jax import errors, explain, metrics, plots
 from zsl_jax.data import inputs as inputs_lib
-from zsl_jax.training import logs, predicting, run, trained
+from zsl_jax.training import logs, predicting, protocols, run, trained
 from zsl_jax.training.protocols import pairs as pairs_protocol
 from zsl_jax.verbs.captions import CAPTIONS
 
@@ -36,7 +36,9 @@ def figures(result: run.Result, workdir: pathlib.Path) -> dict[str, mpl_figure.F
     found = {}
     entries = [entry for entry in logs.entries(workdir / "metrics.jsonl") if "loss" in entry]
     if entries:
-        found["curves.png"] = plots.training_curves(entries, result.record["selection"])
+        scores = protocols.find(result.record["protocol"]).choices()
+        labels = {name: metric.curve for name, metric in scores.items() if metric.curve}
+        found["curves.png"] = plots.training_curves(entries, result.record["selection"], labels)
     if result.record["protocol"] in _OF_PROTOCOL:
         found |= _OF_PROTOCOL[result.record["protocol"]](result, workdir)
     return {name: found[name] for name in CAPTIONS if name in found}

@@ -70,10 +70,9 @@ def render(report: reports.Report) -> str:
 
 
 def leading(column: reports.Column) -> str:
-    """Returns the metric that a column is ranked by: AUSUC where few classes are held out, else the protocol's best."""
-    names = {metric.name for metric in column.protocol.schema}
+    """Returns the metric that a column is ranked by: the protocol's best, or that of few held-out classes."""
     few = column.dataset["counts"]["unseen_classes"] < _FEW
-    return "ausuc" if few and "ausuc" in names else column.protocol.best
+    return (few and column.protocol.best_of_few) or column.protocol.best
 
 
 def _select(name: str, values: list[str]) -> str:
@@ -107,7 +106,7 @@ def _section(column: reports.Column) -> Iterator[str]:
 
 
 def _said(column: reports.Column, shown: list[protocols.Metric]) -> dict[tuple, str]:
-    """What is to be said of a row's place in a metric, among the rows of its footing."""
+    """What the page says of a row's place in a metric, among the rows of its footing."""
     groups, said = {}, {}
     for row in column.rows:
         groups.setdefault(row.footing, []).append(row)

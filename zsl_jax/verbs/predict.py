@@ -79,8 +79,8 @@ def main(argv: Sequence[str]) -> int:
     files = asking.files(model, inputs)
     skip = _left_out if values.skip_unreadable else None
     asking.check(model, files, skip=skip, header=values.header, say=_say)
-    pictures = asking.pictures(files, _SHOWN) if values.figure else {}
-    if values.figure and not pictures:
+    images = asking.shown(files, _SHOWN) if values.figure else {}
+    if values.figure and not images:
         raise errors.UserError(f"--figure={values.figure} shows images, and none of the inputs is one")
     if model.method.together is not None:
         _say(f"{model.record['method']} decides on all inputs of this call together: an answer depends on the others")
@@ -93,27 +93,27 @@ def main(argv: Sequence[str]) -> int:
         num_reasons=_REASONS if values.explain else 0,
     )
     shown = {}
-    _write(_kept(found, pictures, shown), values, min(values.top, len(classes)))
+    _write(_kept(found, images, shown), values, min(values.top, len(classes)))
     if values.figure:
-        _draw(pictures, shown, classes, values)
+        _draw(images, shown, classes, values)
     return 0
 
 
-def _kept(found: Iterator, pictures: Mapping, shown: dict) -> Iterator:
-    """The predictions as they come; `shown` gets those of the pictures."""
+def _kept(found: Iterator, images: Mapping, shown: dict) -> Iterator:
+    """The predictions as they come; `shown` gets those of the images."""
     for prediction in found:
-        if prediction.name in pictures:
+        if prediction.name in images:
             shown[prediction.name] = prediction
         yield prediction
 
 
-def _draw(pictures: Mapping, shown: dict, classes, values: flags.FlagValues) -> None:
+def _draw(images: Mapping, shown: dict, classes, values: flags.FlagValues) -> None:
     from zsl_jax import plots
 
     is_seen = dict(zip(classes.names, classes.is_seen))
-    answers = [(_answer(shown[name], values), shown[name].candidates[0].probability) for name in pictures]
+    answers = [(_answer(shown[name], values), shown[name].candidates[0].probability) for name in images]
     figure = plots.named_images(
-        list(pictures.values()),
+        list(images.values()),
         [name for name, _ in answers],
         is_seen=[bool(is_seen.get(name)) for name, _ in answers],
         probabilities=[probability for _, probability in answers] if values.probabilities else None,
@@ -167,11 +167,11 @@ def _define(values: flags.FlagValues) -> None:
     command_line.define_string(values, "figure", "figure of the images with their names")
     flags.DEFINE_string("header", "auto", "auto, yes or no", flag_values=values)
     flags.DEFINE_string("format", "csv", "csv or jsonl", flag_values=values)
-    flags.DEFINE_integer("top", 1, "candidates an input", flag_values=values)
+    flags.DEFINE_integer("top", 1, "candidates per input", flag_values=values)
     flags.DEFINE_boolean("probabilities", False, "also probabilities", flag_values=values)
     flags.DEFINE_boolean("explain", False, "also the attributes that decide", flag_values=values)
     flags.DEFINE_float("abstain_below", None, "probability below which there is no answer", flag_values=values)
-    flags.DEFINE_float("gamma", None, "taken from the scores of seen classes", flag_values=values)
+    flags.DEFINE_float("gamma", None, "subtracted from the scores of seen classes", flag_values=values)
     flags.DEFINE_boolean("skip_unreadable", False, "leave damaged images out", flag_values=values)
 
 
@@ -264,7 +264,7 @@ def _because(reasons) -> str:
         parts.append(f"other attributes {reasons.others:+.4g}")
     if reasons.calibration:
         parts.append(f"calibration {reasons.calibration:+.4g}")
-    return f"over {reasons.against} by {reasons.margin:.4g}: {', '.join(parts)}"
+    return f"over {reasons.runner_up} by {reasons.margin:.4g}: {', '.join(parts)}"
 
 
 def _number(value: float) -> str:

@@ -10,9 +10,7 @@ from zsl_jax.verbs import captions, pages
 
 TITLE = "Results"
 _ROWS_IN_FULL = 4
-_PUBLISHED = ("zsl", "unseen", "seen", "harmonic")
 _VERDICTS = {True: "survive", False: "do not survive", None: "cannot be judged"}
-_NAMES = {"zsl": "ZSL", "harmonic": "GZSL as scored, H", "calibrated_harmonic": "GZSL calibrated, H"}
 
 
 def blocks(report: reports.Report) -> list[pages.Block]:
@@ -63,8 +61,7 @@ def _overview(report: reports.Report) -> list[pages.Block]:
 
 
 def _named(protocol: protocols.Protocol, metric: str) -> str:
-    titles = {each.name: each.title for each in protocol.schema}
-    return _NAMES.get(metric, titles[metric])
+    return next(each.heading or each.title for each in protocol.schema if each.name == metric)
 
 
 def _column(column: reports.Column) -> list[pages.Block]:
@@ -73,7 +70,7 @@ def _column(column: reports.Column) -> list[pages.Block]:
     result.append(_scores(column))
     if any(row.samples for row in rows):
         result += [pages.Heading(3, "95 % intervals over test classes and images"), _intervals(column)]
-    if column.protocol.name == "gzsl":
+    if column.protocol.published:
         result += _published(column)
     groups = _by_footing(rows)
     verdicts = [line for group in groups for line in _verdicts(column, group, len(groups) > 1)]
@@ -166,11 +163,11 @@ def _published(column: reports.Column) -> list[pages.Block]:
     if column.dataset.get("benchmark") is None:
         text = f"None stands beside these: by its counts, {column.dataset['name']} is no published benchmark."
         return [heading, pages.Paragraph(text)]
-    cells, marks = [], []
+    cells, marks, published_as = [], [], column.protocol.published
     for row in column.rows:
         matches = _matches(column, row)
         if matches:
-            ours = (f"{100 * row.values[name].mean():.1f}" for name in _PUBLISHED)
+            ours = (f"{100 * row.values[name].mean():.1f}" for name in published_as)
             cells.append((f"ours: {row.label}", *ours, "", ""))
         for match in matches:
             said = [*match.differs, *(f"not verified: {line}" for line in match.unverified)]
@@ -179,7 +176,7 @@ def _published(column: reports.Column) -> list[pages.Block]:
             numbers = _listed(f"[{number}]" for number in sorted(marks.index(line) + 1 for line in said))
             verdict = "no" if match.differs else "as far as verified"
             label = published.sources()[match.row.source]["label"]
-            cells.append((f"{match.row.method}, {label}", *_with_checks(match.row), verdict, numbers))
+            cells.append((f"{match.row.method}, {label}", *_with_checks(match.row, published_as), verdict, numbers))
     if not cells:
         return [heading, pages.Paragraph("None of these methods is in the published tables.")]
     header = ("method", "ZSL", "U", "S", "H", "same protocol", "marks")
@@ -190,10 +187,10 @@ def _published(column: reports.Column) -> list[pages.Block]:
     ]
 
 
-def _with_checks(row: published.Published) -> list[str]:
+def _with_checks(row: published.Published, names: tuple[str, ...]) -> list[str]:
     """Figures of a published row; those that were never compared with a second source carry a question mark."""
     result = []
-    for name in _PUBLISHED:
+    for name in names:
         value, checked = getattr(row, name), row.zsl_checked if name == "zsl" else row.gzsl_checked
         result.append("" if value is None else f"{value:.1f}{'' if checked else '?'}")
     return result
@@ -272,7 +269,7 @@ def _runs(rows: tuple[reports.Row, ...]) -> pages.Table:
                 _listed(record.name for record in row.records),
             )
         )
-    header = ("method", "knobs", "seeds", "epochs", "seconds a run", "device", "folders")
+    header = ("method", "knobs", "seeds", "epochs", "seconds per run", "device", "folders")
     return pages.Table(header, tuple(cells), left=frozenset({0, 1, 2, 3, 5, 6}))
 
 

@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
             raise command_line.unknown_key(key, leaves, "config key in sweep()")
         if key == "seed" or key.startswith(_NO_CHOICE):
             raise errors.UserError(
-                f"sweep() cannot choose {key}: settings must be scored alike; --config.select.seeds averages over seeds"
+                f"sweep() cannot choose {key}: settings must be comparable; --config.select.seeds averages over seeds"
             )
     searching.settings(config, space)  # its complaints come before anything is written
     problem = problems.make_problem(config)

@@ -12,14 +12,14 @@ def render(record: dict) -> str:
         f"{counts['seen_classes']} seen and {counts['unseen_classes']} unseen classes, "
         f"{record['setting']}, seed {seeds}\n"
     )
-    protocol = record.get("protocol", "gzsl")
+    protocol = protocols.find(record.get("protocol", "gzsl"))
     if not record["metrics"]:
         selection = record["selection"]
         return (
             f"{head}{selection['epochs']} epochs, chosen on {selection['on']}; nothing is scored without test inputs\n"
         )
-    shown = _gzsl(record) if protocol == "gzsl" else _listed(record, protocols.find(protocol))
-    return head + shown + _confidence(record["metrics"])
+    shown = _listed if protocol.grid is None else _grid
+    return head + shown(record, protocol) + _confidence(record["metrics"])
 
 
 def _listed(record: dict, protocol: protocols.Protocol) -> str:
@@ -47,34 +47,31 @@ def _confidence(metrics: dict) -> str:
     return f"probabilities: sure by {mean} on average, right in {accuracy}, calibration error {error}\n"
 
 
-def _gzsl(record: dict) -> str:
-    counts, gzsl = record["dataset"]["counts"], record["metrics"]["gzsl"]
-    calibrated, zsl = gzsl["calibrated"], record["metrics"]["zsl"]
-    head = (
-        f"{record['selection']['epochs']} epochs and gamma {calibrated['gamma']:.3f} "
-        f"chosen on {record['selection']['on']}\n"
-    )
-    chance = f"(chance {100 / counts['unseen_classes']:.1f})"
-    rows = [
-        ("per-class top-1, %", "", "ZSL", "unseen", "seen", "H", "AUSUC"),
-        (
-            "as scored",
-            chance,
-            _percent(zsl["top1"]),
-            *(_percent(gzsl.get(name)) for name in ("unseen", "seen", "harmonic", "ausuc")),
-        ),
-        ("calibrated", "", "", *(_percent(calibrated.get(name)) for name in ("unseen", "seen", "harmonic")), ""),
-    ]
-    if "intervals" in record:
-        ends = record["intervals"]
-        names = ("zsl", "unseen", "seen", "harmonic"), ("calibrated_unseen", "calibrated_seen", "calibrated_harmonic")
-        first, second = ([_interval(ends.get(name)) for name in group] for group in names)
-        label = f"  {100 * ends['level']:.0f} % over images"
-        rows = [*rows[:2], (label, "", *first, ""), rows[2], (label, "", "", *second, "")]
+def _grid(record: dict, protocol: protocols.Protocol) -> str:
+    """The metrics of a protocol that draws them as a grid, intervals below each line; its numbers above it."""
+    metrics, selection, ends = record["metrics"], record["selection"], record.get("intervals")
+    schema = {metric.name: metric for metric in protocol.schema}
+    numbers = [metric for metric in protocol.schema if metric.kind == "number"]
+    said = "".join(f" and {metric.title} {protocols.value(metrics, metric):.3f}" for metric in numbers)
+    note = f"(chance {100 / record['dataset']['counts']['unseen_classes']:.1f})"
+    rows = [("per-class top-1, %", "", *protocol.grid.heads)]
+    for label, names in protocol.grid.lines:
+        rows.append((label, note, *(_measured(metrics, schema.get(name)) for name in names)))
+        if ends is not None:
+            found = (_interval(ends.get(schema[name].interval)) if name else "" for name in names)
+            rows.append((f"  {100 * ends['level']:.0f} % over images", "", *found))
+        note = ""
     lines = []
     for name, note, first, *rest in rows:
         lines.append(f"{name:<20}{first:>10} {note:<14}" + "".join(f"{cell:>11}" for cell in rest).rstrip())
-    return "\n".join([head, *lines, ""])
+    return "\n".join([f"{selection['epochs']} epochs{said} chosen on {selection['on']}\n", *lines, ""])
+
+
+def _measured(metrics: dict, metric: protocols.Metric | None) -> str:
+    try:
+        return "" if metric is None else _percent(protocols.value(metrics, metric))
+    except KeyError:
+        return _percent(None)
 
 
 def _percent(fraction: float | None) -> str:

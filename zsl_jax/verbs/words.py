@@ -35,8 +35,8 @@ usage: zsl-jax words --texts=FILE[,FILE...] --out=VECTORS.npz [--by={"|".join(wo
   zsl-jax train --config=eszsl:xlsa17 --config.data.dir=FOLDER --config.classes.source=words \\
       --config.classes.words=words.npz --config.classes.missing=mean --workdir=runs/words
 
---texts      files of texts, commas between them: .txt (a text a line), .csv and .tsv (a column text), .jsonl (an object
-             with text a line), .json (texts by name), .npz (nouns of WordNet with their glosses)
+--texts      files of texts, commas between them: .txt (one text per line), .csv and .tsv (a column text), .jsonl
+             (one object with a text per line), .json (texts by name), .npz (nouns of WordNet with their glosses)
 --out        the file to write
 --by         what is told: cbow, a word from the mean of those near it; skip_gram, those near it from a word; sent2vec,
              a word from the other words of its text and their pairs; contrastive, one word near it among a batch

@@ -65,7 +65,7 @@ def make_ending(
 
     Args:
       synthesize: `(networks, key, descriptions [M, A]) -> [M, E]`, what the classifier sees of a synthetic example.
-      embed: `(networks, features [N, F]) -> [N, E]`, what it sees of an image that is to be classified.
+      embed: `(networks, features [N, F]) -> [N, E]`, what it sees of an image in classification.
       represent: `(networks, key, features [N, F]) -> [N, E]`, what it sees of a real training image; None: `embed`.
       num_synthetic: examples made for each unseen class, >= 1.
       num_synthetic_seen: examples made for each seen class, beside its images, >= 0.

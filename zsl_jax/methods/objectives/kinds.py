@@ -109,7 +109,7 @@ def _of_labelled_pairs(loss, given, options):
 
 
 def _of_class_candidates(loss, given, options):
-    # Every device has all classes: nothing is to be gathered.
+    # Every device has all classes: nothing is gathered.
     options = {name: value for name, value in options.items() if name != "axis_name"}
     if given.candidates is None:
         return loss(given.images, given.trained, given.labels, **options)

@@ -162,7 +162,7 @@ def of_hard_classes(size: int, every: Any, similar: Any) -> Memory:
 
 
 def is_easy(means: jax.Array, first: jax.Array) -> jax.Array:
-    """Whether a negative that was chosen with the cosine `first` is to be replaced."""
+    """Whether a negative that was chosen with the cosine `first` must be replaced."""
     return (EASE * means < first) & (jnp.abs(means) < CAP)
 
 

@@ -178,7 +178,7 @@ LOSSES: dict[str, Loss] = {
         ),
     )
 }
-# Names of `zsl_jax.losses` that are no choice, and what stands in the way.
+# Names of `zsl_jax.losses` that are no choice, and why.
 ELSEWHERE = {
     "attribute_decorrelation": "of detectors whose attributes are in groups",
     "attribute_decorrelation_published": "of detectors whose attributes are in groups",

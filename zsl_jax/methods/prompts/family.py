@@ -52,7 +52,7 @@ def names(classes) -> jax.Array:
     """Returns the token ids of the classes' names `[C, l]`; of pairs those of the attribute, then of the object.
 
     Raises:
-      UserError: a table without token ids, or one of several texts a class.
+      UserError: a table without token ids, or one of several texts per class.
     """
     ids = texts(classes)
     if ids.shape[1] != 1:

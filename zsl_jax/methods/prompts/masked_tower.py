@@ -37,7 +37,7 @@ def masked_tower(
         F(x, c) = cos(x - m, text(c)),    l(x, y) = -log softmax_c(scale F(x, c))_y
 
     One bit per weight is learned, and the same prompt is read by a tower of fewer weights, for new classes too. Adam
-    moves a score by about `learning_rate` a step: after t steps that agree, that share times t of the weights is gone.
+    moves a score by about `learning_rate` per step: after t steps that agree, t times that share of weights is gone.
     The paper draws scores of which 5 % are below the threshold, so that it begins without these.
 
     Args:

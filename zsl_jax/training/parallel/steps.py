@@ -135,7 +135,7 @@ def compiled(function: Callable, layout: Layout) -> Callable:
     if layout.mode == "jit":
         return jax.jit(function, donate_argnums=0)
     if layout.mode == "shard_map":
-        # Unchecked: the gathered batch of a method that does not divide is alike on all devices, which is not inferred.
+        # Unchecked: the gathered batch of a method that does not divide is the same on all devices, but not inferred.
         def mapped(state, examples, *rest):
             specs = (whole, PartitionSpec("data") if layout.divided else whole, *[whole] * len(rest))
             program = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=whole, check_vma=False)

@@ -1,7 +1,7 @@
 """Protocols: what is asked of a trained method and what is reported, one file each."""
 
 from zsl_jax import errors
-from zsl_jax.training.protocols.base import Look, Metric, Probabilities, Protocol, value
+from zsl_jax.training.protocols.base import Look, Metric, Probabilities, Protocol, Question, value
 from zsl_jax.training.protocols.base_to_new import BASE_TO_NEW
 from zsl_jax.training.protocols.gzsl import GZSL
 from zsl_jax.training.protocols.multilabel import MULTILABEL
@@ -33,6 +33,7 @@ __all__ = [
     "Metric",
     "Probabilities",
     "Protocol",
+    "Question",
     "find",
     "value",
 ]

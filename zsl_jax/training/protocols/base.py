@@ -43,11 +43,13 @@ class Metric(NamedTuple):
 
     Fields:
       name: in tables and CSV files.
-      path: where it stands in a record's `metrics`.
+      path: its place in a record's `metrics`.
       title: in the heading of a table.
       kind: `accuracy`, a fraction in [0, 1], or `number`.
       choice: its name where it may choose on validation classes (`config.select.metric`); None where it may not.
       interval: its name among a record's `intervals`, or None.
+      heading: its title where it stands without its protocol; empty for `title`.
+      curve: its label among the validation scores by epoch; empty where it is drawn only if it chooses.
     """
 
     name: str
@@ -56,6 +58,37 @@ class Metric(NamedTuple):
     kind: str = "accuracy"
     choice: str | None = None
     interval: str | None = None
+    heading: str = ""
+    curve: str = ""
+
+
+class Question(NamedTuple):
+    """What a record counts right answers to, class by class.
+
+    Fields:
+      name: among a record's `hits`.
+      counted: the field of `per_class` with its right answers.
+      unseen, seen, harmonic: the metrics that are accuracies on unseen classes, on seen ones, and their harmonic mean;
+        empty where images of that side are not asked.
+    """
+
+    name: str
+    counted: str
+    unseen: str
+    seen: str = ""
+    harmonic: str = ""
+
+
+class Grid(NamedTuple):
+    """How a record's metrics stand on a terminal: lines of metrics under common heads.
+
+    Fields:
+      heads: of the columns.
+      lines: pairs of a label and names, of each column that of its metric, or the empty text.
+    """
+
+    heads: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def folds(config, num_classes: int, *, named: bool = False) -> int:
@@ -126,6 +159,10 @@ class Protocol(NamedTuple):
         None where there are no probabilities.
       schema: what is reported, in the order of a table's columns.
       best: the metric that leads where rows are ranked, a name in `schema`.
+      best_of_few: the same where few classes are held out; empty for `best`.
+      questions: what is drawn again to judge differences between rows, see `resampling`.
+      grid: of a record's metrics; None for one per line.
+      published: the metrics that published tables hold, under the names they have there.
     """
 
     name: str
@@ -142,6 +179,10 @@ class Protocol(NamedTuple):
     probabilities: Callable[..., Probabilities] | None = None
     hits: Callable[..., dict[str, Any]] | None = None
     hits_of: str = ""
+    best_of_few: str = ""
+    questions: tuple[Question, ...] = ()
+    grid: Grid | None = None
+    published: tuple[str, ...] = ()
 
     def choices(self) -> dict[str, Metric]:
         """The metrics that may choose on validation classes, by the name that a config gives them."""
@@ -164,7 +205,7 @@ def intervals(samples: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def value(metrics: dict[str, Any], metric: Metric) -> Any:
-    """Returns what stands at a metric's path."""
+    """Returns the value at a metric's path."""
     for name in metric.path:
         metrics = metrics[name]
     return metrics

@@ -115,6 +115,7 @@ BASE_TO_NEW = base.Protocol(
             "H",
             choice="harmonic",
             interval="harmonic",
+            curve="H, calibrated",
         ),
         base.Metric("all_harmonic", ("base_to_new", "all", "harmonic"), "H, all classes", choice="all_harmonic"),
     ),

@@ -204,12 +204,36 @@ GZSL = base.Protocol(
     hits_of="gzsl",
     unchosen=(("gamma", 0.0),),
     best="calibrated_harmonic",
+    best_of_few="ausuc",
+    published=("zsl", "unseen", "seen", "harmonic"),
+    questions=(
+        base.Question("zsl", "zsl_correct", "zsl"),
+        base.Question("gzsl", "gzsl_correct", "unseen", "seen", "harmonic"),
+        base.Question(
+            "calibrated", "calibrated_correct", "calibrated_unseen", "calibrated_seen", "calibrated_harmonic"
+        ),
+    ),
+    grid=base.Grid(
+        ("ZSL", "unseen", "seen", "H", "AUSUC"),
+        (
+            ("as scored", ("zsl", "unseen", "seen", "harmonic", "ausuc")),
+            ("calibrated", ("", "calibrated_unseen", "calibrated_seen", "calibrated_harmonic", "")),
+        ),
+    ),
     schema=(
-        base.Metric("zsl", ("zsl", "top1"), "ZSL", choice="zsl", interval="zsl"),
+        base.Metric("zsl", ("zsl", "top1"), "ZSL", choice="zsl", interval="zsl", curve="ZSL"),
         base.Metric("unseen", ("gzsl", "unseen"), "U", interval="unseen"),
         base.Metric("seen", ("gzsl", "seen"), "S", interval="seen"),
-        base.Metric("harmonic", ("gzsl", "harmonic"), "H", choice="uncalibrated", interval="harmonic"),
-        base.Metric("ausuc", ("gzsl", "ausuc"), "AUSUC", choice="ausuc"),
+        base.Metric(
+            "harmonic",
+            ("gzsl", "harmonic"),
+            "H",
+            choice="uncalibrated",
+            interval="harmonic",
+            heading="GZSL as scored, H",
+            curve="H",
+        ),
+        base.Metric("ausuc", ("gzsl", "ausuc"), "AUSUC", choice="ausuc", curve="AUSUC"),
         base.Metric("calibrated_unseen", ("gzsl", "calibrated", "unseen"), "cal. U", interval="calibrated_unseen"),
         base.Metric("calibrated_seen", ("gzsl", "calibrated", "seen"), "cal. S", interval="calibrated_seen"),
         base.Metric(
@@ -218,6 +242,8 @@ GZSL = base.Protocol(
             "cal. H",
             choice="harmonic",
             interval="calibrated_harmonic",
+            heading="GZSL calibrated, H",
+            curve="H, calibrated",
         ),
         base.Metric("gamma", ("gzsl", "calibrated", "gamma"), "gamma", kind="number"),
     ),

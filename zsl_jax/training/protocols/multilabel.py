@@ -113,7 +113,7 @@ MULTILABEL = base.Protocol(
     counts=counts,
     best="zsl_map",
     schema=(
-        base.Metric("zsl_map", ("multilabel", "zsl", "map"), "ZSL mAP", choice="zsl"),
+        base.Metric("zsl_map", ("multilabel", "zsl", "map"), "ZSL mAP", choice="zsl", curve="ZSL"),
         base.Metric("gzsl_map", ("multilabel", "gzsl", "map"), "GZSL mAP", choice="gzsl"),
         base.Metric("gzsl_f1", ("multilabel", "gzsl", "f1"), "GZSL F1"),
     ),

@@ -272,8 +272,15 @@ def probabilities(rows: dict[str, metrics.Rows], facts: dict[str, Any], knobs: d
 
 def _metrics(world: str, *, chooses: bool = False) -> tuple[base.Metric, ...]:
     titles = {"auc": "AUC", "harmonic": "H", "seen": "S", "unseen": "U", "attribute": "attr.", "object": "obj."}
+    curves = {"harmonic": "H, calibrated"}
     return tuple(
-        base.Metric(f"{world}_{name}", ("pairs", world, name), f"{world} {title}", choice=name if chooses else None)
+        base.Metric(
+            f"{world}_{name}",
+            ("pairs", world, name),
+            f"{world} {title}",
+            choice=name if chooses else None,
+            curve=curves.get(name, ""),
+        )
         for name, title in titles.items()
     )
 

@@ -56,7 +56,7 @@ def _rates_of_file(path: str, table: tables.Table) -> np.ndarray:
 def read_detections(path: str, everyone: tables.Table, candidates: tuple[str, ...]) -> Detections:
     """Detections of attributes in images of validation classes, from a CSV file.
 
-    A header with the names of the attributes after one cell, then an image a line: its class, and the probability of
+    A header with the names of the attributes after one cell, then one image per line: its class, and the probability of
     each attribute.
 
     Args:

@@ -30,7 +30,7 @@ def lines(record: dict) -> list[str]:
     if record["interrupted"]:
         found.append("interrupted: this is as far as it came")
     for first, second in record["identical"]:
-        found.append(f"{first!r} and {second!r} are described alike: between them every map is at chance, 50 %")
+        found.append(f"{first!r} and {second!r} have the same description: between them every map is at chance, 50 %")
     return found + _observed(record) + _confusions(record) + _selected(record) + _next_attribute(record)
 
 

@@ -27,8 +27,8 @@ def read(path: str, which: str | None) -> Table:
     percentages marks an unknown value. Its unseen classes are those of `testclasses.txt`, or else of the unseen test
     images of `res101.mat`. Attributes have the names in attributes.txt or predicates.txt there, or else numbers from 1.
 
-    A file: a header with the names of the attributes after one cell, then a class a line, its name first. An empty cell
-    is an unknown value.
+    A file: a header with the names of the attributes after one cell, then one class per line, its name first. An empty
+    cell is an unknown value.
 
     Args:
       path: of the folder or file.
@@ -171,7 +171,7 @@ def lines(path: pathlib.Path) -> tuple[tuple[str, ...], tuple[str, ...], np.ndar
         raise errors.UserError(f"{path}: a CSV file or a folder is wanted; its folder is {path.parent}")
     found = list(tables.rows(path))
     if len(found) < 2 or len(found[0][1]) < 2:
-        raise errors.UserError(f"{path}: a header with attribute names and a line a class are wanted")
+        raise errors.UserError(f"{path}: a header with attribute names and one line per class are wanted")
     tables.check_header(path, *found[0])
     attributes = tuple(map(tables.name, found[0][1][1:]))
     classes, values = [], []
