@@ -33,4 +33,8 @@ def get_config(argument=None):
         # The prompt that csp begins with; in an open world, too.
         config.protocol, config.select.metric = "pairs", "auc"
         config.data.semantics, config.method.centre = "parts", "training"
+    if config.data.name in sources.OF_SCENES:
+        # Names and images, for a tower of each.
+        config.protocol, config.select.metric = "matching", "group"
+        config.data.inputs, config.method.centre = "pixels", "training"
     return config

@@ -186,6 +186,7 @@ def test_every_method_and_source_is_listed():
         "in_memory",
         "npz",
         "pairs",
+        "scenes",
         "shapes",
         "texts",
         "tfds_images",

@@ -30,7 +30,7 @@ _TEXT = rules.Rule(lambda x: isinstance(x, str), "a text")
 # What a key of config.towers says, and what it may be.
 KEYS = {
     "text": ("folder of the text tower", _PLACE),
-    "image": ("folder of CLIP or file of MobileNetV2 that encodes the images of image_folder", _PLACE),
+    "image": ("folder of CLIP or file of MobileNetV2 that encodes the images of image_folder, pairs or scenes", _PLACE),
     "pool": ("how tokens become one vector", rules.one_of(bert.POOLS)),
     "by": ("what the sentences on a class are made of", rules.one_of(tuple(sentences.TEMPLATES))),
     "template": (

@@ -144,10 +144,12 @@ def _source(config: ml_collections.ConfigDict) -> data.Dataset:
     """The dataset of a config, images as the image tower of `config.towers` encodes them, if there is one."""
     if not config.towers.image:
         return data.load(**config.data, unseen=config.unseen_classes)
+    if config.data.name in (*sources.OF_PAIRS, *sources.OF_SCENES):
+        return image_towers.encoded(data.load(**config.data), config.towers.image)
     if config.data.name != "image_folder":
         raise errors.UserError(
-            f"config.towers.image encodes the images of image_folder, not those of {config.data.name}: "
-            "--config=zero_shot:image_folder --config.data.dir=DATASET, as `data import` wrote it"
+            f"config.towers.image encodes the images of image_folder, pairs and scenes, not those of "
+            f"{config.data.name}: --config=zero_shot:image_folder --config.data.dir=DATASET, as `data import` wrote it"
         )
     found = image_towers.dataset_of(config.data.dir, config.towers.image)
     return splits.with_unseen(found, config.unseen_classes) if config.unseen_classes else found

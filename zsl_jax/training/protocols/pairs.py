@@ -39,7 +39,7 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
     Raises:
       UserError: classes that are no pairs, a split without inputs, or more pairs than memory holds.
     """
-    if source.classes.parts is None:
+    if source.parts is None:
         raise errors.UserError(f"{source.name} has no pairs of attribute and object, which protocol=pairs asks for")
     for name in ("train", "validation", "test"):
         if not len(source.splits.get(name, ())) and (name != "validation" or name in source.splits):
