@@ -187,6 +187,7 @@ def test_every_method_and_source_is_listed():
         "npz",
         "pairs",
         "scenes",
+        "shape_pairs",
         "shapes",
         "texts",
         "tfds_images",
