@@ -65,7 +65,8 @@ def load(
     """
     _check_semantics(semantics, words)
     if os.fspath(dir):
-        found = pair_folders.read(dir, file, size=size, fit=fit, cache=cache, workers=workers)
+        options = {"size": size, "fit": fit, "cache": cache, "workers": workers}
+        found = pair_folders.read(dir, file, **options, new_parts=new_parts)
     elif os.fspath(file):
         found = pair_archive.read(pathlib.Path(file).expanduser(), attribute, object)
     else:
