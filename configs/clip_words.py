@@ -10,12 +10,13 @@ chosen on validation classes (there: ZSL 80.2, harmonic 72.6), 4.9 minutes of pr
 Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """
 
+from zsl_jax.data import sources
 from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    # Of the datasets, the shapes alone have names that say what an image shows.
-    words = (argument or "shapes").split(",")[0] == "shapes"
+    # Of the datasets, these have names that say what an image shows.
+    words = (argument or "shapes").split(",")[0] in ("shapes", *sources.OF_SCENES)
     config = families.small_pixels("two_tower", argument, class_encoder="bag" if words else "mlp")
     if words:
         config.data.semantics = "names"

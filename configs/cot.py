@@ -16,13 +16,14 @@ Park, Sohn, "Hierarchical Visual Primitive Experts for Compositional Zero-Shot L
 """
 
 from zsl_jax import config as config_lib
+from zsl_jax.data import sources
 
 
 def get_config(argument=None):
     config = config_lib.base("cot", argument or "pairs")
     config.encoder = {**config_lib.encoder_section("convnet"), "weights": ""}
     config.encoder.update({"widths": (32, 64, 96), "merges": (2, 2, 2), "pool": "max"})
-    if config.data.name == "pairs":
+    if config.data.name in sources.OF_PAIRS:
         config.data.semantics = "parts"
         config.select.folds = 3
     if not config_lib.is_smoke(argument):

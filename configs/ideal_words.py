@@ -10,13 +10,14 @@ world AUC 71.0 ± 12.1.
 """
 
 from zsl_jax import config as config_lib
+from zsl_jax.data import sources
 
 
 def get_config(argument=None):
     config = config_lib.base("ideal_words", argument or "pairs")
     config.train.epochs = 1
     config.train.batch_size = 512
-    if config.data.name == "pairs":
+    if config.data.name in sources.OF_PAIRS:
         config.select.folds = 3
     return config
 

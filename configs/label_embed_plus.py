@@ -11,11 +11,12 @@ about 30 seconds per run on one CPU core (docs/pairs.md): closed world S 99.3, U
 """
 
 from zsl_jax import config as config_lib
+from zsl_jax.data import sources
 
 
 def get_config(argument=None):
     config = config_lib.base("label_embed_plus", argument or "pairs")
-    if config.data.name == "pairs":
+    if config.data.name in sources.OF_PAIRS:
         config.data.semantics = "parts"
         config.select.folds = 3
     if not config_lib.is_smoke(argument):

@@ -11,11 +11,12 @@ Reference: Li, Xu, Mao, Lu, "Symmetry and Group in Attribute-Object Compositions
 """
 
 from zsl_jax import config as config_lib
+from zsl_jax.data import sources
 
 
 def get_config(argument=None):
     config = config_lib.base("symnet", argument or "pairs")
-    if config.data.name == "pairs":
+    if config.data.name in sources.OF_PAIRS:
         config.data.semantics = "parts"
         config.select.folds = 3
     if not config_lib.is_smoke(argument):

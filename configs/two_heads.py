@@ -10,11 +10,12 @@ Clothes (2,518 photos, 7 pairs, 2 unseen; MobileNetV2), means of 5 draws and 3 s
 """
 
 from zsl_jax import config as config_lib
+from zsl_jax.data import sources
 
 
 def get_config(argument=None):
     config = config_lib.base("two_heads", argument or "pairs")
-    if config.data.name == "pairs":
+    if config.data.name in sources.OF_PAIRS:
         config.data.semantics = "parts"
         # One draw of a few pairs says little; the score is flat in the epochs.
         config.select.folds = 3

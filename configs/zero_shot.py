@@ -29,8 +29,12 @@ def get_config(argument=None):
         config.method.centre = "none" if config.data.name == "image_folder" else "inputs"
     if config.data.name == "npz":
         config.data.semantics, config.data.num_unseen = "names", 0
-    if config.data.name == "pairs":
+    if config.data.name in sources.OF_PAIRS:
         # The prompt that csp begins with; in an open world, too.
         config.protocol, config.select.metric = "pairs", "auc"
         config.data.semantics, config.method.centre = "parts", "training"
+    if config.data.name in sources.OF_SCENES:
+        # Names and images, for a tower of each.
+        config.protocol, config.select.metric = "matching", "group"
+        config.data.inputs, config.method.centre = "pixels", "training"
     return config

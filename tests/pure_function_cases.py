@@ -312,6 +312,7 @@ METRICS = {
         lambda **a: metrics.k_occurrence(**a, k=2), {"scores": normal(ROWS, CLASSES)}, ("scores",), never_nan=True
     ),
     "label_rank": of_scores(metrics.label_rank)._replace(never_nan=True, has_where=False),
+    "matching_accuracy": of(metrics.matching_accuracy, {"scores": normal(ROWS, 2, 2)})._replace(never_nan=True),
     "matrix_entropy": of(metrics.matrix_entropy, batch("embeddings")),
     "mean_and_deviation": of(metrics.mean_and_deviation, {"values": positive(ROWS)}, has_where=False),
     "mean_average_precision": of_attributes(metrics.mean_average_precision),
@@ -373,6 +374,7 @@ METRICS = {
         num_samples=2,
     ),
     "seen_unseen_curve": of_curve(metrics.seen_unseen_curve),
+    "swap_accuracy": of(metrics.swap_accuracy, {"own": normal(ROWS), "swapped": normal(ROWS)})._replace(never_nan=True),
     "top_k": Case(
         lambda **a: metrics.top_k(**a, k=2),
         {"scores": normal(ROWS, CLASSES)},

@@ -8,6 +8,7 @@ import clip_oracle as oracle
 import jax
 import jax.numpy as jnp
 import numpy as np
+import PIL.Image
 import pytest
 import safetensors.numpy
 import tiny_photos
@@ -253,7 +254,15 @@ def test_a_folder_of_clip_names_images_and_classes_and_what_predict_makes_of_an_
     tower = towers.load_text_tower(model)
     name = f"a photo of a {found.classes.names[0]}."
     np.testing.assert_allclose(found.classes.embedding[0], tower.encode([name])[0], atol=1e-5)
-    with pytest.raises(errors.UserError, match=r"encodes the images of image_folder, not those of digits"):
+    scenes = {"data.num_couples": "4", "data.num_per_class": "5", "towers.text": str(model), "towers.image": str(model)}
+    asked = problems.load_data(command_line.recipe("zero_shot:scenes", scenes))
+    assert (asked.inputs.shape, asked.classes.embedding.shape) == ((40, oracle.E), (8, oracle.E))
+    PIL.Image.fromarray(asked.images[7]).save(tmp_path / "scene.png")
+    made = preprocessing.make(asked.info["preprocessing"])
+    np.testing.assert_allclose(list(made.of_files([tmp_path / "scene.png"])), asked.inputs[7:8], atol=1e-5)
+    with pytest.raises(errors.UserError, match=r"encodes images, and the inputs of scenes are none"):
+        problems.load_data(command_line.recipe("zero_shot:scenes", scenes | {"data.inputs": "features"}))
+    with pytest.raises(errors.UserError, match=r"of image_folder, pairs and scenes, not those of digits"):
         problems.load_data(
             command_line.recipe("zero_shot:digits", {"towers.text": str(model), "towers.image": str(model)})
         )

@@ -186,6 +186,8 @@ def test_every_method_and_source_is_listed():
         "in_memory",
         "npz",
         "pairs",
+        "scenes",
+        "shape_pairs",
         "shapes",
         "texts",
         "tfds_images",

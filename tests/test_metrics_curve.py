@@ -233,3 +233,45 @@ def test_pair_feasibility_equals_loops():
     contract.assert_close(metrics.pair_feasibility(attributes, objects, is_seen), expected)
     with pytest.raises(ValueError, match=r"\(4, 4\), \(5, 5\) and \(5, 4\)"):
         metrics.pair_feasibility(attributes, objects, is_seen.T)
+
+
+def couples(scores, where):
+    """Text, image and group score by loops."""
+    found = []
+    for (a, b), (c, d) in (scores[i] for i in range(len(scores)) if where[i]):
+        found.append((a > b and d > c, a > c and d > b, a > b and d > c and a > c and d > b))
+    return np.mean(found, axis=0) if found else np.zeros(3)
+
+
+def test_matching_equals_loops_and_its_chance_is_what_is_said():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(20000, 2, 2)).astype(np.float32)
+    scores[:50] = np.round(scores[:50])  # ties
+    for where in (np.ones(20000, bool), rng.random(20000) < 0.3, np.zeros(20000, bool)):
+        for fn in (metrics.matching_accuracy, jax.jit(metrics.matching_accuracy)):
+            contract.assert_close(jnp.stack(fn(scores, where=where)), couples(scores, where))
+    np.testing.assert_allclose(metrics.matching_accuracy(scores), (1 / 4, 1 / 4, 1 / 6), atol=0.01)
+    stacked = scores[:40].reshape(4, 10, 2, 2)
+    looped = [jnp.stack(metrics.matching_accuracy(each)) for each in stacked]
+    contract.assert_close(jnp.stack(jax.vmap(metrics.matching_accuracy)(stacked), axis=1), np.stack(looped))
+    with pytest.raises(ValueError, match=r"\[N, 2, 2\], not \(4, 2\)"):
+        metrics.matching_accuracy(scores[:4, 0])
+
+
+def test_a_bag_of_words_matches_nothing_and_tells_no_swap():
+    scores = np.repeat(np.random.default_rng(0).normal(size=(9, 2, 1)), 2, axis=2)
+    assert tuple(metrics.matching_accuracy(scores)) == (0, 0, 0)
+    assert metrics.swap_accuracy(scores[:, 0, 0], scores[:, 0, 1]) == 0.5
+
+
+def test_swaps_equal_loops():
+    rng = np.random.default_rng(0)
+    own, swapped = rng.integers(0, 3, (2, 60)).astype(np.float32)
+    own[0] = np.nan
+    where = rng.random(60) < 0.5
+    where[0] = True
+    wanted = [1.0 if a > b else 0.5 if a == b else 0.0 for a, b, w in zip(own, swapped, where) if w]
+    contract.assert_close(metrics.swap_accuracy(own, swapped, where=where), np.mean(wanted))
+    assert metrics.swap_accuracy(own, swapped, where=np.zeros(60, bool)) == 0
+    with pytest.raises(ValueError, match="own, swapped must have the same shape"):
+        metrics.swap_accuracy(own, swapped[:3])

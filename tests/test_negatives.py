@@ -258,6 +258,41 @@ def test_a_swapped_description_is_half_of_the_own_one_and_half_of_the_hardest_wr
     np.testing.assert_allclose(again, unit, rtol=1e-4)
 
 
+def test_of_a_pair_the_attribute_or_the_object_is_swapped_whole():
+    """Eight pairs of three attributes, as vectors of five numbers, and four objects, of two."""
+    rng = np.random.default_rng(0)
+    parts = np.array([(a, o) for a in range(3) for o in range(4)])[:8]
+    shared = {"attributes": rng.standard_normal((3, 5)), "objects": rng.standard_normal((4, 2))}
+    embedding = np.concatenate([shared["attributes"][parts[:, 0]], shared["objects"][parts[:, 1]]], axis=1)
+    table = data.ClassTable(embedding.astype(np.float32), np.ones(8, bool), parts=parts, shared=shared)
+    labels = rng.integers(0, 8, 400)
+    batch = data.Batch(np.zeros((400, 1)), labels, np.ones(400, bool))
+    images = rng.standard_normal((400, 7)).astype(np.float32)
+    given, found = objectives.of_batch(images, table.embedding, batch, table, small_trainer.KEY), []
+    make = objectives.make("softmax_cross_entropy")
+    objective = make._replace(loss=lambda seen: found.append(seen) or make.loss(seen))
+    objectives.with_negatives(objective, negatives="swapped").loss(given)
+    swapped, wrong = np.asarray(found[0].swapped), np.where(labels[:, None] == np.arange(8), -np.inf, given.scores)
+    sides = []
+    for row, label, other in zip(swapped, labels, np.argmax(wrong, axis=1)):
+        of_attribute = np.concatenate([embedding[other, :5], embedding[label, 5:]])
+        of_object = np.concatenate([embedding[label, :5], embedding[other, 5:]])
+        is_swapped = [parts[label, side] != parts[other, side] for side in (0, 1)]
+        fits = [np.allclose(row, wanted, atol=1e-6) for wanted in (of_attribute, of_object)]
+        assert any(fit and differs for fit, differs in zip(fits, is_swapped))
+        assert not np.allclose(row, embedding[label])
+        if all(is_swapped):
+            sides.append(fits[0])
+    assert 0.4 < np.mean(sides) < 0.6
+    # Descriptions of another kind are swapped number by number, as those of other classes are.
+    other = data.ClassTable(rng.standard_normal((8, 7)), table.is_seen, parts=parts, shared={"words": shared})
+    objectives.with_negatives(objective, negatives="swapped").loss(
+        objectives.of_batch(images, other.embedding, batch, other, small_trainer.KEY)
+    )
+    from_own = np.isclose(found[1].swapped, other.embedding[labels])
+    assert len(np.unique(from_own, axis=0)) > 20
+
+
 def test_dynamic_negatives_are_the_hardest_until_they_are_easy():
     memory = memory_lib.of_hard_classes(2, 2, 1.0)
     notes, given = memory.start(10, 8), compared(0)

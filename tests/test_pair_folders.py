@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 import sys
 import zipfile
 
@@ -11,7 +12,9 @@ import PIL.Image
 import pytest
 
 from zsl_jax import __main__, data, errors
-from zsl_jax.data import pair_folders, plain_pickle
+from zsl_jax import config as config_lib
+from zsl_jax.data import pair_checks, pair_folders, plain_pickle
+from zsl_jax.training import protocols
 
 LISTS = {
     "train": ["old apple", "old car", "red apple", "red dog"],
@@ -160,3 +163,62 @@ def test_folders_of_images_are_named_by_their_pair(tmp_path, capsys):
     PIL.Image.fromarray(pixels).save(tmp_path / "photos" / "alone.png")
     with pytest.raises(errors.UserError, match=r"'alone.png' is in no folder named ATTRIBUTE_OBJECT"):
         data.load("pairs", dir=str(tmp_path / "photos"), size=16)
+
+
+def real_lists(folder, *, with_new_parts):
+    """MIT-States as its public lists of images say, in the field's layout; a number stands for the features of each.
+
+    The split has unseen attributes and objects beside unseen compositions of seen ones.
+    """
+    lines = {name: (folder / f"{name}_imgs.txt").read_text().split() for name in pair_folders.PHASES}
+    found = [
+        {"image": image, "attr": attribute, "obj": thing, "set": phase}
+        for phase, words in lines.items()
+        for image, attribute, thing in zip(*(words[i::3] for i in range(3)))
+    ]
+    train = [(row["attr"], row["obj"]) for row in found if row["set"] == "train"]
+    known = [{pair[side] for pair in train} for side in (0, 1)]
+    found = [row for row in found if with_new_parts or (row["attr"] in known[0] and row["obj"] in known[1])]
+    listed = {phase: sorted({f"{row['attr']} {row['obj']}" for row in found if row["set"] == phase}) for phase in lines}
+    return {"listed": listed, "found": found}
+
+
+@pytest.mark.long
+def test_the_real_lists_of_mit_states_are_a_benchmark(shared_data, tmp_path, capsys):
+    lists = shared_data / "pairs" / "splits" / "mitstates_rzsl"
+    if not lists.is_dir():
+        pytest.skip(f"needs {lists}")
+    given = real_lists(lists, with_new_parts=True)
+    layout(tmp_path / "MIT", **given)
+    # Its own unseen attributes and objects are all that `data check` finds: no pair and no image leaks.
+    checked = pair_checks.check(tmp_path / "MIT")
+    wrong = [
+        f"{part} .* of {phase}_pairs.txt is in no" for part in ("attribute", "object") for phase in ("val", "test")
+    ]
+    assert len(checked.problems) == len(wrong)
+    assert all(re.match(pattern, line) for pattern, line in zip(wrong, checked.problems))
+    assert ("open world", "115 attributes x 245 objects = 28175 candidates") in checked.lines
+    assert ("val", "1304 pairs, 182 of them unseen; 9548 images") in checked.lines
+    assert ("test", "1590 pairs, 382 of them unseen; 21657 images") in checked.lines
+    options = {"dir": str(tmp_path / "MIT"), "file": str(tmp_path / "MIT" / "features.npz"), "semantics": "parts"}
+    with pytest.raises(errors.UserError, match=r"'chipped' of val_pairs.txt is in no pair of .*new_parts=True"):
+        data.load("pairs", **options)
+    # Allowed by name: 28,175 candidates in the open world, in the closed one the pairs of training and of the phase.
+    found = data.load("pairs", **options, new_parts=True)
+    unseen = {
+        pair for name in ("comps", "pairs") for pair in (lists / f"test_unseen_{name}.txt").read_text().split("\n")
+    }
+    (choosing,), final = protocols.PAIRS.tasks(found, config_lib.base("two_heads", "pairs"))
+    for task, closed in ((choosing, 1398 + 182), (final, 1398 + 382)):
+        assert int(np.sum(task.classes.is_seen)) == 1398
+        assert int(np.sum(protocols.PAIRS.looks(task)["closed"].groups >= 0)) == closed
+    looks = protocols.PAIRS.looks(final)
+    assert len(final.classes) == len(looks["open"].candidates) == 28175
+    in_closed = np.flatnonzero((looks["closed"].groups >= 0) & ~final.classes.is_seen)
+    assert {final.classes.names[row] for row in in_closed} == {name.replace("_", " ") for name in unseen if name}
+    assert not {choosing.classes.names[row] for row in range(1398, 1580)} & {final.classes.names[r] for r in in_closed}
+    # Without the new parts it is sound.
+    sound = real_lists(lists, with_new_parts=False)
+    layout(tmp_path / "sound", **sound)
+    assert __main__.main(["data", "check", str(tmp_path / "sound")]) == 0
+    assert "test        1401 pairs, 193 of them unseen" in capsys.readouterr().out

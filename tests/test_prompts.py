@@ -433,6 +433,16 @@ def test_zero_shot_describes_pairs_of_the_open_world_as_the_hand_written_prompt_
     tower = small_tower.prompted(16)
     hand = jax.jit(lambda w, c: family.hand_written(tower, w, c))(tower.weights(), tokens)
     np.testing.assert_allclose(described.embedding, hand, atol=1e-5)
+    # How near the names are to each other is asked of the tower, without its tie: feasibility by loops.
+    attributes, objects = (tower.tower.encode(side) @ tower.tower.encode(side).T for side in problem.dataset.parts)
+    seen = {tuple(pair) for pair in tokens.parts[tokens.is_seen].tolist()}
+    wanted = np.ones((4, 4))
+    for a, o in {(a, o) for a in range(4) for o in range(4)} - seen:
+        near = [attributes[a, b] for b in range(4) if b != a and (b, o) in seen]
+        wanted[a, o] = (max(near) + max(objects[o, p] for p in range(4) if p != o and (a, p) in seen)) / 2
+    for table in tables:
+        np.testing.assert_allclose(table.shared["feasibility"], wanted, atol=1e-5)
+    assert protocols.PAIRS.looks(problem.protocol.tasks(problem.dataset, config)[1])["open"].num_groups > 2
 
 
 REFUSED = {

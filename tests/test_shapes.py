@@ -7,6 +7,8 @@ import pytest
 
 from zsl_jax import errors
 from zsl_jax.data import shapes, shapes_rendering
+from zsl_jax.training import problems
+from zsl_jax.verbs import command_line
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +176,10 @@ def test_wrong_options(options, message):
         shapes.load(**options)
     assert str(caught.value).endswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_words_of_names_need_no_tower():
+    """The recipe that reads them, as it is typed."""
+    recipe = command_line.recipe("clip_words:shapes,smoke", {"data.num_per_class": "2"})
+    table = problems.load_data(recipe).classes
+    assert (table.embedding.shape, table.embedding.dtype) == ((64, 4), np.int32)

@@ -59,6 +59,8 @@ def base(
     config.data = {"name": dataset, **_defaults(sources.source(dataset))}
     if dataset in sources.OF_PAIRS:
         config.protocol, config.select.metric = "pairs", "auc"
+    if dataset in sources.OF_SCENES:
+        config.protocol, config.select.metric = "matching", "group"
     trained = scorer if methods.wraps(method) else method
     if dataset in sources.OF_TEXTS:
         add_towers(config, template="{}")

@@ -221,6 +221,12 @@ OPTIONS = {
     "unseen_count": ("pairs drawn as unseen; 0 for a fifth of them, or for those of the split", whole(0)),
     "new_parts": ("whether attributes and objects without a training input are allowed", one_of((False, True))),
     "num_per_class": ("images rendered a class", whole(2)),
+    "num_pairs": ("pairs that there are; 0 for all", whole(0)),
+    "correlation": (
+        "share of the training images of an attribute that go to one object, beyond equal parts",
+        number(0, 1, ends="[)"),
+    ),
+    "num_couples": ("couples of scenes that swap their attributes", whole(4)),
     "size": ("height and width of an image, pixels", whole(16)),
     "fit": ("how an image becomes a square", one_of(("crop", "stretch"))),
     "cache": ("whether images are decoded once or when they are needed", one_of(streaming.CACHES)),

@@ -26,7 +26,8 @@ class ClassTable:
       is_seen: `[C]` bool, which classes have training examples of their own.
       names: a name per class. They stay beside the arrays on the host: inside a compiled program, and in what comes out
         of one, they are `()`, so that a new list of names compiles nothing.
-      parts: `[C, 2]` int, the rows of attribute and object where a class is a pair; None elsewhere.
+      parts: `[C, 2]` int, the rows of attribute and object where a class is a pair; `[C, 4]`, those of two pairs, where
+        it is a scene of two objects; None elsewhere.
       shared: a pytree of what belongs to all classes together (a graph, a vocabulary, word vectors); never indexed.
       trained: the number of classes, the first of the table, that have labelled examples; None where nothing says.
 

@@ -49,7 +49,7 @@ class Layout(NamedTuple):
     files: dict[str, str]
 
 
-def read(dir, file="", *, size: int, fit: str, cache: str, workers: int) -> pair_archive.Found:
+def read(dir, file="", *, size: int, fit: str, cache: str, workers: int, new_parts: bool = False) -> pair_archive.Found:
     """Reads a folder, with its images or, where `file` is given, their features.
 
     Raises:
@@ -60,7 +60,7 @@ def read(dir, file="", *, size: int, fit: str, cache: str, workers: int) -> pair
         raise errors.UserError(f"no folder {str(folder)!r}")
     if (folder / SPLIT).is_dir():
         layout = read_layout(folder)
-        if wrong := problems(layout):
+        if wrong := problems(layout, new_parts=new_parts):
             more = f" (and {len(wrong) - 1} more: zsl-jax data check {folder})" if len(wrong) > 1 else ""
             raise errors.UserError(f"{folder.name}: {wrong[0]}{more}")
         names, root = layout.images, folder / "images"
@@ -134,8 +134,13 @@ def read_layout(folder: pathlib.Path) -> Layout:
     return Layout(listed, *columns, files | {path.name: matfile.sha256(path)})
 
 
-def problems(layout: Layout) -> list[str]:
-    """Returns all that forbids using a benchmark, one line each."""
+def problems(layout: Layout, *, new_parts: bool = False) -> list[str]:
+    """Returns all that forbids using a benchmark, one line each.
+
+    Args:
+      layout: of the benchmark.
+      new_parts: whether attributes and objects without a training pair are allowed.
+    """
     found = []
     of_phase: dict[str, set] = {phase: set() for phase in PHASES}
     first: dict[str, str] = {}
@@ -149,12 +154,15 @@ def problems(layout: Layout) -> list[str]:
     both = (set(layout.listed["val"]) & set(layout.listed["test"])) - train
     if both:
         found.append(f"{_some(both)} unseen in validation and in test: choices would look at test pairs")
-    for side, part in enumerate(("attribute", "object")):
+    for side, part in enumerate(("attribute", "object") if not new_parts else ()):
         known = {pair[side] for pair in train}
         for phase in ("val", "test"):
             new = {pair[side] for pair in layout.listed[phase]} - known
             if new:
-                found.append(f"{part} {sorted(new)[0]!r} of {phase}_pairs.txt is in no pair of train_pairs.txt")
+                found.append(
+                    f"{part} {sorted(new)[0]!r} of {phase}_pairs.txt is in no pair of train_pairs.txt: leave it "
+                    "out, or allow it with --config.data.new_parts=True"
+                )
     return found
 
 

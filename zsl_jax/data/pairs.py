@@ -63,12 +63,10 @@ def load(
     Raises:
       UserError: no such file, names that are unknown or in two spellings, or a split that trains or tests nothing.
     """
-    if semantics not in SEMANTICS:
-        raise errors.unknown("semantics", semantics, SEMANTICS)
-    if semantics == "words" and not os.fspath(words):
-        raise errors.UserError("semantics=words needs word vectors: --config.data.words=FILE (GloVe's .txt, or .npz)")
+    _check_semantics(semantics, words)
     if os.fspath(dir):
-        found = pair_folders.read(dir, file, size=size, fit=fit, cache=cache, workers=workers)
+        options = {"size": size, "fit": fit, "cache": cache, "workers": workers}
+        found = pair_folders.read(dir, file, **options, new_parts=new_parts)
     elif os.fspath(file):
         found = pair_archive.read(pathlib.Path(file).expanduser(), attribute, object)
     else:
@@ -76,8 +74,25 @@ def load(
             "pairs needs an archive in its option file (--config.data.file=FILE.npz), or a folder of images in its "
             "option dir (--config.data.dir=FOLDER)"
         )
-    pairs = found.pairs
     split = _split(found, os.fspath(unseen_file), unseen_count, seed)
+    return made(found, split, semantics=semantics, words=words, new_parts=new_parts)
+
+
+def made(
+    found: pair_archive.Found,
+    split: pair_splits.Split,
+    *,
+    semantics: str,
+    words: str | os.PathLike,
+    new_parts: bool = False,
+) -> dataset.Dataset:
+    """Returns the dataset of inputs with their pairs; the arguments are as for `load`.
+
+    Raises:
+      UserError: as `load`.
+    """
+    _check_semantics(semantics, words)
+    pairs = found.pairs
     pair_splits.check(found.name, found.kind, pairs, split, new_parts=new_parts)
     shared = _vectors(pairs, os.fspath(words))
 
@@ -98,6 +113,13 @@ def load(
         parts=(pairs.attributes, pairs.objects),
         describe=describe,
     )
+
+
+def _check_semantics(semantics: str, words: str | os.PathLike) -> None:
+    if semantics not in SEMANTICS:
+        raise errors.unknown("semantics", semantics, SEMANTICS)
+    if semantics == "words" and not os.fspath(words):
+        raise errors.UserError("semantics=words needs word vectors: --config.data.words=FILE (GloVe's .txt, or .npz)")
 
 
 def embedded(parts: np.ndarray, shared: Any) -> np.ndarray:

@@ -33,6 +33,7 @@ SIZES = {"small": (0.40, 0.50), "large": (0.66, 0.80)}
 _NUM_SCALARS = 128  # random numbers set aside for an image's layout (it uses 126); one a pixel follows for the grain
 _NUM_KNOTS = 5  # along a side, of the clouds in the background
 _SCRAPS_BEHIND, _SCRAPS_BEFORE = 5, 2
+_SCENE_SCALARS = 160  # of an image with two objects (it uses 142)
 _CHUNK_PIXELS = 2**15  # of the images painted together: their arrays stay in the processor's cache
 
 
@@ -60,13 +61,48 @@ def render(
     >>> render(0, 0, 2, shape="star", colour="red", texture="striped", size="large", pixels=32).shape
     (2, 32, 32, 3)
     """
+    looks = SHAPES[shape], COLOURS[colour], TEXTURES[texture], SIZES[size]
+
+    def add(image, draws, x, y):
+        return _with_object(image, draws, x, y, *looks, pixels)
+
+    return _images(seed, class_index, count, pixels, _NUM_SCALARS, add)
+
+
+def render_scene(
+    seed: int, class_index: int, count: int, *, first: tuple[str, str], second: tuple[str, str], pixels: int
+) -> np.ndarray:
+    """The first `count` images of two objects side by side; which of them is on the left is drawn for each image.
+
+    Args:
+      seed, class_index, count, pixels: as for `render`.
+      first, second: the colour and the shape of each; both are solid and as large as half of the image allows.
+
+    Returns:
+      `[count, pixels, pixels, 3]` uint8.
+
+    >>> render_scene(0, 0, 2, first=("red", "star"), second=("blue", "moon"), pixels=32).shape
+    (2, 32, 32, 3)
+    """
+
+    def add(image, draws, x, y):
+        side = np.where(draws.number() < 0.5, np.float32(1), np.float32(-1))
+        for (colour, shape), to in ((first, side), (second, -side)):
+            looks = SHAPES[shape], COLOURS[colour], TEXTURES["solid"], SIZES["large"]
+            # A half of the image, from -1 to 1, at some height.
+            image = _with_object(image, draws, 2 * x + to, 2 * y + draws.number(-1, 1), *looks, pixels // 2)
+        return image
+
+    return _images(seed, class_index, count, pixels, _SCENE_SCALARS, add)
+
+
+def _images(seed: int, class_index: int, count: int, pixels: int, scalars: int, add: Callable) -> np.ndarray:
     images = np.empty((count, pixels, pixels, 3), np.uint8)
     step = max(1, _CHUNK_PIXELS // pixels**2)
     for start in range(0, count, step):
         indices = range(start, min(start + step, count))
-        uniforms = np.stack([_uniforms(seed, class_index, i, _NUM_SCALARS + pixels**2) for i in indices])
-        planes = _paint(uniforms, pixels, SHAPES[shape], COLOURS[colour], TEXTURES[texture], SIZES[size])
-        images[start : start + len(indices)] = np.moveaxis(planes, 0, -1)
+        uniforms = np.stack([_uniforms(seed, class_index, i, scalars + pixels**2) for i in indices])
+        images[start : start + len(indices)] = np.moveaxis(_paint(uniforms, pixels, scalars, add), 0, -1)
     return images
 
 
@@ -95,18 +131,19 @@ class _Draws:
         return (1.0 - t * t) * scale, 2.0 * t * scale
 
 
-def _paint(uniforms, pixels: int, shape: Callable, rgb: tuple, texture: Callable, radii: tuple) -> np.ndarray:
-    draws = _Draws(uniforms[:, :_NUM_SCALARS])
+def _paint(uniforms, pixels: int, scalars: int, add: Callable) -> np.ndarray:
+    """An image with what `(image, draws, x, y) -> image` adds to its background."""
+    draws = _Draws(uniforms[:, :scalars])
     ticks = (np.arange(pixels, dtype=np.float32) + 0.5) * np.float32(2.0 / pixels) - 1.0
     x, y = ticks[None, None, :], ticks[None, :, None]
     image = _background(draws, x, y)
     for _ in range(_SCRAPS_BEHIND):
         image = _with_scrap(image, draws, x, y)
-    image = _with_object(image, draws, x, y, shape, rgb, texture, radii)
+    image = add(image, draws, x, y)
     for _ in range(_SCRAPS_BEFORE):
         image = _with_scrap(image, draws, x, y)
     image = image * _light(draws, x, y)
-    grain = uniforms[:, _NUM_SCALARS:].reshape(-1, pixels, pixels) - 0.5
+    grain = uniforms[:, scalars:].reshape(-1, pixels, pixels) - 0.5
     image = image + draws.number(0.0, 0.10) * grain
     return np.floor(np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
@@ -128,7 +165,8 @@ def _with_scrap(image, draws: _Draws, x, y) -> np.ndarray:
     return _over(image, draws.colour(0.1, 0.9), draws.number() * _inside(distance, x.size))
 
 
-def _with_object(image, draws: _Draws, x, y, shape, rgb, texture, radii) -> np.ndarray:
+def _with_object(image, draws: _Draws, x, y, shape, rgb, texture, radii, pixels: int) -> np.ndarray:
+    """The image with an object between -1 and 1, `pixels` wide and high."""
     radius = draws.number(*radii)
     reach = 0.98 - radius  # the object stays within the image
     cx, cy, tilt = reach * draws.number(-1, 1), reach * draws.number(-1, 1), draws.direction(0.27)
@@ -142,12 +180,12 @@ def _with_object(image, draws: _Draws, x, y, shape, rgb, texture, radii) -> np.n
     tx, ty = _local(x, y, draws.number(-1, 1), draws.number(-1, 1), draws.direction())
     # Between a pattern that grows with the object and one that does not: fine ones would drown in the pixels.
     scale = draws.number(0.9, 1.1) * (0.55 + 0.65 * radius)
-    paint = base + texture(tx / scale, ty / scale, x.size * scale) * (second - base)
+    paint = base + texture(tx / scale, ty / scale, pixels * scale) * (second - base)
 
     px, py = _local(x, y, cx, cy, tilt)
     px, py = px / radius, py / radius
     paint = paint * (1.0 - 0.16 * (px + py))  # lit from the upper left
-    return _over(image, paint, _inside(radius * shape(px, py), x.size))
+    return _over(image, paint, _inside(radius * shape(px, py), pixels))
 
 
 def _light(draws: _Draws, x, y) -> np.ndarray:

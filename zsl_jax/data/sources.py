@@ -8,12 +8,15 @@ from zsl_jax import errors
 from zsl_jax.data import dataset, splits
 
 SOURCES = (
-    *("digits", "features", "image_folder", "in_memory", "npz", "pairs", "shapes", "texts", "tfds_images", "xlsa17"),
+    *("digits", "features", "image_folder", "in_memory", "npz", "pairs", "scenes", "shape_pairs", "shapes"),
+    *("texts", "tfds_images", "xlsa17"),
 )
 # Those whose inputs are texts, which a text tower encodes: see `config.towers`.
 OF_TEXTS = ("texts",)
 # Those whose classes are pairs of attribute and object: see `training.protocols.pairs`.
-OF_PAIRS = ("pairs",)
+OF_PAIRS = ("pairs", "shape_pairs")
+# Those whose classes are scenes of two objects: see `training.protocols.matching`.
+OF_SCENES = ("scenes",)
 
 
 def load(name: str, *, unseen: str = "", **options) -> dataset.Dataset:
@@ -23,11 +26,12 @@ def load(name: str, *, unseen: str = "", **options) -> dataset.Dataset:
       name: `digits` (handwritten digits, described by strokes), `shapes` (rendered from a seed, described by shape,
         colour, texture and size), `xlsa17` (a folder in the layout of the standard benchmark; option `dir`), `npz`
         (your own features in a NumPy archive; option `file`), `pairs` (classes that are pairs of attribute
-        and object, in an archive or a folder; options `file` and `dir`), `image_folder` (your own images, which
-        `data import` wrote down; option `dir`), `features` (what `extract` made of them; option `dir`), `texts` (a file
-        of texts with a label each; option `file`), `tfds_images`
-        (images of TFDS with a table of classes; options `builder` and `attributes`) or `in_memory` (what `zsl_jax.fit`
-        was given and `save` wrote; option `dir`).
+        and object, in an archive or a folder; options `file` and `dir`), `shape_pairs` (rendered shapes as such pairs,
+        any number of them), `scenes` (two objects side by side, rendered or in an archive; option `file`),
+        `image_folder` (your own images, which `data import` wrote down; option `dir`), `features` (what `extract`
+        made of them; option `dir`), `texts` (a file of texts with a label each; option `file`), `tfds_images` (images
+        of TFDS with a table of classes; options `builder` and `attributes`) or `in_memory` (what `zsl_jax.fit` was
+        given and `save` wrote; option `dir`).
       unseen: names of the unseen classes with commas between them, or a file with one per line; empty for those that
         the source has or draws.
       **options: see the `load` of the module `zsl_jax.data.NAME`.

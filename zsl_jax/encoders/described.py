@@ -30,7 +30,7 @@ _TEXT = rules.Rule(lambda x: isinstance(x, str), "a text")
 # What a key of config.towers says, and what it may be.
 KEYS = {
     "text": ("folder of the text tower", _PLACE),
-    "image": ("folder of CLIP or file of MobileNetV2 that encodes the images of image_folder", _PLACE),
+    "image": ("folder of CLIP or file of MobileNetV2 that encodes the images of image_folder, pairs or scenes", _PLACE),
     "pool": ("how tokens become one vector", rules.one_of(bert.POOLS)),
     "by": ("what the sentences on a class are made of", rules.one_of(tuple(sentences.TEMPLATES))),
     "template": (
@@ -199,6 +199,8 @@ def dataset_of(source: dataset.Dataset, describer: Any, stage: stages.Stage | No
       UserError: inputs and classes that do not meet in one space.
     """
     classes = describer.table(source)
+    if source.parts is not None:
+        classes = dataclasses.replace(classes, shared={**classes.shared, **of_parts(source, describer)})
     # The columns of the table are no longer those that the source has names for.
     kept = {name: value for name, value in source.info.items() if name != "attributes"}
     info = {**kept, "semantics": describer.semantics, "described_by": describer.said}
@@ -222,6 +224,21 @@ def dataset_of(source: dataset.Dataset, describer: Any, stage: stages.Stage | No
     return dataclasses.replace(
         source, inputs=inputs, classes=classes, info=info, describe=None if source.describe is None else describe
     )
+
+
+def of_parts(source: dataset.Dataset, describer: Any) -> dict[str, np.ndarray]:
+    """Returns the vectors of the bare names of attributes and objects in the space of texts, for feasibility.
+
+    Args:
+      source: of pairs.
+      describer: whose tower reads the names.
+
+    Returns:
+      `{"attributes_by_tower": [A, D], "objects_by_tower": [O, D]}`, of unit length.
+    """
+    stage = describer.tower.stage(describer.options.class_prefix)
+    sides = zip(("attributes_by_tower", "objects_by_tower"), source.parts)
+    return {side: stages.applied(stage, [sentences.readable(name) for name in names]) for side, names in sides}
 
 
 def _check_spaces(inputs: Any, tie: ties.Tie) -> None:

@@ -6,6 +6,9 @@
 Other encoders have recipes for `extract`, which writes their features down.
 """
 
+import dataclasses
+import hashlib
+import itertools
 import os
 import pathlib
 
@@ -61,3 +64,35 @@ def dataset_of(dir: str | os.PathLike, tower: str | os.PathLike) -> dataset.Data
     stage = stages.Stage(features, sha256, {})
     made = stages.applied(stage, [matfile.sha256(path) for path in imported.paths()])
     return imported.dataset(made, preprocessing=extractor.extraction.to_json())
+
+
+def encoded(source: dataset.Dataset, tower: str | os.PathLike) -> dataset.Dataset:
+    """Returns a dataset of images in memory with their features as inputs, kept on disk by the hash of tower and image.
+
+    Args:
+      source: of images `[N, H, W, 3]` uint8.
+      tower: see `described`.
+
+    Raises:
+      UserError: no tower, or inputs that are no images.
+    """
+    pictures = source.inputs
+    if getattr(pictures, "dtype", None) != np.uint8 or np.ndim(pictures) != 4:
+        raise errors.UserError(
+            f"config.towers.image encodes images, and the inputs of {source.name} are none in memory: give it images, "
+            "or leave towers.image empty"
+        )
+    extractor = extraction.load(described(tower))
+    digests = [hashlib.sha256(picture).hexdigest() for picture in pictures]
+    row = {digest: number for number, digest in enumerate(digests)}
+
+    def features(digests):
+        fitted = (images.fit(pictures[row[digest]], extractor.extraction.images) for digest in digests)
+        batches = iter(lambda: list(itertools.islice(fitted, _BATCH)), [])
+        return np.concatenate([extractor(np.stack(batch)) for batch in batches])
+
+    # The size of a picture is not among its bytes.
+    sha256 = f"{extractor.extraction.weights_sha256} {extractor.extraction.images} {pictures.shape[1:]}"
+    made = stages.applied(stages.Stage(features, sha256, {}), digests)
+    info = {**source.info, "preprocessing": extractor.extraction.to_json()}
+    return dataclasses.replace(source, inputs=made, info=info)

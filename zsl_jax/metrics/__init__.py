@@ -53,6 +53,7 @@ from zsl_jax.metrics.geometry import (
     representativeness,
     uniformity,
 )
+from zsl_jax.metrics.matching import Matching, matching_accuracy, swap_accuracy
 from zsl_jax.metrics.ranking import hits_at_k, label_rank, top_k
 from zsl_jax.metrics.rows import Rows, fold, join, log_probabilities, predicted_class
 from zsl_jax.metrics.seeds import mean_and_deviation, paired_p_value, unpaired_p_value
@@ -60,6 +61,7 @@ from zsl_jax.metrics.seeds import mean_and_deviation, paired_p_value, unpaired_p
 __all__ = [
     "BinaryCounts",
     "CurveSummary",
+    "Matching",
     "Rows",
     "alignment",
     "ausuc",
@@ -86,6 +88,7 @@ __all__ = [
     "k_occurrence",
     "label_rank",
     "log_probabilities",
+    "matching_accuracy",
     "matrix_entropy",
     "mean_and_deviation",
     "mean_average_precision",
@@ -107,6 +110,7 @@ __all__ = [
     "resampled_gzsl",
     "resampled_pair",
     "seen_unseen_curve",
+    "swap_accuracy",
     "top_k",
     "top_k_accuracy",
     "uniformity",

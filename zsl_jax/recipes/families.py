@@ -3,6 +3,7 @@
 import ml_collections
 
 from zsl_jax import config as config_lib
+from zsl_jax.data import sources
 
 
 def adversarial(method: str, argument: str | None = None) -> ml_collections.ConfigDict:
@@ -68,7 +69,7 @@ def prompts(method: str, argument: str | None = None) -> ml_collections.ConfigDi
       argument: what follows the colon in `--config=NAME:DATASET[,WORD...]`; `pairs` without one.
     """
     config = config_lib.base(method, argument or "pairs")
-    if config.data.name == "pairs":
+    if config.data.name in sources.OF_PAIRS:
         config.data.semantics = "parts"
         config.select.folds = 3
     if config.data.name == "npz":

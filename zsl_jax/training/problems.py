@@ -131,7 +131,8 @@ def _described(config: ml_collections.ConfigDict) -> data.Dataset:
         source = _source(config)
         return described.dataset_of(source, describer, text_stage(config) if source.kind == "texts" else None)
     source = data.load(**config.data, unseen=config.unseen_classes)
-    if config.data.get("semantics") == "names":
+    # Some sources give the words of the names themselves.
+    if config.data.get("semantics") == "names" and "described_by" not in source.info:
         raise errors.UserError(
             f"{source.name} describes classes by their names, which a text tower encodes: --config=zero_shot:"
             f"{config.data.name} with --config.towers.text=FOLDER"
@@ -143,10 +144,12 @@ def _source(config: ml_collections.ConfigDict) -> data.Dataset:
     """The dataset of a config, images as the image tower of `config.towers` encodes them, if there is one."""
     if not config.towers.image:
         return data.load(**config.data, unseen=config.unseen_classes)
+    if config.data.name in (*sources.OF_PAIRS, *sources.OF_SCENES):
+        return image_towers.encoded(data.load(**config.data), config.towers.image)
     if config.data.name != "image_folder":
         raise errors.UserError(
-            f"config.towers.image encodes the images of image_folder, not those of {config.data.name}: "
-            "--config=zero_shot:image_folder --config.data.dir=DATASET, as `data import` wrote it"
+            f"config.towers.image encodes the images of image_folder, pairs and scenes, not those of "
+            f"{config.data.name}: --config=zero_shot:image_folder --config.data.dir=DATASET, as `data import` wrote it"
         )
     found = image_towers.dataset_of(config.data.dir, config.towers.image)
     return splits.with_unseen(found, config.unseen_classes) if config.unseen_classes else found

@@ -3,7 +3,8 @@
     all, hardest, semi_hard, random     wrong classes, by their scores at the step
     curriculum                          wrong classes from easy ones to the hardest, as training goes on
     dynamic                             the hardest of each class; one that has become easy is replaced
-    swapped                             beside all classes, the image's own description with half of it another class's
+    swapped                             beside all classes, the image's own description with half of it another class's;
+                                        of a pair its attribute, or its object
     queue, bank                         embeddings of earlier batches join the batch: the last of all, or of each class
 
 Classes whose descriptions are nearly those of the image's class can be left out of the negatives, whatever the choice.
@@ -104,7 +105,7 @@ CHOICES: dict[str, Choice] = {
     ),
     "swapped": Choice(
         "beside all wrong classes, the description of the own one with half of its attributes, drawn anew, from the "
-        "hardest wrong one",
+        "hardest wrong one; of a pair its attribute or its object, whole",
         divides=False,
     ),
     "queue": Choice("beside the batch, the last images of earlier ones", None, _embeddings(False), divides=False),
@@ -245,12 +246,36 @@ def _candidates(objective, given: compared_lib.Compared, key, negatives: str, op
 def _with_swapped(given: compared_lib.Compared, key, next_key, similar) -> compared_lib.Compared:
     """The batch with a description for each image that is half its own and half that of the hardest wrong class."""
     is_wrong = ~given.is_own & (given.relations[given.labels] <= similar)
-    hardest = dataclasses.replace(given, candidates=is_wrong).hardest
-    swapped = jnp.where(jax.random.bernoulli(key, shape=given.own.shape), hardest, given.own)
+    row = jnp.argmax(jnp.where(is_wrong, given.scores, -jnp.inf), axis=1)
+    hardest = given.trained[row]
+    from_other = _of_a_part(given, row, key)
+    if from_other is None:
+        from_other = jax.random.bernoulli(key, shape=given.own.shape)
+    swapped = jnp.where(from_other, hardest, given.own)
     # One that comes out as the class itself would be a negative of itself.
     swapped = jnp.where(jnp.all(swapped == given.own, axis=1, keepdims=True), hardest, swapped)
     candidates = jnp.concatenate([given.is_own | is_wrong, jnp.ones((len(given.labels), 1), bool)], axis=1)
     return dataclasses.replace(given, swapped=swapped, candidates=candidates, key=next_key)
+
+
+def _of_a_part(given: compared_lib.Compared, other, key) -> jax.Array | None:
+    """Where a pair takes the attribute of another one, or else its object, `[B, D]` bool.
+
+    Of a part that both share nothing would be swapped, so that it is the other one. None where classes are no pairs, or
+    are not described by their attribute and then their object.
+    """
+    parts, shared = given.classes.parts, given.classes.shared
+    if parts is None or not isinstance(shared, dict) or not {"attributes", "objects"} <= shared.keys():
+        return None
+    widths = [shared[side].shape[-1] for side in ("attributes", "objects")]
+    if sum(widths) != given.own.shape[1]:
+        return None
+    parts = jnp.asarray(parts)
+    differs = parts[given.labels] != parts[other]
+    coin = jax.random.bernoulli(key, shape=other.shape)
+    of_attribute = differs[:, 0] & (coin | ~differs[:, 1])
+    is_attribute = jnp.arange(sum(widths)) < widths[0]
+    return of_attribute[:, None] == is_attribute[None, :]
 
 
 def _joined(given: compared_lib.Compared, notes: memory_lib.Embeddings) -> compared_lib.Compared:

@@ -4,11 +4,12 @@ from zsl_jax import errors
 from zsl_jax.training.protocols.base import Look, Metric, Probabilities, Protocol, Question, value
 from zsl_jax.training.protocols.base_to_new import BASE_TO_NEW
 from zsl_jax.training.protocols.gzsl import GZSL
+from zsl_jax.training.protocols.matching import MATCHING
 from zsl_jax.training.protocols.multilabel import MULTILABEL
 from zsl_jax.training.protocols.pairs import PAIRS
 from zsl_jax.training.protocols.transfer import TRANSFER
 
-PROTOCOLS = {protocol.name: protocol for protocol in (GZSL, PAIRS, TRANSFER, MULTILABEL, BASE_TO_NEW)}
+PROTOCOLS = {protocol.name: protocol for protocol in (GZSL, PAIRS, TRANSFER, MULTILABEL, BASE_TO_NEW, MATCHING)}
 
 
 def find(name: str) -> Protocol:
@@ -25,6 +26,7 @@ def find(name: str) -> Protocol:
 __all__ = [
     "BASE_TO_NEW",
     "GZSL",
+    "MATCHING",
     "MULTILABEL",
     "PAIRS",
     "PROTOCOLS",

@@ -2,7 +2,8 @@
 
     closed world   candidates are the pairs of training and of the phase; choices are made here, on validation pairs
     open world     candidates are all pairs of an attribute and an object
-    feasible       those of the open world whose feasibility, by word vectors, reaches a threshold chosen on validation
+    feasible       those of the open world whose feasibility, by word vectors or by the vectors that a text tower has of
+                   the names, reaches a threshold chosen on validation
     curve          accuracies per image on seen (S) and unseen (U) pairs as gamma is subtracted from seen scores: its
                    area (AUC), the best S and U on it, and the best H = 2US/(U+S)
 
@@ -39,7 +40,7 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
     Raises:
       UserError: classes that are no pairs, a split without inputs, or more pairs than memory holds.
     """
-    if source.classes.parts is None:
+    if source.parts is None:
         raise errors.UserError(f"{source.name} has no pairs of attribute and object, which protocol=pairs asks for")
     for name in ("train", "validation", "test"):
         if not len(source.splits.get(name, ())) and (name != "validation" or name in source.splits):
@@ -56,10 +57,11 @@ def tasks(source: dataset.Dataset, config) -> tuple[tuple[dataset.Task, ...], da
         choosing = [_task(source, "validation")]
     else:
         choosing = _drawn(source, config)
-    if not source.info.get("words"):
+    sides = _compared_names(source)
+    if not sides:
         return tuple(choosing), _opened(final, source)
     # The threshold of feasibility is chosen in the open world, too.
-    *choosing, final = (_with_feasibility(_opened(task, source)) for task in (*choosing, final))
+    *choosing, final = (_with_feasibility(_opened(task, source), sides) for task in (*choosing, final))
     return tuple(choosing), final
 
 
@@ -122,10 +124,21 @@ def _opened(task: dataset.Task, source: dataset.Dataset) -> dataset.Task:
     return dataclasses.replace(task, classes=opened)
 
 
-def _with_feasibility(task: dataset.Task) -> dataset.Task:
+def _compared_names(source: dataset.Dataset) -> tuple[str, ...]:
+    """What classes share that says how near the names of attributes, and of objects, are to each other; or nothing.
+
+    Word vectors that were asked for come before those of a tower.
+    """
+    of_tower = ("attributes_by_tower", "objects_by_tower")
+    if source.info.get("words"):
+        return ("attributes", "objects")
+    return of_tower if set(of_tower) <= source.classes.shared.keys() else ()
+
+
+def _with_feasibility(task: dataset.Task, sides: tuple[str, ...]) -> dataset.Task:
     """The task with the feasibility of each attribute with each object, `[A, O]`, among what its classes share."""
     table = task.classes
-    vectors = [table.shared[side] for side in ("attributes", "objects")]
+    vectors = [table.shared[side] for side in sides]
     cosines = [x @ x.T for x in (x / np.linalg.norm(x, axis=1, keepdims=True) for x in vectors)]
     is_seen = np.zeros([len(x) for x in vectors], bool)
     is_seen[tuple(table.parts[table.is_seen].T)] = True
