@@ -19,7 +19,7 @@ from scipy import optimize
 from zsl_jax import __main__, data, errors, methods
 from zsl_jax.encoders import described, prompts, ties
 from zsl_jax.methods import base
-from zsl_jax.methods.prompts import family, masked_tower
+from zsl_jax.methods.prompts import coop, family, masked_tower
 from zsl_jax.training import hashes, loop, parallel, problems, protocols, run, scoring, states
 from zsl_jax.verbs import command_line
 
@@ -36,6 +36,11 @@ CASES = {
         {"learning_rate": 0.05, "spread": 0.05, "samples": 2, "test_samples": 3},
         "context",
     ),
+    "amortised_prompts": (
+        "bayesian_prompts",
+        {"learning_rate": 0.02, "spread": 0.05, "samples": 2, "test_samples": 3, "amortised": 4},
+        "context",
+    ),
     "attribute_prompts": ("attribute_prompts", {"learning_rate": 0.05, "looks": 2}, "context"),
     "masked_tower": ("masked_tower", {"learning_rate": 0.05, "layers": 1}, "names"),
     "tip_adapter": ("tip_adapter", {}, "names"),
@@ -43,6 +48,7 @@ CASES = {
 }
 OF_PAIRS = ("csp", "coop_parts")
 OF_PATCHES = ("attribute_prompts",)
+OF_IMAGES = ("cocoop", "amortised_prompts")  # texts of each image
 
 
 @functools.cache
@@ -61,7 +67,7 @@ def make(name) -> methods.Method:
 def finished(name):
     method, task = make(name), problem(name)
     if method.update is not None:
-        return small_trainer.fitted(method, task, epochs=4 if name == "cocoop" else 12)
+        return small_trainer.fitted(method, task, epochs=4 if name in OF_IMAGES else 12)
     like = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.ones(16, bool))
 
     @jax.jit
@@ -265,6 +271,47 @@ def test_a_bayesian_prediction_is_a_mean_of_probabilities():
     likely = np.exp(logits - logits.max(-1, keepdims=True))
     likely = (likely / likely.sum(-1, keepdims=True)).mean(axis=0)
     np.testing.assert_allclose(np.exp(found), likely, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.long
+def test_an_amortised_prompt_gives_each_image_contexts_of_its_own():
+    """Against texts that are encoded one context at a time, and the divergence in its closed form."""
+    name, rng = "amortised_prompts", np.random.default_rng(0)
+    task, knobs, tower = problem(name), CASES[name][1], small_tower.prompted(16)
+    method, weights = (
+        small_trainer.make(CASES[name][0], **knobs, kl_weight=0.5),
+        jax.tree.map(jnp.asarray, tower.weights()),
+    )
+    batch = data.Batch(task.train.inputs[:3], task.train.labels[:3], np.ones(3, bool))
+    state, _ = small_trainer.steps(method, task, batch, count=0)
+    network = [
+        {k: 0.3 * rng.standard_normal(x.shape) for k, x in layer.items()} for layer in state["params"]["network"]
+    ]
+    network[1]["bias"] += np.repeat([0, 2 * np.log(knobs["spread"])], 12)
+    params = state["params"] | {"network": jax.tree.map(jnp.float32, network)}
+    state, classes = state | {"params": params}, task.classes[:2]
+    images = np.asarray(method.embed(state, batch.inputs))
+    hidden = np.maximum(images @ network[0]["weights"] + network[0]["bias"], 0)
+    mean, log_variance = np.split(hidden @ network[1]["weights"] + network[1]["bias"], 2, axis=1)
+
+    def expected(draws, key):
+        noise = np.asarray(jax.random.normal(key, (draws, 12)))
+        moved = mean[:, None] + np.exp(log_variance / 2)[:, None] * noise  # [B, L, D]
+        contexts = np.asarray(params["context"]) + tower.spread * moved[:, :, None]
+        flat = jnp.float32(np.repeat(contexts.reshape(-1, *contexts.shape[2:]), 2, axis=0))
+        ids = jnp.tile(family.names(classes), (3 * draws, 1))
+        texts = jax.jit(lambda c, i: coop.text(tower, weights, c, i))(flat, ids)
+        likely = np.exp(20 * np.einsum("bf,blcf->blc", images, np.asarray(texts).reshape(3, draws, 2, 16)))
+        return (likely / likely.sum(axis=-1, keepdims=True)).mean(axis=1)
+
+    found = jax.jit(lambda s, x, c: base.score(method, s, x, c))(state, batch.inputs, classes)
+    np.testing.assert_allclose(np.exp(found), expected(3, jax.random.key(0)), rtol=1e-3, atol=1e-5)
+    batch = batch._replace(labels=np.array([0, 1, 1]), where=np.array([True, True, False]))
+    _, metrics = jax.jit(method.update)(state, batch, classes, small_trainer.KEY)
+    likely = expected(2, small_trainer.KEY)[[0, 1], [0, 1]]
+    divergence = (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1) / 2
+    wanted = np.mean(-np.log(likely) + 0.5 * divergence[:2] / 12)
+    assert float(metrics["loss"]) == pytest.approx(wanted, rel=1e-3)
 
 
 @functools.cache

@@ -115,7 +115,7 @@ def by_prompts(
     check: Callable[..., None] = check_vectors,
     embed: Callable[..., Any] = lambda params, inputs: similarity.l2_normalize(inputs),
     scores: Callable[..., jax.Array] = lambda params, weights, images, described: images @ described.T,
-    penalty: Callable[..., Any] = lambda params, described, hand: 0.0,
+    penalty: Callable[..., Any] = lambda params, images, described, hand: 0.0,
     compares: bool = False,
     optimizer: optax.GradientTransformation | None = None,
     scale: Any = 1.0,
@@ -134,8 +134,8 @@ def by_prompts(
       centre: see `CENTRE`.
       init_params: `(key, weights, classes) -> params`; None: nothing is trained.
       scores: `(params, weights, images, described) -> [B, C]`.
-      penalty: `(params, described, hand) -> scalar`, added to the loss; `hand [T, F]` are the texts of the training
-        classes in the template, made once, where the method `compares` with them, else None.
+      penalty: `(params, images, described, hand) -> scalar, [1] or [B]`, added to the loss; `hand [T, F]` are the texts
+        of the training classes in the template, made once, where the method `compares` with them, else None.
       optimizer: of `params`.
       scale: of the scores, in the softmax.
       sees, divides: see `base.Method`.
@@ -164,9 +164,10 @@ def by_prompts(
 
         def share_of_mean(params):
             described = describe(params, weights, classes, state["names"], key)
-            logits = scale * scores(params, weights, images_of(state, params, batch.inputs), described)
+            images = images_of(state, params, batch.inputs)
+            logits = scale * scores(params, weights, images, described)
             values = optax.losses.softmax_cross_entropy_with_integer_labels(logits, batch.labels)
-            values += penalty(params, described, state.get("hand"))
+            values += penalty(params, images, described, state.get("hand"))
             return jnp.sum(values, where=batch.where) / count
 
         given = jax.value_and_grad(share_of_mean)(state["params"])
