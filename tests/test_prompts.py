@@ -324,6 +324,34 @@ def by_texts() -> prompts.PromptTower:
     return prompts.PromptTower(small.tower, small.tie, "a photo of a {}, which has {text}.", options)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("start", ["description", "nothing"])
+def test_a_name_begins_as_the_mean_word_of_a_description_and_other_classes_have_theirs(start):
+    tower = by_texts()
+    ids, seen = tower(["red star", "dot"]), np.array([True, False])
+    table = data.ClassTable(ids, seen, ("red star", "dot"))
+    method = methods.factory("learned_names")(tower, start=start)
+    like = data.Batch(np.zeros((3, 16), np.float32), np.zeros(3, np.int32), np.ones(3, bool))
+    weights = jax.tree.map(jnp.asarray, tower.weights())
+    state = method.init(small_trainer.KEY, like, table[:1], weights)
+    words = tower.tower.tokenizer.encode("red star, which has wings red star, which has old stripes").ids
+    mean = np.asarray(tower.words(weights, jnp.array(words))).mean(axis=0)
+    found = np.asarray(state["params"]["names"])
+    assert np.allclose(found, mean, atol=1e-6) == (start == "description")
+    described = jax.jit(method.describe)(state, table)
+    named = jax.jit(lambda w: tower.encode(weights, "prefix", tower.learned(w, 1), "suffix"))(found[:, None])
+    np.testing.assert_allclose(described[0], named[0], atol=1e-5)
+    written = tower.tower.encode(["a photo of a dot, which has stripes."]) - tower.tie.text_mean
+    written = written @ tower.tie.map
+    np.testing.assert_allclose(described[1], written[0] / np.linalg.norm(written), atol=1e-5)
+    # A class of two texts that was not trained on has the mean of these.
+    swapped = jax.jit(method.describe)(method.init(small_trainer.KEY, like, table[1:], weights), table)
+    both = [f"a photo of a red star, which has {text}." for text in ("wings", "old stripes")]
+    both = (tower.tower.encode(both) - tower.tie.text_mean) @ tower.tie.map
+    both = (both / np.linalg.norm(both, axis=1, keepdims=True)).sum(axis=0)
+    np.testing.assert_allclose(swapped[0], both / np.linalg.norm(both), atol=1e-5)
+
+
 def test_attribute_prompts_score_a_whole_and_a_transport_of_its_parts():
     """Against plain sums, and a linear programme for the plan, on a class of two phrases and one of one."""
     tower, rng = by_texts(), np.random.default_rng(0)
@@ -492,6 +520,10 @@ REFUSED = {
     "too long": ({"towers.template": "a " * 62 + "{}."}, "is longer than the 64 that tower reads"),
     "shots": ({"few_shot.of_seen": "99"}, "few_shot.of_seen=99: class"),
     "no word": ({"towers.template": "{}.", "recipe": "coop:pairs"}, "no word before the name"),
+    "no description": (
+        {"recipe": "learned_names:pairs", "method.start": "description"},
+        "start=description is of classes with texts",
+    ),
     "a long context": ({"recipe": "coop:pairs", "method.length": "62"}, "is longer than the 64 that tower reads"),
 }
 

@@ -44,8 +44,13 @@ def hand_prompt(tower: prompts.PromptTower, *, centre: str = "training") -> base
 
 
 def hand_written(tower: prompts.PromptTower, weights, classes) -> jax.Array:
-    """Returns `[C, F]` the texts of classes in the template."""
-    return tower.encode(weights, "prefix", tower.piece(weights, names(classes)), "suffix")
+    """Returns `[C, F]` the texts of classes in the template; of several texts of a class their mean, of unit length."""
+    ids = texts(classes)
+    flat = tower.piece(weights, ids.reshape(-1, ids.shape[-1]))
+    found = tower.encode(weights, "prefix", flat, "suffix").reshape(*ids.shape[:2], -1)
+    if ids.shape[1] == 1:
+        return found[:, 0]
+    return similarity.l2_normalize(jnp.sum(found, axis=1, where=jnp.any(ids >= 0, axis=-1)[:, :, None]))
 
 
 def names(classes) -> jax.Array:
