@@ -27,6 +27,8 @@ def hand_prompt(tower: prompts.PromptTower, *, centre: str = "training") -> base
 
         F(x, c) = cos(x - m, text("a photo of a NAME."))
 
+    With `towers.by=texts` a class is the mean of its texts in the template, of unit length.
+
     Args:
       tower: the frozen text tower.
       centre: `training`, m is the mean of the training inputs, or `none`, m = 0, for towers trained together.
@@ -40,7 +42,7 @@ def hand_prompt(tower: prompts.PromptTower, *, centre: str = "training") -> base
     def describe(params, weights, classes, known, key):
         return hand_written(tower, weights, classes)
 
-    return by_prompts(tower, describe=describe, centre=centre)
+    return by_prompts(tower, describe=describe, known=lambda classes: texts(classes)[:, 0], centre=centre)
 
 
 def hand_written(tower: prompts.PromptTower, weights, classes) -> jax.Array:
