@@ -125,15 +125,11 @@ def clothes(found: dict, file: str, towers: dict[str, str]) -> None:
 
 def words(found: dict, file: str, towers: dict[str, str]) -> None:
     """Adds the words of the tower that are nearest to the learned vectors, of the first run of CSP."""
-    from zsl_jax.encoders import prompts
-    from zsl_jax.training import problems
+    from zsl_jax.training import learned_words, problems
 
     fixed = {"data.file": file, "data.unseen_count": "2", "select.on": "nothing", "train.epochs": "6", "plots": "none"}
     config, result = run(found, "clothes/CSP/0/0", "csp:pairs", fixed | towers | {"data.seed": "0", "seed": "0"})
-    tower, nearest = problems.prompt_tower(config).tower, {}
-    for side, names in zip(("attribute_tokens", "object_tokens"), problems.load_data(config).parts):
-        vectors = np.asarray(result.state["params"][side])
-        nearest |= dict(zip(names, prompts.nearest_words(tower, vectors, count=4)))
+    nearest = learned_words.nearest(config, result.state, result.task.classes, problems.load_data(config), count=4)
     found["words"] = {name: [[word, round(cosine, 2)] for word, cosine in near] for name, near in nearest.items()}
     RECORD.write_text(json.dumps(found, indent=0) + "\n")
 

@@ -14,13 +14,14 @@ import pytest
 import small_prompts
 import small_tower
 import small_trainer
+import toy_runs
 from scipy import optimize
 
 from zsl_jax import __main__, data, errors, methods
 from zsl_jax.encoders import described, prompts, ties
 from zsl_jax.methods import base
 from zsl_jax.methods.prompts import coop, family, masked_tower
-from zsl_jax.training import hashes, loop, parallel, problems, protocols, run, scoring, states
+from zsl_jax.training import hashes, learned_words, loop, parallel, problems, protocols, run, scoring, states
 from zsl_jax.verbs import command_line
 
 # Knobs that suit the small problem, and what its hidden texts say in other words.
@@ -434,6 +435,9 @@ def test_a_run_learns_two_vectors_a_pair_and_keeps_nothing_of_the_tower(files, t
     assert set(closed) >= {"seen", "unseen", "harmonic", "auc"}
     assert closed["auc"] > 0.4  # 0.02 before training
     assert (record["setting"], record["sees"]) == ("pretrained", ["other data"])
+    lines = (tmp_path / "words.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["vector", *small_prompts.ATTRIBUTES, *small_prompts.OBJECTS]
+    assert f"words nearest to what was learned: {tmp_path / 'words.csv'}" in capsys.readouterr().out
     weights = hashes.tree_sha256(small_tower.prompted(16).weights())
     assert record["made_of"]["weights"] == weights
     widths = {"tower": 12, "image": 16}
@@ -548,6 +552,44 @@ def test_names_that_are_nothing_or_the_same_are_refused():
         tower(["dot", " "])
     with pytest.raises(errors.UserError, match="csp needs classes that are pairs"):
         small_trainer.steps(make("csp"), problem("hand_prompt"), data.Batch(*problem("hand_prompt").train[:2], None))
+
+
+@pytest.mark.parametrize("name", ["csp", "learned_names", "coop", "coop_class", "linear_probe", "ale"])
+def test_words_near_to_learned_vectors_are_named_by_what_they_stand_for(name, tmp_path, monkeypatch):
+    """Learned vectors that are words of the tower with a little of another: those words come first."""
+    tower = small_tower.prompted(16)
+    monkeypatch.setattr(problems, "prompt_tower", lambda config: tower)
+    method = CASES[name][0] if name in CASES else name
+    source = small_prompts.dataset(as_pairs=name in OF_PAIRS)
+    words = np.asarray(tower.words(tower.weights(), np.arange(1, 17)))
+    words = 3 * words + 0.2 * np.roll(words, 1, axis=0)
+    params = {
+        "csp": {"attribute_tokens": words[2:6], "object_tokens": words[6:10]},
+        "learned_names": {"names": words[:13]},
+        "coop": {"context": words[:2]},
+        "coop_class": {"context": np.broadcast_to(words[:2], (13, 2, 12))},
+        "linear_probe": {"vectors": words[:13]},
+    }.get(name)
+    classes = source.classes[np.argsort(~np.asarray(source.classes.is_seen), stable=True)]
+    found = learned_words.nearest(toy_runs.recipe(method), {"params": params}, classes, source, count=2)
+    learned_words.write(tmp_path, found)
+    if name in ("linear_probe", "ale"):
+        assert found == {}
+        assert not (tmp_path / "words.csv").exists()
+        return
+    wanted = {
+        "csp": dict(zip((*small_prompts.ATTRIBUTES, *small_prompts.OBJECTS), small_tower.WORDS[2:10])),
+        "learned_names": dict(zip(classes.names, small_tower.WORDS[:13])),
+        "coop": {"context 1": "a", "context 2": "photo"},
+        "coop_class": {f"context {i} of {c}": w for c in classes.names[:13] for i, w in ((1, "a"), (2, "photo"))},
+    }[name]
+    assert {vector: near[0][0] for vector, near in found.items()} == wanted
+    header, first, *rest = (tmp_path / "words.csv").read_text().splitlines()
+    assert header == "vector,word_1,cosine_1,word_2,cosine_2"
+    assert len(rest) == len(wanted) - 1
+    ((vector, near), *_) = found.items()
+    assert first == f"{vector},{near[0][0]},{near[0][1]:.3f},{near[1][0]},{near[1][1]:.3f}"
+    assert near[0][1] > near[1][1]
 
 
 def test_base_to_new_asks_base_among_base_and_new_among_new():
