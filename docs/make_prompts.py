@@ -39,6 +39,14 @@ CLASSES = {
     "masked tower": ("masked_tower", {}),
     "CoCoOp": ("cocoop", {"train.batch_size": "16"}),
 }
+# By descriptions, the classes that are not trained on have theirs.
+DESCRIBED = {"towers.by": "texts", "towers.template": "a photo of a {}: {text}."}
+GROCERIES = CLASSES | {
+    "learned names, from nothing": ("learned_names", {"method.start": "nothing"}),
+    "hand-written, descriptions": ("hand_prompt", DESCRIBED),
+    "learned names, from a description": ("learned_names", DESCRIBED | {"method.start": "description"}),
+}
+MOST_SHOTS_ALONE = ("CoCoOp", *(GROCERIES.keys() - CLASSES.keys()))
 BIRDS = {
     "hand-written": ("hand_prompt", {}),
     "CoOp": ("coop", {}),
@@ -53,6 +61,7 @@ CLAIMS = (
     ("MAP, two phrases", "CoOp"),
     ("MAP, two phrases", "two phrases, no attributes"),
 )
+CALIBRATED = ("CoOp", "Bayesian")
 CELLS = 3  # a side
 # Pairs: draws of unseen pairs, and seeds of each. Base to new: seeds, which draw the images.
 DRAWS, SEEDS_OF_DRAW = 5, 3
@@ -72,10 +81,31 @@ def run(found: dict, key: str, recipe: str, overrides: dict[str, str]):
     )
     with tempfile.TemporaryDirectory() as workdir:
         result = running.run(config, pathlib.Path(workdir) / "run", say=lambda line: None)
-    found[key] = _rounded(result.record["metrics"])
+    found[key] = _rounded(result.record["metrics"] | _calibration_errors(config, result))
     RECORD.write_text(json.dumps(found, indent=0) + "\n")
     print(key, found[key], flush=True)
     return config, result
+
+
+def _calibration_errors(config, result) -> dict[str, dict[str, float]]:
+    """How far the confidence of base to new is from being right, at the temperature of the loss; nothing is fitted."""
+    from zsl_jax import metrics
+    from zsl_jax.training import evaluation, parallel, protocols
+
+    if config.protocol != "base_to_new" or result.method.update is None:
+        return {}
+    of_probabilities = "other candidates" in result.method.sees
+    temperature = np.array([1.0 if of_probabilities else 1 / config.method.scale], np.float32)
+    given = {"protocol": protocols.BASE_TO_NEW}
+    score = evaluation.make_evaluate(result.method, result.task, parallel.make_mesh(), **given).score
+    asked = {
+        name: protocols.base.probabilities(rows, temperature) for name, rows in score(result.state, temperature).items()
+    }
+    errors = {
+        name: float(metrics.calibration_error(np.exp(found.predicted[:, 0]), found.correct))
+        for name, found in asked.items()
+    }
+    return {"calibration_error": errors}
 
 
 def _rounded(tree):
@@ -95,15 +125,11 @@ def clothes(found: dict, file: str, towers: dict[str, str]) -> None:
 
 def words(found: dict, file: str, towers: dict[str, str]) -> None:
     """Adds the words of the tower that are nearest to the learned vectors, of the first run of CSP."""
-    from zsl_jax.encoders import prompts
-    from zsl_jax.training import problems
+    from zsl_jax.training import learned_words, problems
 
     fixed = {"data.file": file, "data.unseen_count": "2", "select.on": "nothing", "train.epochs": "6", "plots": "none"}
     config, result = run(found, "clothes/CSP/0/0", "csp:pairs", fixed | towers | {"data.seed": "0", "seed": "0"})
-    tower, nearest = problems.prompt_tower(config).tower, {}
-    for side, names in zip(("attribute_tokens", "object_tokens"), problems.load_data(config).parts):
-        vectors = np.asarray(result.state["params"][side])
-        nearest |= dict(zip(names, prompts.nearest_words(tower, vectors, count=4)))
+    nearest = learned_words.nearest(config, result.state, result.task.classes, problems.load_data(config), count=4)
     found["words"] = {name: [[word, round(cosine, 2)] for word, cosine in near] for name, near in nearest.items()}
     RECORD.write_text(json.dumps(found, indent=0) + "\n")
 
@@ -119,7 +145,14 @@ def words_table(found: dict) -> str:
 def groceries(found: dict, file: str, towers: dict[str, str]) -> None:
     held = np.load(file)
     named = {"features": held["features"], "labels": held["coarse"], "split": held["split"]}
-    base_to_new(found, "groceries", named | {"class_names": held["coarse_names"]}, towers)
+    # Of a class what the shop says of its groceries.
+    texts: dict[str, list[str]] = {}
+    for fine, coarse in sorted(set(zip(held["labels"].tolist(), held["coarse"].tolist()))):
+        texts.setdefault(str(held["coarse_names"][coarse]), []).append(str(held["descriptions"][fine]).rstrip("."))
+    with tempfile.TemporaryDirectory() as folder:
+        (place := pathlib.Path(folder) / "texts.json").write_text(json.dumps(texts))
+        given = towers | {"towers.texts": str(place)}
+        base_to_new(found, "groceries", named | {"class_names": held["coarse_names"]}, given, prompts=GROCERIES)
 
 
 def clothes_as_classes(found: dict, file: str, towers: dict[str, str]) -> None:
@@ -191,15 +224,21 @@ def base_to_new(
             "plots": "none",
         }
         # CoCoOp, which takes by far the longest, comes last.
-        order = [(s, k, name) for k in shots for s in range(seeds) for name in prompts if name != "CoCoOp"]
-        order += [(s, shots[0], name) for s in range(seeds) for name in prompts if name == "CoCoOp"]
+        order = [(s, k, name) for k in shots for s in range(seeds) for name in prompts if name not in MOST_SHOTS_ALONE]
+        alone = [name for name in MOST_SHOTS_ALONE if name in prompts]
+        order += [(s, shots[0], name) for name in sorted(alone, key="CoCoOp".__eq__) for s in range(seeds)]
         for seed, number, name in order:
             (method, knobs), key = prompts[name], f"{data}/{name}/{number}/{seed}"
-            if key in found:
+            if key in found and ("calibration_error" in found[key] or not _wants_error(name, number)):
                 continue
             overrides = fixed | towers | knobs | {"few_shot.of_seen": str(number), "seed": str(seed)}
             per_epoch = -(-base * number // int(overrides["train.batch_size"]))
             run(found, key, f"{method}:npz", overrides | {"train.epochs": str(max(1, STEPS // per_epoch))})
+
+
+def _wants_error(name: str, number: int) -> bool:
+    """Whether the table of calibration errors has this run; those of before it came lack the error."""
+    return name in CALIBRATED and number == max(SHOTS)
 
 
 def pairs_table(found: dict) -> str:
@@ -237,6 +276,23 @@ def classes_table(found: dict, data: str, prompts: dict = CLASSES) -> str:
                 lines.append(f"| {shots} | {name} | {' | '.join(map(_cell, values))} | {len(runs)} |")
     gains = [_new_classes(found, data, name, other) for name, other in CLAIMS if {name, other} <= prompts.keys()]
     return "\n".join([*lines, "", *filter(None, gains)]).rstrip()
+
+
+def calibration_table(found: dict) -> str:
+    """Calibration error beside accuracy, with the most images."""
+    lines = [
+        "| data | prompt | base: error | base | new: error | new | all: error | seeds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for data in ("groceries", "clothes_as_classes"):
+        for name in CALIBRATED:
+            runs = [r for r in _of(found, f"{data}/{name}/{max(SHOTS)}/", ()) if "calibration_error" in r]
+            if len(runs) > 1:
+                error, right = ([run[part] for run in runs] for part in ("calibration_error", "base_to_new"))
+                columns = ((error, "base"), (right, "base"), (error, "new"), (right, "new"), (error, "all"))
+                cells = [_cell([run[side] for run in part]) for part, side in columns]
+                lines.append(f"| {data.replace('_', ' ')} | {name} | {' | '.join(cells)} | {len(runs)} |")
+    return "\n".join(lines)
 
 
 def _new_classes(found: dict, data: str, name: str, other: str) -> str:
@@ -291,7 +347,8 @@ def main() -> int:
 def page(text: str, found: dict) -> str:
     """Returns the page with its tables between the lines that name them."""
     tables = {"clothes": pairs_table(found), "words": words_table(found)}
-    tables |= {data: classes_table(found, data) for data in ("groceries", "clothes_as_classes")}
+    tables |= {"groceries": classes_table(found, "groceries", GROCERIES), "calibration": calibration_table(found)}
+    tables["clothes_as_classes"] = classes_table(found, "clothes_as_classes")
     tables["birds"] = classes_table(found, "birds", BIRDS)
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"

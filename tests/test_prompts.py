@@ -14,13 +14,14 @@ import pytest
 import small_prompts
 import small_tower
 import small_trainer
+import toy_runs
 from scipy import optimize
 
 from zsl_jax import __main__, data, errors, methods
 from zsl_jax.encoders import described, prompts, ties
 from zsl_jax.methods import base
-from zsl_jax.methods.prompts import family, masked_tower
-from zsl_jax.training import hashes, loop, parallel, problems, protocols, run, scoring, states
+from zsl_jax.methods.prompts import coop, family, masked_tower
+from zsl_jax.training import hashes, learned_words, loop, parallel, problems, protocols, run, scoring, states
 from zsl_jax.verbs import command_line
 
 # Knobs that suit the small problem, and what its hidden texts say in other words.
@@ -36,6 +37,11 @@ CASES = {
         {"learning_rate": 0.05, "spread": 0.05, "samples": 2, "test_samples": 3},
         "context",
     ),
+    "amortised_prompts": (
+        "bayesian_prompts",
+        {"learning_rate": 0.02, "spread": 0.05, "samples": 2, "test_samples": 3, "amortised": 4},
+        "context",
+    ),
     "attribute_prompts": ("attribute_prompts", {"learning_rate": 0.05, "looks": 2}, "context"),
     "masked_tower": ("masked_tower", {"learning_rate": 0.05, "layers": 1}, "names"),
     "tip_adapter": ("tip_adapter", {}, "names"),
@@ -43,6 +49,7 @@ CASES = {
 }
 OF_PAIRS = ("csp", "coop_parts")
 OF_PATCHES = ("attribute_prompts",)
+OF_IMAGES = ("cocoop", "amortised_prompts")  # texts of each image
 
 
 @functools.cache
@@ -61,7 +68,7 @@ def make(name) -> methods.Method:
 def finished(name):
     method, task = make(name), problem(name)
     if method.update is not None:
-        return small_trainer.fitted(method, task, epochs=4 if name == "cocoop" else 12)
+        return small_trainer.fitted(method, task, epochs=4 if name in OF_IMAGES else 12)
     like = data.Batch(task.train.inputs[:16], task.train.labels[:16], np.ones(16, bool))
 
     @jax.jit
@@ -267,6 +274,47 @@ def test_a_bayesian_prediction_is_a_mean_of_probabilities():
     np.testing.assert_allclose(np.exp(found), likely, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.long
+def test_an_amortised_prompt_gives_each_image_contexts_of_its_own():
+    """Against texts that are encoded one context at a time, and the divergence in its closed form."""
+    name, rng = "amortised_prompts", np.random.default_rng(0)
+    task, knobs, tower = problem(name), CASES[name][1], small_tower.prompted(16)
+    method, weights = (
+        small_trainer.make(CASES[name][0], **knobs, kl_weight=0.5),
+        jax.tree.map(jnp.asarray, tower.weights()),
+    )
+    batch = data.Batch(task.train.inputs[:3], task.train.labels[:3], np.ones(3, bool))
+    state, _ = small_trainer.steps(method, task, batch, count=0)
+    network = [
+        {k: 0.3 * rng.standard_normal(x.shape) for k, x in layer.items()} for layer in state["params"]["network"]
+    ]
+    network[1]["bias"] += np.repeat([0, 2 * np.log(knobs["spread"])], 12)
+    params = state["params"] | {"network": jax.tree.map(jnp.float32, network)}
+    state, classes = state | {"params": params}, task.classes[:2]
+    images = np.asarray(method.embed(state, batch.inputs))
+    hidden = np.maximum(images @ network[0]["weights"] + network[0]["bias"], 0)
+    mean, log_variance = np.split(hidden @ network[1]["weights"] + network[1]["bias"], 2, axis=1)
+
+    def expected(draws, key):
+        noise = np.asarray(jax.random.normal(key, (draws, 12)))
+        moved = mean[:, None] + np.exp(log_variance / 2)[:, None] * noise  # [B, L, D]
+        contexts = np.asarray(params["context"]) + tower.spread * moved[:, :, None]
+        flat = jnp.float32(np.repeat(contexts.reshape(-1, *contexts.shape[2:]), 2, axis=0))
+        ids = jnp.tile(family.names(classes), (3 * draws, 1))
+        texts = jax.jit(lambda c, i: coop.text(tower, weights, c, i))(flat, ids)
+        likely = np.exp(20 * np.einsum("bf,blcf->blc", images, np.asarray(texts).reshape(3, draws, 2, 16)))
+        return (likely / likely.sum(axis=-1, keepdims=True)).mean(axis=1)
+
+    found = jax.jit(lambda s, x, c: base.score(method, s, x, c))(state, batch.inputs, classes)
+    np.testing.assert_allclose(np.exp(found), expected(3, jax.random.key(0)), rtol=1e-3, atol=1e-5)
+    batch = batch._replace(labels=np.array([0, 1, 1]), where=np.array([True, True, False]))
+    _, metrics = jax.jit(method.update)(state, batch, classes, small_trainer.KEY)
+    likely = expected(2, small_trainer.KEY)[[0, 1], [0, 1]]
+    divergence = (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1) / 2
+    wanted = np.mean(-np.log(likely) + 0.5 * divergence[:2] / 12)
+    assert float(metrics["loss"]) == pytest.approx(wanted, rel=1e-3)
+
+
 @functools.cache
 def by_texts() -> prompts.PromptTower:
     """The small tower with phrases on classes, of some two and of some one."""
@@ -275,6 +323,34 @@ def by_texts() -> prompts.PromptTower:
     options = described.Options(by="texts", texts=str(folder / "texts.json"))
     small = small_tower.prompted(16)
     return prompts.PromptTower(small.tower, small.tie, "a photo of a {}, which has {text}.", options)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("start", ["description", "nothing"])
+def test_a_name_begins_as_the_mean_word_of_a_description_and_other_classes_have_theirs(start):
+    tower = by_texts()
+    ids, seen = tower(["red star", "dot"]), np.array([True, False])
+    table = data.ClassTable(ids, seen, ("red star", "dot"))
+    method = methods.factory("learned_names")(tower, start=start)
+    like = data.Batch(np.zeros((3, 16), np.float32), np.zeros(3, np.int32), np.ones(3, bool))
+    weights = jax.tree.map(jnp.asarray, tower.weights())
+    state = method.init(small_trainer.KEY, like, table[:1], weights)
+    words = tower.tower.tokenizer.encode("red star, which has wings red star, which has old stripes").ids
+    mean = np.asarray(tower.words(weights, jnp.array(words))).mean(axis=0)
+    found = np.asarray(state["params"]["names"])
+    assert np.allclose(found, mean, atol=1e-6) == (start == "description")
+    described = jax.jit(method.describe)(state, table)
+    named = jax.jit(lambda w: tower.encode(weights, "prefix", tower.learned(w, 1), "suffix"))(found[:, None])
+    np.testing.assert_allclose(described[0], named[0], atol=1e-5)
+    written = tower.tower.encode(["a photo of a dot, which has stripes."]) - tower.tie.text_mean
+    written = written @ tower.tie.map
+    np.testing.assert_allclose(described[1], written[0] / np.linalg.norm(written), atol=1e-5)
+    # A class of two texts that was not trained on has the mean of these.
+    swapped = jax.jit(method.describe)(method.init(small_trainer.KEY, like, table[1:], weights), table)
+    both = [f"a photo of a red star, which has {text}." for text in ("wings", "old stripes")]
+    both = (tower.tower.encode(both) - tower.tie.text_mean) @ tower.tie.map
+    both = (both / np.linalg.norm(both, axis=1, keepdims=True)).sum(axis=0)
+    np.testing.assert_allclose(swapped[0], both / np.linalg.norm(both), atol=1e-5)
 
 
 def test_attribute_prompts_score_a_whole_and_a_transport_of_its_parts():
@@ -359,6 +435,10 @@ def test_a_run_learns_two_vectors_a_pair_and_keeps_nothing_of_the_tower(files, t
     assert set(closed) >= {"seen", "unseen", "harmonic", "auc"}
     assert closed["auc"] > 0.4  # 0.02 before training
     assert (record["setting"], record["sees"]) == ("pretrained", ["other data"])
+    lines = (tmp_path / "words.csv").read_text().splitlines()
+    parts = {*small_prompts.ATTRIBUTES, *small_prompts.OBJECTS}
+    assert {line.partition(",")[0] for line in lines[1:]} == parts
+    assert f"words nearest to what was learned: {tmp_path / 'words.csv'}" in capsys.readouterr().out
     weights = hashes.tree_sha256(small_tower.prompted(16).weights())
     assert record["made_of"]["weights"] == weights
     widths = {"tower": 12, "image": 16}
@@ -455,6 +535,10 @@ REFUSED = {
     "too long": ({"towers.template": "a " * 62 + "{}."}, "is longer than the 64 that tower reads"),
     "shots": ({"few_shot.of_seen": "99"}, "few_shot.of_seen=99: class"),
     "no word": ({"towers.template": "{}.", "recipe": "coop:pairs"}, "no word before the name"),
+    "no description": (
+        {"recipe": "learned_names:pairs", "method.start": "description"},
+        "start=description is of classes with texts",
+    ),
     "a long context": ({"recipe": "coop:pairs", "method.length": "62"}, "is longer than the 64 that tower reads"),
 }
 
@@ -479,6 +563,44 @@ def test_names_that_are_nothing_or_the_same_are_refused():
         tower(["dot", " "])
     with pytest.raises(errors.UserError, match="csp needs classes that are pairs"):
         small_trainer.steps(make("csp"), problem("hand_prompt"), data.Batch(*problem("hand_prompt").train[:2], None))
+
+
+@pytest.mark.parametrize("name", ["csp", "learned_names", "coop", "coop_class", "linear_probe", "ale"])
+def test_words_near_to_learned_vectors_are_named_by_what_they_stand_for(name, tmp_path, monkeypatch):
+    """Learned vectors that are words of the tower with a little of another: those words come first."""
+    tower = small_tower.prompted(16)
+    monkeypatch.setattr(problems, "prompt_tower", lambda config: tower)
+    method = CASES[name][0] if name in CASES else name
+    source = small_prompts.dataset(as_pairs=name in OF_PAIRS)
+    words = np.asarray(tower.words(tower.weights(), np.arange(1, 17)))
+    words = 3 * words + 0.2 * np.roll(words, 1, axis=0)
+    params = {
+        "csp": {"attribute_tokens": words[2:6], "object_tokens": words[6:10]},
+        "learned_names": {"names": words[:13]},
+        "coop": {"context": words[:2]},
+        "coop_class": {"context": np.broadcast_to(words[:2], (13, 2, 12))},
+        "linear_probe": {"vectors": words[:13]},
+    }.get(name)
+    classes = source.classes[np.argsort(~np.asarray(source.classes.is_seen), stable=True)]
+    found = learned_words.nearest(toy_runs.recipe(method), {"params": params}, classes, source, count=2)
+    learned_words.write(tmp_path, found)
+    if name in ("linear_probe", "ale"):
+        assert found == {}
+        assert not (tmp_path / "words.csv").exists()
+        return
+    wanted = {
+        "csp": dict(zip((*small_prompts.ATTRIBUTES, *small_prompts.OBJECTS), small_tower.WORDS[2:10])),
+        "learned_names": dict(zip(classes.names, small_tower.WORDS[:13])),
+        "coop": {"context 1": "a", "context 2": "photo"},
+        "coop_class": {f"context {i} of {c}": w for c in classes.names[:13] for i, w in ((1, "a"), (2, "photo"))},
+    }[name]
+    assert {vector: near[0][0] for vector, near in found.items()} == wanted
+    header, first, *rest = (tmp_path / "words.csv").read_text().splitlines()
+    assert header == "vector,word_1,cosine_1,word_2,cosine_2"
+    assert len(rest) == len(wanted) - 1
+    ((vector, near), *_) = found.items()
+    assert first == f"{vector},{near[0][0]},{near[0][1]:.3f},{near[1][0]},{near[1][1]:.3f}"
+    assert near[0][1] > near[1][1]
 
 
 def test_base_to_new_asks_base_among_base_and_new_among_new():

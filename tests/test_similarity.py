@@ -317,9 +317,38 @@ def test_sinkhorn_is_the_loop():
         similarity.sinkhorn(costs, columns, rows)
 
 
-def test_sinkhorn_does_not_underflow_and_has_a_gradient_everywhere():
+def test_the_implicit_gradient_is_the_unrolled_one_of_a_plan_that_has_converged():
+    costs, weights = (rng.random((3, 4)).astype(np.float32) for _ in range(2))
+    logits = (np.array([0.3, -np.inf, 0.1], np.float32), np.array([0.2, 0.1, -np.inf, 0.5], np.float32))
+
+    def total(costs, logits, epsilon, gradient):
+        given = {"epsilon": epsilon, "iterations": 200, "gradient": gradient}
+        return jnp.sum(weights * jnp.sin(similarity.sinkhorn(costs, *map(jax.nn.softmax, logits), **given)))
+
+    found = {
+        g: jax.jit(jax.value_and_grad(functools.partial(total, gradient=g), (0, 1, 2)))
+        for g in similarity.sets.GRADIENTS
+    }
+    unrolled, implicit = (found[name](costs, logits, 0.3) for name in similarity.sets.GRADIENTS)
+    contract.assert_close(implicit, unrolled, rtol=1e-3, atol=1e-5)
+    assert np.abs(unrolled[1][0]).max() > 0.01
+    given = {"epsilon": 2.0, "iterations": 100, "image_where": np.arange(2)[None] < np.array([1, 2, 2, 2])[:, None]}
+    gradients = [
+        jax.jit(jax.grad(lambda x, y, g=g: jnp.sum(jnp.sin(similarity.optimal_transport(x, y, gradient=g, **given)))))(
+            XS, YS
+        )
+        for g in similarity.sets.GRADIENTS
+    ]
+    contract.assert_close(*gradients, rtol=1e-3, atol=1e-5)
+    with pytest.raises(ValueError, match="gradient='implict' should be unrolled or implicit"):
+        similarity.sinkhorn(costs, gradient="implict")
+
+
+@pytest.mark.parametrize("gradient", ["unrolled", "implicit"])
+def test_sinkhorn_does_not_underflow_and_has_a_gradient_everywhere(gradient):
     def total(costs, shares, epsilon):
-        return jnp.sum(jnp.sin(similarity.sinkhorn(costs, shares, shares, epsilon=epsilon, iterations=30)))
+        given = {"epsilon": epsilon, "iterations": 30, "gradient": gradient}
+        return jnp.sum(jnp.sin(similarity.sinkhorn(costs, shares, shares, **given)))
 
     grad = jax.jit(jax.value_and_grad(total, (0, 2)))
     for costs in (jnp.zeros((3, 3)), 1000.0 * jnp.eye(3), jnp.full((3, 3), 1e4)):

@@ -30,6 +30,7 @@ from zsl_jax.encoders import described, ties, towers
 
 NOTHING = -1
 _TOKENS = 1024  # of a block of texts
+_VECTORS = 256  # that are compared with all words at a time
 
 
 class Piece(NamedTuple):
@@ -286,6 +287,10 @@ def nearest_words(tower: towers.TextTower, vectors: np.ndarray, *, count: int = 
       count: words of each.
     """
     table = functools.reduce(lambda tree, name: tree[name], tower.table, tower.variables)
-    scores = np.asarray(similarity.cosine(vectors, table))
-    best = np.argsort(-scores, axis=1)[:, :count]
-    return [[(tower.tokenizer.id_to_token(int(i)), float(row[i])) for i in of] for row, of in zip(scores, best)]
+    table = table[: tower.tokenizer.get_vocab_size()]  # the rest are rows that no text reads
+    found = []
+    for block in np.array_split(vectors, -(-len(vectors) // _VECTORS)):
+        scores = np.asarray(similarity.cosine(block, table))
+        best = np.argsort(-scores, axis=1)[:, :count]
+        found += [[(tower.tokenizer.id_to_token(int(i)), float(row[i])) for i in of] for row, of in zip(scores, best)]
+    return found

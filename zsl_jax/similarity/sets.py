@@ -16,6 +16,8 @@ from zsl_jax.similarity import euclidean, products
 
 __all__: Sequence[str] = ("late_interaction", "optimal_transport", "set_query", "sinkhorn")
 
+GRADIENTS = ("unrolled", "implicit")
+_TINY = 1e-6
 KEPT_BYTES = 64 * 2**20
 BLOCK_BYTES = 8 * 2**20
 
@@ -72,6 +74,7 @@ def optimal_transport(
     *,
     epsilon: ArrayLike = 0.1,
     iterations: int = 50,
+    gradient: str = "unrolled",
     image_where: ArrayLike | None = None,
     class_where: ArrayLike | None = None,
 ) -> jax.Array:
@@ -79,13 +82,14 @@ def optimal_transport(
 
     `scores[b, c] = -sum_mn P_mn ||x_bm - y_cn||^2` with the plan P that `sinkhorn` finds for these costs
 
-    For unit vectors the cost is `2 - 2 cos`. The gradient is that of the score itself, through the iterations.
+    For unit vectors the cost is `2 - 2 cos`.
 
     Args:
       image_sets: `[B, M, D]`.
       class_sets: `[C, N, D]`.
       epsilon: scalar > 0, smoothing of the plan in units of the cost; small values need more iterations.
       iterations: number of Sinkhorn updates, fixed.
+      gradient: `unrolled` or `implicit`, see `sinkhorn`; the second one's memory does not grow with the iterations.
       image_where: bool, broadcastable to `[B, M]`: the elements that are there.
       class_where: bool, broadcastable to `[C, N]`: the elements that are there.
 
@@ -103,16 +107,17 @@ def optimal_transport(
     Reference: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013.
     """
     images, classes = _masked(image_sets, class_sets, image_where, class_where)
+    given = {"epsilon": epsilon, "iterations": iterations, "gradient": gradient}
 
     def one_pair(elements, is_element, others, is_other):
         costs = -euclidean.negative_squared_euclidean(elements, others)
         shares = (mask.astype(jnp.float32) / arguments.count(mask) for mask in (is_element, is_other))
-        return -jnp.sum(sinkhorn(costs, *shares, epsilon=epsilon, iterations=iterations) * costs)
+        return -jnp.sum(sinkhorn(costs, *shares, **given) * costs)
 
     def one(image):
         return jax.vmap(one_pair, in_axes=(None, None, 0, 0))(*image, *classes)
 
-    scores = _map_images(one, images, _pair_bytes(image_sets, class_sets) * (2 + iterations))
+    scores = _map_images(one, images, _pair_bytes(image_sets, class_sets) * (2 + iterations * (gradient == "unrolled")))
     return _never_best_without_elements(scores, images[1], classes[1])
 
 
@@ -157,13 +162,20 @@ def sinkhorn(
     *,
     epsilon: ArrayLike = 0.1,
     iterations: int = 50,
+    gradient: str = "unrolled",
 ) -> jax.Array:
     """Plan that moves one distribution onto another at the least cost, smoothed by its entropy.
 
     `argmin_P sum_mn P_mn C_mn + epsilon sum_mn P_mn log P_mn`, the rows of P summing to a, its columns to b
 
     In the log domain, so that no epsilon underflows. The last update makes the columns exact; the rows are off by what
-    a fixed number of iterations leaves.
+    a fixed number of iterations leaves. The gradient goes through the iterations (`unrolled`), or is that of the plan
+    in which they end (`implicit`): for a loss L with `G = dL/dP` and `H = P G`, entry by entry,
+
+        dL/dC = -P (G - u - v) / epsilon,  a_m u_m + sum_n P_mn v_n = sum_n H_mn,  b_n v_n + sum_m P_mn u_m = sum_m H_mn
+
+    one system of N equations instead of M N numbers per iteration. It holds where the iterations have converged: a
+    small epsilon needs more of them.
 
     Args:
       costs: `[M, N]`, C.
@@ -171,20 +183,25 @@ def sinkhorn(
       column_shares: `[N]`, likewise: b.
       epsilon: scalar > 0, in units of the costs.
       iterations: number of updates of both sides, fixed, at least 1.
+      gradient: `unrolled` or `implicit`.
 
     Returns:
       `[M, N]` plan, float32; all 0 where the shares of a side are all 0.
 
     Raises:
-      ValueError: shapes that do not fit.
+      ValueError: shapes that do not fit, or an unknown gradient.
 
     >>> import jax.numpy as jnp
     >>> print(sinkhorn(jnp.array([[0.0, 1.0], [1.0, 0.0]]), epsilon=0.05).round(3))
     [[0.5 0. ]
      [0.  0.5]]
 
-    Reference: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013.
+    Reference: Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS 2013; the implicit
+    gradient: Eisenberger, Toker, Leal-Taixé, Bernard, Cremers, "A Unified Framework for Implicit Sinkhorn
+    Differentiation", CVPR 2022.
     """
+    if gradient not in GRADIENTS:
+        raise ValueError(f"gradient={gradient!r} should be {' or '.join(GRADIENTS)}")
     costs = arguments.as_float(costs)
     if costs.ndim != 2:
         raise ValueError(f"costs must be [M, N], not {costs.shape}")
@@ -197,11 +214,17 @@ def sinkhorn(
             f"row_shares must be [M] and column_shares [N] for costs {costs.shape}, "
             f"not {shares[0].shape} and {shares[1].shape}"
         )
+    log_kernel = -costs / arguments.as_scalar(epsilon=epsilon)
+    return (_plan if gradient == "unrolled" else _implicit_plan)(log_kernel, *shares, iterations)
+
+
+def _plan(log_kernel: jax.Array, row_share: jax.Array, column_share: jax.Array, iterations: int) -> jax.Array:
+    shares = (row_share, column_share)
     in_row, in_column = (~(share <= 0) for share in shares)
     is_pair = in_row[:, None] & in_column[None, :]
     log_row, log_column = (jnp.log(jnp.where(share <= 0, 1.0, share)) for share in shares)
     # Pairs without a share get a cost so large that they drop out of every sum, yet finite: no gradient turns NaN.
-    log_kernel = jnp.where(is_pair, -costs / arguments.as_scalar(epsilon=epsilon), -1e30)
+    log_kernel = jnp.where(is_pair, log_kernel, -1e30)
 
     def update(potentials, _):
         _, column = potentials
@@ -212,6 +235,34 @@ def sinkhorn(
 
     (row, column), _ = jax.lax.scan(update, (jnp.zeros_like(log_row), jnp.zeros_like(log_column)), length=iterations)
     return jnp.where(is_pair, jnp.exp(jnp.where(is_pair, log_kernel + row[:, None] + column[None, :], 0.0)), 0.0)
+
+
+_implicit_plan = jax.custom_vjp(_plan, nondiff_argnums=(3,))
+
+
+def _planned(log_kernel, row_share, column_share, iterations):
+    plan = _plan(log_kernel, row_share, column_share, iterations)
+    return plan, (plan, row_share, column_share)
+
+
+def _back_from_plan(iterations, held, gradient):
+    """Solves the equations of `sinkhorn`, brought to v alone.
+
+    A constant may move from v to u: b b^T fixes it. The same holds of each part of a plan that falls apart, which the
+    small number on the diagonal is for.
+    """
+    del iterations
+    plan, row_share, column_share = held
+    weighted = plan * gradient
+    per_row = jnp.where(row_share > 0, 1 / jnp.where(row_share > 0, row_share, 1.0), 0.0)
+    matrix = jnp.diag(jnp.where(column_share > 0, column_share, 1.0) + _TINY) - plan.T @ (per_row[:, None] * plan)
+    given = jnp.sum(weighted, axis=0) - plan.T @ (per_row * jnp.sum(weighted, axis=1))
+    column = jnp.linalg.solve(matrix + column_share[:, None] * column_share[None, :], given)
+    row = per_row * (jnp.sum(weighted, axis=1) - plan @ column)
+    return plan * (gradient - row[:, None] - column[None, :]), row, column
+
+
+_implicit_plan.defvjp(_planned, _back_from_plan)
 
 
 def _masked(

@@ -77,6 +77,7 @@ LATER = {
 # The same of sections that not every config has.
 LATER_IN_SECTIONS = {
     "encoder.memory": 0,
+    "method.amortised": 0,
     "optimizer.chunk": 0,
     "method.violators": "all",
     "method.zsl_classifier": "columns",

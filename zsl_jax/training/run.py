@@ -5,6 +5,7 @@ WORKDIR/metrics.jsonl       a line per epoch of either phase
 WORKDIR/checkpoints/PHASE/  `select` (and `select_1`, ... with several draws), `train` and `finished`
 WORKDIR/selection.json      what was chosen, and the validation scores behind it
 WORKDIR/classes.*           the class table, in the form that `predict` takes
+WORKDIR/words.csv           of a prompt, the words nearest to its learned vectors
 WORKDIR/record.json         the result
 """
 
@@ -25,6 +26,7 @@ from zsl_jax.training import (
     evaluation,
     files,
     late,
+    learned_words,
     loop,
     parallel,
     phases,
@@ -128,6 +130,7 @@ def _run(run: phases.Run, problem: problems.Problem, choosing: tuple[data.Task, 
         run.say(f"weights of sources: {', '.join(f'{k} {v:.2f}' for k, v in result['source_weights'].items())}")
     if processes.is_first():
         class_tables.write(run.workdir, final.classes, class_tables.columns(problem.dataset))
+        learned_words.write(run.workdir, learned_words.nearest(run.config, state, final.classes, problem.dataset))
     processes.from_first(lambda: files.write_json(run.workdir / "record.json", json_files.sealed(result)))
     return _result(problem, training, state, evaluated, result)
 

@@ -65,6 +65,8 @@ def _train(config, workdir: pathlib.Path) -> int:
             _draw(result, workdir)
     print(table.render(record))
     print(f"record: {done}")
+    if (workdir / "words.csv").exists():
+        print(f"words nearest to what was learned: {workdir / 'words.csv'}")
     drawn = sorted((path.name for path in workdir.glob("*.png")), key=lambda name: (name != "story.png", name))
     if drawn:
         print(f"figures: {workdir / drawn[0]}" + "".join(f", {name}" for name in drawn[1:]))

@@ -6,12 +6,15 @@ import optax
 
 from zsl_jax import losses
 from zsl_jax.encoders import prompts
-from zsl_jax.methods import base, registry
-from zsl_jax.methods.prompts import coop, family
+from zsl_jax.methods import base, mlp, registry
+from zsl_jax.methods.prompts import cocoop, coop, family
 from zsl_jax.rules import Knob, number, whole
 
 
 @registry.method(
+    amortised=Knob(
+        "hidden units of a network that gives each image a distribution of its own; 0: one for all", whole(0)
+    ),
     length=coop.LENGTH,
     samples=Knob("contexts drawn in a training step", whole(1)),
     test_samples=Knob("contexts drawn for scoring, the same for all inputs", whole(1)),
@@ -25,6 +28,7 @@ from zsl_jax.rules import Knob, number, whole
 def bayesian_prompts(
     tower: prompts.PromptTower,
     *,
+    amortised: int = 0,
     length: int = 0,
     samples: int = 3,
     test_samples: int = 10,
@@ -42,11 +46,18 @@ def bayesian_prompts(
         l(x, y) = -log p(y | x) + kl_weight KL(q || N(0, I)) / D
 
     The mean over draws of r stands inside the logarithm, in training and in scoring. s is `prior` times the standard
-    deviation of the tower's word vectors; mu begins at 0 and sigma at `spread`. q is the same for all images. A score
-    depends on the other candidates, because of the softmax. For scoring r is drawn once, with a fixed key.
+    deviation of the tower's word vectors; mu begins at 0 and sigma at `spread`. q is the same for all images, or
+
+        q_x = N(mu(x), diag(sigma^2(x))),   (mu(x), log sigma^2(x)) = W_2 relu(W_1 x + b_1) + b_2        amortised
+
+    for images x - m at unit length; W_2 begins at 0, and b_2 as the one q begins. Then every image has a divergence of
+    its own, and texts of its own under each draw, in training and in scoring, some at a time. A score depends on the
+    other candidates, because of the softmax. The noise behind r is drawn once for all images: anew in each step, and
+    with a fixed key for scoring.
 
     Args:
       tower: the frozen text tower.
+      amortised: width of the hidden layer of that network, >= 1, or 0 for one q.
       length: vectors of the context, drawn at random; 0 begins with the words of the template before the name.
       samples: draws per training step, >= 1; each encodes all training classes.
       test_samples: draws for scoring, >= 1.
@@ -65,28 +76,51 @@ def bayesian_prompts(
     """
 
     def init_params(key, weights, classes):
-        context = coop.started(tower, key, weights, classes, length)
+        keys = jax.random.split(key)
+        context = coop.started(tower, keys[0], weights, classes, length)
         width = context.shape[-1]
-        log_variance = jnp.full(width, 2 * jnp.log(spread), jnp.float32)
-        return {"context": context, "mean": jnp.zeros(width), "log_variance": log_variance}
+        start = {"mean": jnp.zeros(width), "log_variance": jnp.full(width, 2 * jnp.log(spread), jnp.float32)}
+        if not amortised:
+            return {"context": context} | start
+        layers = mlp.init_layers(keys[1], (tower.image_width, amortised, 2 * width))
+        bias = jnp.concatenate([start["mean"], start["log_variance"]])
+        return {"context": context, "network": [*layers[:-1], {"weights": 0 * layers[-1]["weights"], "bias": bias}]}
+
+    def posterior(params, image=None):
+        """The mean and the log variance of the residual, `[D]` each; of images `[B, F]`, `[B, D]` each."""
+        if not amortised:
+            return params["mean"], params["log_variance"]
+        return jnp.split(mlp.apply_layers(params["network"], image, jax.nn.relu), 2, axis=-1)
+
+    def texts(params, weights, ids, noise, mean, log_variance):
+        """`[C, L, F]` under L residuals of one distribution."""
+        residual = mean[None] + jnp.exp(log_variance / 2)[None] * noise
+        contexts = params["context"][None] + (prior * tower.spread * residual)[:, None]
+        found = coop.text(tower, weights, jnp.tile(contexts, (len(ids), 1, 1)), jnp.repeat(ids, len(noise), axis=0))
+        return found.reshape(len(ids), len(noise), -1)
 
     def describe(params, weights, classes, known, key):
         del known
-        count = samples if key is not None else test_samples
-        noise = jax.random.normal(jax.random.key(0) if key is None else key, (count, len(params["mean"])))
-        residual = params["mean"][None] + jnp.exp(params["log_variance"] / 2)[None] * noise
-        contexts = params["context"][None] + (prior * tower.spread * residual)[:, None]
-        ids = family.names(classes)
-        texts = coop.text(tower, weights, jnp.tile(contexts, (len(ids), 1, 1)), jnp.repeat(ids, count, axis=0))
-        return texts.reshape(len(ids), count, -1)
+        ids, shape = family.names(classes), (samples if key is not None else test_samples, params["context"].shape[-1])
+        noise = jax.random.normal(jax.random.key(0) if key is None else key, shape)
+        if amortised:
+            return {"ids": ids, "noise": jnp.broadcast_to(noise, (len(ids), *shape))}
+        return texts(params, weights, ids, noise, *posterior(params))
 
     def scores(params, weights, images, described):
-        logits = scale * jnp.einsum("bf,clf->lbc", images, described)
-        return jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(described.shape[1])
+        if not amortised:
+            return predictive(scale * jnp.einsum("bf,clf->lbc", images, described))
+        ids, noise = described["ids"], described["noise"][0]
 
-    def penalty(params, described, hand):
-        divergence = losses.standard_normal_kl(params["mean"][None], params["log_variance"][None])[0]
-        return kl_weight * divergence / len(params["mean"])
+        def of_image(image):
+            found = texts(params, weights, ids, noise, *posterior(params, image))
+            return predictive(scale * jnp.einsum("f,clf->lc", image, found))
+
+        return cocoop.by_image(of_image, images, jnp.repeat(ids, len(noise), axis=0), len(params["context"]))
+
+    def penalty(params, images, described, hand):
+        mean, log_variance = (jnp.atleast_2d(x) for x in posterior(params, images))
+        return kl_weight * losses.standard_normal_kl(mean, log_variance) / mean.shape[-1]
 
     return family.by_prompts(
         tower,
@@ -98,3 +132,12 @@ def bayesian_prompts(
         centre=centre,
         sees=frozenset({"other candidates"}),
     )
+
+
+def predictive(logits: jax.Array) -> jax.Array:
+    """Returns the logarithm of the mean over draws of the probabilities of classes, `[..., C]` for `[L, ..., C]`.
+
+    >>> print(jnp.exp(predictive(jnp.array([[0.0, 0.0], [2.0, 0.0]]))).round(2))
+    [0.69 0.31]
+    """
+    return jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(logits.shape[0])

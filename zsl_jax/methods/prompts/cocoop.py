@@ -1,5 +1,7 @@
 """CoCoOp: a context that depends on the image, before a frozen text tower."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -58,14 +60,11 @@ def cocoop(
         return {"context": context, "network": layers}
 
     def scores(params, weights, images, described):
-        tokens = len(described) * (described.shape[1] + params["context"].shape[0] + 4)
-
-        @jax.checkpoint
         def of_image(image):
             moved = mlp.apply_layers(params["network"], image[None], jax.nn.relu)
             return coop.text(tower, weights, params["context"] + moved, described) @ image
 
-        return arguments.map_rows(of_image, images, size=max(1, _TOKENS // tokens))
+        return by_image(of_image, images, described, len(params["context"]))
 
     return family.by_prompts(
         tower,
@@ -76,3 +75,16 @@ def cocoop(
         scale=scale,
         centre=centre,
     )
+
+
+def by_image(scores: Callable, images: jax.Array, ids: jax.Array, length: int) -> jax.Array:
+    """Returns `[B, C]` where every image has texts of its own: as many images at a time as make some 1024 tokens.
+
+    Args:
+      scores: `image [F] -> [C]`, computed again in the backward pass.
+      images: `[B, F]`.
+      ids: `[N, l]`, the names in the texts of an image.
+      length: vectors of the context.
+    """
+    tokens = len(ids) * (ids.shape[1] + length + 4)
+    return arguments.map_rows(jax.checkpoint(scores), images, size=max(1, _TOKENS // tokens))

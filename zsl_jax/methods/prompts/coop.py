@@ -92,7 +92,7 @@ def coop(
         tower,
         init_params=init_params,
         describe=describe,
-        penalty=lambda params, described, hand: 0.0 if hand is None else pull * distance(described, hand),
+        penalty=lambda params, images, described, hand: 0.0 if hand is None else pull * distance(described, hand),
         compares=not (isinstance(pull, int | float) and pull == 0),
         optimizer=optax.adam(learning_rate),
         scale=scale,

@@ -27,6 +27,8 @@ def hand_prompt(tower: prompts.PromptTower, *, centre: str = "training") -> base
 
         F(x, c) = cos(x - m, text("a photo of a NAME."))
 
+    With `towers.by=texts` a class is the mean of its texts in the template, of unit length.
+
     Args:
       tower: the frozen text tower.
       centre: `training`, m is the mean of the training inputs, or `none`, m = 0, for towers trained together.
@@ -40,12 +42,17 @@ def hand_prompt(tower: prompts.PromptTower, *, centre: str = "training") -> base
     def describe(params, weights, classes, known, key):
         return hand_written(tower, weights, classes)
 
-    return by_prompts(tower, describe=describe, centre=centre)
+    return by_prompts(tower, describe=describe, known=lambda classes: texts(classes)[:, 0], centre=centre)
 
 
 def hand_written(tower: prompts.PromptTower, weights, classes) -> jax.Array:
-    """Returns `[C, F]` the texts of classes in the template."""
-    return tower.encode(weights, "prefix", tower.piece(weights, names(classes)), "suffix")
+    """Returns `[C, F]` the texts of classes in the template; of several texts of a class their mean, of unit length."""
+    ids = texts(classes)
+    flat = tower.piece(weights, ids.reshape(-1, ids.shape[-1]))
+    found = tower.encode(weights, "prefix", flat, "suffix").reshape(*ids.shape[:2], -1)
+    if ids.shape[1] == 1:
+        return found[:, 0]
+    return similarity.l2_normalize(jnp.sum(found, axis=1, where=jnp.any(ids >= 0, axis=-1)[:, :, None]))
 
 
 def names(classes) -> jax.Array:
@@ -115,7 +122,7 @@ def by_prompts(
     check: Callable[..., None] = check_vectors,
     embed: Callable[..., Any] = lambda params, inputs: similarity.l2_normalize(inputs),
     scores: Callable[..., jax.Array] = lambda params, weights, images, described: images @ described.T,
-    penalty: Callable[..., Any] = lambda params, described, hand: 0.0,
+    penalty: Callable[..., Any] = lambda params, images, described, hand: 0.0,
     compares: bool = False,
     optimizer: optax.GradientTransformation | None = None,
     scale: Any = 1.0,
@@ -134,8 +141,8 @@ def by_prompts(
       centre: see `CENTRE`.
       init_params: `(key, weights, classes) -> params`; None: nothing is trained.
       scores: `(params, weights, images, described) -> [B, C]`.
-      penalty: `(params, described, hand) -> scalar`, added to the loss; `hand [T, F]` are the texts of the training
-        classes in the template, made once, where the method `compares` with them, else None.
+      penalty: `(params, images, described, hand) -> scalar, [1] or [B]`, added to the loss; `hand [T, F]` are the texts
+        of the training classes in the template, made once, where the method `compares` with them, else None.
       optimizer: of `params`.
       scale: of the scores, in the softmax.
       sees, divides: see `base.Method`.
@@ -164,9 +171,10 @@ def by_prompts(
 
         def share_of_mean(params):
             described = describe(params, weights, classes, state["names"], key)
-            logits = scale * scores(params, weights, images_of(state, params, batch.inputs), described)
+            images = images_of(state, params, batch.inputs)
+            logits = scale * scores(params, weights, images, described)
             values = optax.losses.softmax_cross_entropy_with_integer_labels(logits, batch.labels)
-            values += penalty(params, described, state.get("hand"))
+            values += penalty(params, images, described, state.get("hand"))
             return jnp.sum(values, where=batch.where) / count
 
         given = jax.value_and_grad(share_of_mean)(state["params"])

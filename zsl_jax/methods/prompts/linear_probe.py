@@ -58,7 +58,7 @@ def linear_probe(
             lambda: family.chosen(rows, params["vectors"], family.hand_written(tower, weights, classes)),
         )
 
-    def penalty(params, described, hand):
+    def penalty(params, images, described, hand):
         return 0.0 if hand is None else weight_decay * jnp.mean(jnp.sum((described - hand) ** 2, axis=1))
 
     return family.by_prompts(
