@@ -168,10 +168,11 @@ class Keeper:
     Args:
       found: figures by key, which grow.
       only: a part of the keys that are run.
+      record: the file that holds them.
     """
 
-    def __init__(self, found: dict, only: str):
-        self.found, self.only = found, only
+    def __init__(self, found: dict, only: str, record: pathlib.Path = RECORD):
+        self.found, self.only, self.record = found, only, record
         self._datasets: dict = {}
 
     def __call__(self, key: str, config, *, draw: int = 0, kind: str = "", metrics: dict = METRICS) -> None:
@@ -192,7 +193,7 @@ class Keeper:
             "late": chosen.get("late") or {},
             "rounds": chosen["epochs"],
         }
-        RECORD.write_text(json.dumps(self.found, indent=0) + "\n")
+        self.record.write_text(json.dumps(self.found, indent=0) + "\n")
         print(key, self.found[key], flush=True)
 
 

@@ -1,11 +1,12 @@
-"""Any method on inputs of fewer numbers: a linear map that is learned from the inputs alone, before the first step.
+"""Any method on inputs of fewer numbers: a linear map that is learned from all inputs, before the first step.
 
     x [F]  -->  unit((x - m) W)  [D]  -->  the method, in training and in scoring
 
-W is learned in `prepare`, from all training examples and none of their labels, and stays as it is.
+W is learned in `prepare`, from all training examples, by most methods without their labels, and stays as it is.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ LEARN_FROM = rules.Knob(
 
 def reduced(
     scorer: base.Method,
-    learn: Callable[[jax.Array, jax.Array, jax.Array], jax.Array],
+    learn: Callable[[jax.Array, jax.Array, Any, jax.Array], jax.Array],
     *,
     dimensions: int,
     learn_from: str,
@@ -33,7 +34,7 @@ def reduced(
 
     Args:
       scorer: the method behind; it trains on reduced inputs as it would on others.
-      learn: `(key, inputs [N, F], start [F, D]) -> W [F, D]`; the start is random.
+      learn: `(key, inputs [N, F], labels [N], start [F, D]) -> W [F, D]`; the start is random, a label of -1 is none.
       dimensions: D, from 1 to F.
       learn_from: `training`, or `all`: the inputs of the test beside them, without labels, which makes the run
         instance-transductive. The scorer trains on the labelled ones alone; where it looks at all training examples at
@@ -65,7 +66,7 @@ def reduced(
         inputs = jnp.asarray(train.inputs, jnp.float32)
 
         def learned():
-            found = learn(key, inputs, kept["map"])
+            found = learn(key, inputs, train.labels, kept["map"])
             return {"mean": jnp.mean(inputs, axis=0), "map": found, "learned": jnp.ones((), bool)}
 
         # A scorer that is prepared again finds the inputs as they were.
