@@ -32,6 +32,7 @@ CORRECTIONS = (
     "csls",
     "inverted_softmax",
     "sinkhorn_balancing",
+    "prior_estimation",
     "label_propagation",
     "information_maximization",
     "transclip",
@@ -63,6 +64,7 @@ one image at a time.
 | [`label_propagation`](methods.md#label_propagation) | part of each answer comes from the nearest neighbours |
 | [`information_maximization`](methods.md#information_maximization) | sure answers, of classes equally frequent |
 | [`sinkhorn_balancing`](methods.md#sinkhorn_balancing) | classes are made about equally frequent |
+| [`prior_estimation`](methods.md#prior_estimation) | the frequencies of the classes are estimated and used |
 | [`inverted_softmax`](methods.md#inverted_softmax) | each class chooses among the inputs: no hubs |
 | [`csls`](methods.md#csls) | a class that is near to many inputs loses for it |
 | [`online_gaussians`](methods.md#online_gaussians) | a Gaussian per class that inputs update one by one, in one pass |

@@ -219,6 +219,26 @@ def test_sinkhorn_balancing_goes_from_the_softmax_to_classes_of_equal_size(balan
         np.testing.assert_allclose(found.sum(axis=0), sizes, rtol=1e-3)
 
 
+@pytest.mark.parametrize("equal", [0.0, 2.0, 1e6])
+def test_priors_are_where_their_likelihood_is_maximal(equal):
+    inputs, classes = some_inputs(), table()
+    found = decided("prior_estimation", temperature=0.9, equal=equal, iterations=2000)(
+        inputs, np.ones(12, bool), classes
+    )
+    y = special.softmax(standardized(inputs, classes) / 0.9, axis=1)
+
+    def loss(logits):
+        priors = special.softmax(logits)
+        return -np.sum(np.log(y @ priors)) - equal * np.sum(np.log(priors))
+
+    best = special.softmax(optimize.minimize(loss, np.zeros(3), tol=1e-10).x)
+    np.testing.assert_allclose(np.exp(found), y * best / (y @ best)[:, None], atol=2e-3)
+    if equal == 1e6:
+        np.testing.assert_allclose(np.exp(found), y, atol=1e-4)
+    else:
+        assert best.max() > 0.36
+
+
 def test_label_propagation_is_the_solution_of_its_equation():
     inputs, classes = some_inputs(), table()
     found = decided("label_propagation", pull=0.6, neighbours=3, iterations=80)(inputs, np.ones(12, bool), classes)
@@ -262,6 +282,7 @@ CORRECTIONS = {
     "csls": {"neighbours": 4},
     "inverted_softmax": {"temperature": 0.5},
     "sinkhorn_balancing": {"temperature": 0.5, "balance": 0.5, "iterations": 100},
+    "prior_estimation": {"temperature": 0.5},
     "label_propagation": {"pull": 0.6, "neighbours": 3, "iterations": 80},
     "information_maximization": {"learning_rate": 0.02},
 }
@@ -330,7 +351,7 @@ UGLY = {
 }
 
 
-@pytest.mark.parametrize("name", ["transclip", "online_gaussians", "information_maximization"])
+@pytest.mark.parametrize("name", ["transclip", "online_gaussians", "information_maximization", "prior_estimation"])
 @pytest.mark.parametrize("kind", UGLY)
 def test_ugly_inputs_get_finite_answers(kind, name):
     inputs = UGLY[kind](some_inputs()).astype(np.float32)
