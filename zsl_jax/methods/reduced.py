@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from zsl_jax import errors, rules, similarity
-from zsl_jax.methods import base
+from zsl_jax.methods import base, labelled
 
 # Which inputs a map is learned from, and what a method that does so asks for.
 LEARNED_FROM: dict[str, frozenset[str]] = {"training": frozenset(), "all": frozenset({"test inputs"})}
@@ -75,32 +75,5 @@ def reduced(
     def inputs_of(kept, inputs):
         return similarity.l2_normalize((inputs - kept["mean"][None, :]) @ kept["map"])
 
-    method = base.viewed(_of_labelled(scorer), base.View(start=start, learn=find, inputs=inputs_of))
+    method = base.viewed(labelled.only(scorer), base.View(start=start, learn=find, inputs=inputs_of))
     return method._replace(sees=method.sees | LEARNED_FROM[learn_from])
-
-
-def _of_labelled(scorer: base.Method) -> base.Method:
-    """Returns the method on the labelled ones of its examples, for one that does not ask for others."""
-    if "test inputs" in scorer.sees:
-        return scorer
-
-    def labelled(train):
-        is_labelled = _is_labelled(train.labels)
-        rows = jnp.argsort(~is_labelled, stable=True)
-        rows = rows[jnp.arange(len(rows)) % jnp.maximum(jnp.sum(is_labelled), 1)]
-        return jax.tree.map(lambda x: jnp.asarray(x)[rows], train)
-
-    def update(state, batch, classes, key):
-        where = batch.where & _is_labelled(batch.labels)
-        return scorer.update(state, batch._replace(labels=jnp.maximum(batch.labels, 0), where=where), classes, key)
-
-    return scorer._replace(
-        prepare=lambda state, train, classes, key: scorer.prepare(state, labelled(train), classes, key),
-        update=scorer.update and update,
-        finish=lambda state, train, classes, key: scorer.finish(state, labelled(train), classes, key),
-    )
-
-
-def _is_labelled(labels: jax.Array) -> jax.Array:
-    labels = jnp.asarray(labels)
-    return labels >= 0 if labels.ndim == 1 else jnp.any(labels >= 0, axis=1)
