@@ -35,13 +35,11 @@ def self_training(
         joins where  p_i,y_i >= threshold  and  argmax_c p_c(x_i + e) = y_i,    e normal, |e| about noise |x_i|
 
     s are the scores of the round before for all classes, seen and unseen, with mean 0 and deviation 1 over the classes
-    of an input. The first round has labelled inputs alone. Whether an answer is sure and steady is asked again for each
-    batch, with another disturbance. The number of rounds is that of the epochs divided by `every`, and is chosen with
-    them; what is reported is the last one. Answers are given to test inputs one by one: the run is transductive because
-    it was trained on them.
-
-    The scorer is trained on the table of all classes, in the first round too. That changes little for a closed form
-    such as ESZSL. A loss that ranks classes pushes those without inputs away until they are given some.
+    of an input. The first round has labelled inputs and the seen classes alone, as the method would without this one;
+    from the second on it trains on the table of all classes. Whether an answer is sure and steady is asked again for
+    each batch, with another disturbance. The number of rounds is that of the epochs divided by `every`, and is chosen
+    with them; what is reported is the last one. Answers are given to test inputs one by one: the run is transductive
+    because it was trained on them.
 
     Args:
       scorer: any method whose trained state does not hold the training inputs, and without weights from elsewhere.
@@ -66,22 +64,49 @@ def self_training(
     def init(key, like, classes, weights):
         if isinstance(like.inputs, (tuple, list, dict)) or like.inputs.ndim != 2 or like.inputs.dtype.kind != "f":
             raise errors.UserError("self_training disturbs inputs that are vectors of numbers: choose features")
-        inner = scorer.init(key, like, classes, weights)
-        if base.split(inner)[1]:
+        # A state for the table of the seen classes, one for that of all.
+        first, every_class = (scorer.init(key, like, table, weights) for table in (_seen(classes), classes))
+        if base.split(first)[1]:
             raise errors.UserError("self_training takes no method with weights from elsewhere: name another scorer")
-        finished = jax.eval_shape(trained.finish, inner, like, classes, key)
-        teacher = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), finished)
-        return {"inner": inner, "start": inner, "teacher": teacher, "round": jnp.zeros((), jnp.int32)}
+        state = {"first": first, "later": every_class, "start": every_class, "round": jnp.zeros((), jnp.int32)}
+        finished = jax.eval_shape(finished_of, state, like, like.labels, classes, key)
+        return state | {"teacher": _zeros(finished)}
+
+    def finished_of(state, train, labels, classes, key):
+        """The method after the first round, after the later ones, and which of the two it is."""
+        given = train._replace(labels=labels)
+
+        def later():
+            return trained.finish(state["later"], given, classes, key)
+
+        return {
+            "first": trained.finish(state["first"], train, _seen(classes), key),
+            "later": jax.lax.cond(state["round"] > 1, later, lambda: _zeros(jax.eval_shape(later))),
+            "is_later": state["round"] > 1,
+        }
+
+    def embed(state, inputs):
+        return scorer.embed(state["first"], inputs), scorer.embed(state["later"], inputs)
+
+    def describe(state, classes):
+        return scorer.describe(state["first"], classes), scorer.describe(state["later"], classes)
+
+    def of_round(function, state, *given):
+        """What a function of the scorer gives in the last round."""
+        first, later = zip(*given)
+        return jax.lax.cond(
+            state["is_later"], lambda: function(state["later"], *later), lambda: function(state["first"], *first)
+        )
 
     def answered(state, given, classes, key):
-        """The examples, where sure and steady answers stand for labels that are missing."""
-        labels = jnp.asarray(given.labels)
+        """The labels, where sure and steady answers stand for those that are missing."""
+        labels, teacher = jnp.asarray(given.labels), state["teacher"]
         if labels.ndim != 1:
             raise errors.UserError("self_training takes one label per input, these have several")
-        described, is_seen = scorer.describe(state["teacher"], classes), jnp.asarray(classes.is_seen)
+        described, is_seen = describe(teacher, classes), jnp.asarray(classes.is_seen)
 
         def logs(inputs):
-            scores = scorer.scores(state["teacher"], scorer.embed(state["teacher"], inputs), described)
+            scores = of_round(scorer.scores, teacher, embed(teacher, inputs), described)
             scores = scores - jnp.mean(scores, axis=1, keepdims=True)
             scores = scores / jnp.maximum(jnp.std(scores, axis=1, keepdims=True), _TINY)
             return jax.nn.log_softmax((scores - seen_penalty * is_seen[None, :]) / temperature)
@@ -93,40 +118,67 @@ def self_training(
         answers = jnp.argmax(found, axis=1)
         joins = (jnp.max(found, axis=1) >= jnp.log(threshold)) & (jnp.argmax(disturbed, axis=1) == answers)
         joins &= (labels < 0) & (state["round"] > 1)
-        return given._replace(labels=jnp.where(joins, answers.astype(labels.dtype), labels))
-
-    def prepare(state, train, classes, key):
-        keys = jax.random.split(key, 3)
-
-        def next_teacher():
-            return trained.finish(state["inner"], answered(state, train, classes, keys[0]), classes, keys[1])
-
-        _same_shapes(jax.eval_shape(next_teacher), state["teacher"])
-        teacher = jax.lax.cond(state["round"] > 0, next_teacher, lambda: state["teacher"])
-        state = state | {"teacher": teacher, "round": state["round"] + 1}
-        inner = trained.prepare(state["start"], answered(state, train, classes, keys[0]), classes, keys[2])
-        return state | {"inner": inner}
-
-    def update(state, batch, classes, key):
-        keys = jax.random.split(key, 2)
-        given = answered(state, batch, classes, keys[0])
-        inner, metrics = trained.update(state["inner"], given, classes, keys[1])
-        joined = jnp.sum((given.labels != batch.labels) & batch.where)
-        return state | {"inner": inner}, metrics | {"pseudo_labels": joined.astype(jnp.float32)}
+        return jnp.where(joins, answers.astype(labels.dtype), labels)
 
     def finish(state, train, classes, key):
         keys = jax.random.split(key, 2)
-        return trained.finish(state["inner"], answered(state, train, classes, keys[0]), classes, keys[1])
+        return finished_of(state, train, answered(state, train, classes, keys[0]), classes, keys[1])
+
+    def prepare(state, train, classes, key):
+        keys = jax.random.split(key, 3)
+        _same_shapes(jax.eval_shape(finish, state, train, classes, keys[0]), state["teacher"])
+        teacher = jax.lax.cond(
+            state["round"] > 0, lambda: finish(state, train, classes, keys[0]), lambda: state["teacher"]
+        )
+        state = state | {"teacher": teacher, "round": state["round"] + 1}
+        given = train._replace(labels=answered(state, train, classes, keys[1]))
+        return jax.lax.cond(
+            state["round"] > 1,
+            lambda: state | {"later": trained.prepare(state["start"], given, classes, keys[2])},
+            lambda: state | {"first": trained.prepare(state["first"], train, _seen(classes), keys[2])},
+        )
+
+    def update(state, batch, classes, key):
+        keys = jax.random.split(key, 2)
+        labels = answered(state, batch, classes, keys[0])
+
+        def step(name, given, table):
+            inner, metrics = trained.update(state[name], given, table, keys[1])
+            return state | {name: inner}, metrics
+
+        state, metrics = jax.lax.cond(
+            state["round"] > 1,
+            lambda: step("later", batch._replace(labels=labels), classes),
+            lambda: step("first", batch, _seen(classes)),
+        )
+        joined = jnp.sum((labels != batch.labels) & batch.where)
+        return state, metrics | {"pseudo_labels": joined.astype(jnp.float32)}
+
+    def attributes(state, images):
+        return of_round(scorer.attributes, state, images)
 
     return scorer._replace(
         init=init,
         prepare=prepare,
         update=scorer.update and update,
         finish=finish,
+        embed=embed,
+        describe=describe,
+        scores=lambda state, images, described: of_round(scorer.scores, state, images, described),
+        attributes=scorer.attributes and attributes,
         sees=scorer.sees | {"test inputs", "unseen descriptions"},
         divides=False,
         refresh=every,
     )
+
+
+def _seen(classes: Any) -> Any:
+    """The classes with labelled inputs."""
+    return classes[: classes.num_trained]
+
+
+def _zeros(shapes: Any) -> Any:
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
 
 def _same_shapes(found: Any, wanted: Any) -> None:
