@@ -32,6 +32,7 @@ CORRECTIONS = (
     "csls",
     "inverted_softmax",
     "sinkhorn_balancing",
+    "prior_estimation",
     "label_propagation",
     "information_maximization",
     "transclip",
@@ -63,6 +64,7 @@ one image at a time.
 | [`label_propagation`](methods.md#label_propagation) | part of each answer comes from the nearest neighbours |
 | [`information_maximization`](methods.md#information_maximization) | sure answers, of classes equally frequent |
 | [`sinkhorn_balancing`](methods.md#sinkhorn_balancing) | classes are made about equally frequent |
+| [`prior_estimation`](methods.md#prior_estimation) | the frequencies of the classes are estimated and used |
 | [`inverted_softmax`](methods.md#inverted_softmax) | each class chooses among the inputs: no hubs |
 | [`csls`](methods.md#csls) | a class that is near to many inputs loses for it |
 | [`online_gaussians`](methods.md#online_gaussians) | a Gaussian per class that inputs update one by one, in one pass |
@@ -168,10 +170,11 @@ class Keeper:
     Args:
       found: figures by key, which grow.
       only: a part of the keys that are run.
+      record: the file that holds them.
     """
 
-    def __init__(self, found: dict, only: str):
-        self.found, self.only = found, only
+    def __init__(self, found: dict, only: str, record: pathlib.Path = RECORD):
+        self.found, self.only, self.record = found, only, record
         self._datasets: dict = {}
 
     def __call__(self, key: str, config, *, draw: int = 0, kind: str = "", metrics: dict = METRICS) -> None:
@@ -192,7 +195,7 @@ class Keeper:
             "late": chosen.get("late") or {},
             "rounds": chosen["epochs"],
         }
-        RECORD.write_text(json.dumps(self.found, indent=0) + "\n")
+        self.record.write_text(json.dumps(self.found, indent=0) + "\n")
         print(key, self.found[key], flush=True)
 
 

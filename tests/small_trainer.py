@@ -15,7 +15,11 @@ from zsl_jax.training import optimizers
 
 KEY = jax.random.key(0)
 # Of methods that reduce ten features.
-DIMENSIONS = {"pca": {"dimensions": 8}, "tldr": {"dimensions": 8, "projected": 16, "batch_size": 64}}
+DIMENSIONS = {
+    "nca": {"dimensions": 8},
+    "pca": {"dimensions": 8},
+    "tldr": {"dimensions": 8, "projected": 16, "batch_size": 64},
+}
 # Of methods that read more of an encoder than its embedding.
 ENCODERS = {"cot": {"encoder": encoders.ConvNet(widths=(8, 12, 16), merges=(2, 2, 1))}}
 

@@ -16,7 +16,23 @@ from zsl_jax import data, errors, methods, metrics, similarity
 from zsl_jax.data import input_files
 from zsl_jax.methods import joint
 from zsl_jax.similarity import neighbours
-from zsl_jax.training import blocks, exporting, parallel, phases, predicting, protocols, scoring, selection, trained
+from zsl_jax.training import (
+    blocks,
+    evaluation,
+    exporting,
+    loop,
+    parallel,
+    phases,
+    predicting,
+    problems,
+    protocols,
+    run,
+    scoring,
+    selection,
+    states,
+    sweeps,
+    trained,
+)
 from zsl_jax.verbs import command_line
 
 KNOBS = {"rounds": 2, "steps": 2, "seen_penalty": 0.5, "prior": 0.7, "affinity": 1.5}
@@ -219,6 +235,26 @@ def test_sinkhorn_balancing_goes_from_the_softmax_to_classes_of_equal_size(balan
         np.testing.assert_allclose(found.sum(axis=0), sizes, rtol=1e-3)
 
 
+@pytest.mark.parametrize("equal", [0.0, 2.0, 1e6])
+def test_priors_are_where_their_likelihood_is_maximal(equal):
+    inputs, classes = some_inputs(), table()
+    found = decided("prior_estimation", temperature=0.9, equal=equal, iterations=2000)(
+        inputs, np.ones(12, bool), classes
+    )
+    y = special.softmax(standardized(inputs, classes) / 0.9, axis=1)
+
+    def loss(logits):
+        priors = special.softmax(logits)
+        return -np.sum(np.log(y @ priors)) - equal * np.sum(np.log(priors))
+
+    best = special.softmax(optimize.minimize(loss, np.zeros(3), tol=1e-10).x)
+    np.testing.assert_allclose(np.exp(found), y * best / (y @ best)[:, None], atol=2e-3)
+    if equal == 1e6:
+        np.testing.assert_allclose(np.exp(found), y, atol=1e-4)
+    else:
+        assert best.max() > 0.36
+
+
 def test_label_propagation_is_the_solution_of_its_equation():
     inputs, classes = some_inputs(), table()
     found = decided("label_propagation", pull=0.6, neighbours=3, iterations=80)(inputs, np.ones(12, bool), classes)
@@ -262,6 +298,7 @@ CORRECTIONS = {
     "csls": {"neighbours": 4},
     "inverted_softmax": {"temperature": 0.5},
     "sinkhorn_balancing": {"temperature": 0.5, "balance": 0.5, "iterations": 100},
+    "prior_estimation": {"temperature": 0.5},
     "label_propagation": {"pull": 0.6, "neighbours": 3, "iterations": 80},
     "information_maximization": {"learning_rate": 0.02},
 }
@@ -330,7 +367,7 @@ UGLY = {
 }
 
 
-@pytest.mark.parametrize("name", ["transclip", "online_gaussians", "information_maximization"])
+@pytest.mark.parametrize("name", ["transclip", "online_gaussians", "information_maximization", "prior_estimation"])
 @pytest.mark.parametrize("kind", UGLY)
 def test_ugly_inputs_get_finite_answers(kind, name):
     inputs = UGLY[kind](some_inputs()).astype(np.float32)
@@ -512,3 +549,40 @@ def test_cub_is_above_the_figure_of_a_quick_trial(shared_data, trained):
     late = (f"--config.late.{name}=({value},)" for name, value in defaults.items())
     record = trained("--config=transclip:xlsa17", f"--config.data.dir={folder}", "--config.select.on=nothing", *late)
     assert record["metrics"]["zsl"]["top1"] > 0.69
+
+
+@pytest.mark.long
+def test_evaluate_decides_as_the_run_did(source, finished, monkeypatch):
+    """From the checkpoint, on all devices, where the run had one."""
+    monkeypatch.setattr(data, "load", lambda **options: source)
+    folder, made = finished
+    again, then = run.evaluate(recipe(), folder, say=lambda line: None).record, made.record
+    assert again["state_sha256"] == then["state_sha256"]
+    assert again["per_class"] == then["per_class"]
+    for name in ("zsl", "gzsl"):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), again["metrics"][name], then["metrics"][name]
+        )
+
+
+@pytest.mark.long
+def test_every_setting_of_a_sweep_decides_as_a_run_of_its_own(source):
+    """Two knobs of the decision, two settings in one program."""
+    setup = toy_runs.recipe("transclip", **{"select.folds": 1, "train.epochs": 1})
+    tasks = sweeps.selection_tasks(setup, source)
+    names = ("method.temperature", "method.density")
+    settings = [dict(zip(names, values)) for values in ((0.2, 3.0), (1.0, 30.0))]
+    epochs, history = sweeps.Trainer(setup, list(names), tasks).history(settings, 2)
+    assert epochs == [1]
+    assert len(np.unique(history["gamma"])) == 2, "the settings must differ for this to mean something"
+    for place, setting in enumerate(settings):
+        method = problems.make_method(sweeps.overridden(setup, setting))
+        key = jax.random.fold_in(jax.random.key(setup.seed), phases.PHASES.index("select"))
+        mesh = parallel.make_mesh(devices=1)
+        training = states.Training(method, tasks[0], key=key, batch_size=setup.train.batch_size, mesh=mesh)
+        *_, (_, state, _) = loop.fit(training, epochs=1)
+        scored = evaluation.make_evaluate(method, tasks[0], mesh)(loop.finish(training, state))
+        for name, metric in protocols.GZSL.choices().items():
+            wanted = protocols.value(scored.metrics, metric)
+            np.testing.assert_allclose(history[name][-1, 0, 0, place], wanted, atol=1e-5)
+        np.testing.assert_allclose(history["gamma"][-1, 0, 0, place], scored.knobs["gamma"], rtol=1e-3)

@@ -153,9 +153,10 @@ WHOLE_TABLE = [name for name in sorted(methods.METHODS) if "unseen descriptions"
 
 
 def test_methods_that_fit_anything_on_candidates_say_so():
-    assert sorted([*small_generative.KNOBS, "gta_clip", "lbl2vec", "minimax"]) == WHOLE_TABLE
-    # Lbl2Vec fits a class to the inputs that are near to it, whatever the others are; GTA a map of all classes.
-    for name in {*WHOLE_TABLE} - {"gta_clip", "lbl2vec"}:
+    assert sorted([*small_generative.KNOBS, "gta_clip", "lbl2vec", "minimax", "self_training"]) == WHOLE_TABLE
+    # Lbl2Vec fits a class to the inputs that are near to it, whatever the others are; GTA a map of all classes, and
+    # self-training what the method behind it fits.
+    for name in {*WHOLE_TABLE} - {"gta_clip", "lbl2vec", "self_training"}:
         assert "other candidates" in small_trainer.make(name).sees
 
 
@@ -182,6 +183,7 @@ def test_methods_without_random_rows_divide_their_batch():
         "infersent",
         "label_embedding",
         "label_similarity",
+        "self_training",
         "attribute_network",
         "two_tower",
         "zsl_kg",

@@ -131,11 +131,12 @@ def test_the_page_of_the_ablations_is_the_generated_one():
         assert all(recipe.method[knob] == values[1] for knob, values in maker["TERMS"][name].items())
 
 
-def test_the_page_of_transduction_is_the_generated_one():
-    maker = runpy.run_path(str(ROOT / "docs" / "make_transduction.py"))
-    found = json.loads((ROOT / "docs" / "transduction.json").read_text())
-    page = (ROOT / "docs" / "transduction.md").read_text()
-    assert page == maker["page"](found), "run: python docs/make_transduction.py"
+@pytest.mark.parametrize("name", ["transduction", "neighbours"])
+def test_pages_of_a_maker_are_the_generated_ones(name):
+    maker = runpy.run_path(str(ROOT / "docs" / f"make_{name}.py"))
+    found = json.loads((ROOT / "docs" / f"{name}.json").read_text())
+    page = (ROOT / "docs" / f"{name}.md").read_text()
+    assert page == maker["page"](found), f"run: python docs/make_{name}.py"
 
 
 def test_the_tables_of_prompts_are_the_generated_ones():

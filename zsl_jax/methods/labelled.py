@@ -1,4 +1,4 @@
-"""What is kept of the labelled inputs of each training class, and how a candidate class finds its own.
+"""Labelled inputs: what is kept of those of each class, how a class finds its own, and methods on them alone.
 
     n_c = |L_c|,    sums_c = sum_{i in L_c} x_i,    squares_c = sum_{i in L_c} x_i^2        L_c: inputs labelled c
 
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from zsl_jax import errors, similarity
-from zsl_jax.methods import moved
+from zsl_jax.methods import base, moved
 
 
 class Sums(NamedTuple):
@@ -66,3 +66,33 @@ def of_candidates(kept: Kept, classes: Any) -> Sums:
     """Returns the sums of the classes of a table; training classes with the same description share their inputs."""
     is_same = moved.same(descriptions(classes), kept.known).astype(jnp.float32)
     return jax.tree.map(lambda x: jnp.tensordot(is_same, x, 1, precision="highest"), kept.sums)
+
+
+def only(scorer: base.Method) -> base.Method:
+    """Returns the method on the labelled ones of its examples, for one that does not ask for others.
+
+    Where it looks at all training examples at once, the places of the others hold labelled ones again.
+    """
+    if "test inputs" in scorer.sees:
+        return scorer
+
+    def labelled_first(train):
+        is_labelled = _is_labelled(train.labels)
+        rows = jnp.argsort(~is_labelled, stable=True)
+        rows = rows[jnp.arange(len(rows)) % jnp.maximum(jnp.sum(is_labelled), 1)]
+        return jax.tree.map(lambda x: jnp.asarray(x)[rows], train)
+
+    def update(state, batch, classes, key):
+        where = batch.where & _is_labelled(batch.labels)
+        return scorer.update(state, batch._replace(labels=jnp.maximum(batch.labels, 0), where=where), classes, key)
+
+    return scorer._replace(
+        prepare=lambda state, train, classes, key: scorer.prepare(state, labelled_first(train), classes, key),
+        update=scorer.update and update,
+        finish=lambda state, train, classes, key: scorer.finish(state, labelled_first(train), classes, key),
+    )
+
+
+def _is_labelled(labels: jax.Array) -> jax.Array:
+    labels = jnp.asarray(labels)
+    return labels >= 0 if labels.ndim == 1 else jnp.any(labels >= 0, axis=1)

@@ -36,8 +36,8 @@ def pca(
     Reference: Pearson, "On Lines and Planes of Closest Fit to Systems of Points in Space", Philosophical Magazine 1901.
     """
 
-    def learn(key, inputs, start):
-        del key
+    def learn(key, inputs, labels, start):
+        del key, labels
         return components(inputs, start, whiten=whiten)
 
     return reduced.reduced(scorer, learn, dimensions=dimensions, learn_from=learn_from)

@@ -1,17 +1,18 @@
-"""Any method on inputs of fewer numbers: a linear map that is learned from the inputs alone, before the first step.
+"""Any method on inputs of fewer numbers: a linear map that is learned from all inputs, before the first step.
 
     x [F]  -->  unit((x - m) W)  [D]  -->  the method, in training and in scoring
 
-W is learned in `prepare`, from all training examples and none of their labels, and stays as it is.
+W is learned in `prepare`, from all training examples, by most methods without their labels, and stays as it is.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from zsl_jax import errors, rules, similarity
-from zsl_jax.methods import base, mlp
+from zsl_jax.methods import base, labelled, mlp
 
 # Which inputs a map is learned from, and what a method that does so asks for.
 LEARNED_FROM: dict[str, frozenset[str]] = {"training": frozenset(), "all": frozenset({"test inputs"})}
@@ -24,7 +25,7 @@ LEARN_FROM = rules.Knob(
 
 def reduced(
     scorer: base.Method,
-    learn: Callable[[jax.Array, jax.Array, jax.Array], jax.Array],
+    learn: Callable[[jax.Array, jax.Array, Any, jax.Array], jax.Array],
     *,
     dimensions: int,
     learn_from: str,
@@ -33,7 +34,7 @@ def reduced(
 
     Args:
       scorer: the method behind; it trains on reduced inputs as it would on others.
-      learn: `(key, inputs [N, F], start [F, D]) -> W [F, D]`; the start is random.
+      learn: `(key, inputs [N, F], labels [N], start [F, D]) -> W [F, D]`; the start is random, a label of -1 is none.
       dimensions: D, from 1 to F.
       learn_from: `training`, or `all`: the inputs of the test beside them, without labels, which makes the run
         instance-transductive. The scorer trains on the labelled ones alone; where it looks at all training examples at
@@ -65,7 +66,7 @@ def reduced(
         inputs = jnp.asarray(train.inputs, jnp.float32)
 
         def learned():
-            found = learn(key, inputs, kept["map"])
+            found = learn(key, inputs, train.labels, kept["map"])
             return {"mean": jnp.mean(inputs, axis=0), "map": found, "learned": jnp.ones((), bool)}
 
         # A scorer that is prepared again finds the inputs as they were.
@@ -74,32 +75,5 @@ def reduced(
     def inputs_of(kept, inputs):
         return similarity.l2_normalize((inputs - kept["mean"][None, :]) @ kept["map"])
 
-    method = base.viewed(_of_labelled(scorer), base.View(start=start, learn=find, inputs=inputs_of))
+    method = base.viewed(labelled.only(scorer), base.View(start=start, learn=find, inputs=inputs_of))
     return method._replace(sees=method.sees | LEARNED_FROM[learn_from])
-
-
-def _of_labelled(scorer: base.Method) -> base.Method:
-    """Returns the method on the labelled ones of its examples, for one that does not ask for others."""
-    if "test inputs" in scorer.sees:
-        return scorer
-
-    def labelled(train):
-        is_labelled = _is_labelled(train.labels)
-        rows = jnp.argsort(~is_labelled, stable=True)
-        rows = rows[jnp.arange(len(rows)) % jnp.maximum(jnp.sum(is_labelled), 1)]
-        return jax.tree.map(lambda x: jnp.asarray(x)[rows], train)
-
-    def update(state, batch, classes, key):
-        where = batch.where & _is_labelled(batch.labels)
-        return scorer.update(state, batch._replace(labels=jnp.maximum(batch.labels, 0), where=where), classes, key)
-
-    return scorer._replace(
-        prepare=lambda state, train, classes, key: scorer.prepare(state, labelled(train), classes, key),
-        update=scorer.update and update,
-        finish=lambda state, train, classes, key: scorer.finish(state, labelled(train), classes, key),
-    )
-
-
-def _is_labelled(labels: jax.Array) -> jax.Array:
-    labels = jnp.asarray(labels)
-    return labels >= 0 if labels.ndim == 1 else jnp.any(labels >= 0, axis=1)

@@ -71,7 +71,8 @@ def tldr(
     if start not in STARTS:
         raise errors.unknown("start", start, STARTS)
 
-    def learn(key, inputs, random):
+    def learn(key, inputs, labels, random):
+        del labels
         near, first = twins_of(inputs, neighbours), random
         if start == "components":
             whitened = components(inputs, random, whiten=True)

@@ -1,0 +1,31 @@
+r"""Self-training, by default around ESZSL: sure and steady answers on test inputs become labels of the next round.
+
+    python -m zsl_jax train --config=configs/self_training.py:xlsa17 --config.data.dir=FOLDER \
+        --workdir=runs/self_training
+    python -m zsl_jax train --config=configs/self_training.py:xlsa17,sent --config.data.dir=FOLDER \
+        --workdir=runs/self_training_sent
+
+An epoch is a round; their number and gamma are chosen on validation classes. About a minute per run, 2 CPU cores.
+docs/transduction.md has figures.
+
+Around a method that follows a gradient a round takes the epochs of its recipe:
+`--config.method.every=20 --config.train.epochs=80`.
+
+Reference: Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural Networks", ICML
+Workshop 2013; Sohn et al., "FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence", NeurIPS
+2020.
+"""
+
+from zsl_jax import config as config_lib
+from zsl_jax.recipes import around
+
+
+def get_config(argument=None, scorer="eszsl"):
+    config = around.around("self_training", argument, scorer)
+    if not config_lib.is_smoke(argument):
+        config.train.epochs = 5
+    return config
+
+
+def sweep():
+    return {"method.threshold": (0.0, 0.3, 0.5, 0.8), "method.seen_penalty": (0.5, 1.0, 2.0)}
