@@ -305,6 +305,11 @@ METRICS = {
     "compositional_curve": of_curve(metrics.compositional_curve),
     "curve_of_rows": of_rows(lambda rows: metrics.curve_of_rows(rows, IS_SEEN), never_nan=True),
     "curve_summary": of(metrics.curve_summary, {"unseen": positive(ROWS), "seen": positive(ROWS)}, has_where=False),
+    "discovered": Case(
+        lambda labels, **a: metrics.discovered(LABELS[::-1], labels, num_classes=CLASSES, **a),
+        {"labels": LABELS},
+        labels=("labels",),
+    ),
     "effective_rank": of(metrics.effective_rank, batch("embeddings")),
     "f1": Case(lambda: metrics.f1(BINARY), {}),
     "fitted_temperature": of_scores(metrics.fitted_temperature),

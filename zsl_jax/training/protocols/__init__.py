@@ -3,12 +3,13 @@
 from zsl_jax import errors
 from zsl_jax.training.protocols.base import Look, Metric, Probabilities, Protocol, value
 from zsl_jax.training.protocols.base_to_new import BASE_TO_NEW
+from zsl_jax.training.protocols.discovery import DISCOVERY
 from zsl_jax.training.protocols.gzsl import GZSL
 from zsl_jax.training.protocols.multilabel import MULTILABEL
 from zsl_jax.training.protocols.pairs import PAIRS
 from zsl_jax.training.protocols.transfer import TRANSFER
 
-PROTOCOLS = {protocol.name: protocol for protocol in (GZSL, PAIRS, TRANSFER, MULTILABEL, BASE_TO_NEW)}
+PROTOCOLS = {protocol.name: protocol for protocol in (GZSL, PAIRS, TRANSFER, MULTILABEL, BASE_TO_NEW, DISCOVERY)}
 
 
 def find(name: str) -> Protocol:
@@ -24,6 +25,7 @@ def find(name: str) -> Protocol:
 
 __all__ = [
     "BASE_TO_NEW",
+    "DISCOVERY",
     "GZSL",
     "MULTILABEL",
     "PAIRS",
