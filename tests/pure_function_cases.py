@@ -38,6 +38,7 @@ def positive(*shape):
 
 
 LABELS = np.array([0, 1, 2, 0, 1, 4], np.int32)
+NO_LABELS = np.where(np.arange(ROWS) % 2, LABELS, -1)
 IS_SEEN = np.array([True, True, False, False, True])
 IS_THERE = _rng.random((ROWS, CLASSES)) < 0.5
 IS_THERE[:, 0], IS_THERE[:, 1] = True, False
@@ -204,6 +205,11 @@ LOSSES = {
     "nce_bound": of(losses.nce_bound, square("scores")),
     "nt_xent": of(losses.nt_xent, batch("embeddings_a", "embeddings_b"), temperature=0.5),
     "nwj_bound": of(losses.nwj_bound, square("scores")),
+    "quasi_fully_supervised": of(
+        lambda scores, is_seen, **a: losses.quasi_fully_supervised(scores, NO_LABELS, is_seen, **a),
+        {"scores": normal(ROWS, CLASSES), "is_seen": IS_SEEN},
+        ("scores",),
+    ),
     "rank_hinge": of_scores(losses.rank_hinge, margin=9.0),
     "sampled_rank_hinge": of_scores(of_key(losses.sampled_rank_hinge), margin=9.0),
     "sampled_warp": of_scores(of_key(losses.sampled_warp), margin=9.0),
@@ -299,6 +305,11 @@ METRICS = {
     "compositional_curve": of_curve(metrics.compositional_curve),
     "curve_of_rows": of_rows(lambda rows: metrics.curve_of_rows(rows, IS_SEEN), never_nan=True),
     "curve_summary": of(metrics.curve_summary, {"unseen": positive(ROWS), "seen": positive(ROWS)}, has_where=False),
+    "discovered": Case(
+        lambda labels, **a: metrics.discovered(LABELS[::-1], labels, num_classes=CLASSES, **a),
+        {"labels": LABELS},
+        labels=("labels",),
+    ),
     "effective_rank": of(metrics.effective_rank, batch("embeddings")),
     "f1": Case(lambda: metrics.f1(BINARY), {}),
     "fitted_temperature": of_scores(metrics.fitted_temperature),

@@ -12,6 +12,7 @@ import optax
 import pytest
 import small_trainer
 import toy
+import toy_runs
 
 from zsl_jax import config, data, errors, losses, methods
 from zsl_jax.data import dataset as dataset_lib
@@ -226,8 +227,48 @@ def test_knobs_of_the_loss_are_swept_side_by_side(tmp_path):
 def test_descriptions_of_unseen_classes_are_asked_for():
     assert methods.bilinear(loss="warp+0.1*self_calibration").sees == {"unseen descriptions"}
     assert not methods.bilinear(loss="warp").sees
+    for method in (methods.bilinear, functools.partial(methods.label_embedding, small_trainer.small_parts())):
+        assert method(loss="quasi_fully_supervised").sees == {"unseen descriptions", "test inputs"}
     table = dataclasses.replace(on_toy()[0].classes)
     assert table.num_trained < len(table)
+
+
+def test_inputs_without_a_label_reach_the_terms_that_ask_for_them_and_no_others():
+    task, batch, weights = on_toy()
+    labels = np.where(np.arange(16) % 3, batch.labels, -1).astype(np.int32)
+    images = jnp.asarray(batch.inputs @ weights)
+    embedding = jnp.asarray(task.classes.embedding)
+
+    def parts(images, labels, where=batch.where):
+        given = objectives.of_batch(
+            images, embedding, data.Batch(images, labels, where), task.classes, small_trainer.KEY
+        )
+        return objectives.make("info_nce+0.5*uniformity+2*quasi_fully_supervised").parts(given)
+
+    found, others = parts(images, labels), parts(jnp.where(labels[:, None] < 0, -images, images), labels)
+    plain = parts(images, np.maximum(labels, 0), batch.where & (labels >= 0))
+    is_labelled = labels >= 0
+    for number in (0, 1):
+        np.testing.assert_allclose(found[number], others[number], rtol=1e-5)
+        np.testing.assert_allclose(found[number], np.where(is_labelled, plain[number], 0.0), rtol=1e-5)
+    scores = np.asarray(similarity_of(images, embedding), np.float64)
+    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    wanted = np.where(is_labelled, shares[np.arange(16), labels], shares[:, task.classes.num_trained :].sum(axis=1))
+    np.testing.assert_allclose(found[2], -2 * np.log(wanted), rtol=1e-4)
+
+
+def similarity_of(images, classes):
+    """Cosines: the first term of the sum compares unit vectors."""
+    lengths = np.linalg.norm(images, axis=1)[:, None] * np.linalg.norm(classes, axis=1)[None, :]
+    return np.asarray(images) @ np.asarray(classes).T / lengths
+
+
+@pytest.mark.long
+def test_a_run_that_learns_from_unlabelled_inputs_says_so(tmp_path):
+    made = toy_runs.recipe("bilinear", **{"method.loss": "quasi_fully_supervised"})
+    record = toy_runs.train(tmp_path / "run", made).record
+    assert (record["setting"], record["sees"]) == ("instance-transductive", ["test inputs", "unseen descriptions"])
+    assert record["metrics"]["zsl"]["top1"] > 0.4
 
 
 def test_gates_in_training_open_where_descriptions_agree():

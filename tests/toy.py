@@ -6,7 +6,15 @@ from zsl_jax import data, methods
 
 # Methods for other data than these: inputs and classes in one space, classes that are pairs, names before a tower.
 PROMPTS = {name for name in methods.METHODS if methods.learns_prompts(name)}
-OF_OTHER_DATA = {"cot", "label_similarity", "lbl2vec", "label_embed_plus", "symnet", "two_heads"} | PROMPTS
+OF_OTHER_DATA = {
+    "category_discovery",
+    "cot",
+    "label_similarity",
+    "lbl2vec",
+    "label_embed_plus",
+    "symnet",
+    "two_heads",
+} | PROMPTS
 
 
 def dataset(*, num_seen=6, num_unseen=3, per_class=12, num_attributes=8, num_features=10, seed=0) -> data.Dataset:

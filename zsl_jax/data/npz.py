@@ -13,6 +13,7 @@ Which classes are unseen is drawn by a seed. Images of split 0 and 1 train; thos
 Without `split`, a fifth of the images of each seen class is drawn. All images of unseen classes are unseen test images.
 With `num_unseen=0` no class has a training image, and all images are tested. With `semantics=names` there may be
 classes without an image, and labels may be names themselves.
+With `semantics=none` nothing describes a class, and one without labelled images can only be discovered.
 Labels may be of any type that holds whole numbers. -1 among percentages marks an attribute as missing, see `missing`.
 """
 
@@ -42,7 +43,8 @@ def load(
 
     Args:
       file: the archive, see the module for what it holds.
-      semantics: what describes the classes: `attributes`, `hierarchy`, `descriptions`, `iconic` or `names`.
+      semantics: what describes the classes: `attributes`, `hierarchy`, `descriptions`, `iconic` or `names`; `none`
+        where nothing does, for category discovery.
       num_unseen: classes held out; 0 where no class has a training image.
       held_out: which: `drawn` by the seed, or the `last` ones by label.
       seed: of the choice of unseen classes, and of the seen test images where the archive does not split.
@@ -120,7 +122,7 @@ def semantics_in(file: str | os.PathLike) -> tuple[str, ...]:
 
 
 def _offered(held: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    return tuple(name for name, (source, _) in SEMANTICS.items() if source in held)
+    return tuple(name for name, (source, _) in SEMANTICS.items() if source in held and name != "none")
 
 
 def _hierarchy(coarse: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
@@ -167,6 +169,12 @@ def _rows(names: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndar
     return np.arange(len(is_seen), dtype=np.int32)
 
 
+def _one_each(labels_again: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
+    """Rows that tell classes apart and say nothing of them."""
+    del labels_again, labels
+    return np.eye(len(is_seen), dtype=np.float32)
+
+
 def _as_given(array: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
     del labels, is_seen
     return array
@@ -179,6 +187,7 @@ SEMANTICS = {
     "descriptions": ("descriptions", _texts),
     "iconic": ("iconic_features", _as_given),
     "names": ("class_names", _rows),
+    "none": ("labels", _one_each),
 }
 _KNOWN = ("features", "labels", "split", *(source for source, _ in SEMANTICS.values()))
 

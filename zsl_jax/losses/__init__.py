@@ -48,6 +48,7 @@ from zsl_jax.losses.retrieval import adaptive_relevance_margin, bidirectional_hi
 from zsl_jax.losses.self_contrastive import gated_contrastive, nt_xent, supervised_contrastive
 from zsl_jax.losses.semantic import (
     batch_self_calibration,
+    quasi_fully_supervised,
     self_calibration,
     semantic_regularized_similarity,
     semantic_regularized_similarity_published,
@@ -116,6 +117,7 @@ __all__ = [
     "nce_bound",
     "nt_xent",
     "nwj_bound",
+    "quasi_fully_supervised",
     "rank_hinge",
     "sampled_rank_hinge",
     "sampled_warp",

@@ -4,8 +4,8 @@
 
 A relation between classes is a number that the embedding should keep (`semantic_relation`), stay near
 (`semantic_regularized_similarity`), or use to leave some probability to the classes that have no images
-(`self_calibration`). All of these but the first may look at the descriptions of unseen classes in training: say so
-where results are reported.
+(`self_calibration`, for images without a label `quasi_fully_supervised`). All of these but the first may look at the
+descriptions of unseen classes in training: say so where results are reported.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,11 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments, similarity
-from zsl_jax.losses import _pairwise
+from zsl_jax.losses import _pairwise, margin_softmax
 
 __all__: Sequence[str] = (
     "batch_self_calibration",
+    "quasi_fully_supervised",
     "self_calibration",
     "semantic_regularized_similarity",
     "semantic_regularized_similarity_published",
@@ -226,6 +227,52 @@ def self_calibration(
     CVPR 2020 (DAZLE).
     """
     return -_log_unseen(scores, is_seen, bias, where)[0]
+
+
+def quasi_fully_supervised(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    is_seen: ArrayLike,
+    *,
+    unlabelled_weight: ArrayLike = 1.0,
+    scale: ArrayLike = 1.0,
+    where: ArrayLike | None = None,
+) -> jax.Array:
+    """Negative log-probability of the class, or of all unseen classes together where an image has no label.
+
+    `loss = -log p_y if y is known else -unlabelled_weight log sum_{u unseen} p_u,   p = softmax(scale * s)`
+
+    Use when: test images are there without labels, most of them of unseen classes (instance-transductive).
+
+    An unlabelled image of a seen class is drawn to the unseen classes as well, and only the labelled images of its
+    class hold against that.
+
+    Args:
+      scores: `[B, C]` over seen and unseen classes.
+      labels: `[B]` int; a label that is not in `[0, C)`, such as -1, is no label.
+      is_seen: `[C]` bool.
+      unlabelled_weight: scalar >= 0, of the images without a label.
+      scale: scalar > 0, the inverse temperature.
+      where: bool, broadcastable to `[B, C]`: the candidate classes. An image whose class is no candidate, or one
+        without a label that has no unseen candidate, gives 0.
+
+    Returns:
+      `[B]` losses, float32.
+
+    Raises:
+      ValueError: shapes that do not fit.
+
+    >>> import jax.numpy as jnp
+    >>> is_seen = jnp.array([True, True, True, False])
+    >>> print(quasi_fully_supervised(jnp.zeros((2, 4)), jnp.array([2, -1]), is_seen, unlabelled_weight=0.5))
+    [1.3862944 0.6931472]
+
+    Reference: Song, Shen, Yang, Liu, Song, "Transductive Unbiased Embedding for Zero-Shot Learning", CVPR 2018 (QFSL).
+    """
+    own = margin_softmax.softmax_cross_entropy(scores, labels, scale=scale, where=where)
+    log_unseen = _log_unseen(arguments.as_float(scores) * arguments.as_float(scale), is_seen, 0.0, where)[0]
+    is_labelled = arguments.class_labels(labels, jnp.shape(scores)[1]) >= 0
+    return jnp.where(is_labelled, own, -arguments.as_float(unlabelled_weight) * log_unseen)
 
 
 def batch_self_calibration(

@@ -44,6 +44,7 @@ from zsl_jax.metrics.compositional import (
 )
 from zsl_jax.metrics.confidence import calibration_error, fitted_temperature
 from zsl_jax.metrics.curve import ausuc, calibrated_stacking, curve_of_rows, seen_unseen_curve
+from zsl_jax.metrics.discovery import discovered
 from zsl_jax.metrics.geometry import (
     alignment,
     effective_rank,
@@ -76,6 +77,7 @@ __all__ = [
     "compositional_curve",
     "curve_of_rows",
     "curve_summary",
+    "discovered",
     "effective_rank",
     "f1",
     "fitted_temperature",

@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import optax
 
 from zsl_jax import errors, rules
-from zsl_jax.methods import base, registry
-from zsl_jax.methods.generative import classifier, imagined, scaling
+from zsl_jax.methods import base, reduced, registry
+from zsl_jax.methods.generative import classifier, imagined, scaling, second_critic
 
 # The knobs of `adversarial`, which every method of this kind has beside those of its game.
 KNOBS = {
@@ -36,6 +36,7 @@ KNOBS = {
     "num_synthetic_seen": rules.Knob("examples made for each seen class, beside its images", rules.whole(0)),
     "classifier_epochs": rules.Knob("passes of the final classifier over real and synthetic examples", rules.whole(1)),
     "zsl_classifier": imagined.ZSL_CLASSIFIER,
+    **second_critic.KNOBS,
 }
 
 
@@ -116,6 +117,9 @@ def adversarial(
     num_synthetic_seen: int = 0,
     classifier_epochs: int = 25,
     zsl_classifier: str = "columns",
+    learn_from: str = "training",
+    unlabelled_weight: float = 1.0,
+    unseen_share: float = 1.0,
 ) -> base.Method:
     """Returns the method that plays a game and ends with a softmax on real and imagined features.
 
@@ -134,7 +138,20 @@ def adversarial(
       classifier_epochs: of the final classifier, >= 1.
       zsl_classifier: `columns`, unseen classes among themselves are scored by the final classifier of all classes; or
         `own`, as in released code, by one of their synthetic features alone.
+      learn_from: `training`, or `all`: a second critic compares what is generated for unseen classes with the inputs of
+        the test, without labels, which makes the run instance-transductive; see `second_critic`. The range of the
+        features is that of all inputs then.
+      unlabelled_weight: of the second critic in the generator's loss, >= 0.
+      unseen_share: share of the unlabelled inputs that are of unseen classes, in (0, 1].
+
+    Raises:
+      UserError: an unknown `learn_from`.
     """
+    if learn_from not in reduced.LEARNED_FROM:
+        raise errors.unknown("learn_from", learn_from, reduced.LEARNED_FROM)
+    only_labelled = game
+    if learn_from == "all":
+        game = second_critic.beside(game, weight=unlabelled_weight, unseen_share=unseen_share)
     optimizer = optax.adam(learning_rate, b1=0.5)
     has_average = not (isinstance(average, (int, float)) and average == 0)
     ending = imagined.make_ending(
@@ -153,8 +170,9 @@ def adversarial(
         del weights
         _check_dealt(len(like.labels), critic_steps)
         num_features, num_attributes = like.inputs.shape[-1], classes.embedding.shape[-1]
-        critic, generator = game.init(key, num_attributes, num_hidden, num_features, len(trained_on(classes)))
         num_seen = classes.num_trained
+        num_classes = len(classes) if only_labelled.trains_on_unseen else num_seen
+        critic, generator = game.init(key, num_attributes, num_hidden, num_features, num_classes)
         known = Known(classifier.init(num_features, num_seen), jnp.zeros((num_seen, num_features)))
         return AdversarialState(
             Networks(critic, generator, known),
@@ -167,7 +185,7 @@ def adversarial(
     def prepare(state, train, classes, key):
         num_seen = classes.num_trained
         sums = jax.ops.segment_sum(train.inputs, train.labels, num_seen)
-        count = jax.ops.segment_sum(jnp.ones(len(train.labels)), train.labels, num_seen)
+        count = jax.ops.segment_sum(jnp.ones(len(train.labels)), train.labels, num_seen)  # leaves out labels of -1
         known = Known(
             classifier.fit(key, train.inputs, train.labels, num_seen, epochs=classifier_epochs),
             sums / jnp.maximum(count, 1)[:, None],
@@ -211,7 +229,7 @@ def adversarial(
             embed=ending.embed,
             describe=ending.describe,
             scores=ending.scores,
-            sees=imagined.SEES,
+            sees=imagined.SEES | reduced.LEARNED_FROM[learn_from],
         ),
         description_scale=description_scale,
     )
@@ -226,7 +244,7 @@ def _train_critic(game: Game, optimizer, nets: Networks, memory, parts, classes,
         (batch, fakes), key = part
 
         def loss(critic):
-            given = (batch, table[batch.labels], fakes, classes)
+            given = (batch, table[jnp.maximum(batch.labels, 0)], fakes, classes)
             losses, metrics = game.critic_loss(nets._replace(critic=critic), key, *given)
             return base.mean(losses, batch.where), jax.tree.map(lambda x: base.mean(x, batch.where), metrics)
 
@@ -243,7 +261,7 @@ def _train_generator(game: Game, optimizer, nets: Networks, memory, batch, class
     table = jnp.asarray(classes.embedding, jnp.float32)
 
     def loss(generator):
-        given = (batch, table[batch.labels], classes)
+        given = (batch, table[jnp.maximum(batch.labels, 0)], classes)
         losses, metrics = game.generator_loss(nets._replace(generator=generator), key, *given)
         return base.mean(losses, batch.where), jax.tree.map(lambda x: base.mean(x, batch.where), metrics)
 

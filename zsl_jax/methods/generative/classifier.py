@@ -34,7 +34,7 @@ def fit(
     Args:
       key: PRNG key of the order.
       features: `[N, F]`.
-      labels: `[N]` int in `[0, C)`.
+      labels: `[N]` int in `[0, C)`; an example with another one counts nowhere.
       num_classes: C.
       epochs: passes over the examples; those that fill no whole batch are left out of a pass.
     """

@@ -20,8 +20,8 @@ class Range(NamedTuple):
 def in_range(method: base.Method, *, description_scale: float = 1.0) -> base.Method:
     """Returns the method on features `(x - low) / (high - low)`, cut to [0, 1], and on descriptions times a number.
 
-    The range is that of the training images and no others, found before the first step; a feature that never varies
-    there is 0. A test image outside the range is brought to its end.
+    The range is that of the examples of training and no others, found before the first step; a feature that never
+    varies there is 0. A test image outside the range is brought to its end.
 
     Args:
       method: what trains and scores on them.

@@ -17,7 +17,7 @@ class Compared:
     Args:
       images: `[B, D]`.
       described: `[C, D]`, all classes that training sees.
-      labels: `[B]`, rows of `described`.
+      labels: `[B]`, rows of `described`; -1 for inputs of the test, for an objective that asks for them.
       where: `[B]` bool, False for rows that only fill up the batch.
       classes: the class table, with the descriptions as they came.
       key: PRNG key of the step.
@@ -71,6 +71,11 @@ class Compared:
         """`[S, S]` cosines of the descriptions as they came."""
         descriptions = jnp.asarray(self.classes.embedding)[: self.classes.num_trained]
         return similarity.cosine(descriptions, descriptions)
+
+    def of_labelled(self) -> "Compared":
+        """The same where rows without a label do not count."""
+        labels, where = jnp.maximum(self.labels, 0), self.where & (self.labels >= 0)
+        return dataclasses.replace(self, labels=labels, where=where)
 
     def of_unit_length(self) -> "Compared":
         """The same with vectors divided by their lengths."""

@@ -95,6 +95,11 @@ def _of_calibration(loss, given, options):
     return loss(given.compare(given.images, given.described), is_trained, where=where, **options)
 
 
+def _of_all_inputs(loss, given, options):
+    is_trained = jnp.arange(len(given.classes)) < given.classes.num_trained
+    return loss(given.compare(given.images, given.described), given.labels, is_trained, **options)
+
+
 def _of_pairs(loss, given, options):
     return loss(given.images, given.own, where=given.where, **options)
 
@@ -238,6 +243,12 @@ KINDS: dict[tuple[str, ...], Kind] = {
     ("logits", "labels"): _ON_TARGETS,
     ("scores", "is_seen"): Kind(
         "scores of all classes, and which have examples", _of_calibration, by_row=False, sees=_UNSEEN, on_scores=True
+    ),
+    ("scores", "labels", "is_seen"): Kind(
+        "scores of all classes, the class or -1 for an input of the test, and which classes have examples",
+        _of_all_inputs,
+        sees=_UNSEEN | {"test inputs"},
+        on_scores=True,
     ),
     ("image_embeddings", "class_embeddings"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),
     ("embeddings_a", "embeddings_b"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),

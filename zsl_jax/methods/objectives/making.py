@@ -165,6 +165,8 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
     values = known | given
     first = parts[0].loss
 
+    sees = frozenset().union(*(term.loss.kind.sees for term in parts))
+
     def weighted(given: compared_lib.Compared, **learned: Any) -> list[jax.Array]:
         of_unit_length = given.of_unit_length() if any(term.loss.unit for term in parts) else given
         found = []
@@ -175,7 +177,11 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
             if _has(term.loss.function, "axis_name"):
                 options["axis_name"] = given.axis_name
             seen = of_unit_length if first.unit or term.loss.unit else given
+            # Inputs without a label are there for the terms that ask for them.
+            of_labelled = "test inputs" in sees and "test inputs" not in term.loss.kind.sees
+            seen = seen.of_labelled() if of_labelled else seen
             values_of_rows = compared_lib.per_row(term.loss.kind.call(term.loss.function, seen, options), given)
+            values_of_rows = jnp.where(given.labels >= 0, values_of_rows, 0.0) if of_labelled else values_of_rows
             found.append(now[f"{prefix}weight"] * values_of_rows if prefix else values_of_rows)
         return found
 
@@ -188,7 +194,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
         unit=first.unit,
         from_zero=all(term.loss.kind.by_row and not term.loss.unit for term in parts),
         divides=all(_divides(term.loss) for term in parts),
-        sees=frozenset().union(*(term.loss.kind.sees for term in parts)),
+        sees=sees,
         names=tuple(term.name for term in parts),
         parts=weighted,
         values=values,

@@ -86,6 +86,11 @@ LOSSES: dict[str, Loss] = {
         Loss(losses.self_calibration, _CALIBRATION, alone=False),
         Loss(losses.batch_self_calibration, _CALIBRATION, alone=False),
         Loss(
+            losses.quasi_fully_supervised,
+            _SCALE | {"unlabelled_weight": Knob("weight of inputs without a label", number(0, ends="[)"))},
+            learned=("scale",),
+        ),
+        Loss(
             losses.semantic_relation,
             {"threshold": Knob("cosine of descriptions from which on classes are similar", number(-1, 1, ends="[]"))},
             {"threshold": 0.5},

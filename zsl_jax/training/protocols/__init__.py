@@ -3,13 +3,15 @@
 from zsl_jax import errors
 from zsl_jax.training.protocols.base import Look, Metric, Probabilities, Protocol, Question, value
 from zsl_jax.training.protocols.base_to_new import BASE_TO_NEW
+from zsl_jax.training.protocols.discovery import DISCOVERY
 from zsl_jax.training.protocols.gzsl import GZSL
 from zsl_jax.training.protocols.matching import MATCHING
 from zsl_jax.training.protocols.multilabel import MULTILABEL
 from zsl_jax.training.protocols.pairs import PAIRS
 from zsl_jax.training.protocols.transfer import TRANSFER
 
-PROTOCOLS = {protocol.name: protocol for protocol in (GZSL, PAIRS, TRANSFER, MULTILABEL, BASE_TO_NEW, MATCHING)}
+_ALL = (GZSL, PAIRS, TRANSFER, MULTILABEL, BASE_TO_NEW, MATCHING, DISCOVERY)
+PROTOCOLS = {protocol.name: protocol for protocol in _ALL}
 
 
 def find(name: str) -> Protocol:
@@ -25,6 +27,7 @@ def find(name: str) -> Protocol:
 
 __all__ = [
     "BASE_TO_NEW",
+    "DISCOVERY",
     "GZSL",
     "MATCHING",
     "MULTILABEL",
