@@ -15,8 +15,8 @@ PAGE = pathlib.Path(__file__).with_name("recipes.md")
 INTRODUCTION = """\
 # Recipes
 
-`--config=NAME`, or `NAME:DATASET[,WORD...]`. Written by `python docs/make_recipes_page.py`. The knobs are those that the
-recipe trains with on its default dataset: **bold** where the recipe sets another value than its method's default.
+`--config=NAME`, or `NAME:DATASET[,WORD...]`. Written by `python docs/make_recipes_page.py`. The knobs are those that
+the recipe trains with on its default dataset: **bold** where it sets another value than its method's default.
 `zsl-jax sweep --config=NAME` searches the settings that the recipe lists. How they were chosen, and what they reach,
 stands in the file itself and in [results](results.md); every knob with its range is on
 [the page of the methods](methods.md).

@@ -1,6 +1,6 @@
 """Weights and inputs that everybody can compute: whole numbers stirred by a formula, the same on every machine.
 
-    u(name, i) in [-1, 1)      a matrix [out, in, ...] is u * sqrt(3 / in...), so that it keeps the size of what it reads
+u(name, i) in [-1, 1)      a matrix [out, in, ...] is u * sqrt(3 / in...), so that it keeps the size of what it reads
 """
 
 import math
