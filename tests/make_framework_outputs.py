@@ -1,10 +1,11 @@
-"""Writes tests/framework_outputs.json and .npz: what timm, torchvision, open_clip and transformers make of formula_tensors.
+"""Writes tests/framework_outputs.json and .npz: what the frameworks make of the tensors of formula_tensors.
 
     pip install "PATH[torch]"
     python tests/make_framework_outputs.py
 
-The .json has, for each case, the names and shapes of the framework's tensors, its config and the encoder here that they
-are for; the .npz what the framework computes from them. test_framework_outputs.py compares without any framework.
+The frameworks are timm, torchvision, open_clip and transformers. The .json has, for each case, the names and shapes of the
+framework's tensors, its config and the encoder here that they are for; the .npz what the framework computes from them.
+test_framework_outputs.py compares without any framework.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Encoders compute what timm, torchvision, open_clip and transformers do: against outputs that these have left behind."""
+"""Encoders compute what timm, torchvision, open_clip and transformers do: against outputs that these left behind."""
 
 import json
 
