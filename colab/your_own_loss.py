@@ -18,7 +18,9 @@
 # %%
 import sys
 
-# git+https://... of the repository, or a wheel or a checkout on this machine; empty: from the package index
+# git+https://... of the repository, or the path of a wheel or checkout on this machine; empty: from the package index.
+# Where neither has it, make a wheel at home, `pip wheel --no-deps --wheel-dir=dist CHECKOUT`, upload dist/*.whl (on
+# Colab: Files, on the left, then the first icon), and write /content/ and its name here.
 address = ""  # @param {type: "string"}
 if "google.colab" in sys.modules:
     wanted = f"zsl-jax[viz] @ {address}" if "://" in address else f"{address or 'zsl-jax'}[viz]"

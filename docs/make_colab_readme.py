@@ -54,7 +54,11 @@ def page() -> str:
 def _how_to_open(urls: dict[str, str]) -> str:
     if urls:
         return "The badges open them there."
-    return "To open one there: File > Upload notebook, with the address of a wheel or checkout in its first cell."
+    return (
+        "To open one there: File > Upload notebook. Its first cell needs the package: make a wheel of the checkout,\n"
+        "`pip wheel --no-deps --wheel-dir=dist CHECKOUT`, upload `dist/*.whl` to the notebook's Files, and write\n"
+        "`/content/` and its name as `address`."
+    )
 
 
 def _badge(urls: dict[str, str], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Writes docs/recipes.md: every recipe with what it changes of its method's own knobs.
+"""Writes docs/recipes.md: every recipe with the values of its knobs.
 
 python docs/make_recipes_page.py
 """
@@ -15,10 +15,11 @@ PAGE = pathlib.Path(__file__).with_name("recipes.md")
 INTRODUCTION = """\
 # Recipes
 
-`--config=NAME`, or `NAME:DATASET[,WORD...]`. Written by `python docs/make_recipes_page.py`. The knobs are those that a
-recipe sets beside its method's own defaults, on its default dataset; `zsl-jax sweep --config=NAME` searches the
-settings that the recipe lists. How they were chosen, and what they reach, stands in the file itself and in
-[results](results.md); every knob with its range is on [the page of the methods](methods.md).
+`--config=NAME`, or `NAME:DATASET[,WORD...]`. Written by `python docs/make_recipes_page.py`. The knobs are those that
+the recipe trains with on its default dataset: **bold** where it sets another value than its method's default.
+`zsl-jax sweep --config=NAME` searches the settings that the recipe lists. How they were chosen, and what they reach,
+stands in the file itself and in [results](results.md); every knob with its range is on
+[the page of the methods](methods.md).
 """
 
 
@@ -32,22 +33,25 @@ def page() -> str:
 def row(name: str) -> str:
     """Returns the row of a recipe."""
     config = command_line.load_recipe(name)
-    knobs = {
-        **_changed("", dict(config.method), config_lib.method_section(config.method.name)),
-        **(_around(config) if "scorer" in config else {}),
-    }
-    told = ", ".join(f"`{key}={value}`" for key, value in knobs.items()) or "as the method's"
+    knobs = _told("", dict(config.method))
+    if "scorer" in config:
+        knobs = [f"`scorer={config.scorer.name}`", *_told("scorer.", dict(config.scorer)), *knobs]
+    if "optimizer" in config:
+        knobs += [f"`optimizer.{key}={config.optimizer[key]}`" for key in ("name", "learning_rate")]
+    told = ", ".join(knobs) or "none"
     cells = (f"[{name}](../configs/{name}.py)", _summary(name), told, config.train.epochs, config.train.batch_size)
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _around(config) -> dict:
-    own = dict(config.scorer)
-    return {"scorer": own["name"], **_changed("scorer.", own, config_lib.method_section(own["name"]))}
-
-
-def _changed(prefix: str, knobs: dict, defaults: dict) -> dict:
-    return {f"{prefix}{key}": value for key, value in knobs.items() if key != "name" and defaults.get(key) != value}
+def _told(prefix: str, section: dict) -> list[str]:
+    """The knobs of a section, bold where they are not its method's own."""
+    defaults = config_lib.method_section(section["name"])
+    told = []
+    for key, value in section.items():
+        if key != "name":
+            text = f"`{prefix}{key}={value}`"
+            told.append(text if defaults.get(key) == value else f"**{text}**")
+    return told
 
 
 def _summary(name: str) -> str:

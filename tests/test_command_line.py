@@ -64,6 +64,10 @@ WRONG = {
     "negative margin": ([ALE, "--config.method.margin=-1"], "config.method.margin=-1"),
     "fraction": ([ALE, "--config.select.split.image_fraction=1.0"], "image_fraction=1.0 is not a number in (0, 1)"),
     "choice": ([ALE, "--config.select.metric=acc"], "config.select.metric=acc is not zsl or uncalibrated or ausuc"),
+    "off is no folder": (
+        [ALE, "--config.compilation_cache=off"],
+        "config.compilation_cache=off is not auto, a folder, or none to keep nothing",
+    ),
     "scaling": ([ALE, "--config.normalize.inputs=l3"], "config.normalize.inputs=l3 is not l2"),
     "unknown dataset": ([ALE + ":shape"], "unknown dataset 'shape': did you mean 'shapes'?"),
     "unknown word": ([ALE + ":shapes,smok"], "did you mean 'smoke'"),

@@ -1,6 +1,6 @@
 """Random weights under the names of timm and torchvision give what these frameworks make of them.
 
-Where these are not installed, the numpy layers of test_encoders_pretrained are what the encoders are held to.
+Where these are not installed, the encoders are held to outputs that they left behind: test_framework_outputs.
 """
 
 import jax

@@ -10,7 +10,7 @@ import toy
 
 import zsl_jax
 from zsl_jax import __main__, data, errors, methods
-from zsl_jax.data import in_memory
+from zsl_jax.data import in_memory, xlsa17
 from zsl_jax.training import hashes, parallel, problems, protocols, run
 from zsl_jax.verbs import command_line, table
 
@@ -56,6 +56,30 @@ def test_a_fit_is_the_run_of_train(chosen, tmp_path):
     for field in ("metrics", "per_class", "selection", "state_sha256", "classes_sha256"):
         assert model.record[field] == trained.record[field], field
     assert left == []
+
+
+@pytest.mark.long
+def test_a_fit_of_ale_on_cub127_reaches_the_record_of_train(shared_data, tmp_path):
+    folder = shared_data / "xlsa17" / "CUB127"
+    birds = xlsa17.load(folder)
+    train, test = birds.splits["train"], np.concatenate([birds.splits["test_unseen"], birds.splits["test_seen"]])
+    model = zsl_jax.fit(
+        "ale",
+        birds.inputs[train],
+        birds.labels[train],
+        birds.classes.embedding,
+        names=birds.classes.names,
+        validation=birds.validation_classes,
+        test=(birds.inputs[test], birds.labels[test]),
+        config={"train.epochs": 1, "parallel.devices": 1},
+        say=silent,
+    )
+    given = {"data.dir": str(folder), "train.epochs": "1", "parallel.devices": "1"}
+    config = command_line.recipe("ale:xlsa17", given)
+    trained = run.run(config, tmp_path / "run", say=silent)
+    assert trained.record["metrics"]["zsl"]["top1"] > 0.3
+    for field in ("metrics", "per_class", "selection", "state_sha256", "classes_sha256"):
+        assert model.record[field] == trained.record[field], field
 
 
 @pytest.mark.long

@@ -64,6 +64,7 @@ def test_installation_is_for_colab_alone(source):
         ("", "zsl-jax[viz]"),
         ("git+https://example.org/zsl_jax", "zsl-jax[viz] @ git+https://example.org/zsl_jax"),
         ("/content/zsl_jax", "/content/zsl_jax[viz]"),
+        ("/content/zsl_jax-0.1.0-py3-none-any.whl", "/content/zsl_jax-0.1.0-py3-none-any.whl[viz]"),
     ],
 )
 def test_the_install_cell_asks_pip_for_what_the_address_says(address, wanted):

@@ -10,6 +10,7 @@ from zsl_jax.rules import STRETCH, Rule, number, one_of, whole, wholes
 from zsl_jax.training import optimizers, protocols
 
 PLACE = Rule(lambda x: isinstance(x, str), "a path")
+_NO_FOLDERS = ("", "off", "on", "no", "yes", "false", "true", "0", "1")  # who says one of these means no folder
 
 
 class Key(NamedTuple):
@@ -147,7 +148,10 @@ KEYS = {
     "compilation_cache": Key(
         "auto",
         "where compiled programs are kept, auto is ~/.cache/zsl_jax",
-        Rule(lambda x: isinstance(x, str) and x != "", "auto, none or a folder"),
+        Rule(
+            lambda x: isinstance(x, str) and x.lower() not in _NO_FOLDERS,
+            "auto, a folder, or none to keep nothing",
+        ),
     ),
     "tensorboard": Key(False, "also log to WORKDIR/tensorboard (needs the extra tb)", one_of((False, True))),
     "wandb": Key(False, "also log to Weights & Biases (needs the extra wandb)", one_of((False, True))),

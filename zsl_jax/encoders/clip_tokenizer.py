@@ -4,16 +4,20 @@
     vocab.json, merges.txt              of Hugging Face, older
     bpe_simple_vocab_16e6.txt[.gz]      of OpenAI and open_clip: a merge per line
 
-Text is brought to the composed Unicode form and to lower case, white space to single blanks; then words, single digits
-and runs of other signs are cut into byte pairs, between a start and an end token.
+Words, single digits and runs of other signs are cut into byte pairs, between a start and an end token. Before that a
+text is cleaned, as each publisher does it: Hugging Face brings it to the composed Unicode form, white space to single
+blanks, and each letter to lower case; OpenAI has it mended by the package `ftfy` and reads HTML entities, twice. For
+plain text in ASCII the two are the same.
 
 Reference: Sennrich, Haddow, Birch, "Neural Machine Translation of Rare Words with Subword Units", ACL 2016; Radford et
 al., "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021.
 """
 
 import gzip
+import html
 import json
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +26,7 @@ from zsl_jax import errors
 START, END = "<|startoftext|>", "<|endoftext|>"
 VOCABULARIES = ("bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt")
 _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_PLAIN, _ENTITY = re.compile(r"[ -~\t\n\r]*"), re.compile(r"&#?\w{1,24};", re.ASCII)
 _MERGES = 49152 - 256 - 2  # OpenAI's file holds more, which their model does not use
 
 
@@ -52,23 +57,70 @@ def load(folder: pathlib.Path) -> tuple[Any, bytes]:
             return made(vocabulary, _pairs(merges.splitlines())), content
         text = gzip.decompress(content) if found.suffix == ".gz" else content
         merges = _pairs(text.decode().splitlines()[1:][:_MERGES])
-        return made(vocabulary_of(merges), merges), content
+        return _Cleaning(made(vocabulary_of(merges), merges, words=f"(?i){_WORDS}", normalized=False)), content
     except Exception as error:  # the package raises plain Exceptions
         raise errors.UserError(f"{found} cannot be read: {' '.join(str(error).split())[:200]}") from error
 
 
-def made(vocabulary: dict[str, int], merges: Sequence[tuple[str, str]]) -> Any:
-    """Returns the tokenizer of a vocabulary and its merges."""
+def cleaned(text: str) -> str:
+    """Returns a text as OpenAI's models read it: mended by `ftfy`, HTML entities as signs, single blanks, lower case.
+
+    Raises:
+      UserError: the package `ftfy` is missing, and the text has what it may change.
+
+    >>> cleaned("Fish  &amp CHIPS")
+    'fish & chips'
+    """
+    if not _PLAIN.fullmatch(text) or _ENTITY.search(text):
+        try:
+            import ftfy
+        except ImportError as error:
+            raise errors.UserError(
+                f"{text[:40]!r} is not plain ASCII, and {VOCABULARIES[0]} goes with texts that the package ftfy has "
+                "mended: pip install 'zsl-jax[towers]'"
+            ) from error
+        text = ftfy.fix_text(text)
+    return " ".join(html.unescape(html.unescape(text)).split()).lower()
+
+
+class _Cleaning:
+    """A tokenizer whose texts are cleaned first; all else is the tokenizer's."""
+
+    def __init__(self, tokenizer: Any):
+        self._tokenizer = tokenizer
+
+    def encode(self, text: str, **options: Any) -> Any:
+        return self._tokenizer.encode(cleaned(text), **options)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[Any]:
+        return self._tokenizer.encode_batch([cleaned(text) for text in texts])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tokenizer, name)
+
+
+def made(
+    vocabulary: dict[str, int], merges: Sequence[tuple[str, str]], *, words: str = _WORDS, normalized: bool = True
+) -> Any:
+    """Returns the tokenizer of a vocabulary and its merges.
+
+    Args:
+      vocabulary: numbers of the tokens.
+      merges: of two tokens, those that were learned first before the others.
+      words: the pattern that finds words.
+      normalized: whether texts are cleaned as Hugging Face does.
+    """
     from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
     model = models.BPE(vocabulary, list(merges), unk_token=END, end_of_word_suffix="</w>")
     tokenizer = Tokenizer(model)
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
-    )
+    if normalized:
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+        )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
+            pre_tokenizers.Split(Regex(words), behavior="removed", invert=True),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
