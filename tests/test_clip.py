@@ -253,6 +253,18 @@ def test_a_folder_of_clip_names_images_and_classes_and_what_predict_makes_of_an_
     tower = towers.load_text_tower(model)
     name = f"a photo of a {found.classes.names[0]}."
     np.testing.assert_allclose(found.classes.embedding[0], tower.encode([name])[0], atol=1e-5)
+    coarse = problems.load_data(
+        command_line.recipe(
+            "zero_shot:image_folder",
+            {name: str(value) for name, value in given.items()} | {"towers.dtype": "bfloat16", "towers.scan": "True"},
+        )
+    )
+    assert coarse.info["preprocessing"]["knobs"] == {"dtype": "bfloat16", "scan": True}
+    for mine, theirs in ((coarse.inputs, found.inputs), (coarse.classes.embedding, found.classes.embedding)):
+        difference = np.abs(mine - theirs).max()
+        assert 1e-5 < difference < 0.1 * np.abs(theirs).max()  # not those that were kept, and near them
+    again = list(preprocessing.make(coarse.info["preprocessing"]).of_files(imported.paths()[:2]))
+    np.testing.assert_allclose(again, coarse.inputs[:2], atol=1e-5)
     with pytest.raises(errors.UserError, match=r"encodes the images of image_folder, not those of digits"):
         problems.load_data(
             command_line.recipe("zero_shot:digits", {"towers.text": str(model), "towers.image": str(model)})

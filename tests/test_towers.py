@@ -15,7 +15,8 @@ from scipy.special import erf
 
 from zsl_jax import __main__, data, errors
 from zsl_jax.encoders import bert, bert_files, stages, towers
-from zsl_jax.training import candidates, trained
+from zsl_jax.training import candidates, phases, problems, trained
+from zsl_jax.verbs import command_line
 
 SIZE = bert.Size(40, 12, 2, 3, 20, 16, 2, 1e-12)
 
@@ -282,6 +283,34 @@ def test_texts_take_batches_of_few_shapes_and_come_back_in_their_order(tmp_path,
     shapes.clear()
     tower.encode(["a star", "a dot", "a photo of a red cat"])
     assert shapes == [(4, 8)]
+
+
+@pytest.mark.long
+def test_how_a_tower_computes_changes_its_vectors_and_their_cache_by_bfloat16_alone(tmp_path):
+    folder, texts = small_tower.write(tmp_path / "tower", size=SIZE._replace(vocab_size=60)), ["a red star", "old cat"]
+    plain = towers.load_text_tower(folder)
+    other = towers.load_text_tower(folder, scan=True, remat=True)
+    assert jax.tree.leaves(other.variables["params"]["encoder"])[0].shape[0] == SIZE.num_hidden_layers
+    np.testing.assert_allclose(other.layers().function(texts), plain.layers().function(texts), atol=1e-5)
+    assert (other.sha256, other.layers().sha256) == (plain.sha256, plain.layers().sha256)
+    coarse = towers.load_text_tower(folder, dtype="bfloat16")
+    cosines = np.sum(coarse.encode(texts) * plain.layers().function(texts)[:, -1], axis=1)
+    assert 0.99 < cosines.min() < 1 - 1e-7
+    assert coarse.sha256 != plain.sha256
+
+
+@pytest.mark.parametrize("recipe", ["zero_shot:npz", "coop:npz"])
+def test_keys_of_a_config_say_how_its_tower_computes(recipe, tmp_path):
+    given = {"towers.text": str(small_tower.write(tmp_path / "tower")), "towers.scan": "True", "towers.remat": "True"}
+    config = command_line.recipe(recipe, {**given, "towers.dtype": "bfloat16"})
+    module = problems.class_describer(config).tower.module
+    assert (module.dtype, module.scan, module.remat) == ("bfloat16", True, True)
+    old = command_line.recipe(recipe, {"towers.text": given["towers.text"]})
+    before = phases.config_sha256(old)
+    for name in ("dtype", "scan", "remat"):
+        with old.unlocked():
+            del old.towers[name]
+    assert phases.config_sha256(old) == before != phases.config_sha256(config)
 
 
 def test_a_prefix_stands_before_each_text_and_is_part_of_what_the_stage_is(tmp_path):

@@ -18,8 +18,13 @@ from zsl_jax.encoders import clip_files, extraction, stages
 _BATCH = 8
 
 
-def described(path: str | os.PathLike) -> extraction.Extraction:
+def described(path: str | os.PathLike, *, dtype: str = "float32", scan: bool = False) -> extraction.Extraction:
     """Returns what makes features by the tower at a path, with the preprocessing that its weights expect.
+
+    Args:
+      path: of the tower.
+      dtype: of products, `float32` or `bfloat16`.
+      scan: whether the layers of a CLIP are one scanned program.
 
     Raises:
       UserError: no such file or folder, or one of another kind.
@@ -29,35 +34,43 @@ def described(path: str | os.PathLike) -> extraction.Extraction:
         size = clip_files.load(place).image.size
         fit = "stretch" if getattr(size, "siglip", False) else "crop"
         fitted = images.Preprocessing(size=size.image_size, fit=fit, crop_fraction=1.0, filter="bicubic")
-        return extraction.Extraction("clip", {}, str(place), fitted, _BATCH)
+        given = {"dtype": dtype, "scan": scan}
+        # What is at its default is not said, as in records of before there was a choice.
+        knobs = {
+            name: given[name] for name, default in (("dtype", "float32"), ("scan", False)) if given[name] != default
+        }
+        return extraction.Extraction("clip", knobs, str(place), fitted, _BATCH)
     if place.suffix != ".npz" or not place.is_file():
         raise errors.UserError(
             f"config.towers.image={path} is no folder of a CLIP model and no .npz file of MobileNetV2; for others "
             "run `extract`, and zero_shot:features"
         )
     fitted = images.Preprocessing(size=224, fit="stretch", crop_fraction=0.875, filter="bilinear")
-    knobs = {"padding": "same", "scaling": "symmetric"}
+    knobs = {"padding": "same", "scaling": "symmetric", **({} if dtype == "float32" else {"dtype": dtype})}
     return extraction.Extraction("mobilenet_v2", knobs, str(place), fitted, _BATCH)
 
 
-def dataset_of(dir: str | os.PathLike, tower: str | os.PathLike) -> dataset.Dataset:
+def dataset_of(
+    dir: str | os.PathLike, tower: str | os.PathLike, *, dtype: str = "float32", scan: bool = False
+) -> dataset.Dataset:
     """Returns the features of an imported folder of images, kept on disk by the hash of tower and images.
 
     Args:
       dir: the folder that `data import` wrote.
-      tower: see `described`.
+      tower, dtype, scan: see `described`.
 
     Raises:
       UserError: no dataset, no tower, or an image that cannot be read.
     """
     imported = image_folder.read(dir)
-    extractor = extraction.load(described(tower))
+    extractor = extraction.load(described(tower, dtype=dtype, scan=scan))
     path_of = {matfile.sha256(path): path for path in imported.paths()}
 
     def features(digests):
         return np.stack(list(extractor.files([path_of[digest] for digest in digests])))
 
-    sha256 = f"{extractor.extraction.weights_sha256} {extractor.extraction.images}"
+    made = extractor.extraction
+    sha256 = f"{made.weights_sha256} {made.images} {made.knobs}"
     stage = stages.Stage(features, sha256, {})
-    made = stages.applied(stage, [matfile.sha256(path) for path in imported.paths()])
-    return imported.dataset(made, preprocessing=extractor.extraction.to_json())
+    found = stages.applied(stage, [matfile.sha256(path) for path in imported.paths()])
+    return imported.dataset(found, preprocessing=made.to_json())

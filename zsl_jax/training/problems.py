@@ -148,7 +148,9 @@ def _source(config: ml_collections.ConfigDict) -> data.Dataset:
             f"config.towers.image encodes the images of image_folder, not those of {config.data.name}: "
             "--config=zero_shot:image_folder --config.data.dir=DATASET, as `data import` wrote it"
         )
-    found = image_towers.dataset_of(config.data.dir, config.towers.image)
+    found = image_towers.dataset_of(
+        config.data.dir, config.towers.image, dtype=config.towers.dtype, scan=config.towers.scan
+    )
     return splits.with_unseen(found, config.unseen_classes) if config.unseen_classes else found
 
 
@@ -182,7 +184,7 @@ def prompt_tower(config: ml_collections.ConfigDict) -> prompts.PromptTower:
 @functools.lru_cache(maxsize=2)
 def _prompt_tower(section: ml_collections.FrozenConfigDict) -> prompts.PromptTower:
     options = described.Options(**{name: section[name] for name in described.Options._fields})
-    tower = towers.load_text_tower(section.text, pool=section.pool)
+    tower = towers.load_text_tower(section.text, **_computed(section))
     return prompts.PromptTower(tower, ties.load(section.tie) if section.tie else None, section.template, options)
 
 
@@ -196,7 +198,12 @@ def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
         raise errors.UserError(
             "texts and names need a text tower: --config.towers.text=FOLDER (config.json, tokenizer.json, weights)"
         )
-    return towers.load_text_tower(config.towers.text, pool=config.towers.pool)
+    return towers.load_text_tower(config.towers.text, **_computed(config.towers))
+
+
+def _computed(section: Any) -> dict[str, Any]:
+    """How the text tower of `config.towers` computes."""
+    return {name: section[name] for name in ("pool", "dtype", "scan", "remat")}
 
 
 def text_stage(config: ml_collections.ConfigDict) -> stages.Stage:
