@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 import tiny_photos
 
-from zsl_jax import errors
+from zsl_jax import __main__, errors
 from zsl_jax.data import image_folder
 from zsl_jax.encoders import clip_files, clip_tokenizer, image_towers, preprocessing, towers
 from zsl_jax.training import problems
@@ -236,10 +236,11 @@ def test_half_precision_is_read_as_what_it_stands_for(tmp_path):
 
 @pytest.mark.long
 def test_a_folder_of_clip_names_images_and_classes_and_what_predict_makes_of_an_image_is_the_same(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder, model = tiny_photos.write(tmp_path / "own"), small(tmp_path / "clip")
+    scale = np.array(3.0, np.float32)
+    folder, model = tiny_photos.write(tmp_path / "own"), small(tmp_path / "clip", logit_scale=scale)
     command = ["import", str(folder / "photos"), f"--attributes={folder / 'classes.csv'}", "--unseen=0.34"]
     data_verb.main([*command, f"--out={folder / 'dataset'}"])
     given = {"data.dir": folder / "dataset", "towers.text": model, "towers.image": model}
@@ -253,6 +254,22 @@ def test_a_folder_of_clip_names_images_and_classes_and_what_predict_makes_of_an_
     tower = towers.load_text_tower(model)
     name = f"a photo of a {found.classes.names[0]}."
     np.testing.assert_allclose(found.classes.embedding[0], tower.encode([name])[0], atol=1e-5)
+    # Probabilities are those of CLIP: a softmax of its scale times the cosines.
+    line = ["train", "--config=zero_shot:image_folder", *(f"--config.{name}={value}" for name, value in given.items())]
+    assert __main__.main([*line, f"--workdir={tmp_path / 'run'}", "--config.plots=none"]) == 0
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["selection"]["temperature"] == pytest.approx(np.exp(-3.0), rel=1e-6)
+    picture, names = str(imported.paths()[0]), list(found.classes.names)
+    asked = ["predict", f"--workdir={tmp_path / 'run'}", "--probabilities", f"--top={len(names)}", "--format=jsonl"]
+    capsys.readouterr()
+    assert __main__.main([*asked, picture]) == 0
+    answers = json.loads(capsys.readouterr().out)["candidates"]
+    unit = [x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (found.inputs[0], found.classes.embedding)]
+    logits = np.exp(3.0) * unit[1] @ unit[0]
+    wanted = dict(zip(names, np.exp(logits) / np.exp(logits).sum()))
+    said = {answer["class"]: answer["probability"] for answer in answers}
+    assert said == pytest.approx(wanted, abs=1e-3)
+    assert list(said) == sorted(names, key=wanted.get, reverse=True)
     coarse = problems.load_data(
         command_line.recipe(
             "zero_shot:image_folder",

@@ -220,6 +220,8 @@ def dataset_of(source: dataset.Dataset, describer: Any, stage: stages.Stage | No
     kept = {name: value for name, value in source.info.items() if name != "attributes"}
     info = {**kept, "semantics": describer.semantics, "described_by": describer.said}
     inputs = source.inputs
+    if describer.tie is None and source.kind != "texts" and getattr(describer.tower, "scale", None):
+        info["temperature"] = 1.0 / describer.tower.scale
     if source.kind == "texts":
         if describer.tie is not None:
             raise errors.UserError("config.towers.tie is for features of images: texts and names meet without one")

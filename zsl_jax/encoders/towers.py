@@ -49,6 +49,7 @@ class TextTower:
       fill: the token that does so.
       table: where the vectors of the tokens stand among the variables.
       shape: of what the module gives, between B and D.
+      scale: of the cosines to images of the tower that it was trained with; None where there was none.
     """
 
     module: Any
@@ -62,6 +63,7 @@ class TextTower:
     fill: int = 0
     table: tuple[str, ...] = ("params", "embeddings", "word_embeddings", "weight")
     shape: tuple[int, ...] = ()
+    scale: float | None = None
 
     def encode(self, texts: Sequence[str], *, prefix: str = "") -> np.ndarray:
         """Returns `[N, D]` float32, of unit length; texts of like length share a batch, and long work shows progress.
@@ -267,4 +269,5 @@ def _clip(folder: pathlib.Path, *, dtype: str, scan: bool, remat: bool) -> TextT
         lengths=(*lengths, size.positions),
         fill=1 if size.siglip else 0,
         table=("params", "text_model", "embeddings", "token_embedding", "weight"),
+        scale=model.scale,
     )

@@ -35,6 +35,11 @@ class Problem(NamedTuple):
         """Returns hashes of the data and of the weights, see `hashes.made_of`."""
         return hashes.made_of(self.dataset, self.method)
 
+    def temperature(self) -> float | None:
+        """Returns what the towers of the data were trained to divide cosines by; None where scores are none of theirs."""
+        is_cosine = self.method.cosine and self.method.together is None
+        return self.dataset.info.get("temperature") if is_cosine else None
+
     def factory(self, task: data.Task, config: ml_collections.ConfigDict) -> Callable[..., methods.Method]:
         """Returns `(**knobs) -> Method` for a task, the other knobs as the config has them; knobs may be traced."""
         steps = states.steps_per_epoch(len(task.train.labels), config.train.batch_size)
