@@ -36,7 +36,7 @@ class Problem(NamedTuple):
         return hashes.made_of(self.dataset, self.method)
 
     def temperature(self) -> float | None:
-        """Returns what the towers of the data were trained to divide cosines by; None where scores are none of theirs."""
+        """Returns what the towers of the data were trained to divide cosines by; None where scores are no such ones."""
         is_cosine = self.method.cosine and self.method.together is None
         return self.dataset.info.get("temperature") if is_cosine else None
 

@@ -2,7 +2,8 @@
 
 Everything is chosen on the tasks that the protocol names for it, one per draw of validation classes, each trained as
 the final one will be. The number of epochs, and the late knobs with it, have the best mean over the draws; what the
-protocol chooses is chosen on the rows of all draws at that epoch. Where there is no such task, the temperature is that of the towers.
+protocol chooses is chosen on the rows of all draws at that epoch. Where there is no such task, the temperature is that
+of the towers.
 """
 
 import pathlib
