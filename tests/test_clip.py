@@ -8,6 +8,7 @@ import clip_oracle as oracle
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy_layers
 import pytest
 import safetensors.numpy
 import tiny_photos
@@ -69,6 +70,41 @@ def test_both_towers_of_clip_in_both_namings(tmp_path, examples):
         x / np.linalg.norm(x, axis=1, keepdims=True) for x in (np.asarray(coarse, np.float32), np.array(wanted_images))
     ]
     assert np.sum(unit[0] * unit[1], axis=1).min() > 0.99
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_activation_and_heads_are_those_of_the_config_of_open_clip(quick, tmp_path, examples):
+    images, ids = examples
+    rng = np.random.default_rng(0)
+    tensors = oracle.vit_tensors(rng) | oracle.text_tensors(rng)
+    said = {"embed_dim": oracle.E, "vision_cfg": {"head_width": 32}, "text_cfg": {"heads": 4}}
+    folder = tmp_path / "open_clip"
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": said | ({"quick_gelu": True} if quick else {})})
+    )
+    safetensors.numpy.save_file(tensors, folder / "open_clip_model.safetensors")
+    found = vectors(clip_files.load(folder), images, ids)
+    act = oracle.quick_gelu if quick else numpy_layers.gelu
+    wanted = [oracle.image_vector(tensors, image / 255, act=act, heads=2) for image in images]
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-4, atol=1e-4)
+    wanted = [oracle.text_vector(tensors, row, END, act=act, heads=4) for row in ids]
+    np.testing.assert_allclose(found[1], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_of_two_files_the_one_that_fits_the_config_is_read(tmp_path):
+    rng = np.random.default_rng(0)
+    tensors = oracle.vit_tensors(rng) | oracle.text_tensors(rng)
+    theirs = oracle.hugging_face(tensors) | {"logit_scale": np.array(2.0, np.float32)}
+    folder = written(tmp_path / "both", theirs)
+    safetensors.numpy.save_file(tensors, folder / "open_clip_model.safetensors")
+    with pytest.raises(errors.UserError, match=r"needs one .*: model.safetensors, open_clip_model.safetensors"):
+        clip_files.load(folder)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": {"embed_dim": oracle.E}}))
+    assert clip_files.load(folder).file.name == "open_clip_model.safetensors"
+    (folder / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    model = clip_files.load(folder)
+    assert (model.file.name, model.scale) == ("model.safetensors", pytest.approx(np.exp(2.0)))
 
 
 def test_both_towers_of_siglip(tmp_path, examples):
