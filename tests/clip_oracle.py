@@ -75,15 +75,15 @@ def attend(query, key, value, heads, *, causal=False):
     return (share / share.sum(-1, keepdims=True) @ parts[2]).swapaxes(0, 1).reshape(query.shape)
 
 
-def transformer(x, tensors, prefix, layers, *, act, causal, epsilon=1e-5):
-    """`x [L, D]` of one example."""
+def transformer(x, tensors, prefix, layers, *, act, causal, epsilon=1e-5, heads=None):
+    """`x [L, D]` of one example; heads are 64 wide where their number is not given."""
     for i in range(layers):
         part = {
             name.removeprefix(f"{prefix}.{i}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.{i}.")
         }
         y = norm(x, part, "ln_1", epsilon)
         q, k, v = np.split(y @ part["attn.in_proj_weight"].T + part["attn.in_proj_bias"], 3, axis=1)
-        attended = attend(q, k, v, x.shape[1] // 64, causal=causal)
+        attended = attend(q, k, v, heads or x.shape[1] // 64, causal=causal)
         x = x + attended @ part["attn.out_proj.weight"].T + part["attn.out_proj.bias"]
         hidden = act(norm(x, part, "ln_2", epsilon) @ part["mlp.c_fc.weight"].T + part["mlp.c_fc.bias"])
         x = x + hidden @ part["mlp.c_proj.weight"].T + part["mlp.c_proj.bias"]
@@ -105,18 +105,18 @@ def patches(image, kernel):
     return cut @ kernel.reshape(len(kernel), -1).T
 
 
-def image_vector(tensors, image):
+def image_vector(tensors, image, *, act=quick_gelu, heads=None):
     """Of `image [S, S, 3]` in [0, 1], by the vision transformer."""
     x = patches((image - MEAN) / DEVIATION, tensors["visual.conv1.weight"])
     x = np.concatenate([tensors["visual.class_embedding"][None], x]) + tensors["visual.positional_embedding"]
     x = norm(x, tensors, "visual.ln_pre")
-    x = transformer(x, tensors, "visual.transformer.resblocks", LAYERS, act=quick_gelu, causal=False)
+    x = transformer(x, tensors, "visual.transformer.resblocks", LAYERS, act=act, causal=False, heads=heads)
     return norm(x[0], tensors, "visual.ln_post") @ tensors["visual.proj"]
 
 
-def text_vector(tensors, ids, end):
+def text_vector(tensors, ids, end, *, act=quick_gelu, heads=None):
     x = tensors["token_embedding.weight"][ids] + tensors["positional_embedding"][: len(ids)]
-    x = transformer(x, tensors, "transformer.resblocks", LAYERS, act=quick_gelu, causal=True)
+    x = transformer(x, tensors, "transformer.resblocks", LAYERS, act=act, causal=True, heads=heads)
     return norm(x, tensors, "ln_final")[list(ids).index(end)] @ tensors["text_projection"]
 
 

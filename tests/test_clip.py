@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import make_clip_tokens as clip_tokens
 import numpy as np
+import numpy_layers
 import PIL.Image
 import pytest
 import safetensors.numpy
 import tiny_photos
 
-from zsl_jax import errors
+from zsl_jax import __main__, errors
 from zsl_jax.data import image_folder
 from zsl_jax.encoders import clip_files, clip_tokenizer, image_towers, preprocessing, towers
 from zsl_jax.training import problems
@@ -72,6 +73,41 @@ def test_both_towers_of_clip_in_both_namings(tmp_path, examples):
         x / np.linalg.norm(x, axis=1, keepdims=True) for x in (np.asarray(coarse, np.float32), np.array(wanted_images))
     ]
     assert np.sum(unit[0] * unit[1], axis=1).min() > 0.99
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_activation_and_heads_are_those_of_the_config_of_open_clip(quick, tmp_path, examples):
+    images, ids = examples
+    rng = np.random.default_rng(0)
+    tensors = oracle.vit_tensors(rng) | oracle.text_tensors(rng)
+    said = {"embed_dim": oracle.E, "vision_cfg": {"head_width": 32}, "text_cfg": {"heads": 4}}
+    folder = tmp_path / "open_clip"
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": said | ({"quick_gelu": True} if quick else {})})
+    )
+    safetensors.numpy.save_file(tensors, folder / "open_clip_model.safetensors")
+    found = vectors(clip_files.load(folder), images, ids)
+    act = oracle.quick_gelu if quick else numpy_layers.gelu
+    wanted = [oracle.image_vector(tensors, image / 255, act=act, heads=2) for image in images]
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-4, atol=1e-4)
+    wanted = [oracle.text_vector(tensors, row, END, act=act, heads=4) for row in ids]
+    np.testing.assert_allclose(found[1], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_of_two_files_the_one_that_fits_the_config_is_read(tmp_path):
+    rng = np.random.default_rng(0)
+    tensors = oracle.vit_tensors(rng) | oracle.text_tensors(rng)
+    theirs = oracle.hugging_face(tensors) | {"logit_scale": np.array(2.0, np.float32)}
+    folder = written(tmp_path / "both", theirs)
+    safetensors.numpy.save_file(tensors, folder / "open_clip_model.safetensors")
+    with pytest.raises(errors.UserError, match=r"needs one .*: model.safetensors, open_clip_model.safetensors"):
+        clip_files.load(folder)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": {"embed_dim": oracle.E}}))
+    assert clip_files.load(folder).file.name == "open_clip_model.safetensors"
+    (folder / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    model = clip_files.load(folder)
+    assert (model.file.name, model.scale) == ("model.safetensors", pytest.approx(np.exp(2.0)))
 
 
 def test_both_towers_of_siglip(tmp_path, examples):
@@ -296,10 +332,11 @@ def test_half_precision_is_read_as_what_it_stands_for(tmp_path):
 
 @pytest.mark.long
 def test_a_folder_of_clip_names_images_and_classes_and_what_predict_makes_of_an_image_is_the_same(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder, model = tiny_photos.write(tmp_path / "own"), small(tmp_path / "clip")
+    scale = np.array(3.0, np.float32)
+    folder, model = tiny_photos.write(tmp_path / "own"), small(tmp_path / "clip", logit_scale=scale)
     command = ["import", str(folder / "photos"), f"--attributes={folder / 'classes.csv'}", "--unseen=0.34"]
     data_verb.main([*command, f"--out={folder / 'dataset'}"])
     given = {"data.dir": folder / "dataset", "towers.text": model, "towers.image": model}
@@ -313,6 +350,34 @@ def test_a_folder_of_clip_names_images_and_classes_and_what_predict_makes_of_an_
     tower = towers.load_text_tower(model)
     name = f"a photo of a {found.classes.names[0]}."
     np.testing.assert_allclose(found.classes.embedding[0], tower.encode([name])[0], atol=1e-5)
+    # Probabilities are those of CLIP: a softmax of its scale times the cosines.
+    line = ["train", "--config=zero_shot:image_folder", *(f"--config.{name}={value}" for name, value in given.items())]
+    assert __main__.main([*line, f"--workdir={tmp_path / 'run'}", "--config.plots=none"]) == 0
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["selection"]["temperature"] == pytest.approx(np.exp(-3.0), rel=1e-6)
+    picture, names = str(imported.paths()[0]), list(found.classes.names)
+    asked = ["predict", f"--workdir={tmp_path / 'run'}", "--probabilities", f"--top={len(names)}", "--format=jsonl"]
+    capsys.readouterr()
+    assert __main__.main([*asked, picture]) == 0
+    answers = json.loads(capsys.readouterr().out)["candidates"]
+    unit = [x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (found.inputs[0], found.classes.embedding)]
+    logits = np.exp(3.0) * unit[1] @ unit[0]
+    wanted = dict(zip(names, np.exp(logits) / np.exp(logits).sum()))
+    said = {answer["class"]: answer["probability"] for answer in answers}
+    assert said == pytest.approx(wanted, abs=1e-3)
+    assert list(said) == sorted(names, key=wanted.get, reverse=True)
+    coarse = problems.load_data(
+        command_line.recipe(
+            "zero_shot:image_folder",
+            {name: str(value) for name, value in given.items()} | {"towers.dtype": "bfloat16", "towers.scan": "True"},
+        )
+    )
+    assert coarse.info["preprocessing"]["knobs"] == {"dtype": "bfloat16", "scan": True}
+    for mine, theirs in ((coarse.inputs, found.inputs), (coarse.classes.embedding, found.classes.embedding)):
+        difference = np.abs(mine - theirs).max()
+        assert 1e-5 < difference < 0.1 * np.abs(theirs).max()  # not those that were kept, and near them
+    again = list(preprocessing.make(coarse.info["preprocessing"]).of_files(imported.paths()[:2]))
+    np.testing.assert_allclose(again, coarse.inputs[:2], atol=1e-5)
     scenes = {"data.num_couples": "4", "data.num_per_class": "5", "towers.text": str(model), "towers.image": str(model)}
     asked = problems.load_data(command_line.recipe("zero_shot:scenes", scenes))
     assert (asked.inputs.shape, asked.classes.embedding.shape) == ((40, oracle.E), (8, oracle.E))

@@ -1,11 +1,13 @@
 """Images of every kind come upright and as RGB, of one size, in their order; what is no image is named."""
 
+import dataclasses
 import io
 import struct
 
 import numpy as np
 import PIL.Image
 import pytest
+import sklearn.datasets
 
 from zsl_jax import errors
 from zsl_jax.data import images
@@ -154,6 +156,60 @@ def test_stretch_and_crop():
         images.Preprocessing(4, "strech", 1.0, "bilinear")
     with pytest.raises(errors.UserError, match="did you mean 'bicubic'"):
         images.Preprocessing(4, "crop", 1.0, "bicubik")
+
+
+def published(picture, size, resized, filter):
+    """Resize(resized) and CenterCrop(size) of torchvision, by PIL."""
+    width, height = picture.size
+    short, long = sorted((width, height))
+    other = int(resized * long / short)
+    to = (resized, other) if width <= height else (other, resized)
+    picture = picture if picture.size == to else picture.resize(to, images.FILTERS[filter])
+    left, top = round((to[0] - size) / 2.0), round((to[1] - size) / 2.0)
+    return np.asarray(picture.crop((left, top, left + size, top + size)), int)
+
+
+@pytest.mark.parametrize(
+    ("size", "fraction", "resized", "filter"),
+    [(224, 1.0, 224, "bicubic"), (224, 0.875, 256, "bilinear"), (96, 0.95, 101, "bicubic"), (224, 0.9, 248, "bicubic")],
+)
+def test_a_crop_is_that_of_the_published_transforms(size, fraction, resized, filter):
+    rng = np.random.default_rng(size)
+    crop = images.Preprocessing(size, "crop", fraction, filter)
+    was = 0
+    sides = ((333, 500), (500, 333), (1024, 683), (227, 227), (resized, resized), (resized, 400), (97, 640), (61, 60))
+    for shape in sides:
+        pixels = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+        wanted = published(PIL.Image.fromarray(pixels), size, resized, filter)
+        np.testing.assert_array_equal(images.fit(pixels, crop), wanted, err_msg=str(shape))
+        was = max(was, np.abs(images.fit(pixels, dataclasses.replace(crop, version=1)) - wanted).max())
+    assert was > 20  # what a record without a version was made with is made again
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_crop_of_a_photo_is_that_of_the_published_transforms(upright):
+    crop = images.Preprocessing(224, "crop", 1.0, "bicubic")
+    for pixels in sklearn.datasets.load_sample_images().images:
+        pixels = np.ascontiguousarray(pixels.swapaxes(0, 1)) if upright else pixels
+        wanted = published(PIL.Image.fromarray(pixels), 224, 224, "bicubic")
+        np.testing.assert_array_equal(images.fit(pixels, crop), wanted)
+
+
+def test_the_middle_of_a_line_of_pixels_is_cropped_in_little_memory():
+    """A whole resized line would be of 20 million pixels."""
+    pixels = np.zeros((2, 40_000, 3), np.uint8)
+    pixels[:, 19_000:21_000] = 90
+    crop = images.Preprocessing(32, "crop", 1.0, "bicubic")
+    np.testing.assert_array_equal(images.fit(pixels, crop), np.full((32, 32, 3), 90))
+    np.testing.assert_array_equal(images.fit(pixels.swapaxes(0, 1).copy(), crop), np.full((32, 32, 3), 90))
+
+
+def test_a_record_without_a_version_is_of_the_first():
+    crop = images.Preprocessing(4, "crop", 1.0, "bilinear")
+    said = dataclasses.asdict(crop)
+    assert (crop.version, images.Preprocessing.from_json(said)) == (images.VERSION, crop)
+    del said["version"]
+    assert images.Preprocessing.from_json(said).version == 1
 
 
 def test_many_come_in_order_and_the_broken_are_skipped_if_asked(tmp_path):

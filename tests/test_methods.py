@@ -228,6 +228,7 @@ def method_with_everything() -> methods.Method:
         sees=frozenset({"test inputs"}),
         divides=True,
         refresh=3,
+        cosine=True,
     )
 
 
@@ -248,7 +249,7 @@ def test_wrappers_pass_on_what_they_do_not_change(name):
     method = WRAPPERS[name](method_with_everything())
     assert method.weights() == "tensors"
     assert method.sees == {"test inputs"}
-    assert (method.divides, method.refresh) == (True, 3)
+    assert (method.divides, method.refresh, method.cosine) == (True, 3, True)
     classes = data.ClassTable(np.eye(3, dtype=np.float32), np.ones(3, bool))
     train = data.Examples(np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]], np.float32), np.array([0, 1]))
     batch = data.Batch(train.inputs, train.labels, np.ones(2, bool))

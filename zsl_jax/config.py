@@ -80,7 +80,7 @@ def base(
 
 def add_towers(config: ml_collections.ConfigDict, *, template: str = "") -> None:
     """Adds the section of the towers that describe classes by sentences, and encode texts."""
-    config.towers = {"text": "", "image": "", "pool": "mean", **described.Options()._asdict(), "template": template}
+    config.towers = {**described.Which()._asdict(), **described.Options()._asdict(), "template": template}
 
 
 def scorer_section(name: str) -> dict[str, Any]:
@@ -256,7 +256,8 @@ def _completed(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
             node = _section(node, part)
         if last not in node:
             node[last] = key.default
-    for name, default in described.Options()._asdict().items() if "towers" in config else ():
+    towers = described.Which()._asdict() | described.Options()._asdict() if "towers" in config else {}
+    for name, default in towers.items():
         if name not in config.towers:
             config.towers[name] = default
     if "optimizer" in config and "chunk" not in config.optimizer:

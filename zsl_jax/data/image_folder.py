@@ -150,15 +150,21 @@ def load(
     loaded = (imported if kept.all() else imported.keep(kept)).dataset(
         pixels,
         preprocessing={"by": "pixels", **dataclasses.asdict(preprocessing)},
-        sizes_sha256=sizes_sha256(imported.paths()),
+        sizes_sha256=sizes_sha256(imported.paths(), preprocessing),
         **digest,
     )
     return dataclasses.replace(loaded, images=pixels)
 
 
-def sizes_sha256(paths: Sequence[pathlib.Path]) -> str:
-    """A hash over the sizes of files in bytes: what tells that a stream's images changed without reading them all."""
-    return hashlib.sha256(np.array([path.stat().st_size for path in paths], np.int64)).hexdigest()
+def sizes_sha256(paths: Sequence[pathlib.Path], preprocessing: images.Preprocessing) -> str:
+    """A hash over the sizes of files in bytes, and how these are cropped.
+
+    It tells that a stream's images changed without reading them all.
+    """
+    digest = hashlib.sha256(np.array([path.stat().st_size for path in paths], np.int64))
+    if preprocessing.fit == "crop":
+        digest.update(str(preprocessing.version).encode())
+    return digest.hexdigest()
 
 
 def opened(

@@ -8,11 +8,13 @@ import collections
 import concurrent.futures
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -26,6 +28,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # whatever the suffix; 
 _FILTERS_OF_WARNINGS = threading.Lock()
 _SIGNED = 2  # of the sample format of a TIFF
 FITS = ("stretch", "crop")
+VERSION = 2
+_LONGEST = 32  # times the size: a line of pixels is not resized as a whole, which would fill the memory
 FILTERS = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resampling.BICUBIC}
 
 
@@ -42,18 +46,27 @@ class Preprocessing:
       fit: `stretch` to the square, or `crop` the middle out of an image whose shorter side is `size / crop_fraction`.
       crop_fraction: (0, 1], without meaning for `stretch`.
       filter: of the resizing, `bilinear` or `bicubic`, over all pixels that an output pixel covers.
+      version: of `crop`. In 2 the resized image and the place of the crop in it are whole pixels, as torchvision's
+        `Resize` and `CenterCrop` make them (`crop_fraction` is the `crop_pct` of timm). In 1, of records that name no
+        version, they had fractions.
     """
 
     size: int
     fit: str
     crop_fraction: float
     filter: str
+    version: int = VERSION
 
     def __post_init__(self):
         if self.fit not in FITS:
             raise errors.unknown("fit", self.fit, FITS)
         if self.filter not in FILTERS:
             raise errors.unknown("filter", self.filter, FILTERS)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Preprocessing":
+        """Returns what `dataclasses.asdict` made plain values of, in a record of any version."""
+        return cls(**{"version": 1, **values})
 
 
 def decode(path: str | os.PathLike) -> np.ndarray:
@@ -92,13 +105,22 @@ def fault(path: str | os.PathLike) -> str | None:
 def fit(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Returns the image `[H, W, 3]` as `[S, S, 3]` uint8."""
     size, resample = preprocessing.size, FILTERS[preprocessing.filter]
-    height, width = image.shape[:2]
-    box = (0.0, 0.0, float(width), float(height))
-    if preprocessing.fit == "crop":
-        side = min(height, width) * preprocessing.crop_fraction
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-    return np.asarray(PIL.Image.fromarray(image).resize((size, size), resample, box))
+    picture = PIL.Image.fromarray(image)
+    if preprocessing.fit == "stretch":
+        return np.asarray(picture.resize((size, size), resample))
+    shorter = min(picture.size)
+    if preprocessing.version == 1:
+        side = shorter * preprocessing.crop_fraction
+        left, top = (picture.width - side) / 2, (picture.height - side) / 2
+        return np.asarray(picture.resize((size, size), resample, (left, top, left + side, top + side)))
+    resized = math.floor(size / preprocessing.crop_fraction + 1e-6)
+    width, height = (int(resized * side / shorter) for side in picture.size)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    if max(width, height) > _LONGEST * size:  # its middle alone, but for what a box in floats rounds
+        across, down = picture.width / width, picture.height / height
+        box = (left * across, top * down, (left + size) * across, (top + size) * down)
+        return np.asarray(picture.resize((size, size), resample, box))
+    return np.asarray(picture.resize((width, height), resample).crop((left, top, left + size, top + size)))
 
 
 def load(

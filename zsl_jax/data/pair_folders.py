@@ -7,6 +7,7 @@ FOLDER/metadata_compositional-split-natural.t7                      of each imag
 FOLDER/images/...                                                   or features by the names of the images
 """
 
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -75,8 +76,8 @@ def read(dir, file="", *, size: int, fit: str, cache: str, workers: int, new_par
     preprocessing = images.Preprocessing(size=size, fit=fit, crop_fraction=1.0, filter="bilinear")
     paths = [root / name for name in names]
     pixels, _ = image_folder.opened(paths, preprocessing, skip=False, cache=cache, workers=workers)
-    info = {"files": files, "preprocessing": {"by": "pixels", "size": size, "fit": fit}}
-    info["sizes_sha256"] = image_folder.sizes_sha256(paths)
+    info = {"files": files, "preprocessing": {"by": "pixels", **dataclasses.asdict(preprocessing)}}
+    info["sizes_sha256"] = image_folder.sizes_sha256(paths, preprocessing)
     if not isinstance(pixels, streaming.ImageStream):
         info["images_sha256"] = hashlib.sha256(pixels).hexdigest()
     return pair_archive.Found(folder.name, "images", pixels, pairs, use, info, pixels)

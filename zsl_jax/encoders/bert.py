@@ -53,15 +53,21 @@ class Bert(nn.Module):
       size: of the model.
       pool: `mean` over the tokens, or `cls`, the first one; `layers` for the mean over the tokens of what each layer
         reads and of what the last one gives, `[B, layers + 1, D]`.
+      dtype: of products; normalisations, softmax and what goes from layer to layer are float32.
+      scan: whether the layers are one scanned program, their weights stacked by `transformer.stacked`.
+      remat: whether the backward pass computes layers once more.
     """
 
     size: Size
     pool: str = "mean"
+    dtype: str = "float32"
+    scan: bool = False
+    remat: bool = False
 
     @nn.compact
     def __call__(self, ids: jax.Array, mask: jax.Array, words: jax.Array | None = None) -> jax.Array:
         x = _Embeddings(self.size, name="embeddings")(ids, words)
-        x, read = _Encoder(self.size, name="encoder")(x, mask)
+        x, read = _Encoder(self.size, self.dtype, self.scan, self.remat, name="encoder")(x, mask)
         if self.pool == "cls":
             return similarity.l2_normalize(x[:, 0])
         share = mask.astype(x.dtype)[:, :, None]
@@ -91,43 +97,61 @@ class _Embeddings(nn.Module):
 
 class _Encoder(nn.Module):
     size: Size
+    dtype: str
+    scan: bool
+    remat: bool
 
     @nn.compact
     def __call__(self, x, mask):
+        layer = nn.remat(_Layer) if self.remat else _Layer
+        if self.scan:
+            over = nn.scan(
+                lambda module, x, mask: (module(x, mask), x),
+                variable_axes={"params": 0},
+                split_rngs={"params": True},
+                in_axes=nn.broadcast,
+                length=self.size.num_hidden_layers,
+            )
+            return over(layer(self.size, self.dtype, name="layer"), x, mask)
         read = []
         for number in range(self.size.num_hidden_layers):
             read.append(x)
-            x = _Layer(self.size, name=f"layer_{number}")(x, mask)
+            x = layer(self.size, self.dtype, name=f"layer_{number}")(x, mask)
         return x, read
 
 
 class _Layer(nn.Module):
     size: Size
+    dtype: str
 
     @nn.compact
     def __call__(self, x, mask):
-        x = _Attention(self.size, name="attention")(x, mask)
-        hidden = jax.nn.gelu(_Dense(self.size.intermediate_size, name="intermediate")(x), approximate=False)
-        return _Residual(self.size, name="output")(hidden, x)
+        x = _Attention(self.size, self.dtype, name="attention")(x, mask)
+        hidden = _Dense(self.size.intermediate_size, self.dtype, name="intermediate")(x)
+        return _Residual(self.size, self.dtype, name="output")(jax.nn.gelu(hidden, approximate=False), x)
 
 
 class _Attention(nn.Module):
     size: Size
+    dtype: str
 
     @nn.compact
     def __call__(self, x, mask):
-        return _Residual(self.size, name="output")(_SelfAttention(self.size, name="self")(x, mask), x)
+        attended = _SelfAttention(self.size, self.dtype, name="self")(x, mask)
+        return _Residual(self.size, self.dtype, name="output")(attended, x)
 
 
 class _SelfAttention(nn.Module):
     size: Size
+    dtype: str
 
     @nn.compact
     def __call__(self, x, mask):
         heads = self.size.num_attention_heads
         shape = (*x.shape[:2], heads, self.size.hidden_size // heads)
         query, key, value = (
-            nn.Dense(self.size.hidden_size, name=name)(x).reshape(shape) for name in ("query", "key", "value")
+            nn.Dense(self.size.hidden_size, dtype=self.dtype, name=name)(x).reshape(shape)
+            for name in ("query", "key", "value")
         )
         attended = jax.nn.dot_product_attention(query, key, value, mask=mask[:, None, None, :].astype(bool))
         return attended.reshape(x.shape)
@@ -135,18 +159,20 @@ class _SelfAttention(nn.Module):
 
 class _Dense(nn.Module):
     width: int
+    dtype: str
 
     @nn.compact
     def __call__(self, x):
-        return nn.Dense(self.width, name="dense")(x)
+        return nn.Dense(self.width, dtype=self.dtype, name="dense")(x)
 
 
 class _Residual(nn.Module):
     """A dense layer, what came before it, and a normalisation of their sum."""
 
     size: Size
+    dtype: str
 
     @nn.compact
     def __call__(self, x, before):
-        x = nn.Dense(self.size.hidden_size, name="dense")(x)
+        x = nn.Dense(self.size.hidden_size, dtype=self.dtype, name="dense")(x).astype(before.dtype)
         return nn.LayerNorm(self.size.layer_norm_eps, name="LayerNorm")(x + before)

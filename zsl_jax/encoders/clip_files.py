@@ -1,8 +1,10 @@
 """A CLIP or SigLIP model from a folder: which it is, its weights under one naming, its two towers.
 
-    Hugging Face   config.json, model.safetensors            vision_model.encoder.layers.0.self_attn.q_proj.weight
-    open_clip      open_clip_config.json, *.safetensors      visual.transformer.resblocks.0.attn.in_proj_weight
-    OpenAI         *.safetensors or *.npz alone              as open_clip's; its ResNets too
+    Hugging Face   config.json, model.safetensors                     vision_model.encoder.layers.0.self_attn.q_proj.bias
+    open_clip      open_clip_config.json, open_clip_model.safetensors visual.transformer.resblocks.0.attn.in_proj_bias
+    OpenAI         *.safetensors or *.npz alone                       as open_clip's; its ResNets too
+
+A folder that holds both of the first two is read as Hugging Face's.
 
 Sizes are read from the tensors; a config says what these do not show: heads, activation, the token that ends a text.
 """
@@ -23,6 +25,8 @@ from zsl_jax.encoders import bert_files, clip, clip_resnet, transformer
 from zsl_jax.encoders import weights as weights_lib
 
 CONFIGS = ("config.json", "open_clip_config.json")
+# The file of weights beside a config with such a key: folders with both are published.
+_PUBLISHED = {"model_type": "model.safetensors", "model_cfg": "open_clip_model.safetensors"}
 _HALVES = {"image": ("vision_model.", "visual_projection.", "visual."), "text": ("text_model.", "text_projection.")}
 _NOT_OURS = re.compile(r".*\.position_ids|input_resolution|context_length|vocab_size|attn_mask|.*\.num_batches_tracked")
 _PAIRS = (
@@ -101,7 +105,8 @@ def load(folder: pathlib.Path, *, dtype: str = "float32", scan: bool = False, re
     Raises:
       UserError: no weights, several files of them, or those of no such model.
     """
-    config, files = _config(folder), _weights(folder)
+    config = _config(folder)
+    files = _fitting(_weights(folder), config)
     if len(files) != 1:
         listed = ", ".join(path.name for path in files) or "none"
         raise errors.UserError(
@@ -237,6 +242,13 @@ def _text(tensors, config: dict, knobs: dict, file: pathlib.Path) -> clip.TextTo
     if end is not None:
         _check(file, "text_model", eos_token_id=(end, rules.whole(0)))
     return clip.TextTower(clip.TextSize(shape, vocabulary, positions, projection, None if end == 2 else end, siglip))
+
+
+def _fitting(files: list[pathlib.Path], config: dict) -> list[pathlib.Path]:
+    """Of several files the one that is published beside such a config, if it is there; else all of them."""
+    wanted = _PUBLISHED["model_cfg" if "model_cfg" in config else "model_type"] if config else None
+    found = [path for path in files if path.name == wanted]
+    return found if len(files) > 1 and found else files
 
 
 def _weights(folder: pathlib.Path) -> list[pathlib.Path]:

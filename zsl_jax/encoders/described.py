@@ -32,6 +32,12 @@ KEYS = {
     "text": ("folder of the text tower", _PLACE),
     "image": ("folder of CLIP or file of MobileNetV2 that encodes the images of image_folder, pairs or scenes", _PLACE),
     "pool": ("how tokens become one vector", rules.one_of(bert.POOLS)),
+    "dtype": ("of products of both towers; bfloat16 is slower on CPU", rules.one_of(("float32", "bfloat16"))),
+    "scan": ("whether the layers of a tower are one scanned program", rules.one_of((False, True))),
+    "remat": (
+        "whether the backward pass computes layers once more, where prompts are learned through the text tower",
+        rules.one_of((False, True)),
+    ),
     "by": ("what the sentences on a class are made of", rules.one_of(tuple(sentences.TEMPLATES))),
     "template": (
         "sentence on a class, {} stands for its name, {text} for what else is said; several, with | between, are an "
@@ -53,6 +59,17 @@ KEYS = {
     "tie": ("file that ties texts to features of images, made by `zsl-jax tie`", _PLACE),
     "columns": ("columns of the features that are used, e.g. 0:1280", rules.STRETCH),
 }
+
+
+class Which(NamedTuple):
+    """Which towers, and how they compute; `KEYS` says what each is."""
+
+    text: str = ""
+    image: str = ""
+    pool: str = "mean"
+    dtype: str = "float32"
+    scan: bool = False
+    remat: bool = False
 
 
 class Options(NamedTuple):
@@ -205,6 +222,8 @@ def dataset_of(source: dataset.Dataset, describer: Any, stage: stages.Stage | No
     kept = {name: value for name, value in source.info.items() if name != "attributes"}
     info = {**kept, "semantics": describer.semantics, "described_by": describer.said}
     inputs = source.inputs
+    if describer.tie is None and source.kind != "texts" and getattr(describer.tower, "scale", None):
+        info["temperature"] = 1.0 / describer.tower.scale
     if source.kind == "texts":
         if describer.tie is not None:
             raise errors.UserError("config.towers.tie is for features of images: texts and names meet without one")

@@ -55,7 +55,7 @@ class Extraction:
     def from_json(cls, values: Mapping[str, Any]) -> "Extraction":
         fields = {name: value for name, value in values.items() if name != "by"}
         knobs = {name: tuple(value) if isinstance(value, list) else value for name, value in values["knobs"].items()}
-        return cls(**fields | {"knobs": knobs, "images": images.Preprocessing(**values["images"])})
+        return cls(**fields | {"knobs": knobs, "images": images.Preprocessing.from_json(values["images"])})
 
 
 @dataclasses.dataclass(frozen=True)

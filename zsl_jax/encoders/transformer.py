@@ -94,7 +94,11 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention, through the kernels that `jax.nn.dot_product_attention` has for the device."""
+    """Self-attention by `jax.nn.dot_product_attention`: plain products and a softmax that XLA fuses.
+
+    It takes no attention kernel of the device by itself: cuDNN's has to be asked for by name, takes bfloat16 alone, and
+    cannot be compiled for a machine without one.
+    """
 
     shape: Shape
     causal: bool
@@ -125,10 +129,10 @@ def layer_norm(shape: Shape, *, name: str) -> nn.LayerNorm:
     return nn.LayerNorm(epsilon=shape.epsilon, dtype=jnp.float32, name=name)
 
 
-def stacked(variables: Any, layers: int) -> Any:
-    """Returns variables with those of `layers_0`, `layers_1`, ... as one stack under `layers`, as `scan` takes them."""
+def stacked(variables: Any, layers: int, name: str = "layers") -> Any:
+    """Returns variables with those of `NAME_0`, `NAME_1`, ... as one stack under `NAME`, as `scan` takes them."""
     if not isinstance(variables, dict):
         return variables
-    if "layers_0" in variables:
-        return {"layers": jax.tree.map(lambda *x: jnp.stack(x), *(variables[f"layers_{i}"] for i in range(layers)))}
-    return {name: stacked(value, layers) for name, value in variables.items()}
+    if f"{name}_0" in variables:
+        return {name: jax.tree.map(lambda *x: jnp.stack(x), *(variables[f"{name}_{i}"] for i in range(layers)))}
+    return {key: stacked(value, layers, name) for key, value in variables.items()}

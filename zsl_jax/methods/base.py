@@ -57,6 +57,8 @@ class Method(NamedTuple):
         nothing in it depends on where in the batch a row stands (random numbers per row would). Where False, `update`
         always sees the whole batch.
       refresh: epochs between two calls of `prepare`; 0 for once.
+      cosine: whether scores are cosines of inputs and descriptions, so that the temperature that two towers were
+        trained with makes probabilities of them where nothing chooses another.
 
     Without "other candidates", `describe` of some classes is those rows of `describe` of all, and a column of scores
     does not change with the others. The trainer relies on it.
@@ -75,6 +77,7 @@ class Method(NamedTuple):
     sees: frozenset[str] = frozenset()
     divides: bool = False
     refresh: int = 0
+    cosine: bool = False
 
 
 class Frozen(NamedTuple):
@@ -169,6 +172,7 @@ def viewed(method: Method, view: View) -> Method:
         sees=method.sees,
         divides=method.divides,
         refresh=method.refresh,
+        cosine=method.cosine,
     )
 
 

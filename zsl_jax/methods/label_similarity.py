@@ -40,6 +40,9 @@ def label_similarity(
         p_ic = softmax_c(cos(x_i, mu_c) / temperature)
         mu_c = unit(max(1, prior N / C) phi_c + sum_i p_ic x_i)
 
+    A softmax of scores that are divided by the temperature of both towers, where these were trained together as those
+    of CLIP were, makes probabilities.
+
     Names are short and texts are not, so that the names are a poor place for class vectors and a good one to begin.
     A class that the run did not know is at its description, moved as the others were on average (`moved`). Both this
     and the mean of tested inputs make the run instance-transductive.
@@ -96,6 +99,7 @@ def label_similarity(
         update=None,
         embed=embed,
         scores=lambda state, images, described: similarity.cosine(images, described),
+        cosine=True,
         sees=CENTRES[centre] | (_REFINES if rounds else frozenset()),
         **({} if centre == "none" else {"prepare": prepare}),
         **(

@@ -66,7 +66,7 @@ def take(config: ml_collections.ConfigDict, name: str) -> None:
             f"--config=extract/pretrained:{name}"
         )
     config.encoder.update(known.knobs | {"weights": name})
-    config.images.update(dataclasses.asdict(known.images))
+    config.images.update({name: x for name, x in dataclasses.asdict(known.images).items() if name in config.images})
 
 
 def check(config: ml_collections.ConfigDict) -> None:

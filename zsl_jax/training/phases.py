@@ -82,6 +82,9 @@ LATER_IN_SECTIONS = {
     "method.violators": "all",
     "method.zsl_classifier": "columns",
     "towers.words": 32,
+    "towers.dtype": "float32",
+    "towers.scan": False,
+    "towers.remat": False,
 }
 
 

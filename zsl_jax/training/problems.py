@@ -35,6 +35,11 @@ class Problem(NamedTuple):
         """Returns hashes of the data and of the weights, see `hashes.made_of`."""
         return hashes.made_of(self.dataset, self.method)
 
+    def temperature(self) -> float | None:
+        """Returns what the towers of the data were trained to divide cosines by; None where scores are no such ones."""
+        is_cosine = self.method.cosine and self.method.together is None
+        return self.dataset.info.get("temperature") if is_cosine else None
+
     def factory(self, task: data.Task, config: ml_collections.ConfigDict) -> Callable[..., methods.Method]:
         """Returns `(**knobs) -> Method` for a task, the other knobs as the config has them; knobs may be traced."""
         steps = states.steps_per_epoch(len(task.train.labels), config.train.batch_size)
@@ -145,13 +150,17 @@ def _source(config: ml_collections.ConfigDict) -> data.Dataset:
     if not config.towers.image:
         return data.load(**config.data, unseen=config.unseen_classes)
     if config.data.name in (*sources.OF_PAIRS, *sources.OF_SCENES):
-        return image_towers.encoded(data.load(**config.data), config.towers.image)
+        return image_towers.encoded(
+            data.load(**config.data), config.towers.image, dtype=config.towers.dtype, scan=config.towers.scan
+        )
     if config.data.name != "image_folder":
         raise errors.UserError(
             f"config.towers.image encodes the images of image_folder, pairs and scenes, not those of "
             f"{config.data.name}: --config=zero_shot:image_folder --config.data.dir=DATASET, as `data import` wrote it"
         )
-    found = image_towers.dataset_of(config.data.dir, config.towers.image)
+    found = image_towers.dataset_of(
+        config.data.dir, config.towers.image, dtype=config.towers.dtype, scan=config.towers.scan
+    )
     return splits.with_unseen(found, config.unseen_classes) if config.unseen_classes else found
 
 
@@ -185,7 +194,7 @@ def prompt_tower(config: ml_collections.ConfigDict) -> prompts.PromptTower:
 @functools.lru_cache(maxsize=2)
 def _prompt_tower(section: ml_collections.FrozenConfigDict) -> prompts.PromptTower:
     options = described.Options(**{name: section[name] for name in described.Options._fields})
-    tower = towers.load_text_tower(section.text, pool=section.pool)
+    tower = towers.load_text_tower(section.text, **_computed(section))
     return prompts.PromptTower(tower, ties.load(section.tie) if section.tie else None, section.template, options)
 
 
@@ -199,7 +208,12 @@ def text_tower(config: ml_collections.ConfigDict) -> towers.TextTower:
         raise errors.UserError(
             "texts and names need a text tower: --config.towers.text=FOLDER (config.json, tokenizer.json, weights)"
         )
-    return towers.load_text_tower(config.towers.text, pool=config.towers.pool)
+    return towers.load_text_tower(config.towers.text, **_computed(config.towers))
+
+
+def _computed(section: Any) -> dict[str, Any]:
+    """How the text tower of `config.towers` computes."""
+    return {name: section[name] for name in ("pool", "dtype", "scan", "remat")}
 
 
 def text_stage(config: ml_collections.ConfigDict) -> stages.Stage:

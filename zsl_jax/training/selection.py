@@ -2,7 +2,8 @@
 
 Everything is chosen on the tasks that the protocol names for it, one per draw of validation classes, each trained as
 the final one will be. The number of epochs, and the late knobs with it, have the best mean over the draws; what the
-protocol chooses is chosen on the rows of all draws at that epoch.
+protocol chooses is chosen on the rows of all draws at that epoch. Where there is no such task, the temperature is that
+of the towers.
 """
 
 import pathlib
@@ -32,7 +33,8 @@ def choose(run: phases.Run, problem, tasks) -> dict[str, Any]:
         return found
     if not tasks:
         knobs = dict(protocol.unchosen)
-        nothing = {**knobs, "knobs": list(knobs), "temperature": None, "classes": [], "history": []}
+        nothing = {**knobs, "knobs": list(knobs), "temperature": problem.temperature()}
+        nothing |= {"classes": [], "history": []}
         selection = {"on": NOTHING, "metric": None, "epochs": config.train.epochs, **nothing}
     else:
         selection = _chosen(run, problem, tasks)

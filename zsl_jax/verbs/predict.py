@@ -37,7 +37,8 @@ INPUTS          .npy, .npz or .csv files of what the run was trained on, one row
 --names         candidates by their names alone, where the run makes its descriptions of names; words after it that are
                 no files, or --names=FILE.txt with a name per line
 --top           candidates per input, best first (default 1)
---probabilities also the probability of each candidate; its temperature was fitted on validation classes
+--probabilities also the probability of each candidate; its temperature was fitted on validation classes,
+                or is that of CLIP's or SigLIP's towers, where nothing was chosen
 --abstain_below no answer where the best probability is lower, in [0, 1]
 --explain       which attributes speak for the best class and against the next: their contributions to the margin
 --gamma         what is subtracted from the scores of seen classes (default: as chosen on validation classes)
