@@ -136,7 +136,6 @@ LOSSES = {
         losses.debiased_contrastive, batch("embeddings_a", "embeddings_b"), temperature=0.5, tau_plus=0.1
     ),
     "decoupled_uniformity": of(losses.decoupled_uniformity, {"views": normal(ROWS, 2, 3), "kernel": kernel()}),
-    "dempster_fusion": of(losses.dempster_fusion, {"evidence_a": positive(ROWS, 3), "evidence_b": positive(ROWS, 3)}),
     "entailment": of(losses.entailment, batch("parents", "children")),
     "evidential_digamma": of_scores(losses.evidential_digamma, make=positive, name="evidence", kl_weight=0.5),
     "evidential_kl": of_scores(losses.evidential_kl, make=positive, name="evidence"),
@@ -176,11 +175,6 @@ LOSSES = {
         losses.multi_tag_softmax, {"predictions": normal(ROWS, WIDTH), "attributes": positive(ROWS, WIDTH)}
     ),
     "lsep": of(losses.lsep, {"scores": normal(ROWS, CLASSES), "targets": IS_THERE.astype(np.float32)}),
-    "mahalanobis_band_penalty": of(
-        losses.mahalanobis_band_penalty,
-        {"directions": normal(ROWS, 2), "mean": normal(2), "precision": np.eye(2, dtype=np.float32)},
-        target=1.0,
-    ),
     "matrix_subspace_projection": of(
         losses.matrix_subspace_projection,
         {"embeddings": normal(ROWS, 3), "attributes": normal(ROWS, 2), "projection": normal(2, 3)},
@@ -188,11 +182,6 @@ LOSSES = {
     "matryoshka": of(
         lambda x, y, **w: losses.matryoshka(lambda x, y: jnp.sum(x * y, axis=1), x, y, dims=(2, WIDTH), normalize=True),
         batch("x", "y"),
-        has_where=False,
-    ),
-    "matryoshka_2d": of(
-        of_key(lambda key, x: losses.matryoshka_2d(key, lambda x: jnp.sum(x**2, axis=1), x, dims=(WIDTH,))),
-        {"x": normal(2, ROWS, WIDTH)},
         has_where=False,
     ),
     "multi_positive_clip": of_ids(losses.multi_positive_clip, "image_embeddings", "class_embeddings", scale=2.0),

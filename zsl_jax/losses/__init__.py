@@ -19,7 +19,6 @@ from zsl_jax.losses.attribute_space import (
     attribute_decorrelation,
     attribute_decorrelation_published,
     consistency_hinge,
-    mahalanobis_band_penalty,
     matrix_subspace_projection,
 )
 from zsl_jax.losses.attributes import attribute_regression, federated_bce, multilabel_bce
@@ -29,7 +28,6 @@ from zsl_jax.losses.contrastive import class_sigmoid, clip_softmax, info_nce, mu
 from zsl_jax.losses.divergences import sharma_mittal, standard_normal_kl
 from zsl_jax.losses.entailment import entailment
 from zsl_jax.losses.evidential import (
-    dempster_fusion,
     evidential_digamma,
     evidential_kl,
     evidential_log,
@@ -41,7 +39,7 @@ from zsl_jax.losses.mutual_information import nce_bound, nwj_bound, wasserstein_
 from zsl_jax.losses.negatives import curl_block, debiased_contrastive, hard_negative_clip, hardness_weighted_contrastive
 from zsl_jax.losses.ordering import cosent
 from zsl_jax.losses.pair_weighting import circle, class_circle, multi_similarity
-from zsl_jax.losses.prefixes import LayerLoss, matryoshka, matryoshka_2d
+from zsl_jax.losses.prefixes import matryoshka
 from zsl_jax.losses.ranking import rank_hinge, sampled_rank_hinge, sampled_warp, structured_hinge, warp
 from zsl_jax.losses.redundancy import alignment, barlow_twins, uniformity, vicreg
 from zsl_jax.losses.retrieval import adaptive_relevance_margin, bidirectional_hinge, n_pair
@@ -65,7 +63,6 @@ from zsl_jax.losses.triplet import (
 from zsl_jax.losses.wasserstein import gradient_penalty, squared_departure, two_layer_gradient_penalty
 
 __all__ = [
-    "LayerLoss",
     "adaptive_relevance_margin",
     "alignment",
     "arcface",
@@ -89,7 +86,6 @@ __all__ = [
     "curl_block",
     "debiased_contrastive",
     "decoupled_uniformity",
-    "dempster_fusion",
     "entailment",
     "evidential_digamma",
     "evidential_kl",
@@ -104,10 +100,8 @@ __all__ = [
     "info_nce",
     "inter_set",
     "lsep",
-    "mahalanobis_band_penalty",
     "matrix_subspace_projection",
     "matryoshka",
-    "matryoshka_2d",
     "multi_positive_clip",
     "multi_similarity",
     "multi_tag_softmax",

@@ -8,13 +8,12 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from zsl_jax import arguments
-from zsl_jax.similarity import _scaling, euclidean
+from zsl_jax.similarity import euclidean
 
 __all__: Sequence[str] = (
     "attribute_decorrelation",
     "attribute_decorrelation_published",
     "consistency_hinge",
-    "mahalanobis_band_penalty",
     "matrix_subspace_projection",
 )
 
@@ -158,60 +157,6 @@ def matrix_subspace_projection(
     y = jnp.where(mask, arguments.as_float(attributes), 0.0)
     m = arguments.as_float(projection)
     return jnp.sum((z @ m.T - y) ** 2, axis=1) + jnp.sum((y @ m - z) ** 2, axis=1)
-
-
-def mahalanobis_band_penalty(
-    directions: ArrayLike,
-    mean: ArrayLike,
-    precision: ArrayLike,
-    *,
-    target: ArrayLike,
-    power: ArrayLike = 3.0,
-    where: ArrayLike | None = None,
-) -> jax.Array:
-    """How far the mean Mahalanobis distance of learned directions is from that of the attribute embeddings.
-
-    `loss = |mean_k (w_k - mu)^T P (w_k - mu) - target| / target^power`, w_k the directions divided by their lengths
-
-    Use when: a dictionary of free vectors is learned that will later be replaced by the nearest real attributes.
-
-    The lengths are constants to the gradient, as in the released code.
-
-    Args:
-      directions: `[K, D]`; a zero row stays zero.
-      mean: `[D]` mu, of the attribute embeddings.
-      precision: `[D, D]` P, the inverse of their covariance (shrunk where there are fewer attributes than D).
-      target: scalar > 0, the mean of the same quadratic form over the attribute embeddings.
-      power: scalar.
-      where: `[K]` bool, the directions that count.
-
-    Returns:
-      A float32 scalar; 0 if no direction counts.
-
-    Raises:
-      ValueError: shapes that do not fit.
-
-    >>> import jax.numpy as jnp
-    >>> print(mahalanobis_band_penalty(2 * jnp.eye(2), jnp.zeros(2), 4 * jnp.eye(2), target=2.0))
-    0.25
-
-    Reference: Yan, Wang, Zhong, Dong, He, Lu, Wang, Shang, McAuley, "Learning Concise and Descriptive Attributes for
-    Visual Recognition", ICCV 2023 (LM4CV).
-    """
-    shapes = jnp.shape(directions), jnp.shape(mean), jnp.shape(precision)
-    if len(shapes[0]) != 2 or shapes[1] != shapes[0][1:] or shapes[2] != 2 * shapes[1]:
-        raise ValueError(
-            f"directions must be [K, D], mean [D] and precision [D, D], not {shapes[0]}, {shapes[1]} and {shapes[2]}"
-        )
-    mask = arguments.mask_like(where, shapes[0][:1])
-    w = jnp.where(mask[:, None], arguments.as_float(directions), 0.0)
-    length = jax.lax.stop_gradient(_scaling.length(w))
-    offset = w / jnp.where(length == 0, 1.0, length) - arguments.as_float(mean)[None, :]
-    forms = jnp.sum(offset @ arguments.as_float(precision) * offset, axis=1)
-    number = jnp.sum(mask)
-    target = arguments.as_float(target)
-    gap = jnp.sum(jnp.where(mask, forms, 0.0)) / arguments.count(mask) - target
-    return jnp.where(number > 0, jnp.abs(gap) / target ** arguments.as_float(power), 0.0)
 
 
 def _group_squares(weights: ArrayLike, groups: ArrayLike, num_groups: int) -> jax.Array:

@@ -14,7 +14,6 @@ from jax.typing import ArrayLike
 from zsl_jax import arguments
 
 __all__: Sequence[str] = (
-    "dempster_fusion",
     "evidential_digamma",
     "evidential_kl",
     "evidential_log",
@@ -131,38 +130,6 @@ def evidential_kl(evidence: ArrayLike, labels: ArrayLike, *, where: ArrayLike | 
     # log_gamma(1) is some 1e-7 and not 0: a class without evidence must not add that.
     each = jnp.where(alpha > 1, each, 0.0)
     return jnp.sum(each, axis=1) + (log_gamma(total) - log_gamma(number))[:, 0]
-
-
-def dempster_fusion(evidence_a: ArrayLike, evidence_b: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:
-    """Evidence of two sources together, by the reduced Dempster rule.
-
-    `evidence = evidence_a + evidence_b + evidence_a evidence_b / C`
-
-    Use when: two branches give evidence for the same classes and the more certain one should lead.
-
-    The rule is stated on beliefs, `b_c = (b1_c b2_c + b1_c u2 + b2_c u1) / (1 - conflict)` and
-    `u = u1 u2 / (1 - conflict)`; put in evidence, everything but the line above cancels, the conflict too.
-
-    Args:
-      evidence_a, evidence_b: `[B, C]`, at least 0.
-      where: bool, broadcastable to `[B, C]`: the candidate classes.
-
-    Returns:
-      `[B, C]` evidence, float32; 0 where masked.
-
-    Raises:
-      ValueError: shapes that do not fit.
-
-    >>> import jax.numpy as jnp
-    >>> print(dempster_fusion(jnp.array([[4.0, 0.0]]), jnp.array([[1.0, 1.0]])))
-    [[7. 1.]]
-
-    Reference: Huang, Qiao, Chen, Chen, Li, Sun, Chen, Li, "CREST", ACM MM 2024, for its use in zero-shot learning.
-    """
-    arguments.check_same_shape(2, evidence_a=evidence_a, evidence_b=evidence_b)
-    mask = arguments.mask_like(where, jnp.shape(evidence_a))
-    a, b = (jnp.where(mask, arguments.as_float(x), 0.0) for x in (evidence_a, evidence_b))
-    return a + b + a * b / arguments.count(mask, 1, keepdims=True)
 
 
 def evidential_uncertainty(evidence: ArrayLike, *, where: ArrayLike | None = None) -> jax.Array:

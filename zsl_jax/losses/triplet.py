@@ -47,7 +47,7 @@ def triplet_margin(
       anchors: `[B, D]`.
       positives: `[B, D]`.
       negatives: `[B, D]`.
-      margin: scalar >= 0, in units of the distance.
+      margin: scalar >= 0, or `[B]`, in units of the distance.
       where: bool, broadcastable to `[B]`: the triplets that count; the others give 0.
 
     Returns:
@@ -64,7 +64,10 @@ def triplet_margin(
     Reference: Hoffer, Ailon, "Deep Metric Learning Using Triplet Network", 2015.
     """
     difference, is_triplet = _distance_difference(anchors, positives, negatives, where)
-    violation = arguments.as_scalar(margin=margin) + difference
+    margin = arguments.as_float(margin)
+    if margin.shape not in ((), difference.shape):
+        raise ValueError(f"margin must be one number or [B] {difference.shape}, not an array {margin.shape}")
+    violation = margin + difference
     return jnp.where(is_triplet & ~(violation <= 0), violation, 0.0)
 
 

@@ -135,15 +135,20 @@ def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.Gr
 
     def init_params(key, like, classes):
         shape = like.inputs.shape[-1], classes.embedding.shape[-1]
+        objectives.check_lengths(objective, shape[1])
         # At 0 a unit vector has no direction, and no two images differ.
         weights = jnp.zeros(shape) if objective.from_zero else mlp.dense(key, *shape)
         return {"map": weights, "terms": objective.free_weights()} if objective.weights else weights
 
+    def weights_of(params):
+        return params["map"] if objective.weights else params
+
     def embed(params, inputs):
-        return inputs @ (params["map"] if objective.weights else params)
+        return inputs @ weights_of(params)
 
     def class_loss(params, batch, classes, key, notes=()):
-        given = objectives.of_batch(embed(params, batch.inputs), classes.embedding, batch, classes, key, notes)
+        images, through = embed(params, batch.inputs), (batch.inputs, weights_of(params))
+        given = objectives.of_batch(images, classes.embedding, batch, classes, key, notes, through)
         return objective.loss(given, **objective.term_weights(params["terms"] if objective.weights else {}))
 
     method = gradient.by_gradient(
@@ -156,4 +161,6 @@ def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.Gr
         memory=objective.memory,
     )
     method = method._replace(sees=objective.sees)
-    return method if objective.axes else span.in_class_span(method)
+    # In the span of the classes the first entries would be others.
+    as_they_came = objective.axes or objective.prefixes or objective.score_width
+    return method if as_they_came else span.in_class_span(method)

@@ -21,16 +21,19 @@ def label_embedding(parts: encoded.Parts, *, asked: objectives.Asked) -> base.Me
     objective = asked.objective()
 
     def class_loss(head, embeddings, batch, classes, key, notes=()):
-        images = embeddings @ head["map"]
-        given = objectives.of_batch(images, classes.embedding, batch, classes, key, notes)
+        images, through = embeddings @ head["map"], (embeddings, head["map"])
+        given = objectives.of_batch(images, classes.embedding, batch, classes, key, notes, through)
         return objective.loss(given, **objective.term_weights(head.get("terms", {})))
+
+    def init_head(key, like, classes):
+        width = classes.embedding.shape[-1]
+        objectives.check_lengths(objective, width)
+        head = {"map": mlp.dense(key, like.shape[-1], width)}
+        return head | {"terms": objective.free_weights()} if objective.weights else head
 
     method = encoded.by_encoder(
         parts,
-        init_head=lambda key, like, classes: {
-            "map": mlp.dense(key, like.shape[-1], classes.embedding.shape[-1]),
-            **({"terms": objective.free_weights()} if objective.weights else {}),
-        },
+        init_head=init_head,
         loss=class_loss,
         embed=lambda head, embeddings: embeddings @ head["map"],
         scores=lambda head, images, described: objective.scores(images, described),

@@ -18,14 +18,12 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from zsl_jax import errors, losses, rules
+from zsl_jax import errors, rules
 from zsl_jax.methods import base, class_tower, encoded, objectives, registry
 
 
 @registry.method(
     width=rules.Knob("entries of the embeddings in which images and classes meet", rules.whole(1)),
-    prefixes=rules.Knob("lengths at which the first entries alone are trained as well", rules.wholes(1)),
-    score_width=rules.Knob("first entries of the embeddings that scores use; 0 for all", rules.whole(0)),
     similarity=objectives.SIMILARITY,
     **objectives.KNOBS,
 )
@@ -36,8 +34,6 @@ def two_tower(
     *,
     asked: objectives.Asked,
     width: int = 64,
-    prefixes: tuple[int, ...] = (),
-    score_width: int = 0,
     similarity: str = "cosine",
 ) -> base.Method:
     """Returns the method that trains both towers.
@@ -48,9 +44,6 @@ def two_tower(
         encoder on tokens `[C, L]`, an encoder of the nodes of a graph.
       asked: the loss, what an image is compared with, and how the terms of a sum are weighed; its fields are knobs.
       width: D of the space where they meet.
-      prefixes: lengths below `width` at which the first entries of the embeddings alone should do as well
-        (Matryoshka): the losses of all are summed.
-      score_width: entries that scores use; 0 for all.
       similarity: of images and classes: `cosine`, or for losses on scores `euclidean`, `gaussian`, `late_interaction`;
         see `objectives.similarities`.
 
@@ -61,23 +54,22 @@ def two_tower(
     Mustafa, Kolesnikov, Beyer, "Sigmoid Loss for Language Image Pre-Training", ICCV 2023; Khosla et al., "Supervised
     Contrastive Learning", NeurIPS 2020; Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022.
     """
-    objective = asked.objective(lambda objective: objectives.compared_by(objective, similarity, width))
+    is_cosine = similarity == "cosine"
+    objective = asked.objective(
+        lambda objective: objectives.compared_by(objective, similarity, width), normalize=is_cosine
+    )
     if objective.axes:
         raise errors.UserError(
             f"loss={asked.loss}, negatives={asked.negatives} look at the attributes of a class one by one, and "
             "two_tower embeds them: choose label_embedding"
         )
     trained = {**objective.learned, **objective.weights}
-    for name, value in [("prefixes", prefix) for prefix in prefixes] + [("score_width", score_width)]:
-        if not 0 <= value <= width or (name == "prefixes" and value == 0):
-            raise errors.UserError(f"method.{name}: {value} is not a length of embeddings of method.width={width}")
-    is_cosine = similarity == "cosine"
-    if not is_cosine and (prefixes or score_width):
+    objectives.check_lengths(objective, width)
+    if not is_cosine and (objective.prefixes or objective.score_width):
         raise errors.UserError(
             f"prefixes and score_width take the first entries of unit vectors: say 0 for {similarity}"
         )
-    dims = (*(prefix for prefix in prefixes if prefix != width), width)
-    used = score_width or width
+    used = objective.score_width or width
 
     tower = class_tower.of(class_encoder, width, parts.chunk)
 
@@ -87,12 +79,10 @@ def two_tower(
 
     def towers_loss(head, embeddings, batch, classes, key, notes=()):
         learned = {name: _as_knob(name, value) for name, value in head["knobs"].items()}
-
-        def at_prefix(x, y):
-            return objective.loss(objectives.of_batch(x, y, batch, classes, key, notes), **learned)
-
         images, described = embeddings @ head["of_images"], tower.describe(head, classes, key)
-        return losses.matryoshka(at_prefix, images, described, dims=dims, normalize=is_cosine) / len(dims)
+        through = embeddings, head["of_images"]
+        given = objectives.of_batch(images, described, batch, classes, key, notes, through)
+        return objective.loss(given, **learned)
 
     method = encoded.by_encoder(
         parts,

@@ -13,9 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from zsl_jax import data, errors
+from zsl_jax import data, errors, losses
 from zsl_jax.data import in_memory, input_files, soundness
 from zsl_jax.data import inputs as inputs_lib
+from zsl_jax.methods import objectives
 from zsl_jax.training import candidates as candidates_lib
 from zsl_jax.training import parallel, predicting, trained
 
@@ -71,6 +72,20 @@ def scores(
     result = np.empty_like(found)
     np.put_along_axis(result, best, found, axis=1)
     return result
+
+
+def uncertainty(
+    model: trained.Trained, inputs: Any, classes: Any = None, names: Sequence[str] | None = None
+) -> np.ndarray:
+    """Returns `[N]` shares of belief that no class has; see `Trained.uncertainty`."""
+    loss = model.config.method.loss if "loss" in model.config.method else ""
+    if not objectives.is_sum(loss) or not objectives.is_evidential(loss):
+        raise errors.UserError(
+            f"method {model.config.method.name} has no evidence to doubt: train one by an evidential loss, such as "
+            "--config.method.loss=evidential_log"
+        )
+    found = scores(model, inputs, classes, names, gamma=0.0)
+    return np.asarray(losses.evidential_uncertainty(jax.nn.softplus(found)))
 
 
 @_as_trained

@@ -73,6 +73,19 @@ class Trained:
 
         return answers.scores(self, inputs, classes, names, gamma=gamma)
 
+    def uncertainty(self, inputs: Any, classes: Any = None, names: Sequence[str] | None = None) -> np.ndarray:
+        """Returns `[N]` in (0, 1], the share of belief that an evidential loss has taught to give to no class.
+
+        Args:
+          inputs, classes, names: as `predict` takes them; more candidates leave more to be uncertain of.
+
+        Raises:
+          UserError: a method that no evidential loss has trained.
+        """
+        from zsl_jax.training import answers
+
+        return answers.uncertainty(self, inputs, classes, names)
+
     def explain(self, inputs: Any, classes: Any = None, names: Sequence[str] | None = None, *, count: int = 5) -> list:
         """Returns a `predicting.Prediction` for each input: its best class, and which attributes speak for it.
 

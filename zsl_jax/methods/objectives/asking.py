@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from zsl_jax.methods.objectives import balance, making, negatives
+from zsl_jax.methods.objectives import balance, making, negatives, wrapping
 
 if TYPE_CHECKING:
     from zsl_jax.methods import base
@@ -35,8 +35,13 @@ class Asked:
       ramp_steps: in which a curriculum goes from easy to hard.
       refresh_steps: after which dynamic negatives are looked at again.
       memory_momentum: decay of the average of the parameters that fills a queue or bank, in [0, 1).
-      balance: of the terms of a sum: `fixed`, by `uncertainty` or `gradnorm`, or of two by `mgda`; see
+      balance: of the terms of a sum: `fixed`, by `uncertainty` or `gradnorm`, or of two by `mgda` or `mgda_ub`; see
         `objectives.balance`.
+      prefixes: lengths at which the first entries of the embeddings alone should do as well (Matryoshka): the mean of
+        the losses of all of them. Where images are compared with attributes, these are the first attributes.
+      score_width: first entries that scores use; 0 for all.
+      margins: `equal`, or `described`: a loss's margin times the distance of two descriptions, see
+        `objectives.with_margins`.
     """
 
     loss: "str | Callable | making.Objective" = "softmax_cross_entropy"
@@ -47,24 +52,33 @@ class Asked:
     refresh_steps: int = 10
     memory_momentum: float = 0.99
     balance: str = "fixed"
+    prefixes: tuple[int, ...] = ()
+    score_width: int = 0
+    margins: str = "equal"
 
     def objective(
-        self, compared: "Callable[[making.Objective], making.Objective]" = lambda objective: objective
+        self,
+        compared: "Callable[[making.Objective], making.Objective]" = lambda objective: objective,
+        *,
+        normalize: bool = False,
     ) -> making.Objective:
         """Returns the objective.
 
         Args:
           compared: changes how images and classes are compared.
+          normalize: whether images and classes are divided by their lengths, whatever the loss.
 
         Raises:
           UserError: an unknown loss, choice of negatives or balance, or some that do not go together.
         """
         weighed = balance.balanced(making.make(self.loss), self.balance)
         options = {name: getattr(self, name) for name in negatives.KNOBS}
-        return negatives.with_negatives(compared(weighed), **options)
+        found = negatives.with_negatives(compared(weighed), **options)
+        found = wrapping.at_prefixes(found, self.prefixes, self.score_width, normalize=normalize)
+        return wrapping.with_margins(found, self.margins)
 
 
-KNOBS = {"loss": making.KNOB, "balance": balance.KNOB, **negatives.KNOBS}
+KNOBS = {"loss": making.KNOB, "balance": balance.KNOB, **negatives.KNOBS, **wrapping.KNOBS}
 
 
 def by_any_loss(loss: str) -> "Callable[[Callable[..., base.Method]], Callable[..., base.Method]]":

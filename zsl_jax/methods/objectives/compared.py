@@ -26,6 +26,8 @@ class Compared:
       compare: `(images, described) -> [B, C]`, what scores are.
       swapped: `[B, D]`, a wrong description for each image, of no class; None for none.
       notes: what is remembered of earlier batches, see `memory`.
+      apart: `[S, S]`, how far a margin goes for a pair of classes, see `wrapping`; None for one margin.
+      through: `[B, F]` and `[F, D]`, vectors and the linear map that made images of them; None where there is none.
     """
 
     images: jax.Array
@@ -39,6 +41,8 @@ class Compared:
     compare: Callable[[jax.Array, jax.Array], jax.Array] = similarity.dot
     swapped: jax.Array | None = None
     notes: Any = ()
+    apart: jax.Array | None = None
+    through: tuple[jax.Array, jax.Array] | None = None
 
     @property
     def trained(self) -> jax.Array:
@@ -61,10 +65,15 @@ class Compared:
         return self.labels[:, None] == jnp.arange(self.classes.num_trained)[None, :]
 
     @property
-    def hardest(self) -> jax.Array:
-        """`[B, D]`, the wrong class with the highest score among the candidates; no gradient chooses it."""
+    def hardest_class(self) -> jax.Array:
+        """`[B]`, the wrong class with the highest score among the candidates; no gradient chooses it."""
         wrong = ~self.is_own if self.candidates is None else ~self.is_own & self.candidates
-        return self.trained[jnp.argmax(jnp.where(wrong, self.scores, -jnp.inf), axis=1)]
+        return jnp.argmax(jnp.where(wrong, self.scores, -jnp.inf), axis=1)
+
+    @property
+    def hardest(self) -> jax.Array:
+        """`[B, D]`, what describes that class."""
+        return self.trained[self.hardest_class]
 
     @property
     def relations(self) -> jax.Array:
@@ -88,11 +97,11 @@ class Compared:
 
 
 def of_batch(
-    images, described, batch: data.Batch, classes: data.ClassTable, key: jax.Array, notes: Any = ()
+    images, described, batch: data.Batch, classes: data.ClassTable, key: jax.Array, notes: Any = (), through: Any = None
 ) -> Compared:
     """Returns what a loss is given of a batch: its embedded images, and the classes described in the same space."""
-    where, axis_name = batch.where, batch.axis_name
-    return Compared(images, jnp.asarray(described), batch.labels, where, classes, key, axis_name, notes=notes)
+    shared = {"axis_name": batch.axis_name, "notes": notes, "through": through}
+    return Compared(images, jnp.asarray(described), batch.labels, batch.where, classes, key, **shared)
 
 
 def per_row(values: jax.Array, given: Compared) -> jax.Array:

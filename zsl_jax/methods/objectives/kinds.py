@@ -72,8 +72,21 @@ def _columns(given):
     return jnp.concatenate([given.scores, scores], axis=1), jnp.concatenate([given.is_own, none], axis=1)
 
 
+def _for_margins(given, options):
+    """The columns, in which a margin of its own for each class is one margin for all.
+
+    m a_yc + s_c - s_y = m + (s_c + m (a_yc - 1)) - s_y, with a_yc in `Compared.apart`.
+    """
+    scores, is_own = _columns(given)
+    if given.apart is None:
+        return scores, is_own
+    ratio = jnp.where(given.is_own, 1.0, given.apart[given.labels])
+    ratio = jnp.pad(ratio, ((0, 0), (0, scores.shape[1] - ratio.shape[1])), constant_values=1.0)
+    return scores + options["margin"] * (ratio - 1.0), is_own
+
+
 def _of_scores(loss, given, options):
-    return loss(_columns(given)[0], given.labels, where=given.candidates, **options)
+    return loss(_for_margins(given, options)[0], given.labels, where=given.candidates, **options)
 
 
 def _of_evidence(loss, given, options):
@@ -81,11 +94,11 @@ def _of_evidence(loss, given, options):
 
 
 def _of_sampled_scores(loss, given, options):
-    return loss(given.key, _columns(given)[0], given.labels, where=given.candidates, **options)
+    return loss(given.key, _for_margins(given, options)[0], given.labels, where=given.candidates, **options)
 
 
 def _of_targets(loss, given, options):
-    return loss(*_columns(given), where=given.candidates, **options)
+    return loss(*_for_margins(given, options), where=given.candidates, **options)
 
 
 def _of_calibration(loss, given, options):
@@ -102,6 +115,11 @@ def _of_all_inputs(loss, given, options):
 
 def _of_pairs(loss, given, options):
     return loss(given.images, given.own, where=given.where, **options)
+
+
+def _of_map(loss, given, options):
+    vectors, weights = given.through or (given.images, jnp.eye(given.images.shape[1]))
+    return loss(vectors, given.own, weights.T, where=given.where, **options)
 
 
 def _of_entailment(loss, given, options):
@@ -185,6 +203,8 @@ def _of_views(loss, given, options):
 
 
 def _of_triplets(loss, given, options):
+    if given.apart is not None:
+        options = options | {"margin": options["margin"] * given.apart[given.labels, given.hardest_class]}
     return loss(given.images, given.own, given.hardest, where=given.where, **options)
 
 
@@ -254,6 +274,9 @@ KINDS: dict[tuple[str, ...], Kind] = {
     ("embeddings_a", "embeddings_b"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),
     ("anchors", "positives"): Kind(_PAIRS, _of_pairs, by_row=False, joins=True),
     ("predictions", "attributes"): Kind(_PAIRS, lambda loss, given, options: loss(given.images, given.own, **options)),
+    ("embeddings", "attributes", "projection"): Kind(
+        "what a linear map makes images of, the description of each image's class, and the map", _of_map
+    ),
     ("parents", "children"): Kind(f"{_PAIRS}, as points of hyperbolic space", _of_entailment),
     ("image_embeddings", "class_embeddings", "labels"): Kind(
         f"{_PAIRS}, and the class", _of_labelled_pairs, by_row=False, joins=True

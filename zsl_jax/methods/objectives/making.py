@@ -5,6 +5,7 @@ warp+0.1*self_calibration       knobs are `warp.margin`, `warp.weight`, `self_ca
 package.module:function         keyword arguments with a number as default are its knobs
 """
 
+import dataclasses
 import functools
 import importlib
 import inspect
@@ -47,6 +48,9 @@ class Objective(NamedTuple):
       parts: `(compared, **learned) -> [T]` of `[B]`, the terms times their weights.
       values: of all knobs, by their dotted names.
       weights: values at the start of weights that every method trains.
+      margins: whether a term has a margin that may differ from pair to pair of classes.
+      prefixes: lengths at which the first entries are trained as well.
+      score_width: first entries that scores use; 0 for all.
     """
 
     loss: Callable[..., jax.Array]
@@ -66,11 +70,15 @@ class Objective(NamedTuple):
     parts: Callable[..., list[jax.Array]] | None = None
     values: Mapping[str, Any] = types.MappingProxyType({})
     weights: Mapping[str, Any] = types.MappingProxyType({})
+    margins: bool = False
+    prefixes: tuple[int, ...] = ()
+    score_width: int = 0
 
     def scores(self, images: jax.Array, described: jax.Array) -> jax.Array:
         """Returns `[B, C]`, images and classes compared as in training."""
         compare = self.compare or (similarity.cosine if self.unit else similarity.dot)
-        return compare(images, described)
+        used = self.score_width or images.shape[1]
+        return compare(images[:, :used], described[:, :used])
 
     def free_weights(self) -> dict[str, jax.Array]:
         """Returns the weights that are trained as numbers that may be negative, their logarithms."""
@@ -180,6 +188,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
             # Inputs without a label are there for the terms that ask for them.
             of_labelled = "test inputs" in sees and "test inputs" not in term.loss.kind.sees
             seen = seen.of_labelled() if of_labelled else seen
+            seen = seen if term.loss.margins else dataclasses.replace(seen, apart=None)
             values_of_rows = compared_lib.per_row(term.loss.kind.call(term.loss.function, seen, options), given)
             values_of_rows = jnp.where(given.labels >= 0, values_of_rows, 0.0) if of_labelled else values_of_rows
             found.append(now[f"{prefix}weight"] * values_of_rows if prefix else values_of_rows)
@@ -203,6 +212,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
         axes=any(term.loss.axes for term in parts),
         chooses=any(term.loss.kind.chooses for term in parts),
         swaps=all(term.loss.kind.swaps for term in parts),
+        margins=any(term.loss.margins for term in parts),
         learned={
             name: values[name]
             for term in parts
@@ -217,6 +227,15 @@ def is_sum(text: Any) -> bool:
         return bool(terms(text)) if isinstance(text, str) else callable(text) or isinstance(text, Objective)
     except errors.UserError:
         return False
+
+
+def is_evidential(text: str) -> bool:
+    """Whether a term of a sum takes scores for evidence.
+
+    >>> is_evidential("evidential_log"), is_evidential("warp")
+    (True, False)
+    """
+    return any(kinds.positional(term.loss.function)[0] == "evidence" for term in terms(text))
 
 
 KNOB = rules.Knob(

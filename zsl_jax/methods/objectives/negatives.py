@@ -280,8 +280,10 @@ def _of_a_part(given: compared_lib.Compared, other, key) -> jax.Array | None:
 
 def _joined(given: compared_lib.Compared, notes: memory_lib.Embeddings) -> compared_lib.Compared:
     """The batch and behind it what is remembered, which carries no gradient."""
+    through = given.through and (jnp.pad(given.through[0], ((0, len(notes.labels)), (0, 0))), given.through[1])
     return dataclasses.replace(
         given,
+        through=through,
         images=jnp.concatenate([given.images, notes.vectors[:, : given.images.shape[1]]]),
         labels=jnp.concatenate([given.labels, jnp.maximum(notes.labels, 0)]),
         where=jnp.concatenate([given.where, notes.labels >= 0]),

@@ -26,6 +26,7 @@ class Loss(NamedTuple):
       learned: knobs that a method may train, from their value at the start.
       alone: False for a term that trains nothing by itself.
       axes: whether it looks at the attributes one by one, so that they must be as they came.
+      margins: whether its margin stands between two classes, so that it may differ from pair to pair.
       takes: names that stand for the kind, where those of the function's arguments do not say it.
     """
 
@@ -36,6 +37,7 @@ class Loss(NamedTuple):
     learned: tuple[str, ...] = ()
     alone: bool = True
     axes: bool = False
+    margins: bool = False
     takes: tuple[str, ...] | None = None
 
     @property
@@ -66,17 +68,17 @@ LOSSES: dict[str, Loss] = {
     for loss in (
         # Scores of the training classes.
         Loss(losses.softmax_cross_entropy, _SCALE, learned=("scale",)),
-        Loss(losses.warp, _MARGIN),
-        Loss(losses.rank_hinge, _MARGIN),
-        Loss(losses.structured_hinge, _MARGIN),
-        Loss(losses.sampled_warp, _MARGIN),
-        Loss(losses.sampled_rank_hinge, _MARGIN),
-        Loss(losses.multilabel_hinge, _MARGIN),
+        Loss(losses.warp, _MARGIN, margins=True),
+        Loss(losses.rank_hinge, _MARGIN, margins=True),
+        Loss(losses.structured_hinge, _MARGIN, margins=True),
+        Loss(losses.sampled_warp, _MARGIN, margins=True),
+        Loss(losses.sampled_rank_hinge, _MARGIN, margins=True),
+        Loss(losses.multilabel_hinge, _MARGIN, margins=True),
         Loss(losses.lsep),
         Loss(losses.multilabel_bce),
         Loss(losses.federated_bce),
         Loss(losses.class_sigmoid, _SCALE | _BIAS, {"scale": 10.0, "bias": -5.0}, True, ("scale", "bias")),
-        Loss(losses.cosface, _ANGULAR, unit=True),
+        Loss(losses.cosface, _ANGULAR, unit=True, margins=True),
         Loss(losses.arcface, _ANGULAR, unit=True),
         Loss(losses.class_circle, _ANGULAR, unit=True),
         Loss(losses.cosent, _SCALE, unit=True),
@@ -105,6 +107,7 @@ LOSSES: dict[str, Loss] = {
         ),
         # An image and the description of its class.
         Loss(losses.attribute_regression),
+        Loss(losses.matrix_subspace_projection, alone=False),
         Loss(losses.multi_tag_softmax, _SCALE, {"scale": 10.0}, axes=True),
         Loss(losses.info_nce, _TEMPERATURE, {"temperature": 0.1}, True, ("temperature",)),
         Loss(losses.clip_softmax, _SCALE, {"scale": 10.0}, True, ("scale",)),
@@ -154,7 +157,7 @@ LOSSES: dict[str, Loss] = {
             losses.entailment, {"min_radius": Knob("radius within which a class entails all", number(0))}, alone=False
         ),
         # A triplet.
-        Loss(losses.triplet_margin, _MARGIN, unit=True),
+        Loss(losses.triplet_margin, _MARGIN, unit=True, margins=True),
         Loss(losses.triplet_ratio, unit=True),
         Loss(losses.adaptive_relevance_margin, unit=True),
         Loss(
@@ -185,10 +188,8 @@ LOSSES: dict[str, Loss] = {
 }
 # Names of `zsl_jax.losses` that are no choice, and why.
 ELSEWHERE = {
-    "attribute_decorrelation": "of detectors whose attributes are in groups",
-    "attribute_decorrelation_published": "of detectors whose attributes are in groups",
-    "mahalanobis_band_penalty": "of a dictionary of free directions, no comparison of images with classes",
-    "matrix_subspace_projection": "takes a projection of its own, which no method trains",
+    "attribute_decorrelation": "of detectors of attributes in groups: `decorrelation` of `methods.attribute_network`",
+    "attribute_decorrelation_published": "of detectors of attributes in groups: `methods.attribute_network`",
     "sharma_mittal": "of generated features: `methods.cizsl`",
     "standard_normal_kl": "of latents: `methods.cada_vae`, `methods.tf_vaegan`",
     "semantic_regularized_similarity": "of generated features: `methods.lsrgan`",
@@ -196,8 +197,6 @@ ELSEWHERE = {
     "gradient_penalty": "of a critic of features",
     "two_layer_gradient_penalty": "of a critic of features: `methods.f_clswgan`",
     "squared_departure": "of a critic of features: `methods.f_clswgan`",
-    "dempster_fusion": "joins the evidence of two branches, no loss",
-    "evidential_uncertainty": "is read off a trained model, no loss",
-    "matryoshka": "is around a loss: `prefixes` of `methods.two_tower`",
-    "matryoshka_2d": "is around a loss, on the layers of an encoder",
+    "evidential_uncertainty": "is read off a model that an evidential loss has trained: `Trained.uncertainty`",
+    "matryoshka": "is around any loss: `prefixes`",
 }
