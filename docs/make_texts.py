@@ -28,6 +28,9 @@ SETS = {
     "many_intents": ("CLINC150, 150 intents", "MANY_INTENTS", 3000),
 }
 SIZES = {"topics": 2000, "intents": 13802, "many_intents": 4500}
+# Four or five words for each class, written down from the names before any run, and left as they were.
+KEYWORDS = "docs/keywords"
+_KEYWORDS = {"towers.by": "texts", "towers.texts": KEYWORDS, "towers.template": "{text}"}
 # What the row says, recipe, keys.
 WAYS = {
     "names": ("`label_similarity`, names as they are", "label_similarity", {"method.rounds": 0}),
@@ -38,6 +41,9 @@ WAYS = {
         "label_similarity",
         {"method.rounds": 0, "towers.template": "This text is about {}."},
     ),
+    "keywords": ("`label_similarity`, keywords as they are", "label_similarity", {"method.rounds": 0, **_KEYWORDS}),
+    "keywords_refined": ("`label_similarity`, keywords, refined as the recipe says", "label_similarity", _KEYWORDS),
+    "keywords_lbl2vec": ("`lbl2vec`, keywords", "lbl2vec", _KEYWORDS),
 }
 # Encoders that are trained, and what they read; one draw of validation intents.
 ENCODERS = {
@@ -95,8 +101,12 @@ def commands() -> dict[str, list[str]]:
     found = {}
     for name, (_, place, sample) in SETS.items():
         for way, (_, recipe, keys) in WAYS.items():
+            words = f"{KEYWORDS}/{name}.json"
+            if "towers.texts" in keys and not (ROOT / words).exists():
+                continue
             for seed in range(SEEDS):
                 given = {"data.sample": sample, "data.seed": seed, **keys}
+                given |= {"towers.texts": words} if "towers.texts" in keys else {}
                 found[f"{name}/{way}_{seed}"] = _train(recipe, place, given)
     for way, (_, recipe, keys) in TRAINED.items():
         for seed in range(_seeds(way)):
