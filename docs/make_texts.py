@@ -147,7 +147,7 @@ def page(figures: dict) -> str:
         BEGIN,
         "MiniLM (all-MiniLM-L6-v2, weights of 8 bits). Mean and standard deviation over five samples of the texts, in",
         "%; the gain is that over the names on the same samples, with the 95 % interval of its mean (t, 4 degrees of",
-        "freedom). Samples overlap: the spread is that of the draw. TOPICS holds 500 texts of each topic, drawn from",
+        "freedom). Samples overlap: the spread is that of the draw. TOPICS holds the first 500 texts of each topic of",
         "the 7,600 of AG News's test set. Written by `docs/make_texts.py`; names in capitals stand for files.\n",
     ]
     for name, (title, _, sample) in SETS.items():
