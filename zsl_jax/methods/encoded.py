@@ -97,9 +97,7 @@ class _Encoder:
         self.parts, self.asked = parts, {"stages": True} if stages else {}
         if stages and "stages" not in inspect.signature(type(parts.encoder).__call__).parameters:
             name = type(parts.encoder).__name__
-            raise errors.UserError(
-                f"this method needs maps of images, which {name} has not: config.encoder.name=convnet"
-            )
+            raise errors.UserError(f"this method needs maps of images, which {name} lacks: config.encoder.name=convnet")
         if parts.words is not None and parts.weights is not None:
             raise errors.UserError(
                 f"config.encoder.weights={parts.source}: this encoder begins at random, on the word vectors of "
