@@ -212,26 +212,13 @@ def by_rounds(
     def finish(state, train, classes, key):
         return {name: state[name] for name in ("map", "mean", "text_mean", "known", "texts", "shown")}
 
-    def describe(state, classes):
-        texts, is_text = class_texts.of(classes)
-        if texts.shape[1:] != state["texts"].shape[1:]:
-            raise errors.UserError(
-                f"a class has texts {list(texts.shape[1:])}, in training it had {list(state['texts'].shape[1:])}"
-            )
-        is_same = moved.same(class_texts.mean(texts, is_text), state["known"])
-        is_known, row = jnp.any(is_same, axis=1), jnp.argmax(is_same, axis=1)
-        texts = jnp.where(is_known[:, None, None], state["texts"][row], texts)
-        return _vectors(
-            state, texts, jnp.where(is_known[:, None], state["shown"][row], class_texts.first(is_text, start))
-        )
-
     return base.Method(
         init=init,
         prepare=prepare,
         update=update,
         finish=finish,
         embed=_embed,
-        describe=describe,
+        describe=lambda state, classes: _described(state, classes, start),
         scores=lambda state, images, described: similarity.cosine(images, described),
         sees=frozenset({"test inputs", "unseen descriptions"}),
         refresh=1,
@@ -257,6 +244,20 @@ def pair_votes(shares: jax.Array) -> jax.Array:
 
 def _embed(state: dict, inputs: Any) -> jax.Array:
     return similarity.l2_normalize(inputs - state["mean"][None, :])
+
+
+def _described(state: dict, classes: Any, start: int) -> jax.Array:
+    """The class vectors `[C, F]`: of a class that was in training by the texts shown there, of others by the first."""
+    texts, is_text = class_texts.of(classes)
+    if texts.shape[1:] != state["texts"].shape[1:]:
+        raise errors.UserError(
+            f"a class has texts {list(texts.shape[1:])}, in training it had {list(state['texts'].shape[1:])}"
+        )
+    is_same = moved.same(class_texts.mean(texts, is_text), state["known"])
+    is_known, row = jnp.any(is_same, axis=1), jnp.argmax(is_same, axis=1)
+    texts = jnp.where(is_known[:, None, None], state["texts"][row], texts)
+    shown = jnp.where(is_known[:, None], state["shown"][row], class_texts.first(is_text, start))
+    return _vectors(state, texts, shown)
 
 
 def _begun(state: dict, inputs: jax.Array, labels: Any, ridge: Any) -> dict:
