@@ -219,7 +219,7 @@ OPTIONS = {
     "sample": ("texts that are tested, drawn by the seed; 0 for all", whole(0)),
     "unseen_count": ("pairs drawn as unseen; 0 for a fifth of them, or for those of the split", whole(0)),
     "new_parts": ("whether attributes and objects without a training input are allowed", one_of((False, True))),
-    "num_per_class": ("images rendered a class", whole(2)),
+    "num_per_class": ("images rendered per class", whole(2)),
     "size": ("height and width of an image, pixels", whole(16)),
     "fit": ("how an image becomes a square", one_of(("crop", "stretch"))),
     "cache": ("whether images are decoded once or when they are needed", one_of(streaming.CACHES)),
