@@ -92,7 +92,7 @@ def one_after_another(task, method: methods.Method) -> Iterator:
 
 
 def timed(step: Callable, score: Callable, state, size: int) -> Iterator:
-    """Yields the seconds of a first epoch, which compiles; then wall, CPU and wall of the steps a setting and epoch."""
+    """Yields the seconds of a first epoch, which compiles; then wall, CPU and wall per step, setting and epoch."""
     started = time.perf_counter()
     state = jax.block_until_ready(step(state))
     jax.block_until_ready(score(state))

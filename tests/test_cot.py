@@ -175,9 +175,7 @@ def test_encoders_of_images_give_what_leaves_their_stages(name):
 
 
 def test_what_has_no_maps_or_no_pairs_is_refused():
-    with pytest.raises(
-        errors.UserError, match=r"needs maps of images, which MLP has not: config\.encoder\.name=convnet"
-    ):
+    with pytest.raises(errors.UserError, match=r"needs maps of images, which MLP lacks: config\.encoder\.name=convnet"):
         methods.cot(small_trainer.small_parts())
     parts = small_trainer.small_parts(**small_trainer.ENCODERS["cot"], pretrain_steps=3)
     with pytest.raises(errors.UserError, match=r"pretrain\.steps compare vectors"):

@@ -139,7 +139,7 @@ def test_an_encoder_takes_a_number_of_inputs_that_is_a_symbol(name, local):
     """As `export` hands it; nothing is compiled."""
     encoder = encoders.factory(name)(**KNOBS.get(name, {}))
     if local and "local" not in inspect.signature(encoder.__call__).parameters:
-        pytest.skip("one embedding an input")
+        pytest.skip("one embedding per input")
     kind = ((6,), np.int32) if name in ("transformer", "bag", "text_cnn") else ((32, 32, 3), np.uint8)
     one = jax.ShapeDtypeStruct((1, *kind[0]), kind[1])
     variables = jax.eval_shape(lambda x: encoder.init(jax.random.key(0), x, train=False), one)

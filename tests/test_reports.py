@@ -162,7 +162,7 @@ def test_a_file_found_twice_is_read_once(tmp_path):
 
 
 def test_a_record_of_several_seeds(tmp_path):
-    """With a value a seed, or with their mean alone."""
+    """With one value per seed, or with their mean alone."""
     content = tiny_records.record() | {"seeds": [0, 1]}
     row = collect(tmp_path / "mean", content).columns[0].rows[0]
     assert (row.seeds, row.values["zsl"].shape) == ((0, 1), (1,))

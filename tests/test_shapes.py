@@ -144,7 +144,7 @@ def test_textures_share_two_colours(texture, share):
 
 
 def test_unseen_classes_are_recognised(small):
-    """ESZSL in closed form on 16 images a seen class; measured 0.88, chance is 0.06 (pytest tests/test_shapes.py).
+    """ESZSL in closed form on 16 images per seen class; measured 0.88, chance is 0.06 (pytest tests/test_shapes.py).
 
     Its two constants were chosen on seen classes held out of the default dataset.
     """

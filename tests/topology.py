@@ -20,7 +20,7 @@ from zsl_jax.training import evaluation, feeding, loop, optimizers, parallel, pr
 
 # Between processes; the other losses add up over devices as these do.
 OF_PROCESSES = ("ale", "ale_sgd", "eszsl", "clip")
-EPOCHS, BATCH = 5, 16  # of 54 examples: 4 steps an epoch, the last one of 6 examples
+EPOCHS, BATCH = 5, 16  # of 54 examples: 4 steps per epoch, the last one of 6 examples
 
 
 def contrastive(loss, optimizer):

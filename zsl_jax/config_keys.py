@@ -224,7 +224,7 @@ OPTIONS = {
     "sample": ("texts that are tested, drawn by the seed; 0 for all", whole(0)),
     "unseen_count": ("pairs drawn as unseen; 0 for a fifth of them, or for those of the split", whole(0)),
     "new_parts": ("whether attributes and objects without a training input are allowed", one_of((False, True))),
-    "num_per_class": ("images rendered a class", whole(2)),
+    "num_per_class": ("images rendered per class", whole(2)),
     "num_pairs": ("pairs that there are; 0 for all", whole(0)),
     "correlation": (
         "share of the training images of an attribute that go to one object, beyond equal parts",

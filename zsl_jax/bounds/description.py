@@ -20,7 +20,7 @@ def redundancy(matrix: ArrayLike) -> jax.Array:
       `[A]` in [0, 1]; 1 for an attribute that has a copy or an opposite, and for one that is equal for all classes.
 
     Raises:
-      ValueError: the matrix has not two axes.
+      ValueError: the matrix does not have two axes.
 
     >>> import jax.numpy as jnp
     >>> print(redundancy(jnp.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 1.0]])).round(3))
@@ -51,7 +51,7 @@ def separability(matrix: ArrayLike) -> jax.Array:
       `[C]` in [0, 1]; 0 where another class has the same description.
 
     Raises:
-      ValueError: the matrix has not two axes.
+      ValueError: the matrix does not have two axes.
 
     >>> import jax.numpy as jnp
     >>> print(separability(jnp.array([[1.0, 0.5], [0.25, 0.5], [0.25, 0.0]])))

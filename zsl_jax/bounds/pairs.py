@@ -20,7 +20,7 @@ def pairwise(matrix: ArrayLike) -> jax.Array:
       `[C, C]` symmetric, in [0, 1/2]; 1/2, chance, where two classes have the same description, and on the diagonal.
 
     Raises:
-      ValueError: the matrix has not two axes.
+      ValueError: the matrix does not have two axes.
 
     >>> import jax.numpy as jnp
     >>> print(pairwise(jnp.array([[1.0, 0.5], [0.25, 0.5], [0.25, 0.5]])))

@@ -6,7 +6,7 @@ are straight; a free end is where the pen starts or lifts.
 
 The unseen classes are 1, 5 and 7. They follow from the table alone, and a test repeats the choice. Of the 120 ways to
 leave out three digits, those are admissible that leave, for each attribute an unseen digit has, one seen digit that has
-it as a rule and one that has it not: what is alike on all seen digits cannot be learned. A linear model knows of an
+it as a rule and one that lacks it: what is equal on all seen digits cannot be learned. A linear model knows of an
 unseen row no more than the part of it in the plane through the seen rows; of the admissible ways this is the one with
 the smallest share (of squared distance to the mean of the seen rows) outside that plane.
 """

@@ -31,7 +31,7 @@ def load(dir: str | os.PathLike = "") -> dataset.Dataset:
       A `Dataset` with `inputs [N, F]` float32; `info["preprocessing"]` says what made them of images.
 
     Raises:
-      UserError: no features, or an extraction that has not ended.
+      UserError: no features, or an extraction that is not finished.
     """
     if not os.fspath(dir):
         raise errors.UserError("features needs what `extract` wrote in its option dir: --config.data.dir=FEATURES")

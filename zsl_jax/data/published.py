@@ -68,7 +68,7 @@ def table() -> tuple[Published, ...]:
 def beside(method: str, dataset: Mapping[str, Any], setting: str, selected_on: str) -> list[Match]:
     """Returns the published rows of a method on a dataset.
 
-    A dataset that has not the counts of a published benchmark has none. The published features are known by the name of
+    A dataset without the counts of a published benchmark has none. The published features are known by the name of
     their file only, which every folder in the layout shares, so that they always count as not verified.
 
     Args:

@@ -8,7 +8,7 @@ A class is a pair (shape, colour), and each pair comes in one texture and one si
 
 So every shape, and every colour, comes in each texture and each size, and a quarter of the classes of every shape,
 colour, texture and size is unseen. A model that knows the attributes can name an object of an unseen class: each of its
-attributes, its shape in its texture and its colour in its texture have been seen, only its shape in its colour has not.
+attributes, its shape in its texture and its colour in its texture have been seen, only its shape in its colour was not.
 Place, tilt, light, background, and scraps behind and before the object vary.
 """
 

@@ -30,7 +30,7 @@ COLOURS = {
 # The range of the object's radius.
 SIZES = {"small": (0.40, 0.50), "large": (0.66, 0.80)}
 
-_NUM_SCALARS = 128  # random numbers set aside for an image's layout (it uses 126); one a pixel follows for the grain
+_NUM_SCALARS = 128  # random numbers set aside for an image's layout (it uses 126); one per pixel follows for the grain
 _NUM_KNOTS = 5  # along a side, of the clouds in the background
 _SCRAPS_BEHIND, _SCRAPS_BEFORE = 5, 2
 _SCENE_SCALARS = 160  # of an image with two objects (it uses 142)

@@ -2,7 +2,7 @@
 
 .txt                    one text per line
 .csv, .tsv              a header with a column text; others do not matter
-.jsonl, .ndjson         {"text": "..."} a line
+.jsonl, .ndjson         {"text": "..."} per line
 .json                   {name: [text, ...]}, see `sentences.load_texts`
 .npz                    WordNet: what each noun is called, and its gloss
 """

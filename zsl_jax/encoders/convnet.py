@@ -1,7 +1,7 @@
 """A small convolutional network for small images, without batch statistics.
 
 stage    merge k x k pixels into one (Dense) -> x + Conv3x3(relu(LayerNorm(x)))
-stages   one a width, each of which halves height and width where k = 2
+stages   one per width, each of which halves height and width where k = 2
 pooling  the mean over places, or all places in a row where attributes have a place
 """
 

@@ -1,5 +1,7 @@
 """CoT: an expert of objects on the embedding, and one of attributes that it guides over maps of three depths."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -67,51 +69,8 @@ def cot(
     2023.
     """
 
-    def init_head(key, like, classes):
-        check_pairs("cot", classes)
-        vector, maps = like
-        keys = iter(jax.random.split(key, 16))
-
-        def start(vectors):
-            return jnp.asarray(vectors) @ mlp.dense(next(keys), vectors.shape[1], width, deviation=1.0)
-
-        def gate(channels):
-            hidden = max(1, channels // _SQUEEZE)
-            kernel = 0.1 * jax.random.normal(next(keys), (3, 3, 2, 1))
-            return {"channels": mlp.init_layers(next(keys), (width + channels, hidden, channels)), "places": kernel}
-
-        channels = [x.shape[-1] for x in _three(maps)]
-        return {
-            "vectors": {side: start(classes.shared[side]) for side in SIDES},
-            "object": mlp.dense(next(keys), vector.shape[-1], width),
-            "gates": [gate(count) for count in channels],
-            "attribute": mlp.dense(next(keys), sum(channels), width),
-            "images": mlp.init_layers(next(keys), (2 * width, width, width)),
-            "pairs": mlp.init_layers(next(keys), (2 * width, width, width)),
-        }
-
-    def vectors_of(head, embeddings):
-        """The vectors of object, attribute and pair of each image, of unit length."""
-        vector, maps = embeddings
-        found = vector @ head["object"]
-        pooled = [guided(x, found, gate) for x, gate in zip(_three(maps), head["gates"])]
-        of_attribute = jnp.concatenate(pooled, axis=1) @ head["attribute"]
-        pair = mlp.apply_layers(head["images"], jnp.concatenate([found, of_attribute], axis=1), jax.nn.relu)
-        return {
-            "objects": similarity.l2_normalize(found),
-            "attributes": similarity.l2_normalize(of_attribute),
-            "pair": similarity.l2_normalize(pair),
-        }
-
-    def composed(head, attributes, objects):
-        pairs = jnp.concatenate([objects, attributes], axis=1)
-        return similarity.l2_normalize(mlp.apply_layers(head["pairs"], pairs, jax.nn.relu))
-
-    def of_pairs(head, pairs):
-        return composed(head, *(head["vectors"][side][pairs[:, i]] for i, side in enumerate(SIDES)))
-
     def embed(head, embeddings):
-        found = vectors_of(head, embeddings)
+        found = _vectors_of(head, embeddings)
         cosines = {side: similarity.cosine(found[side], head["vectors"][side]) for side in SIDES}
         return {"pair": found["pair"], **cosines}
 
@@ -121,34 +80,22 @@ def cot(
         return images["pair"] @ described["pair"].T + own
 
     def loss(head, embeddings, batch, classes, key):
-        found, pairs = vectors_of(head, embeddings), of_pairs(head, classes.parts)
+        found, pairs = _vectors_of(head, embeddings), _of_pairs(head, classes.parts)
         own = classes.parts[batch.labels]
         value = losses.softmax_cross_entropy(found["pair"] @ pairs.T / temperature, batch.labels)
         for i, (side, weight) in enumerate(zip(SIDES, (attribute_weight, object_weight))):
             cosines = similarity.cosine(found[side], head["vectors"][side])
             value += weight * losses.softmax_cross_entropy(cosines / temperature, own[:, i])
-        return value + mixing * mixed(head, found["pair"], pairs, own, batch.where, key) if mixing else value
-
-    def mixed(head, images, pairs, own, where, key):
-        """The loss of each image mixed with another one of its object; 0 where that has the same attribute."""
-        drawn, share = jax.random.split(key)
-        partner = partners(drawn, own, where)
-        share = jax.random.uniform(share, (len(own), 1))
-        vectors = head["vectors"]["attributes"]
-        attributes = share * vectors[own[:, 0]] + (1 - share) * vectors[own[partner, 0]]
-        virtual = composed(head, attributes, head["vectors"]["objects"][own[:, 1]])
-        images = similarity.l2_normalize(share * images + (1 - share) * images[partner])
-        right = jnp.sum(images * virtual, axis=1, keepdims=True)
-        logits = jnp.concatenate([right, images @ pairs.T], axis=1) / mixing_temperature
-        value = losses.softmax_cross_entropy(logits, jnp.zeros(len(own), jnp.int32))
-        return jnp.where(own[partner, 0] == own[:, 0], 0.0, value)
+        if not mixing:
+            return value
+        return value + mixing * _mixed(head, found["pair"], pairs, own, batch.where, key, mixing_temperature)
 
     return encoded.by_encoder(
         parts,
-        init_head=init_head,
+        init_head=lambda key, like, classes: _init_head(key, like, classes, width),
         loss=loss,
         embed=embed,
-        describe=lambda head, classes: {"pair": of_pairs(head, classes.parts), "parts": classes.parts},
+        describe=lambda head, classes: {"pair": _of_pairs(head, classes.parts), "parts": classes.parts},
         scores=scores,
         stages=True,
     )
@@ -191,6 +138,69 @@ def partners(key: jax.Array, own: jax.Array, where: jax.Array) -> jax.Array:
     logits = jnp.where(same_object, -jnp.log(jnp.maximum(rows, 1))[None, :], -jnp.inf)
     logits = jnp.where(jnp.any(same_object, axis=1, keepdims=True), logits, 0.0)
     return jax.random.categorical(key, logits, axis=1)
+
+
+def _init_head(key: jax.Array, like: tuple, classes: Any, width: int) -> dict[str, Any]:
+    check_pairs("cot", classes)
+    vector, maps = like
+    keys = iter(jax.random.split(key, 16))
+
+    def start(vectors):
+        return jnp.asarray(vectors) @ mlp.dense(next(keys), vectors.shape[1], width, deviation=1.0)
+
+    def gate(channels):
+        hidden = max(1, channels // _SQUEEZE)
+        kernel = 0.1 * jax.random.normal(next(keys), (3, 3, 2, 1))
+        return {"channels": mlp.init_layers(next(keys), (width + channels, hidden, channels)), "places": kernel}
+
+    channels = [x.shape[-1] for x in _three(maps)]
+    return {
+        "vectors": {side: start(classes.shared[side]) for side in SIDES},
+        "object": mlp.dense(next(keys), vector.shape[-1], width),
+        "gates": [gate(count) for count in channels],
+        "attribute": mlp.dense(next(keys), sum(channels), width),
+        "images": mlp.init_layers(next(keys), (2 * width, width, width)),
+        "pairs": mlp.init_layers(next(keys), (2 * width, width, width)),
+    }
+
+
+def _vectors_of(head: dict, embeddings: tuple) -> dict[str, jax.Array]:
+    """The vectors of object, attribute and pair of each image, of unit length."""
+    vector, maps = embeddings
+    found = vector @ head["object"]
+    pooled = [guided(x, found, gate) for x, gate in zip(_three(maps), head["gates"])]
+    of_attribute = jnp.concatenate(pooled, axis=1) @ head["attribute"]
+    pair = mlp.apply_layers(head["images"], jnp.concatenate([found, of_attribute], axis=1), jax.nn.relu)
+    return {
+        "objects": similarity.l2_normalize(found),
+        "attributes": similarity.l2_normalize(of_attribute),
+        "pair": similarity.l2_normalize(pair),
+    }
+
+
+def _composed(head: dict, attributes: jax.Array, objects: jax.Array) -> jax.Array:
+    pairs = jnp.concatenate([objects, attributes], axis=1)
+    return similarity.l2_normalize(mlp.apply_layers(head["pairs"], pairs, jax.nn.relu))
+
+
+def _of_pairs(head: dict, pairs: jax.Array) -> jax.Array:
+    """The vectors `[C, width]` of pairs `[C, 2]`."""
+    return _composed(head, *(head["vectors"][side][pairs[:, i]] for i, side in enumerate(SIDES)))
+
+
+def _mixed(head: dict, images, pairs, own, where, key: jax.Array, temperature: Any) -> jax.Array:
+    """The loss `[B]` of each image mixed with another one of its object; 0 where that has the same attribute."""
+    drawn, share = jax.random.split(key)
+    partner = partners(drawn, own, where)
+    share = jax.random.uniform(share, (len(own), 1))
+    vectors = head["vectors"]["attributes"]
+    attributes = share * vectors[own[:, 0]] + (1 - share) * vectors[own[partner, 0]]
+    virtual = _composed(head, attributes, head["vectors"]["objects"][own[:, 1]])
+    images = similarity.l2_normalize(share * images + (1 - share) * images[partner])
+    right = jnp.sum(images * virtual, axis=1, keepdims=True)
+    logits = jnp.concatenate([right, images @ pairs.T], axis=1) / temperature
+    value = losses.softmax_cross_entropy(logits, jnp.zeros(len(own), jnp.int32))
+    return jnp.where(own[partner, 0] == own[:, 0], 0.0, value)
 
 
 def _three(maps: tuple) -> tuple:

@@ -97,9 +97,7 @@ class _Encoder:
         self.parts, self.asked = parts, {"stages": True} if stages else {}
         if stages and "stages" not in inspect.signature(type(parts.encoder).__call__).parameters:
             name = type(parts.encoder).__name__
-            raise errors.UserError(
-                f"this method needs maps of images, which {name} has not: config.encoder.name=convnet"
-            )
+            raise errors.UserError(f"this method needs maps of images, which {name} lacks: config.encoder.name=convnet")
         if parts.words is not None and parts.weights is not None:
             raise errors.UserError(
                 f"config.encoder.weights={parts.source}: this encoder begins at random, on the word vectors of "
@@ -234,24 +232,16 @@ def by_encoder(
                 return base.mean(values, batch.where), fixed
             return jnp.stack([base.mean(each, batch.where) for each in values]), fixed
 
-        def alike(params):
-            """The same input twice: the views should find each other in the batch."""
-            views, fixed = encoder.in_training(params, state.fixed, batch.inputs, (first, second), dropout)
-            a, b = (similarity.l2_normalize(view @ params["head"]["contrast"]) for view in views)
-            both = losses.nt_xent(a, b, temperature=parts.pretrain_temperature, where=batch.where)
-            return base.mean(jnp.sum(both.reshape(2, -1), axis=0) / 2, batch.where), fixed
-
         if parts.pretrain_steps:
-            branches = (functools.partial(objectives.descent, function) for function in (alike, supervised))
+            given = {"fixed": state.fixed, "batch": batch, "keys": (first, second), "dropout": dropout}
+            before = functools.partial(_of_views, encoder, **given, temperature=parts.pretrain_temperature)
+            branches = (functools.partial(objectives.descent, function) for function in (before, supervised))
             (value, fixed), gradient = jax.lax.cond(state.step < parts.pretrain_steps, *branches, state.params)
         else:
             (value, fixed), gradient = objectives.descent(supervised, state.params)
         updates, moments = parts.optimizer.update(gradient, state.optimizer, state.params)
         params = optax.apply_updates(state.params, updates)
-        average = ()
-        if parts.average:
-            decay = jnp.minimum(parts.average, (1 + state.step) / (10 + state.step))
-            average = optax.incremental_update(params, state.average, 1 - decay)
+        average = _averaged(params, state, parts.average) if parts.average else ()
         metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradient)}
         kept = objectives.after(
             memory, state.kept, state.params, params, lambda params: compare(params, fixed, batch, classes, first)
@@ -278,3 +268,17 @@ def by_encoder(
         scores=lambda state, images, described: scores(scoring_params(state)["head"], images, described),
         weights=parts.words or parts.weights or (lambda: ()),
     )
+
+
+def _of_views(encoder: _Encoder, params, *, fixed, batch, keys, dropout, temperature) -> tuple[jax.Array, Any]:
+    """The loss before training: two views of an input should find each other in the batch."""
+    views, fixed = encoder.in_training(params, fixed, batch.inputs, keys, dropout)
+    a, b = (similarity.l2_normalize(view @ params["head"]["contrast"]) for view in views)
+    both = losses.nt_xent(a, b, temperature=temperature, where=batch.where)
+    return base.mean(jnp.sum(both.reshape(2, -1), axis=0) / 2, batch.where), fixed
+
+
+def _averaged(params, state: EncodedState, most: float):
+    """The running average of the parameters, whose decay grows with the steps up to `most`."""
+    decay = jnp.minimum(most, (1 + state.step) / (10 + state.step))
+    return optax.incremental_update(params, state.average, 1 - decay)

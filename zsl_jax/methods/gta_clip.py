@@ -167,8 +167,8 @@ def by_rounds(
 
     def prepare(state, train, classes, key):
         inputs, (_, is_text) = jnp.asarray(train.inputs, jnp.float32), class_texts.of(classes)
-        state = begun(state | {"mean": jnp.mean(inputs, axis=0)}, inputs, train.labels)
-        images, where = embed(state, inputs), jnp.asarray(train.labels) < 0
+        state = _begun(state | {"mean": jnp.mean(inputs, axis=0)}, inputs, train.labels, ridge)
+        images, where = _embed(state, inputs), jnp.asarray(train.labels) < 0
         scores = similarity.cosine(images, _vectors(state, state["texts"], state["shown"]))
         decided = joint.Inputs(
             similarity.l2_normalize(inputs) * where[:, None],
@@ -183,38 +183,20 @@ def by_rounds(
         enough = jnp.where(state["round"] == 0, _enough(votes), state["enough"])
         new = (votes >= enough) & ~state["asked"]
         texts, shown = generate(new, state["texts"], state["shown"], is_text)
-        best, rows = jax.lax.top_k(shares.T, min(top, len(inputs)))
-        pseudo = images[rows] * (best > 0)[:, :, None]
         return state | {
             "texts": texts,
             "shown": shown,
             "asked": state["asked"] | new,
             "enough": enough,
             "round": state["round"] + 1,
-            "pseudo": jnp.pad(pseudo, ((0, 0), (0, top - rows.shape[1]), (0, 0))),
+            "pseudo": _most_likely(images, shares, top),
         }
-
-    def begun(state, inputs, labels):
-        """The first map, in the first round, and which classes have no labelled inputs."""
-        own = labelled.sums(embed(state, inputs), labels, len(state["known"]))
-        has, targets = own.counts > 0, similarity.l2_normalize(own.sums)
-        text_mean, matrix = _ridge(class_texts.mean(state["texts"], state["shown"]), targets, has, ridge)
-        first, kept = {"map": matrix, "text_mean": text_mean}, {name: state[name] for name in ("map", "text_mean")}
-        begins = jax.tree.map(lambda new, old: jnp.where(state["round"] == 0, new, old), first, kept)
-        return state | begins | {"unlabelled": (~has).astype(jnp.float32)}
 
     def update(state, batch, classes, key):
         keys = jax.random.split(key, 2)
-        pseudo = state["pseudo"].reshape(-1, state["mean"].size)
         drawn = jax.random.categorical(keys[0], jnp.where(state["shown"], 0.0, -jnp.inf), axis=1)
         texts = jnp.take_along_axis(state["texts"], drawn[:, None, None], axis=1)[:, 0]
-        # A row of `pseudo` is drawn for each of the batch; rows without an input have no weight.
-        some = jnp.repeat(state["unlabelled"], top) * jnp.any(pseudo, axis=1)
-        weights = jnp.where(jnp.any(some), jnp.log(some), 0.0)
-        rows = jax.random.categorical(keys[1], weights, shape=(len(batch.labels),))
-        images = jnp.concatenate([embed(state, batch.inputs), pseudo[rows]])
-        labels = jnp.concatenate([jnp.maximum(batch.labels, 0), rows // top])
-        where = jnp.concatenate([batch.where & (batch.labels >= 0), some[rows] > 0])
+        images, labels, where = _with_pseudo(state, batch, keys[1])
 
         def loss(matrix):
             vectors = similarity.l2_normalize((texts - state["text_mean"][None, :]) @ matrix)
@@ -230,29 +212,13 @@ def by_rounds(
     def finish(state, train, classes, key):
         return {name: state[name] for name in ("map", "mean", "text_mean", "known", "texts", "shown")}
 
-    def embed(state, inputs):
-        return similarity.l2_normalize(inputs - state["mean"][None, :])
-
-    def describe(state, classes):
-        texts, is_text = class_texts.of(classes)
-        if texts.shape[1:] != state["texts"].shape[1:]:
-            raise errors.UserError(
-                f"a class has texts {list(texts.shape[1:])}, in training it had {list(state['texts'].shape[1:])}"
-            )
-        is_same = moved.same(class_texts.mean(texts, is_text), state["known"])
-        is_known, row = jnp.any(is_same, axis=1), jnp.argmax(is_same, axis=1)
-        texts = jnp.where(is_known[:, None, None], state["texts"][row], texts)
-        return _vectors(
-            state, texts, jnp.where(is_known[:, None], state["shown"][row], class_texts.first(is_text, start))
-        )
-
     return base.Method(
         init=init,
         prepare=prepare,
         update=update,
         finish=finish,
-        embed=embed,
-        describe=describe,
+        embed=_embed,
+        describe=lambda state, classes: _described(state, classes, start),
         scores=lambda state, images, described: similarity.cosine(images, described),
         sees=frozenset({"test inputs", "unseen descriptions"}),
         refresh=1,
@@ -274,6 +240,53 @@ def pair_votes(shares: jax.Array) -> jax.Array:
     hesitates = ((best[:, 0] - best[:, 1] < _CONFUSED) & (best[:, 0] > 0)).astype(jnp.float32)
     votes = jnp.zeros((classes, classes)).at[pair[:, 0], pair[:, 1]].add(hesitates)
     return votes + votes.T
+
+
+def _embed(state: dict, inputs: Any) -> jax.Array:
+    return similarity.l2_normalize(inputs - state["mean"][None, :])
+
+
+def _described(state: dict, classes: Any, start: int) -> jax.Array:
+    """The class vectors `[C, F]`: of a class that was in training by the texts shown there, of others by the first."""
+    texts, is_text = class_texts.of(classes)
+    if texts.shape[1:] != state["texts"].shape[1:]:
+        raise errors.UserError(
+            f"a class has texts {list(texts.shape[1:])}, in training it had {list(state['texts'].shape[1:])}"
+        )
+    is_same = moved.same(class_texts.mean(texts, is_text), state["known"])
+    is_known, row = jnp.any(is_same, axis=1), jnp.argmax(is_same, axis=1)
+    texts = jnp.where(is_known[:, None, None], state["texts"][row], texts)
+    shown = jnp.where(is_known[:, None], state["shown"][row], class_texts.first(is_text, start))
+    return _vectors(state, texts, shown)
+
+
+def _begun(state: dict, inputs: jax.Array, labels: Any, ridge: Any) -> dict:
+    """The state with the first map, in the first round, and with which classes have no labelled inputs."""
+    own = labelled.sums(_embed(state, inputs), labels, len(state["known"]))
+    has, targets = own.counts > 0, similarity.l2_normalize(own.sums)
+    text_mean, matrix = _ridge(class_texts.mean(state["texts"], state["shown"]), targets, has, ridge)
+    first, kept = {"map": matrix, "text_mean": text_mean}, {name: state[name] for name in ("map", "text_mean")}
+    begins = jax.tree.map(lambda new, old: jnp.where(state["round"] == 0, new, old), first, kept)
+    return state | begins | {"unlabelled": (~has).astype(jnp.float32)}
+
+
+def _most_likely(images: jax.Array, shares: jax.Array, top: int) -> jax.Array:
+    """The images `[C, top, F]` that are most likely of each class; 0 where there are fewer."""
+    best, rows = jax.lax.top_k(shares.T, min(top, len(images)))
+    pseudo = images[rows] * (best > 0)[:, :, None]
+    return jnp.pad(pseudo, ((0, 0), (0, top - rows.shape[1]), (0, 0)))
+
+
+def _with_pseudo(state: dict, batch: Any, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Images, labels and mask `[2 B]`: the batch, and a row of `pseudo` drawn for each of its rows."""
+    top, pseudo = state["pseudo"].shape[1], state["pseudo"].reshape(-1, state["mean"].size)
+    # Rows of `pseudo` without an input have no weight.
+    some = jnp.repeat(state["unlabelled"], top) * jnp.any(pseudo, axis=1)
+    weights = jnp.where(jnp.any(some), jnp.log(some), 0.0)
+    rows = jax.random.categorical(key, weights, shape=(len(batch.labels),))
+    images = jnp.concatenate([_embed(state, batch.inputs), pseudo[rows]])
+    labels = jnp.concatenate([jnp.maximum(batch.labels, 0), rows // top])
+    return images, labels, jnp.concatenate([batch.where & (batch.labels >= 0), some[rows] > 0])
 
 
 def _enough(votes: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Scores of any method, decided upon once more with all inputs at hand: the frame of transduction and hub corrections.
+"""Scores of any method, decided once more with all inputs at hand: the frame of transduction and hub corrections.
 
     scorer  --scores [N, C], vectors [N, D]-->  decide  -->  [N, C]
 
@@ -61,7 +61,7 @@ def around(
     arrange: Callable[[jax.Array, jax.Array], jax.Array] | None = None,
     labelled: Any = 0.0,
 ) -> base.Method:
-    """Returns the method whose scores of all inputs are decided upon together.
+    """Returns the method whose scores of all inputs are decided together.
 
     Args:
       scorer: any method that scores input by input.

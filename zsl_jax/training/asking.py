@@ -171,7 +171,7 @@ def _are_images(model: trained.Trained, inputs: Any, name: str) -> bool:
         _ = model.preprocess
         return True
     found, right = (_described(shape) for shape in (inputs.shape[1:], model.input_shape))
-    raise errors.UserError(f"{name} and what follows are {found} an input, {right} are wanted")
+    raise errors.UserError(f"{name} and what follows are {found} per input, {right} are wanted")
 
 
 def _is_rgb(rows: np.ndarray) -> bool:
