@@ -2,6 +2,7 @@
 
     python docs/make_pairs.py --clothes=FILE.npz --text=TOWER --tie=TIE.npz    # runs what docs/pairs.json lacks
     python docs/make_pairs.py --clothes=FILE.npz --photos=FOLDER --weights=MOBILENET.npz
+    python docs/make_pairs.py --clothes=FILE.npz --words=GLOVE.npz
     python docs/make_pairs.py --emoji=FILE.npz
     python docs/make_pairs.py                                                  # only writes the tables
 
@@ -32,10 +33,24 @@ SETS = {
     },
 }
 METHODS = {
-    "clothes": ("zero_shot", "coop", "csp", "two_heads", "ideal_words", "label_embed_plus", "symnet", "cot"),
+    "clothes": (
+        "zero_shot",
+        "coop",
+        "csp",
+        "nearest_pair",
+        "two_heads",
+        "ideal_words",
+        "label_embed_plus",
+        "symnet",
+        "cot",
+    ),
     "emoji": ("two_heads", "ideal_words", "label_embed_plus", "symnet", "cot"),
 }
-BEHIND_A_TOWER = ("zero_shot", "coop", "csp")
+NEEDS = {
+    **{f"clothes/{method}": "towers" for method in ("zero_shot", "coop", "csp")},
+    "clothes/nearest_pair": "words",
+    "clothes/cot": "photos",
+}
 # What cot reads. The photos are smaller than the 224 pixels of the features, and their encoder is frozen.
 COT = {
     "clothes": {
@@ -54,11 +69,12 @@ COT = {
 }
 # Draws that nothing was settled on: the step sizes saw figures of 0 to 5.
 SPLITS, SEEDS = range(6, 11), range(3)
-ONE_SEED = ("zero_shot", "ideal_words", "symnet", "cot")  # nothing random, or minutes per run
+ONE_SEED = ("zero_shot", "nearest_pair", "ideal_words", "symnet", "cot")  # nothing random, or minutes per run
 COMPARED = (
     ("csp", "zero_shot"),
     ("csp", "coop"),
     ("csp", "two_heads"),
+    ("nearest_pair", "two_heads"),
     ("ideal_words", "two_heads"),
     ("label_embed_plus", "two_heads"),
     ("symnet", "two_heads"),
@@ -68,7 +84,7 @@ SCORES = ("seen", "unseen", "harmonic", "auc")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
-def run(name: str, file: str, towers: dict[str, str], photos: dict[str, str], found: dict, only: str) -> None:
+def run(name: str, file: str, given: dict[str, dict[str, str]], found: dict, only: str) -> None:
     """Adds to `found` the scores of every method, split and seed that it lacks, and writes them."""
     from zsl_jax.training import problems
     from zsl_jax.training import run as running
@@ -76,13 +92,17 @@ def run(name: str, file: str, towers: dict[str, str], photos: dict[str, str], fo
 
     for split in SPLITS:
         for method in METHODS[name]:
-            needs = towers if method in BEHIND_A_TOWER else photos if (name, method) == ("clothes", "cot") else {}
+            needs = given[NEEDS.get(f"{name}/{method}", "nothing")]
             if not all(needs.values()):
                 continue
             problem = None
             for seed in seeds(method):
                 key = f"{name}/{method}/{split}/{seed}"
-                if key in found or only not in key:
+                # What a tower or word vectors say of the names, they say of feasibility, too.
+                has_all = key in found and (
+                    "feasible" in found[key] or not {"towers.text", "data.words"} & needs.keys()
+                )
+                if has_all or only not in key:
                     continue
                 overrides = SETS[name] | {"data.file": file, "data.seed": str(split), "seed": str(seed)}
                 overrides |= needs | (COT[name] if method == "cot" else {})
@@ -118,7 +138,7 @@ def table(found: dict) -> str:
     lines = ["| set, world | method | S | U | H | AUC | H at the chosen gamma |", "|---|---|---|---|---|---|---|"]
     found = {key: {"chosen": {"harmonic": run.get("calibrated", np.nan)}, **run} for key, run in found.items()}
     for name, methods in METHODS.items():
-        for world in ("closed", "open"):
+        for world in ("closed", "open", "feasible"):
             for method in methods:
                 cells = [scores(found, name, world, method, score) for score in SCORES]
                 if cells[0] is None:
@@ -155,17 +175,22 @@ def main() -> int:
         "tie": "what ties its texts to the features",
         "photos": "the folder of the photos of the clothes",
         "weights": "of a MobileNetV2 from Keras",
+        "words": "word vectors, as GloVe writes them or an archive",
     }
     for name, what in options.items():
         parser.add_argument(f"--{name}", default="", help=what)
     parser.add_argument("--only", default="", help="runs whose key (emoji/two_heads/6/0) has this in it")
     given = parser.parse_args()
-    towers = {"towers.text": given.text, "towers.tie": given.tie}
-    photos = {"data.dir": given.photos, "encoder.weights": given.weights}
+    needed = {
+        "nothing": {},
+        "towers": {"towers.text": given.text, "towers.tie": given.tie},
+        "photos": {"data.dir": given.photos, "encoder.weights": given.weights},
+        "words": {"data.words": given.words},
+    }
     found = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     for name in SETS:
         if file := getattr(given, name):
-            run(name, file, towers, photos, found, given.only)
+            run(name, file, needed, found, given.only)
     head, _, rest = PAGE.read_text().partition(BEGIN)
     tables = f"{table(found)}\n\n{differences(found)}"
     PAGE.write_text(f"{head}{BEGIN}\n\n{tables}\n\n{END}{rest.partition(END)[2]}")
