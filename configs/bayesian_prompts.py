@@ -8,8 +8,13 @@
     python -m zsl_jax train --config=configs/bayesian_prompts.py:xlsa17 --config.data.dir=FOLDER \
         --config.towers.columns=0:1280 --config.towers.text=FOLDER --config.towers.tie=TIE.npz \
         --workdir=runs/bayesian_prompts_birds
+    python -m zsl_jax train --config=configs/bayesian_prompts.py:npz --config.data.file=FILE.npz \
+        --config.protocol=base_to_new --config.few_shot.of_seen=16 --config.method.amortised=80 \
+        --config.train.batch_size=16 --config.towers.text=FOLDER --config.towers.tie=TIE.npz \
+        --workdir=runs/amortised_prompts
 
-A few minutes per run on two CPU cores. docs/prompts.md has figures.
+A few minutes per run on two CPU cores; the last one, with a distribution of each image, encodes all classes once per
+draw and image, and is not measured. docs/prompts.md has figures of the first form.
 """
 
 from zsl_jax.recipes import families

@@ -78,7 +78,7 @@ def learned_names(
         return jax.lax.cond(
             jnp.all(rows >= 0),
             lambda: named,
-            lambda: family.chosen(rows, named, family.hand_written(tower, weights, classes)),
+            lambda: jnp.where((rows >= 0)[:, None], named, family.hand_written(tower, weights, classes)),
         )
 
     return family.by_prompts(
