@@ -7,7 +7,10 @@ r"""Self-training, by default around class means: sure and steady answers on tes
 
 An epoch is a round; their number and gamma are chosen on validation classes, and so were threshold and seen_penalty
 among a few values. Minutes per run, 2 CPU cores, which were shared.
-docs/transduction.md has figures.
+
+CUB127 (CUB restricted to 127 classes, MobileNet features), attributes, one run of 3 rounds: ZSL 67.2, GZSL 60.9 / 74.4
+/ 67.0, calibrated 58.1 / 77.2 / 66.3. Class means alone: ZSL 61.3, GZSL 26.0 / 80.1 / 39.3, calibrated H 58.7.
+docs/transduction.md has more draws and scorers.
 
 Around a method that follows a gradient a round takes the epochs of its recipe:
 `--config.method.every=20 --config.train.epochs=80`.
