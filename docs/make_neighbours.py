@@ -69,6 +69,9 @@ the constant gamma chosen on validation classes. All of them are inductive.
 
 A row is the recipe with what is named: {commands}.
 
+A learned metric helps class means and neighbours, which compare inputs as they come. It does not help ESZSL, which
+learns a map of its own.
+
 ## From no image to many
 
 {shots}
@@ -127,7 +130,7 @@ def shots(found: dict) -> str:
             ]
             if all(runs):
                 lines.append(f"| {score}, {way} | {' | '.join(map(MAKING.spread, runs))} |")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else "Not run yet."
 
 
 def commands() -> str:

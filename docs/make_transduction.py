@@ -127,10 +127,12 @@ the best calibrated H on validation classes or, where a row says so, the best H 
   an unseen one 60.
 - **Prior estimation** does the opposite. It takes the surplus of seen classes for their frequency and gives them more.
   The method is for probabilities that are right but for the class frequencies, and those of a zero-shot scorer are
-  wrong for another reason. It is no remedy for the bias.
+  wrong for another reason. It is no remedy for the bias: validation classes choose `equal=100`, the value that changes
+  least.
 - **TransCLIP, label propagation, online Gaussians, information maximisation and self-training** have a constant of
   their own, `seen_penalty`, which is subtracted before the decision and chosen on validation classes (for self-training
-  a fixed one). Their H as scored is near the calibrated one because of it: it is gamma in another place.
+  a fixed one). It is gamma in another place, and what brings H as scored near the calibrated one; information
+  maximisation alone stays far from it.
 """
 
 BREAKING = """
