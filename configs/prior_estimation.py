@@ -8,6 +8,9 @@ r"""Class priors by expectation maximisation, by default around ESZSL; `--config
 About a minute per run, 2 CPU cores; knobs and gamma are chosen on validation classes. docs/transduction.md has figures
 and says what it does to the bias for seen classes.
 
+CUB127 (CUB restricted to 127 classes, MobileNet features), attributes, one run (a closed form): ZSL 63.6, GZSL 16.2 /
+82.9 / 27.2, calibrated 62.1 / 60.1 / 61.1. The scorer alone (ESZSL): ZSL 64.3, calibrated 60.5.
+
 Reference: Saerens, Latinne, Decaestecker, "Adjusting the Outputs of a Classifier to New a Priori Probabilities: A
 Simple Procedure", Neural Computation 2002.
 """

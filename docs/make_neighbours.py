@@ -14,8 +14,6 @@ import runpy
 import sys
 import types
 
-import numpy as np
-
 DOCS = pathlib.Path(__file__).resolve().parent
 RECORD, PAGE = DOCS / "neighbours.json", DOCS / "neighbours.md"
 MAKING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "make_transduction.py")))
@@ -70,6 +68,9 @@ the constant gamma chosen on validation classes. All of them are inductive.
 {table}
 
 A row is the recipe with what is named: {commands}.
+
+A learned metric helps class means and neighbours, which compare inputs as they come. It does not help ESZSL, which
+learns a map of its own.
 
 ## From no image to many
 
@@ -128,17 +129,8 @@ def shots(found: dict) -> str:
                 for count in SHOTS
             ]
             if all(runs):
-                lines.append(f"| {score}, {way} | {' | '.join(map(spread, runs))} |")
-    return "\n".join(lines)
-
-
-def spread(values: list[float]) -> str:
-    """Returns mean and standard deviation.
-
-    >>> spread([10.0]), spread([10.0, 12.0])
-    ('10.0', '11.0 ± 1.4')
-    """
-    return f"{np.mean(values):.1f}" + (f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else "")
+                lines.append(f"| {score}, {way} | {' | '.join(map(MAKING.spread, runs))} |")
+    return "\n".join(lines) if len(lines) > 2 else "Not run yet."
 
 
 def commands() -> str:

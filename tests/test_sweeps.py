@@ -147,7 +147,8 @@ def test_the_knobs_of_every_recipe_are_traced(toy_data):
         same = setup.method.name, setup.get("scorer", {}).get("name"), tuple(knobs)
         if not knobs or same in traced or setup.method.name in toy.OF_OTHER_DATA:
             continue
-        trainer = sweeps.Trainer(setup, knobs, [data.test_task(toy.dataset())])
+        width = setup.method.get("dimensions", 10)
+        trainer = sweeps.Trainer(setup, knobs, [data.test_task(toy.dataset(num_features=width))])
 
         def lanes(trainer=trainer, knobs=knobs):
             moving, *given = trainer.start([dict.fromkeys(knobs, 0.5)] * 2, 2)

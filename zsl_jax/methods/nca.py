@@ -19,7 +19,7 @@ from zsl_jax.methods.pca import components
 def nca(
     scorer: base.Method,
     *,
-    dimensions: int = 128,
+    dimensions: int = 64,
     temperature: float = 0.1,
     epochs: int = 10,
     batch_size: int = 512,
@@ -89,7 +89,7 @@ def disagreement(rows: jax.Array, labels: jax.Array, temperature: jax.typing.Arr
       temperature: > 0.
 
     >>> x = jnp.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    >>> print(disagreement(x, jnp.array([4, 4, 7]), 1.0).round(4))
+    >>> print(f"{disagreement(x, jnp.array([4, 4, 7]), 1.0):.4f}")
     0.3133
     """
     vectors, is_labelled = similarity.l2_normalize(rows), labels >= 0

@@ -23,10 +23,10 @@ _TINY = 1e-12
 def self_training(
     scorer: base.Method,
     *,
-    threshold: float = 0.5,
+    threshold: float = 0.3,
     noise: float = 0.5,
     temperature: float = 0.3,
-    seen_penalty: float = 1.0,
+    seen_penalty: float = 2.0,
     every: int = 1,
 ) -> base.Method:
     """Rounds in which a method is trained anew, on the labelled inputs and on answers of the round before.
