@@ -17,10 +17,11 @@ from zsl_jax import config as config_lib
 
 def get_config(argument=None):
     config = config_lib.base("category_discovery", argument)
+    config.train.epochs = 1
     config.protocol, config.select.metric = "discovery", "discovered"
     if config.data.name == "npz":
         config.data.semantics = "none"
-    config.late.certainty = (0.3, 1.0, 3.0)
+    config.late.certainty = (0.1, 0.3, 1.0)
     return config
 
 

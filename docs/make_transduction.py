@@ -28,6 +28,8 @@ MEASURING = types.SimpleNamespace(**runpy.run_path(str(DOCS / "measuring.py")))
 ROUNDS = types.SimpleNamespace(**runpy.run_path(str(DOCS / "transduction_rounds.py")))
 # Other data and other scorers.
 SETS = types.SimpleNamespace(**runpy.run_path(str(DOCS / "transduction_sets.py")))
+# Training on unlabelled inputs, and category discovery.
+TRAINED = types.SimpleNamespace(**runpy.run_path(str(DOCS / "transduction_training.py")))
 CORRECTIONS = (
     "csls",
     "inverted_softmax",
@@ -54,9 +56,10 @@ TEXT = """\
 # All test inputs together
 
 Test images that arrive in numbers show their clusters. The methods here take the scores of any other method and
-decide once more with all inputs at hand; two of them, `self_training` and `gta_clip`, train on these. A record of such
-a run says `instance-transductive`, and a report ranks it apart: its figures must not be compared with those of methods
-that see one image at a time.
+decide once more with all inputs at hand; nothing is trained on them but `self_training`, `gta_clip`, and what is
+said under [training on unlabelled inputs](#training-on-unlabelled-inputs). A record of such a run says
+`instance-transductive`, and a report ranks it apart: its figures must not be compared with those of methods that see
+one image at a time.
 
     zsl-jax train --config=transclip:xlsa17 --config.data.dir=FOLDER --workdir=runs/transclip
 
@@ -428,7 +431,7 @@ def page(found: dict) -> str:
     text = TEXT.replace("{attributes}", table(found, "att")).replace("{sentences}", table(found, "sent"))
     text = text.replace("{orders}", orders(found)) + BIAS.replace("{bias}", bias(found))
     text += SETS.text(found, MEASURING.cell)
-    text += ROUNDS.few_shot(found) + ROUNDS.gta(found, METRICS, cell)
+    text += ROUNDS.few_shot(found) + ROUNDS.gta(found, METRICS, cell) + TRAINED.text()
     return text + (BREAKING.replace("{broken}", broken(found)) if "conditions" in found else "")
 
 
