@@ -3,11 +3,12 @@
     pip install "PATH[torch]"
     python tests/make_framework_outputs.py
 
-The frameworks are timm, torchvision, open_clip and transformers. The .json has, for each case, the names and shapes of the
-framework's tensors, its config and the encoder here that they are for; the .npz what the framework computes from them.
+The frameworks are timm, torchvision, open_clip and transformers. The .json has, for each case, the names and shapes of
+the framework's tensors, its config and the encoder here that they are for; the .npz what the framework makes of them.
 test_framework_outputs.py compares without any framework.
 """
 
+import collections
 import json
 import pathlib
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from zsl_jax.encoders import scaling
 
 SPECS = pathlib.Path(__file__).with_name("framework_outputs.json")
 OUTPUTS = SPECS.with_suffix(".npz")
+TORCH_FILES = {name: SPECS.with_name(f"torch_{name}.pth") for name in ("archive", "older")}
 SIDE = 64  # of the images of the encoders, pixels
 TINY = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 1}
 LAST = 49  # the token that ends a text, and the largest
@@ -174,6 +176,23 @@ def _bert() -> Iterator[tuple[str, Case]]:
     yield "transformers BERT", Case({**spec, "tensors": shapes}, outputs)
 
 
+def write_torch_files() -> None:
+    """Writes the same tensors in both formats of torch.save; some are transposed, or share the numbers of others."""
+    import torch
+
+    whole = torch.from_numpy(formula_tensors.tensor("whole", (3, 4)))
+    tensors = {
+        "whole": torch.nn.Parameter(whole),
+        "transposed": whole.T,
+        "part": whole[1:, ::2],
+        "half": whole.half(),
+        "brain": whole.bfloat16(),
+        "count": torch.tensor(7),
+    }
+    for name, path in TORCH_FILES.items():
+        torch.save(collections.OrderedDict(tensors), path, _use_new_zipfile_serialization=name == "archive")
+
+
 def _encoder(model, ours: dict[str, Any]) -> Case:
     import torch
 
@@ -255,4 +274,5 @@ if __name__ == "__main__":
     SPECS.write_text(json.dumps({name: case.spec for name, case in made.items()}, sort_keys=True) + "\n")
     held = {f"{name}/{output}": values for name, case in made.items() for output, values in case.outputs.items()}
     np.savez_compressed(OUTPUTS, **held)
+    write_torch_files()
     print(f"wrote {len(made)} cases: {SPECS.stat().st_size} and {OUTPUTS.stat().st_size} bytes")

@@ -1,5 +1,7 @@
 """Checkpoints load by the names that torchvision, timm and the folded export give them, or not at all."""
 
+import pickle
+
 import jax
 import numpy as np
 import pytest
@@ -125,7 +127,9 @@ def test_files_that_are_no_weights(tmp_path):
     for name, content, says in [
         ("w.safetensors", b"not safe", "cannot be read"),
         ("w.npz", b"not a zip", "cannot be read"),
-        ("w.pth", b"", "a .safetensors or .npz file is wanted"),
+        ("w.pt", b"", "a .safetensors, .npz or .pth file is wanted"),
+        ("w.pth", b"PK", "cannot be read"),
+        ("w.pth", pickle.dumps(0x1950A86A20F9469CFC6C) + pickle.dumps(print), "it would call builtins.print"),
     ]:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(errors.UserError, match=says) as caught:

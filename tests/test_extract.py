@@ -196,7 +196,7 @@ def test_weights_that_changed_since_are_refused(photos, tmp_path):
         (("--config.data.dir", None), "config.data.dir= is not a folder"),
         (("--config.data.dir", "nowhere"), "no dataset in 'nowhere'"),
         (("--config.encoder.weights", "absent.npz"), "no weights file 'absent.npz'"),
-        (("--config.encoder.weights", "w.pth"), "a .safetensors or .npz file is wanted"),
+        (("--config.encoder.weights", "w.pt"), "a .safetensors, .npz or .pth file is wanted"),
         (("--config", f"{RECIPES / 'vit.py'}:tini"), "did you mean 'tiny'"),
         (("--config", f"{RECIPES / 'vit.py'}:small"), "of another encoder: 18 of another shape: "),
         (("--config", f"{RECIPES / 'resnet.py'}:5"), "unknown depth '5'"),

@@ -75,6 +75,17 @@ def test_sentence_encoders(name, pool):
     close(similarity.l2_normalize(found), f"{name}/{pool}")
 
 
+@pytest.mark.parametrize("name", maker.TORCH_FILES)
+def test_files_of_torch_are_read_without_torch(name):
+    found, whole = weights.read(maker.TORCH_FILES[name]), formula_tensors.tensor("whole", (3, 4))
+    wanted = {"whole": whole, "transposed": whole.T, "part": whole[1:, ::2], "half": whole.astype(np.float16)}
+    wanted |= {"brain": whole.astype(jax.numpy.bfloat16), "count": np.array(7)}
+    assert found.keys() == wanted.keys()
+    for key, tensor in wanted.items():
+        assert found[key].dtype == tensor.dtype, key
+        np.testing.assert_array_equal(found[key], tensor, err_msg=key)
+
+
 def test_the_stored_outputs_are_small_and_of_every_case():
     assert {name.partition("/")[0] for name in OUTPUTS} == set(SPECS)
     assert {spec["kind"] for spec in SPECS.values()} == {"encoder", "clip", "bert"}

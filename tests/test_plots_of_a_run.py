@@ -91,6 +91,24 @@ def test_maps_of_described_and_predicted_attributes_have_the_same_axes(drawn):
     assert float(figures["attributes.png"].get_suptitle().rpartition(" ")[2]) == pytest.approx(found, abs=0.006)
 
 
+def test_of_many_classes_those_of_the_largest_confusions_are_named_and_none_touches_another():
+    rng, count = np.random.default_rng(0), 60
+    labels = np.repeat(np.arange(count), 10)
+    predictions = np.where(rng.random(len(labels)) < 0.3, rng.integers(count, size=len(labels)), labels)
+    predictions[labels == 7] = 50
+    names = [f"kind {row}" for row in range(count)]
+    axes = plots.confusion_matrix(labels, predictions, names=names, is_seen=np.arange(count) < 40).axes[0]
+    rows, columns = (texts(axis.get_ticklabels()) for axis in (axes.yaxis, axes.xaxis))
+    assert "kind 7" in rows
+    assert "kind 50" in columns
+    assert np.diff(axes.get_yticks()).min() >= 2
+    circles = list(zip(*axes.lines[-1].get_data()))
+    assert circles == [(pair.predicted, pair.label) for pair in plots.worst_pairs(labels, predictions, count, 12)]
+    assert circles[0] == (50, 7)
+    assert set(rows) <= {f"kind {row}" for _, row in circles}
+    assert {"40 seen", "20 unseen"} == set(texts(axes.texts))
+
+
 def test_a_star_for_each_class_and_a_dot_for_each_image(drawn):
     _, figures, result, _ = drawn
     axes = figures["embeddings.png"].axes[0]
@@ -99,7 +117,13 @@ def test_a_star_for_each_class_and_a_dot_for_each_image(drawn):
     assert len(by_label["descriptions of seen classes"].get_xdata()) == 7
     assert by_label["images of seen classes"].get_color() == plots.SEEN
     assert by_label["descriptions of unseen classes"].get_color() == plots.UNSEEN
-    assert {"one", "five", "seven"} == set(texts(axes.texts))
+    discs = by_label["descriptions of unseen classes"]
+    assert texts(axes.texts) == ["1", "2", "3"]
+    assert [text.xy[1] for text in axes.texts] == sorted(discs.get_ydata(), reverse=True)
+    beside = texts(figures["embeddings.png"].axes[1].texts)
+    rows = np.flatnonzero(~np.asarray(result.task.classes.is_seen))
+    assert beside[::2] == ["1", "2", "3"]
+    assert set(beside[1::2]) == {result.task.classes.names[row] for row in rows} == {"one", "five", "seven"}
 
 
 def test_strips_show_the_best_images_of_a_class(drawn):
@@ -122,7 +146,7 @@ def test_embeddings_in_tsne_and_an_unknown_projection():
     points, labels = RNG.standard_normal((30, 4)), np.arange(30) % 4
     shared = {"names": NAMES, "is_seen": IS_SEEN}
     figure = plots.embeddings(points, labels, np.eye(4), projection="tsne", **shared)
-    assert "t-SNE" in figure.axes[0].get_title()
+    assert "t-SNE" in figure.get_suptitle()
     with pytest.raises(errors.UserError, match="unknown projection 'pcaa': did you mean 'pca'"):
         plots.embeddings(points, labels, np.eye(4), projection="pcaa", **shared)
 

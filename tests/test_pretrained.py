@@ -1,5 +1,6 @@
 """Public checkpoints by name: the table is of these encoders, and a file that is not here is one line."""
 
+import hashlib
 import logging
 import sys
 
@@ -21,6 +22,7 @@ KINDS = (
     "vit_small_patch14_dinov2.lvd142m",
     "vit_base_patch32_clip_quickgelu_224.openai",
     "vit_base_patch16_siglip_224.webli",
+    "vit_b_32",
 )
 
 
@@ -46,6 +48,40 @@ def test_a_copy_is_read_from_the_folder_and_a_file_stands_for_itself(tmp_path, m
     assert pretrained.path("some/where.npz").name == "where.npz"
     with pytest.raises(errors.UserError, match="149 missing"):
         encoders.load(TINY)
+
+
+def test_a_file_of_torchvision_is_read_as_it_is_and_compared_with_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv(pretrained.FOLDER, str(tmp_path))
+    known = pretrained.named("resnet50")
+    assert (known.file, known.sha256, known.licence) == ("resnet50-11ad3fa6.pth", "11ad3fa6", "bsd-3-clause")
+    says = rf"torchvision's, .*: put https://.*/{known.file} \(about 103 MB\) there as {tmp_path}/{known.file}"
+    with pytest.raises(errors.UserError, match=says):
+        pretrained.path("resnet50")
+    copy = tmp_path / known.file
+    copy.write_bytes(b"cut short")
+    digits = hashlib.sha256(b"cut short").hexdigest()[:8]
+    for text in ("resnet50", str(copy)):
+        with pytest.raises(errors.UserError, match=f"its sha256 begins with {digits}, not 11ad3fa6") as raised:
+            pretrained.path(text)
+        assert "\n" not in str(raised.value)
+    # A table in which that is what is published.
+    published = known._replace(file=f"resnet50-{digits}.pth")
+    monkeypatch.setitem(pretrained.CHECKPOINTS, "resnet50", published)
+    moved = copy.rename(tmp_path / published.file)
+    assert pretrained.path("resnet50") == moved
+
+
+def test_the_table_has_the_files_and_the_cuts_of_torchvision():
+    models = pytest.importorskip("torchvision.models", reason="torchvision is not installed")
+    for name, known in pretrained.CHECKPOINTS.items():
+        if known.sha256:
+            theirs = models.get_model_weights(name).DEFAULT
+            cut = theirs.transforms()
+            assert theirs.url == f"{known.repository}/{known.file}"
+            assert known.megabytes == pytest.approx(4e-6 * theirs.meta["num_params"], abs=1.1)
+            assert [known.images.size] == cut.crop_size
+            assert round(known.images.size / known.images.crop_fraction) == cut.resize_size[0]
+            assert known.images.filter == cut.interpolation.value
 
 
 def test_the_hub_is_asked_for_the_file_and_its_failures_are_one_line(tmp_path, monkeypatch, caplog):

@@ -1,4 +1,4 @@
-"""Public checkpoints by the names that timm gives them: what they are, where they are, and the encoder they fit.
+"""Public checkpoints by the names of timm and torchvision: what they are, where they are, and the encoder they fit.
 
     module, variables, images = load("vit_small_patch14_dinov2.lvd142m")
     embeddings = module.apply(variables, pixels, train=False)            pixels as `images` says, [B, D]
@@ -6,12 +6,17 @@
 A checkpoint is fetched once, by the package `huggingface_hub` (the extra `hub`), into its own cache. Without a network
 a copy of the file serves that lies in a folder of checkpoints as `NAME.safetensors`.
 
+Names without a dot are torchvision's (`resnet50`): the file that it publishes, `resnet50-11ad3fa6.pth`, is put into
+that folder as it is, and read without torch.
+
 The sizes are those of float32 tensors with classifier; licences, sizes of images, crops and scaling are as in the
-configurations of timm 1.0.31. No hash is listed: `huggingface_hub` compares what it fetches with what the hub
+configurations of timm 1.0.31 and torchvision 0.29, whose default weights they are. A file of torchvision's is compared
+with the sha256 whose first digits its name carries, `huggingface_hub` compares what it fetches with what the hub
 announces, and what was read is written into every record by its sha256.
 """
 
 import difflib
+import hashlib
 import logging
 import os
 import pathlib
@@ -26,6 +31,7 @@ from zsl_jax.data import images as images_lib
 from zsl_jax.encoders import stages, weights
 
 FILE = "model.safetensors"
+TORCHVISION = "https://download.pytorch.org/models"
 FOLDER = "ZSL_JAX_WEIGHTS"  # environment variable: where copies are
 
 
@@ -36,9 +42,10 @@ class Checkpoint(NamedTuple):
       encoder: a name in `encoders.ENCODERS`.
       knobs: of it, as these weights expect them.
       images: size, crop and filter, the same.
-      repository: on the hub.
+      repository: on the hub; or `TORCHVISION`.
       licence: of the weights, as their publisher states it.
       megabytes: of the file, about.
+      file: its name there.
     """
 
     encoder: str
@@ -47,6 +54,12 @@ class Checkpoint(NamedTuple):
     repository: str
     licence: str
     megabytes: int
+    file: str = FILE
+
+    @property
+    def sha256(self) -> str:
+        """The first digits of the file's, which torchvision writes into its name; empty for the others."""
+        return self.file.removesuffix(".pth").rpartition("-")[2] if self.repository == TORCHVISION else ""
 
 
 def _images(crop: float, *, size: int = 224, resize: str = "bicubic") -> images_lib.Preprocessing:
@@ -127,6 +140,16 @@ _FITS = {
     ),
     "vit_base_patch16_siglip_224.webli": ("vit_base", {"variant": "siglip"}, _images(0.9), "apache-2.0", 372),
 }
+_RESIZED = 224 / 232  # of torchvision's second recipe
+_TORCHVISION = {
+    "resnet18": ("resnet18", {}, _images(0.875, resize="bilinear"), 47, "f37072fd"),
+    "resnet34": ("resnet34", {}, _images(0.875, resize="bilinear"), 87, "b627a593"),
+    "resnet50": ("resnet50", {}, _images(_RESIZED, resize="bilinear"), 103, "11ad3fa6"),
+    "resnet101": ("resnet101", {}, _images(_RESIZED, resize="bilinear"), 179, "cd907fc2"),
+    "mobilenet_v2": ("mobilenet_v2", {}, _images(_RESIZED, resize="bilinear"), 14, "7ebf99e0"),
+    "vit_b_16": ("vit_base", {"scaling": "imagenet"}, _images(0.875, resize="bilinear"), 346, "c867db91"),
+    "vit_b_32": ("vit_base", {"patch": 32, "scaling": "imagenet"}, _images(0.875, resize="bilinear"), 353, "d86f8d99"),
+}
 # Those that lie on the hub under another name than their own.
 _REPOSITORIES = {
     "vit_base_patch16_clip_quickgelu_224.openai": "timm/vit_base_patch16_clip_224.openai",
@@ -135,15 +158,19 @@ _REPOSITORIES = {
 CHECKPOINTS = {
     name: Checkpoint(encoder, knobs, images, _REPOSITORIES.get(name, f"timm/{name}"), licence, megabytes)
     for name, (encoder, knobs, images, licence, megabytes) in _FITS.items()
+} | {
+    name: Checkpoint(encoder, knobs, images, TORCHVISION, "bsd-3-clause", megabytes, f"{name}-{digits}.pth")
+    for name, (encoder, knobs, images, megabytes, digits) in _TORCHVISION.items()
 }
 
 
 def describe() -> str:
-    """Returns a line for every checkpoint: name, encoder, size and licence."""
-    return "\n".join(
-        f"  {name:<44} {known.encoder:<13} {known.megabytes:>4} MB  {known.licence}"
-        for name, known in CHECKPOINTS.items()
-    )
+    """Returns a line for every checkpoint: name, encoder, size, licence and, of torchvision's, the file."""
+    lines = []
+    for name, known in CHECKPOINTS.items():
+        line = f"  {name:<44} {known.encoder:<13} {known.megabytes:>4} MB  {known.licence}"
+        lines.append(f"{line:<84}  {known.file}" if known.sha256 else line)
+    return "\n".join(lines)
 
 
 def load(name: str) -> tuple[nn.Module, Any, images_lib.Preprocessing]:
@@ -172,7 +199,8 @@ def named(name: str) -> Checkpoint:
     'apache-2.0'
     """
     if name not in CHECKPOINTS:
-        near = difflib.get_close_matches(name, CHECKPOINTS, n=1)
+        begun = [known for known in CHECKPOINTS if name and known.startswith(name)]
+        near = begun[:1] or difflib.get_close_matches(name, CHECKPOINTS, n=1)
         raise errors.unlisted(
             "weights",
             name,
@@ -191,14 +219,29 @@ def path(text: str) -> pathlib.Path:
     """Returns the file of a checkpoint by its name, fetched where it is not here; a path is returned as it is.
 
     Raises:
-      UserError: an unknown name, or a checkpoint that is neither here nor can be fetched.
+      UserError: an unknown name, a checkpoint that is neither here nor can be fetched, or a file that is not the one
+        whose name it has.
     """
     place = pathlib.Path(text).expanduser()
     if place.is_file() or (text not in CHECKPOINTS and place.suffix in weights.SUFFIXES):
-        return place
-    named(text)
-    copy = folder() / f"{text}.safetensors"
-    return copy if copy.is_file() else _fetched(text, copy)
+        return _checked(place)
+    known = named(text)
+    copy = folder() / (known.file if known.sha256 else f"{text}.safetensors")
+    return _checked(copy) if copy.is_file() else _fetched(text, copy)
+
+
+def _checked(place: pathlib.Path) -> pathlib.Path:
+    """The file; raises where it has the name of one of torchvision's, and another content."""
+    digits = next((known.sha256 for known in CHECKPOINTS.values() if known.sha256 and known.file == place.name), "")
+    if digits and place.is_file():
+        with place.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if not found.startswith(digits):
+            raise errors.UserError(
+                f"{place} is not what torchvision publishes under this name: its sha256 begins with {found[:8]}, not "
+                f"{digits}: fetch {TORCHVISION}/{place.name} again"
+            )
+    return place
 
 
 def folder() -> pathlib.Path:
@@ -208,6 +251,11 @@ def folder() -> pathlib.Path:
 
 def _fetched(name: str, copy: pathlib.Path) -> pathlib.Path:
     checkpoint = CHECKPOINTS[name]
+    if checkpoint.sha256:
+        raise errors.UserError(
+            f"weights {name} are torchvision's, and not on this machine: put {TORCHVISION}/{checkpoint.file} (about "
+            f"{checkpoint.megabytes} MB) there as {copy}"
+        )
     by_hand = f"put {FILE} of {checkpoint.repository} (about {checkpoint.megabytes} MB) there as {copy}"
     try:
         import huggingface_hub

@@ -30,16 +30,16 @@ import numpy as np
 
 from zsl_jax import errors
 from zsl_jax.data import arrays
-from zsl_jax.encoders import batch_norm, positions, tensor_names
+from zsl_jax.encoders import batch_norm, positions, tensor_names, torch_files
 
-SUFFIXES = (".safetensors", ".npz")
+SUFFIXES = (".safetensors", ".npz", ".pth")
 # Belongs to a checkpoint, but not to an encoder: classifiers, and counters of torch's batch normalisation.
 _NOT_OURS = re.compile(r"(fc|classifier(\.1)?|head|head_dist|heads\.head)\.(weight|bias)|.*\.num_batches_tracked")
 _FOLDED = re.compile(r"(?P<index>\d{3})_(?P<kind>CONV_2D|DEPTHWISE_CONV_2D|FULLY_CONNECTED)_(?P<part>[wb])")
 
 
 def load(path: str | os.PathLike, variables: Any) -> Any:
-    """Returns the variables of an encoder with the values in a `.safetensors` or `.npz` file.
+    """Returns the variables of an encoder with the values in a `.safetensors`, `.npz` or `.pth` file.
 
     Args:
       path: the file.
@@ -59,9 +59,9 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
       UserError: the file is missing, damaged or of another kind.
     """
     path = pathlib.Path(path).expanduser()
-    readers = dict(zip(SUFFIXES, (_read_safetensors, _read_npz)))
+    readers = dict(zip(SUFFIXES, (_read_safetensors, _read_npz, torch_files.read)))
     if path.suffix not in readers:
-        raise errors.UserError(f"weights {str(path)!r}: a .safetensors or .npz file is wanted")
+        raise errors.UserError(f"weights {str(path)!r}: a .safetensors, .npz or .pth file is wanted")
     if not path.is_file():
         raise errors.UserError(f"no weights file {str(path)!r}")
     try:

@@ -35,19 +35,19 @@ def attribute_maps(
     maps = [_standardized(np.asarray(x)[rows][:, columns]) for x in (described, predicted)]
     correlation = float(np.mean(maps[0] * maps[1]))
     num_seen = int(is_seen[rows].sum())
-    height = 1.6 + 0.15 * len(rows)
-    figure = mpl_figure.Figure(figsize=(12, max(height, 3.5)), layout="constrained")
+    height = 1.6 + 0.145 * len(rows)
+    figure = mpl_figure.Figure(figsize=(9.5, max(height, 3.5)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, values, title in ((left, maps[0], "as described"), (right, maps[1], "as read off the test images")):
         image = axes.imshow(values, cmap="PuOr_r", vmin=-_REACH, vmax=_REACH, aspect="auto", interpolation="nearest")
-        size = 7 if len(columns) <= 40 else 5
+        size = 8 if len(columns) <= 24 else 5
         axes.set_xticks(range(len(columns)), [readable(attributes[c]) for c in columns], rotation=90, fontsize=size)
         axes.set_title(title, fontsize=10)
         axes.axhline(num_seen - 0.5, color="black", linewidth=1.2)
-    left.set_yticks(range(len(rows)), [readable(names[row]) for row in rows], fontsize=6.5)
+    left.set_yticks(range(len(rows)), [readable(names[row]) for row in rows], fontsize=8)
     paint_labels(left.get_yticklabels(), is_seen[rows])
     bar = figure.colorbar(image, ax=(left, right), shrink=0.6, aspect=30, extend="both")
-    bar.set_label("standard deviations from the attribute's mean", fontsize=8)
+    bar.set_label("standard deviations from the attribute's mean", fontsize=9)
     shown = ((num_seen, is_seen.sum()), (len(rows) - num_seen, (~is_seen).sum()))
     some = [f"{part}" if part == whole else f"{part} of {whole}" for part, whole in shown]
     sides = f"{some[0]} seen (blue) and {some[1]} unseen (orange) classes"
@@ -76,10 +76,11 @@ def reasons(axes, attributes: Sequence[str], contributions, *, count: int = 8) -
     positions = np.arange(len(labels))
     axes.barh(positions, heights, color=["black" if value > 0 else WRONG for value in heights], height=0.7)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_yticks(positions, labels, fontsize=8)
+    axes.set_yticks(positions, labels, fontsize=9)
     axes.invert_yaxis()
-    axes.set_xlabel(f"contribution; sum {values.sum():+.3g}", fontsize=8)
-    axes.tick_params(axis="x", labelsize=7)
+    axes.set_xlabel(f"contribution; sum {values.sum():+.3g}", fontsize=9)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.locator_params(axis="x", nbins=5)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 

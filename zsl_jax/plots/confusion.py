@@ -8,9 +8,11 @@ import numpy as np
 from matplotlib import figure as mpl_figure
 
 from zsl_jax.plots import attributes as attributes_lib
-from zsl_jax.plots.style import colour, paint_labels, readable
+from zsl_jax.plots.style import UNSEEN, colour, paint_labels, readable
 
-_MAX_LABELS = 70
+_ALL_NAMES = 24  # more do not fit at a size that can be read
+_CIRCLES = 12
+_SIDE, _LINE = 430, 12  # of the matrix and of a line of text, points
 
 
 class Pair(NamedTuple):
@@ -24,6 +26,8 @@ class Pair(NamedTuple):
 def confusion_matrix(labels, predictions, *, names: Sequence[str], is_seen) -> mpl_figure.Figure:
     """Returns the confusion matrix, one row per class and each row a distribution, seen classes first.
 
+    Of more than 24 classes the largest confusions are circled, and their classes named where a name has room.
+
     Args:
       labels: `[N]` rows of the class table.
       predictions: `[N]`, rows too.
@@ -33,36 +37,38 @@ def confusion_matrix(labels, predictions, *, names: Sequence[str], is_seen) -> m
     is_seen = np.asarray(is_seen, bool)
     counts = _counts(labels, predictions, len(names))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    # A label of 8 points takes 0.15 inches.
-    side = max(8.0, 2.0 + 0.15 * len(names)) if len(names) <= _MAX_LABELS else 8.0
-    figure = mpl_figure.Figure(figsize=(side + 1, side), layout="constrained")
+    figure = mpl_figure.Figure(figsize=(9, 8), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(np.sqrt(shares), cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
     num_seen = int(is_seen.sum())
     for draw in (axes.axhline, axes.axvline):
         draw(num_seen - 0.5, color="black", linewidth=1)
-    if len(names) <= _MAX_LABELS:
-        texts = [readable(name) for name in names]
-        axes.set_xticks(range(len(names)), texts, rotation=90, fontsize=8)
-        axes.set_yticks(range(len(names)), texts, fontsize=8)
-        paint_labels(axes.get_xticklabels(), is_seen)
-        paint_labels(axes.get_yticklabels(), is_seen)
-    else:
-        sides = [(0, num_seen, "seen"), (num_seen, len(names), "unseen")]
-        ticks = [(first + last) / 2 for first, last, _ in sides]
-        axes.set_xticks(ticks, [f"{last - first} {side}" for first, last, side in sides])
-        axes.set_yticks(ticks, [f"{last - first} {side}" for first, last, side in sides], rotation=90, va="center")
-        paint_labels(axes.get_xticklabels(), (True, False))
-        paint_labels(axes.get_yticklabels(), (True, False))
-    axes.set(xlabel="predicted", ylabel="class of the image")
+    rows = columns = list(range(len(names)))
+    says = ""
+    if len(names) > _ALL_NAMES:
+        worst = worst_pairs(labels, predictions, len(names), _CIRCLES)
+        rows, columns = (_apart([pair[side] for pair in worst], len(names)) for side in (0, 1))
+        says = f"; circled: the {len(worst)} largest confusions, named where a name has room"
+        circles = [pair.predicted for pair in worst], [pair.label for pair in worst]
+        axes.plot(*circles, "o", markerfacecolor="none", color=UNSEEN, markersize=11)
+    for axis, ticks, turned in ((axes.yaxis, rows, {}), (axes.xaxis, columns, {"rotation": 90})):
+        axis.set_ticks(ticks, [_short(names[row]) for row in ticks], fontsize=9, **turned)
+        paint_labels(axis.get_ticklabels(), is_seen[ticks])
+    axes.set(xlabel=f"predicted{says}", ylabel="class of the image")
+    for first, last, side in ((0, num_seen, "seen"), (num_seen, len(names), "unseen")):
+        if last > first:
+            text, middle = f"{last - first} {side}", (first + last - 1) / 2
+            shared = {"color": colour(side == "seen"), "fontsize": 10, "ha": "center", "va": "center"}
+            axes.text(middle, 1.02, text, transform=axes.get_xaxis_transform(), **shared)
+            axes.text(1.02, middle, text, transform=axes.get_yaxis_transform(), rotation=270, **shared)
     bar = figure.colorbar(image, ax=axes, shrink=0.5, ticks=np.sqrt([0, 0.05, 0.25, 0.5, 1]))
-    bar.ax.set_yticklabels(["0", "5 %", "25 %", "50 %", "100 %"], fontsize=8)
-    bar.set_label("share of a class's test images", fontsize=8)
+    bar.ax.set_yticklabels(["0", "5 %", "25 %", "50 %", "100 %"], fontsize=9)
+    bar.set_label("share of a class's test images", fontsize=9)
     lost = _crossing(labels, predictions, is_seen)
-    axes.set_title(
+    figure.suptitle(
         f"{100 * lost[0]:.0f} % of the images of unseen classes go to seen ones, "
         f"{100 * lost[1]:.0f} % of those of seen classes to unseen ones",
-        fontsize=10,
+        fontsize=11,
     )
     return figure
 
@@ -92,7 +98,7 @@ def confusions(
     """
     columns = min(3, max(len(pairs), 1))
     rows = -(-len(pairs) // columns)
-    figure = mpl_figure.Figure(figsize=(4 * columns, 2.9 * rows + 0.5), layout="constrained")
+    figure = mpl_figure.Figure(figsize=(3.3 * columns, 2.6 * rows + 0.5), layout="constrained")
     figure.suptitle(
         "the worst confusions, and what spoke for the wrong class (black) and for the right one (grey)", fontsize=11
     )
@@ -110,8 +116,18 @@ def confusions(
     return figure
 
 
+def _apart(places: Sequence[int], num_classes: int) -> list[int]:
+    """Those places whose names do not touch each other, the first before the others; in order."""
+    gap = int(np.ceil(num_classes * _LINE / _SIDE))
+    kept: list[int] = []
+    for place in places:
+        if all(abs(place - other) >= gap for other in kept):
+            kept.append(place)
+    return sorted(kept)
+
+
 def _short(name: str) -> str:
-    return textwrap.shorten(readable(name), 40, placeholder=" …")
+    return textwrap.shorten(readable(name), 32, placeholder=" …")
 
 
 def _counts(labels, predictions, num_classes: int) -> np.ndarray:

@@ -30,7 +30,7 @@ def training_curves(entries: list[dict], selection: dict, labels: dict[str, str]
       labels: of the validation scores that are drawn besides the one that chose, by their names in the history.
     """
     own = sorted({name for entry in entries for name in entry if name not in _COMMON})
-    figure = mpl_figure.Figure(figsize=(15 if own else 10, 3.8), layout="constrained")
+    figure = mpl_figure.Figure(figsize=(10.5 if own else 8, 3.4), layout="constrained")
     left, *middle, right = figure.subplots(1, 3 if own else 2)
     for phase, (label, style) in _LINES.items():
         points = [(entry["epoch"], entry["loss"]) for entry in entries if entry["phase"] == phase]
@@ -70,7 +70,7 @@ def _draw_history(right, selection: dict, labels: dict[str, str]) -> None:
     right.axvline(selection["epochs"], color="black", linewidth=0.8, linestyle=":")
     right.annotate(
         f" chosen: {selection['epochs']}",
-        (selection["epochs"], 0.02),
+        (selection["epochs"], 0.94),
         fontsize=8,
         ha="right" if selection["epochs"] > (epochs[0] + epochs[-1]) / 2 else "left",
     )
@@ -90,7 +90,7 @@ def _draw_own(axes, entries: list[dict], names: list[str]) -> None:
     low, high = axes.get_ylim()
     if low > 0 and high < 10 * low:  # less than a decade holds no tick of a logarithmic axis
         axes.set_yscale("linear")
-    axes.set(xlabel="epoch", ylabel="mean of the steps", title="what the method says of its steps")
+    axes.set(xlabel="epoch", ylabel="mean of the steps", title="what the steps say")
     axes.legend(frameon=False, fontsize=8)
 
 

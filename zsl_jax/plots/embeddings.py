@@ -1,22 +1,24 @@
 """Images and class prototypes in one plane: a projection of the space in which they are compared."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import figure as mpl_figure
-from matplotlib import patheffects
 
 from zsl_jax import errors
 from zsl_jax.plots.style import SEEN, UNSEEN, readable
 
 _MAX_NAMES = 40
-_NAME_POINTS = 110.0  # width of a long name
 
 
 def embeddings(
     points, labels, prototypes, *, names: Sequence[str], is_seen, projection: str = "pca"
 ) -> mpl_figure.Figure:
-    """Returns a scatter of images (dots) and of class prototypes (stars with names), seen blue and unseen orange.
+    """Returns a scatter of images (dots) and of class prototypes, seen blue and unseen orange.
+
+    Prototypes of seen classes are stars. Those of unseen ones are discs, whose numbers stand with the names beside the
+    plot, from top to bottom; of more than 40 unseen classes none is named.
 
     Images and prototypes are centred and scaled to the same size each, since a linear map is trained to rank classes
     and not to reproduce their descriptions. A thin line leads from the mean of each unseen class's images to its
@@ -39,54 +41,43 @@ def embeddings(
     is_seen = np.asarray(is_seen, bool)
     both, title = PROJECTIONS[projection](np.concatenate([_centred(points), _centred(prototypes)]))
     flat, stars = both[: len(points)], both[len(points) :]
-    figure = mpl_figure.Figure(figsize=(8.5, 7), layout="constrained")
-    axes = figure.add_subplot()
+    unseen = np.flatnonzero(~is_seen)
+    unseen = unseen[np.argsort(-stars[unseen, 1], kind="stable")]
+    is_named = 0 < len(unseen) <= _MAX_NAMES
+    figure = mpl_figure.Figure(figsize=(9, 7), layout="constrained")
+    axes, *beside = figure.subplots(1, 1 + is_named, width_ratios=(3.4, 1)[: 1 + is_named], squeeze=False)[0]
     for seen, colour, name in ((True, SEEN, "seen"), (False, UNSEEN, "unseen")):
         of_side = is_seen[labels] == seen
         axes.plot(*flat[of_side].T, ".", color=colour, alpha=0.25, markersize=4, label=f"images of {name} classes")
-    is_named = False
-    for row in np.flatnonzero(~is_seen):
+    says = "from the mean of a class's images to its description"
+    for row in unseen:
         if np.any(labels == row):
             ends = zip(flat[labels == row].mean(axis=0), stars[row])
-            says = None if is_named else "from the mean of a class's images to its description"
-            axes.plot(*ends, color=UNSEEN, linewidth=0.8, alpha=0.7, label=says)
-            is_named = True
-    for seen, colour, name in ((True, SEEN, "seen"), (False, UNSEEN, "unseen")):
-        axes.plot(
-            *stars[is_seen == seen].T,
-            "*",
-            color=colour,
-            markersize=11 if not seen else 8,
-            markeredgecolor="white",
-            markeredgewidth=0.6,
-            zorder=2 if seen else 4,  # the stars with names are above these
-            label=f"descriptions of {name} classes",
-        )
-    unseen = np.flatnonzero(~is_seen)
-    if len(unseen) <= _MAX_NAMES:
-        for row, lift in zip(unseen, _lifts(axes, stars[unseen])):
-            text = axes.annotate(readable(names[row]), stars[row], (5, lift), textcoords="offset points", fontsize=7)
-            text.set_path_effects([patheffects.withStroke(linewidth=2, foreground="white")])
-    axes.set(xticks=[], yticks=[], title=f"images and descriptions of classes: {title}")
-    axes.legend(frameon=False, fontsize=8, loc="best")
+            axes.plot(*ends, color=UNSEEN, linewidth=1, alpha=0.8, label=says)
+            says = None
+    edges = {"markeredgecolor": "white", "markeredgewidth": 0.8}
+    axes.plot(*stars[is_seen].T, "*", color=SEEN, markersize=9, label="descriptions of seen classes", **edges)
+    size = 14 if is_named else 8
+    axes.plot(*stars[unseen].T, "o", color=UNSEEN, markersize=size, label="descriptions of unseen classes", **edges)
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set_color("#bbbbbb")
+    figure.suptitle(f"images and descriptions of classes: {title}", fontsize=12)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    for side in beside:
+        _name(axes, side, stars[unseen], [names[row] for row in unseen])
     return figure
 
 
-def _lifts(axes, places: np.ndarray, apart: float = 9.0) -> np.ndarray:
-    """How many points above its star each name stands, so that names side by side keep `apart` points between them."""
-    axes.figure.draw_without_rendering()  # limits and layout are settled by drawing
-    points = 72 / axes.figure.dpi * axes.transData.transform(places)
-    heights = np.zeros(len(points))
-    taken: list[tuple[float, float]] = []
-    for row in np.argsort(points[:, 1]):
-        x, y = points[row, 0], points[row, 1] + 3
-        for other_x, other_y in sorted(taken, key=lambda place: place[1]):
-            if abs(other_x - x) < _NAME_POINTS and abs(other_y - y) < apart:
-                y = other_y + apart
-        taken.append((x, y))
-        heights[row] = y - points[row, 1]
-    return heights
+def _name(axes, beside, places: np.ndarray, names: Sequence[str]) -> None:
+    """Numbers the discs, and lists the names beside the plot."""
+    middle = {"ha": "center", "va": "center_baseline"}
+    for number, (place, name) in enumerate(zip(places, names), 1):
+        axes.annotate(number, place, fontsize=8, fontweight="bold", color="white", **middle)
+        height = 1 - (number - 0.5) / max(len(names), 20)
+        beside.text(0.1, height, number, fontsize=9, fontweight="bold", color=UNSEEN, ha="right", va="center")
+        beside.text(0.16, height, textwrap.shorten(readable(name), 30, placeholder=" …"), fontsize=9, va="center")
+    beside.set(xlim=(0, 1), ylim=(0, 1))
+    beside.axis("off")
 
 
 def _centred(x: np.ndarray) -> np.ndarray:

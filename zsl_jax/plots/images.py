@@ -40,11 +40,11 @@ def retrieval(
             for spine in axes.spines.values():
                 spine.set(color=UNSEEN if right else WRONG, linewidth=2.5, linestyle="-" if right else ":")
             if not right:
-                axes.set_xlabel(textwrap.shorten(readable(names[labels[image]]), 26), fontsize=5.5, color=WRONG)
+                axes.set_xlabel(textwrap.fill(readable(names[labels[image]]), 17), fontsize=8, color=WRONG)
         for axes in strip:
             axes.set(xticks=[], yticks=[])
         strip[0].set_ylabel(
-            textwrap.fill(readable(names[row]), 14), rotation=0, ha="right", va="center", fontsize=8, color=UNSEEN
+            textwrap.fill(readable(names[row]), 14), rotation=0, ha="right", va="center", fontsize=9.5, color=UNSEEN
         )
     return figure
 

@@ -108,7 +108,7 @@ def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
     labels = np.asarray(task.sets["test_unseen"].labels)
     classes = np.unique(labels)
     chosen = classes[np.linspace(0, len(classes) - 1, min(columns, len(classes))).astype(int)]
-    figure.suptitle("unseen classes and what the model calls their images", fontsize=10)
+    figure.suptitle("unseen classes and what the model calls their images", fontsize=12)
     axes = figure.subplots(2, len(chosen), squeeze=False)
     for column, label in enumerate(chosen):
         rows = np.flatnonzero(labels == label)[:2]
@@ -119,9 +119,9 @@ def image_strip(figure, images, predictions, task, *, columns: int = 8) -> None:
             axis.set_xlabel(
                 ("✓ " if right else "✗ ") + textwrap.fill(readable(name), 16),
                 color=UNSEEN if right else WRONG,
-                fontsize=8,
+                fontsize=9.5,
             )
         for axis in axes[:, column]:
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-        axes[0, column].set_title(textwrap.fill(readable(task.classes.names[label]), 16), fontsize=8)
+        axes[0, column].set_title(textwrap.fill(readable(task.classes.names[label]), 16), fontsize=9.5)

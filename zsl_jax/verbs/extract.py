@@ -33,7 +33,8 @@ usage: python -m zsl_jax extract --config=extract/NAME --config.data.dir=DATASET
 Keys of every extraction, with their defaults (config.encoder.* are the arguments of the encoder too):
 {extraction_recipes.describe()}
 
-Public checkpoints by name, fetched by huggingface_hub (the extra `hub`) or read as $ZSL_JAX_WEIGHTS/NAME.safetensors:
+Public checkpoints by name, fetched by huggingface_hub (the extra `hub`) or read as $ZSL_JAX_WEIGHTS/NAME.safetensors; a
+file of torchvision's, named at the end of its line, is put there as it is:
 {pretrained.describe()}"""
 
 
