@@ -189,6 +189,10 @@ def _of_matching(loss, given, options):
 
 def _of_kernel(loss, given, options):
     kernel = given.relations[given.labels][:, given.labels]
+    if "within" in options:
+        views = (given.images, given.own) if options["within"] else ()
+        within = jnp.stack([similarity.dot(x, x) for x in views]) if views else None
+        options = options | {"within": within}
     return loss(similarity.dot(given.images, given.own), kernel, where=given.where, **options)
 
 
