@@ -28,9 +28,9 @@ INTRODUCTION = """\
 Pure functions of arrays: `from zsl_jax import losses`. Each returns one value per example (or what its docstring says),
 float32, never reduced and never silently normalised; `where` masks, and numeric knobs may be traced. Written by
 `python docs/make_losses_page.py` from the docstrings, which say more: arguments, shapes, limits and an example each.
-Which one? See [the atlas](atlas.md). The column *Atlas* is from there: ZSL / AUSUC / calibrated H in %, means over draws
-of a bilinear map trained by the loss, and the processor time of an epoch, on birds by attributes and by sentences,
-rendered shapes and digits.
+Which one? See [the atlas](atlas.md). The column *Atlas* is from there: ZSL / AUSUC / calibrated H in %, means over
+draws of a bilinear map trained by the loss, and the processor time of an epoch, on birds by attributes and by
+sentences, rendered shapes and digits.
 
 The pictures show each loss over the place of one image, dark where it is low, and the way downhill. The red star is the
 class of the image, orange squares are other training classes, the grey diamond is an unseen class, black dots are other
@@ -64,12 +64,12 @@ in the embedded images, each divided by its length and its loss.
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment+0.1*clip_softmax \\
         --config.method.balance=gradnorm --workdir=runs/gradnorm
 
-**Short embeddings.** `config.method.prefixes=8,32` trains the first 8 and the first 32 entries of the embeddings to do as
-well as all of them (Matryoshka), and `config.method.score_width=8` scores with those alone. Where images are compared
-with attributes (`bilinear`, `label_embedding`), they are the first attributes. **Margins by descriptions.**
-`config.method.margins=described` multiplies `loss.margin` for each pair of classes by the distance of their descriptions
-over the mean distance: near classes may come closer, for the hinges on scores, `cosface` and `triplet_margin`. Both go
-around any sum, any choice of negatives, and each other.
+**Short embeddings.** `config.method.prefixes=8,32` trains the first 8 and the first 32 entries of the embeddings to
+do as well as all of them (Matryoshka), and `config.method.score_width=8` scores with those alone. Where images are
+compared with attributes (`bilinear`, `label_embedding`), they are the first attributes. **Margins by descriptions.**
+`config.method.margins=described` multiplies `loss.margin` for each pair of classes by the distance of their
+descriptions over the mean distance: near classes may come closer, for the hinges on scores, `cosface` and
+`triplet_margin`. Both go around any sum, any choice of negatives, and each other.
 
     python -m zsl_jax train --config=bilinear:shapes --config.method.loss=triplet_margin+0.1*warp \\
         --config.method.margins=described --config.method.prefixes=8 --config.method.score_width=8 \\
@@ -77,19 +77,20 @@ around any sum, any choice of negatives, and each other.
 
 **The released forms.** Where the code of a paper computes something else than its formula, a knob says so:
 `loss.released=True` of `vicreg` (the term of the variance halved) and `supervised_contrastive` (times t / 0.07),
-`loss.within=True` of `conditional_hard_negatives` and `conditional_positives` (pairs within a view beside those between
-the views), `balance=mgda_ub` above. The multi-scale loss of AMDIM (Bachman, Hjelm, Buchwalter, NeurIPS 2019) is out: it
-compares the maps of two views of an image with each other and no image with a class, and no method here trains by that.
+`loss.within=True` of `conditional_hard_negatives` and `conditional_positives` (pairs within a view beside those
+between the views), `balance=mgda_ub` above. The multi-scale loss of AMDIM (Bachman, Hjelm, Buchwalter, NeurIPS 2019)
+is out: it compares the maps of two views of an image with each other and no image with a class, and no method here
+trains by that.
 
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=vicreg --config.loss.released=True \\
         --workdir=runs/vicreg_released
 
-**Groups of attributes.** `attribute_network` with groups takes `losses.attribute_decorrelation`, by which groups compete
-for features, as `config.method.decorrelation`, and what the released code computes in its place by
+**Groups of attributes.** `attribute_network` with groups takes `losses.attribute_decorrelation`, by which groups
+compete for features, as `config.method.decorrelation`, and what the released code computes in its place by
 `config.method.decorrelated_as=published`.
 
-**What a model does not know.** After training by `evidential_log` or `evidential_digamma`, `Trained.uncertainty` says for
-each input which share of belief no class has: see [arrays](arrays.md#ask).
+**What a model does not know.** After training by `evidential_log` or `evidential_digamma`, `Trained.uncertainty` says
+for each input which share of belief no class has: see [arrays](arrays.md#ask).
 
 A loss that compares the images of a batch wants large ones. `config.optimizer.chunk` encodes a batch of pixels in
 chunks, with the memory of a chunk and the gradient of the whole: see [scale](scale.md).

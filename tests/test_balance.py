@@ -153,7 +153,7 @@ def test_a_step_of_mgda_is_the_one_made_by_hand(task):
 
 def test_shares_by_the_gradients_in_images_are_those_of_a_search(task):
     """Each gradient is divided by its length and its loss; the shares are constants of the step."""
-    given, objective = compared(task), objectives.balanced(objectives.make(SUM), "mgda_ub")
+    given, objective = compared(task), objectives.balanced(objectives.make("info_nce+2.5*alignment"), "mgda_ub")
 
     def term(name, weight):
         def mean(images):
@@ -162,7 +162,7 @@ def test_shares_by_the_gradients_in_images_are_those_of_a_search(task):
 
         return jax.value_and_grad(mean)(given.images)
 
-    first, second = term("info_nce", 1.0), term("alignment", 0.5)
+    first, second = term("info_nce", 1.0), term("alignment", 2.5)
     scaled = [np.asarray(g) / (np.linalg.norm(g) * float(value)) for value, g in (first, second)]
     shares = np.linspace(0, 1, 10001)
     share = shares[np.argmin([np.linalg.norm(a * scaled[0] + (1 - a) * scaled[1]) for a in shares])]

@@ -101,6 +101,13 @@ LOSSES: dict[str, Loss] = {
             alone=False,
         ),
         Loss(
+            losses.teacher_divergence,
+            _SCALE | {"teacher_scale": Knob("factor of the teacher's cosines", number(0))},
+            {"scale": 10.0, "teacher_scale": 20.0},
+            unit=True,
+            alone=False,
+        ),
+        Loss(
             losses.consistency_hinge,
             _MARGIN | {"threshold": Knob("squared distance that separates matches from the rest", number(0))},
             {"threshold": 1.0},
