@@ -28,8 +28,9 @@ INTRODUCTION = """\
 Pure functions of arrays: `from zsl_jax import losses`. Each returns one value per example (or what its docstring says),
 float32, never reduced and never silently normalised; `where` masks, and numeric knobs may be traced. Written by
 `python docs/make_losses_page.py` from the docstrings, which say more: arguments, shapes, limits and an example each.
-Which one? See [the atlas](atlas.md). The column *H* is from there: calibrated H in %, the mean over seeds of a bilinear
-map trained by the loss, on birds by attributes and by sentences, rendered shapes and digits.
+Which one? See [the atlas](atlas.md). The column *Atlas* is from there: ZSL / AUSUC / calibrated H in %, means over
+draws of a bilinear map trained by the loss, and the processor time of an epoch, on birds by attributes and by
+sentences, rendered shapes and digits.
 
 The figures show each loss over the place of one image, dark where it is low, and the way downhill. The red star is the
 class of the image, orange squares are other training classes, the grey diamond is an unseen class, black dots are other
@@ -55,12 +56,41 @@ first loss of a sum says how scores are compared: by cosine if it compares unit 
 (`sum_t w_t L_t - log(w_t) / 2`; for losses that are not negative); `gradnorm`, which trains them until the gradients
 of all terms in the embedded images are equally long (for terms that are losses by themselves: a regulariser such as
 `uniformity` gets as much say as they); or `mgda`, for two terms: the shortest vector between their gradients, a step
-that makes neither worse.
+that makes neither worse. `mgda_ub` is the cheaper form of its released code, which takes the shares from the gradients
+in the embedded images, each divided by its length and its loss.
 
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment \\
         --config.method.balance=mgda --workdir=runs/mgda
     python -m zsl_jax train --config=bilinear:digits --config.method.loss=info_nce+0.5*alignment+0.1*clip_softmax \\
         --config.method.balance=gradnorm --workdir=runs/gradnorm
+
+**Short embeddings.** `config.method.prefixes=8,32` trains the first 8 and the first 32 entries of the embeddings to
+do as well as all of them (Matryoshka), and `config.method.score_width=8` scores with those alone. Where images are
+compared with attributes (`bilinear`, `label_embedding`), they are the first attributes. **Margins by descriptions.**
+`config.method.margins=described` multiplies `loss.margin` for each pair of classes by the distance of their
+descriptions over the mean distance: near classes may come closer, for the hinges on scores, `cosface` and
+`triplet_margin`. Both go around any sum, any choice of negatives, and each other.
+
+    python -m zsl_jax train --config=bilinear:shapes --config.method.loss=triplet_margin+0.1*warp \\
+        --config.method.margins=described --config.method.prefixes=8 --config.method.score_width=8 \\
+        --workdir=runs/wrapped
+
+**The released forms.** Where the code of a paper computes something else than its formula, a knob says so:
+`loss.released=True` of `vicreg` (the term of the variance halved) and `supervised_contrastive` (times t / 0.07),
+`loss.within=True` of `conditional_hard_negatives` and `conditional_positives` (pairs within a view beside those
+between the views), `balance=mgda_ub` above. The multi-scale loss of AMDIM (Bachman, Hjelm, Buchwalter, NeurIPS 2019)
+is out: it compares the maps of two views of an image with each other and no image with a class, and no method here
+trains by that.
+
+    python -m zsl_jax train --config=bilinear:digits --config.method.loss=vicreg --config.loss.released=True \\
+        --workdir=runs/vicreg_released
+
+**Groups of attributes.** `attribute_network` with groups takes `losses.attribute_decorrelation`, by which groups
+compete for features, as `config.method.decorrelation`, and what the released code computes in its place by
+`config.method.decorrelated_as=published`.
+
+**What a model does not know.** After training by `evidential_log` or `evidential_digamma`, `Trained.uncertainty` says
+for each input which share of belief no class has: see [arrays](arrays.md#ask).
 
 A loss that compares the images of a batch wants large ones. `config.optimizer.chunk` encodes a batch of pixels in
 chunks, with the memory of a chunk and the gradient of the whole: see [scale](scale.md).
@@ -156,7 +186,7 @@ def family(module: ModuleType) -> str:
     name = module.__name__.rpartition(".")[2]
     head = f"## [{name.replace('_', ' ')}](../zsl_jax/losses/{name}.py)\n\n{paragraphs(module)[0]}\n"
     table = (
-        "| Loss | Formula | Use when | Trains with | H | Paper |",
+        "| Loss | Formula | Use when | Trains with | Atlas | Paper |",
         "|---|---|---|---|---|---|",
         *map(row, public(module)),
     )
@@ -174,7 +204,7 @@ def figure(module: ModuleType) -> list[str]:
 
 
 def row(fn: Callable) -> str:
-    told = formula(fn), section(fn, "Use when:"), choice(fn), harmonic(fn), section(fn, "Reference:", default="")
+    told = formula(fn), section(fn, "Use when:"), choice(fn), scores(fn), section(fn, "Reference:", default="")
     cells = f"`{fn.__name__}`", *told
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
@@ -203,11 +233,16 @@ def atlas() -> dict[str, dict]:
     return {row["loss"].rpartition("*")[2]: row for row in maker["table"](maker["read"]())}
 
 
-def harmonic(fn: Callable) -> str:
-    """Returns calibrated H of a loss on the datasets of the atlas."""
+def scores(fn: Callable) -> str:
+    """Returns ZSL, AUSUC, calibrated H and the time of an epoch on the datasets of the atlas."""
     row = atlas().get(fn.__name__, {})
-    found = [(name, x["harmonic"]) for name, x in row.items() if name != "loss"]
-    return "<br>".join(f"{name} {sum(values) / len(values):.1f}" for name, values in found)
+    lines = []
+    for name, found in row.items():
+        if name != "loss":
+            means = [sum(found[score]) / len(found[score]) for score in ("zsl", "ausuc", "harmonic")]
+            told = " / ".join(f"{mean:.1f}" for mean in means)
+            lines.append(f"{name} {told}, {1000 * found['epoch_seconds']:.3g} ms")
+    return "<br>".join(lines)
 
 
 def formula(fn: Callable) -> str:

@@ -60,6 +60,12 @@ HELD_OUT, HELD_OUT_SEEDS, ENCODER_SEEDS = 50, 5, 3
 TRAINED = {
     "eszsl": ("`eszsl`", "eszsl", {}),
     "bilinear": ("`bilinear`", "bilinear", {}),
+    "contrast": ("`bilinear`, `info_nce`", "bilinear", {"method.loss": "info_nce"}),
+    "two_stages": (
+        "`bilinear`, `info_nce` on hard negatives and the teacher",
+        "bilinear",
+        {"method.loss": "info_nce+1*teacher_divergence", "method.negatives": "hardest"},
+    ),
     "bilinear_words": (
         "`bilinear`, names by word vectors",
         "bilinear",

@@ -226,6 +226,7 @@ LOSSES = {
     "standard_normal_kl": of(losses.standard_normal_kl, batch("means", "log_variances")),
     "structured_hinge": of_scores(losses.structured_hinge, margin=9.0),
     "supervised_contrastive": of_ids(losses.supervised_contrastive, "embeddings", temperature=0.5),
+    "teacher_divergence": of(losses.teacher_divergence, {"scores": normal(ROWS, 3), "teacher": normal(ROWS, 3)}),
     "triplet_margin": of(losses.triplet_margin, batch("anchors", "positives", "negatives"), margin=9.0),
     "triplet_ratio": of(losses.triplet_ratio, batch("anchors", "positives", "negatives")),
     "two_layer_gradient_penalty": of(

@@ -151,6 +151,32 @@ def test_a_step_of_mgda_is_the_one_made_by_hand(task):
     assert metrics["loss"] == pytest.approx(float(first[0] + 0.5 * second[0]), rel=1e-5)
 
 
+def test_shares_by_the_gradients_in_images_are_those_of_a_search(task):
+    """Each gradient is divided by its length and its loss; the shares are constants of the step."""
+    given, objective = compared(task), objectives.balanced(objectives.make("info_nce+2.5*alignment"), "mgda_ub")
+
+    def term(name, weight):
+        def mean(images):
+            now = objectives.of_batch(images, given.described, given, given.classes, given.key).of_unit_length()
+            return weight * jnp.sum(objectives.make(name).loss(now)[:6]) / 6
+
+        return jax.value_and_grad(mean)(given.images)
+
+    first, second = term("info_nce", 1.0), term("alignment", 2.5)
+    scaled = [np.asarray(g) / (np.linalg.norm(g) * float(value)) for value, g in (first, second)]
+    shares = np.linspace(0, 1, 10001)
+    share = shares[np.argmin([np.linalg.norm(a * scaled[0] + (1 - a) * scaled[1]) for a in shares])]
+
+    def loss(images):
+        now = objectives.of_batch(images, given.described, given, given.classes, given.key)
+        return jnp.sum(objective.loss(now)[:6]) / 6
+
+    value, gradient = jax.value_and_grad(loss)(given.images)
+    assert 0.0 < share < 1.0
+    assert value == pytest.approx(float(share * first[0] + (1 - share) * second[0]), rel=1e-3)
+    np.testing.assert_allclose(gradient, share * first[1] + (1 - share) * second[1], rtol=1e-2, atol=1e-4)
+
+
 @pytest.mark.parametrize("balance", objectives.BALANCES)
 def test_devices_change_nothing_and_the_balance_does(balance, task):
     def trained(balance, mode):

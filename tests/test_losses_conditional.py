@@ -154,3 +154,34 @@ def test_an_example_left_out_of_decoupled_uniformity_is_as_if_it_were_not_there(
 def test_wrong_shapes_are_named(said, call):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def released(scores, within, kernel, ridge, positives):
+    """Both views as anchors, beside the other view and the others of their own, in loops."""
+    w, sides = weights(kernel, ridge), []
+    for between, own in ((scores, within[0]), (scores.T, within[1])):
+        side = []
+        for i in range(BATCH):
+            others = [k for k in range(BATCH) if k != i]
+            m = sum((np.exp(between[i, k]) + np.exp(own[i, k])) * w[k, i] for k in others)
+            if positives:
+                total = sum(np.exp(between[i])) + sum(np.exp(own[i, k]) for k in others)
+                side.append(-np.log(m / (m + total) if m > 0 else 1.0))
+            else:
+                side.append(-np.log(np.exp(between[i, i]) / (np.exp(between[i, i]) + (BATCH - 1) * m)))
+        sides.append(np.array(side))
+    return (sides[0] + sides[1]) / 2
+
+
+@pytest.mark.parametrize("positives", [False, True])
+def test_pairs_within_the_views_as_in_the_released_code(positives):
+    loss = losses.conditional_positives if positives else losses.conditional_hard_negatives
+    within = np.random.default_rng(5).normal(size=(2, BATCH, BATCH)).astype(np.float32)
+    expected = released(SCORES, within, KERNEL, 0.1, positives)
+    contract.assert_close(loss(SCORES, KERNEL, ridge=0.1, within=within), expected, rtol=1e-4)
+    where, few = np.arange(BATCH) < BATCH - 1, slice(BATCH - 1)
+    masked = loss(SCORES, KERNEL, ridge=0.1, within=within, where=where)
+    contract.assert_close(masked[few], loss(SCORES[few, few], KERNEL[few, few], ridge=0.1, within=within[:, few, few]))
+    assert masked[-1] == 0.0
+    with pytest.raises(ValueError, match=r"\[2, B, B\]"):
+        loss(SCORES, KERNEL, within=within[0])

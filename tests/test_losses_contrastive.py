@@ -292,3 +292,15 @@ def test_losses_are_exported():
     for module in (contrastive, negatives, self_contrastive):
         for name in module.__all__:
             assert getattr(losses, name) is getattr(module, name)
+
+
+def test_the_released_form_of_supervised_contrast_is_a_constant_times_the_loss():
+    labels = jnp.array([0, 0, 1, 1, 2])
+
+    def slope(temperature, released):
+        return jax.value_and_grad(
+            lambda t: self_contrastive.supervised_contrastive(unit(0), labels, temperature=t, released=released).sum()
+        )(temperature)
+
+    for plain, scaled in zip(slope(0.35, False), slope(0.35, True)):
+        contract.assert_close(scaled, 5 * plain, rtol=1e-5)

@@ -175,3 +175,11 @@ def test_fewer_than_two_examples_have_no_uniformity():
 def test_shapes_that_differ_are_named(loss):
     with pytest.raises(ValueError, match=r"\(6, 4\), \(5, 4\)"):
         loss(A, B[:5])
+
+
+def test_the_released_form_of_vicreg_halves_the_variance():
+    knobs = {"invariance": 2.0, "covariance": 0.5}
+    contract.assert_close(
+        losses.vicreg(0.5 * A, 0.7 * B, variance=6.0, released=True, **knobs),
+        losses.vicreg(0.5 * A, 0.7 * B, variance=3.0, **knobs),
+    )

@@ -110,14 +110,38 @@ def test_pages_of_runs_are_the_generated_ones(name):
         assert figures.keys() - {maker.get("TOLD"), maker.get("RANKED")} <= maker["commands"]().keys()
 
 
-def test_the_tables_of_the_atlas_are_the_generated_ones():
+@pytest.mark.parametrize("name", ["atlas", "atlas_pixels"])
+def test_the_tables_of_the_atlas_are_the_generated_ones(name):
+    maker = runpy.run_path(str(ROOT / "docs" / f"make_{name}.py"))
+    begin, page = maker["BEGIN"], (ROOT / "docs" / f"{name}.md").read_text()
+    assert page.partition(begin)[0] + maker["page"](maker["read"]()) == page, f"run: python docs/make_{name}.py"
+
+
+def test_the_rows_of_the_atlas_are_settings_that_are_tried():
     maker = runpy.run_path(str(ROOT / "docs" / "make_atlas.py"))
-    begin, page = maker["BEGIN"], (ROOT / "docs" / "atlas.md").read_text()
-    assert page.partition(begin)[0] + maker["page"](maker["read"]()) == page, "run: python docs/make_atlas.py"
     for dataset, rows in maker["read"]().items():
         assert dataset in maker["DATASETS"]
         for text, row in rows.items():
-            assert row["setting"] in maker["settings"](text), text
+            settings = row["setting"] if dataset in maker["DRAWN"] else [row["setting"]]
+            assert all(setting in maker["settings"](text) for setting in settings), text
+
+
+def test_each_draw_of_the_atlas_has_other_unseen_classes():
+    maker, source = runpy.run_path(str(ROOT / "docs" / "make_atlas.py")), data.load("digits")
+    draws = [maker["redrawn"](source, draw) for draw in range(5)]
+    unseen = {tuple(np.flatnonzero(~draw.classes.is_seen)) for draw in draws}
+    assert len(unseen) == 5
+    for draw in draws:
+        assert (~draw.classes.is_seen).sum() == 3
+        assert set(source.labels[draw.splits["test_unseen"]]) == set(np.flatnonzero(~draw.classes.is_seen))
+    assert maker["said_of"]([{"loss.margin": 0.1}, {"loss.margin": 1.0}]) == "margin 0.1 to 1"
+
+
+def test_the_recipes_of_the_atlas_from_pixels_are_made():
+    maker = runpy.run_path(str(ROOT / "docs" / "make_atlas_pixels.py"))
+    assert len(maker["losses"]()) > 50
+    made = maker["recipe"]("triplet_margin")
+    assert (made.method.name, made.method.loss, made.encoder.widths) == ("two_tower", "triplet_margin", (16, 32))
 
 
 def test_the_page_of_the_ablations_is_the_generated_one():

@@ -123,7 +123,25 @@ def test_the_map_reads_and_writes_descriptions(task):
     given = dataclasses.replace(given_of(task), through=(jnp.asarray(vectors), jnp.asarray(weights)))
     own = task.seen_classes.embedding[LABELS]
     expected = [np.sum((v @ weights - y) ** 2) + np.sum((weights @ y - v) ** 2) for v, y in zip(vectors, own)]
-    np.testing.assert_allclose(objectives.make("matrix_subspace_projection").loss(given), expected, rtol=1e-4)
+    objective = objectives.make("attribute_regression+1*matrix_subspace_projection")
+    np.testing.assert_allclose(objective.parts(given)[1], expected, rtol=1e-4)
+
+
+def test_the_teacher_is_the_encoder_of_inputs_and_descriptions(task):
+    rng, given = np.random.default_rng(2), given_of(task)
+    inputs, where = rng.standard_normal(given.images.shape), rng.random((6, 6)) < 0.7
+    given = dataclasses.replace(given, inputs=jnp.asarray(inputs), candidates=jnp.asarray(where))
+    objective = objectives.make("info_nce+1*teacher_divergence", **{"teacher_divergence.scale": 4.0})
+    x, phi, z = (
+        v / np.linalg.norm(v, axis=1, keepdims=True) for v in (inputs, np.asarray(given.described), given.images)
+    )
+    for row, found in enumerate(objective.parts(given)[1]):
+        p, q = (np.exp(a[row] @ phi[where[row]].T * s) for a, s in ((x, 20.0), (z, 4.0)))
+        p, q = p / p.sum(), q / q.sum()
+        assert found == pytest.approx(np.sum(p * np.log(p / q)), rel=1e-3, abs=1e-5)
+    other = dataclasses.replace(given, inputs=jnp.ones((6, 3)))
+    with pytest.raises(errors.UserError, match="must be vectors of one encoder"):
+        objective.parts(other)
 
 
 def test_groups_compete_for_features_as_much_as_is_said(task):

@@ -25,6 +25,7 @@ from zsl_jax.losses.attributes import attribute_regression, federated_bce, multi
 from zsl_jax.losses.compatibility import higher_order_compatibility
 from zsl_jax.losses.conditional import conditional_hard_negatives, conditional_positives, decoupled_uniformity
 from zsl_jax.losses.contrastive import class_sigmoid, clip_softmax, info_nce, multi_positive_clip, sigmoid_contrastive
+from zsl_jax.losses.distillation import teacher_divergence
 from zsl_jax.losses.divergences import sharma_mittal, standard_normal_kl
 from zsl_jax.losses.entailment import entailment
 from zsl_jax.losses.evidential import (
@@ -127,6 +128,7 @@ __all__ = [
     "standard_normal_kl",
     "structured_hinge",
     "supervised_contrastive",
+    "teacher_divergence",
     "triplet_margin",
     "triplet_ratio",
     "two_layer_gradient_penalty",

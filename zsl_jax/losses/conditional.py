@@ -5,9 +5,8 @@
 Column `i` of the weights says how much each example of the batch tells about an example described as `i` is (kernel
 ridge regression). The caller makes the kernel, for instance from cosines of class attributes; no gradient reaches it.
 
-The released code of Tsai et al. weighs pairs within one view beside those between the views. Here all pairs are between
-an example and a description; with its block within a view replaced by the transposed block between them the values are
-equal.
+The released code of Tsai et al. weighs pairs within a view beside those between the views, from both sides: `within`
+says their scores. Without them all pairs are between an example and a description.
 """
 
 from collections.abc import Sequence
@@ -55,7 +54,12 @@ def kernel_ridge_weights(kernel: ArrayLike, *, ridge: ArrayLike) -> jax.Array:
 
 
 def conditional_hard_negatives(
-    scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayLike = 0.01, where: ArrayLike | None = None
+    scores: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    ridge: ArrayLike = 0.01,
+    within: ArrayLike | None = None,
+    where: ArrayLike | None = None,
 ) -> jax.Array:
     """InfoNCE whose negatives are those that the examples' descriptions call likely.
 
@@ -70,6 +74,8 @@ def conditional_hard_negatives(
       scores: `[B, B]` scaled scores; row `i` matches column `i`.
       kernel: `[B, B]` between the descriptions, symmetric, positive semidefinite, 1 on the diagonal.
       ridge: scalar >= 0; as it grows the weights and with them the loss tend to 0.
+      within: `[2, B, B]`, scaled scores of the rows and of the columns of `scores` among themselves, whose diagonals
+        are not looked at: with `s'_ik` for `s_ki` in `M'`, and the mean over both sides, it is the released form.
       where: bool, broadcastable to `[B]`: which examples count; `B` is then their number.
 
     Returns:
@@ -86,14 +92,25 @@ def conditional_hard_negatives(
     ICLR 2022.
     """
     scores, log_weights, mask = _scores_and_log_weights(scores, kernel, ridge, where)
-    negatives = jnp.concatenate([scores + log_weights, scores.T + log_weights], axis=1)
     count = jnp.sum(mask, dtype=scores.dtype)
-    log_sum = _pairwise.log_sum(negatives) + jnp.log(jnp.maximum(count - 1.0, 1.0))
-    return _in_batch.loss_against(log_sum, jnp.diagonal(scores))
+
+    def against(scores, others):
+        log_sum = _pairwise.log_sum(jnp.concatenate([scores + log_weights, others + log_weights], axis=1))
+        return _in_batch.loss_against(log_sum + jnp.log(jnp.maximum(count - 1.0, 1.0)), jnp.diagonal(scores))
+
+    if within is None:
+        return against(scores, scores.T)
+    rows, columns = _of_views(within, mask)
+    return (against(scores, rows) + against(scores.T, columns)) / 2
 
 
 def conditional_positives(
-    scores: ArrayLike, kernel: ArrayLike, *, ridge: ArrayLike = 0.01, where: ArrayLike | None = None
+    scores: ArrayLike,
+    kernel: ArrayLike,
+    *,
+    ridge: ArrayLike = 0.01,
+    within: ArrayLike | None = None,
+    where: ArrayLike | None = None,
 ) -> jax.Array:
     """InfoNCE whose positives are the other examples with like descriptions.
 
@@ -107,6 +124,9 @@ def conditional_positives(
       scores: `[B, B]` scaled scores.
       kernel: `[B, B]` between the descriptions, symmetric, positive semidefinite, 1 on the diagonal.
       ridge: scalar >= 0.
+      within: `[2, B, B]`, scaled scores of the rows and of the columns of `scores` among themselves, whose diagonals
+        are not looked at: `M` and the sum then go over them as well, and the loss is the mean over both sides, as in
+        the released code.
       where: bool, broadcastable to `[B]`: which examples count.
 
     Returns:
@@ -123,10 +143,22 @@ def conditional_positives(
     ICLR 2022.
     """
     scores, log_weights, mask = _scores_and_log_weights(scores, kernel, ridge, where)
-    log_positive = _pairwise.log_sum(scores + log_weights)
-    log_all = _pairwise.log_sum(jnp.where(mask[None, :], scores, -jnp.inf))
-    loss = _in_batch.loss_against(log_all, log_positive)
-    return jnp.where(log_positive == _pairwise.EMPTY, 0.0, loss)
+
+    def beside(scores, log_weights, counts):
+        log_positive = _pairwise.log_sum(scores + log_weights)
+        log_all = _pairwise.log_sum(jnp.where(counts, scores, -jnp.inf))
+        loss = _in_batch.loss_against(log_all, log_positive)
+        return jnp.where(log_positive == _pairwise.EMPTY, 0.0, loss)
+
+    counts = jnp.broadcast_to(mask[None, :], scores.shape)
+    if within is None:
+        return beside(scores, log_weights, counts)
+    both, others = jnp.concatenate([log_weights, log_weights], axis=1), counts & ~jnp.eye(len(mask), dtype=bool)
+    sides = [
+        beside(jnp.concatenate([between, own], axis=1), both, jnp.concatenate([counts, others], axis=1))
+        for between, own in zip((scores, scores.T), _of_views(within, mask))
+    ]
+    return (sides[0] + sides[1]) / 2
 
 
 def decoupled_uniformity(
@@ -210,6 +242,15 @@ def _scores_and_log_weights(
     weights = kernel_ridge_weights(_alike_to_itself(arguments.as_float(kernel), mask), ridge=ridge).T
     counts = ~(weights < 1e-6) & ~jnp.eye(scores.shape[0], dtype=bool)
     return scores, jnp.where(counts, jnp.log(jnp.where(counts, weights, 1.0)), -jnp.inf), mask
+
+
+def _of_views(within: ArrayLike, mask: jax.Array) -> jax.Array:
+    """Scores within each view, 0 where masked and on the diagonals."""
+    within = arguments.as_float(within)
+    if within.shape != (2, *mask.shape, *mask.shape):
+        raise ValueError(f"within must be [2, B, B] for a batch of {mask.shape[0]}, not {within.shape}")
+    counts = mask[:, None] & mask[None, :] & ~jnp.eye(len(mask), dtype=bool)
+    return jnp.where(counts[None, :, :], within, 0.0)
 
 
 def _check_square(**matrices: ArrayLike) -> None:

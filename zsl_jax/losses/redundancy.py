@@ -73,6 +73,7 @@ def vicreg(
     variance: ArrayLike = 25.0,
     covariance: ArrayLike = 1.0,
     epsilon: ArrayLike = 1e-4,
+    released: bool = False,
     where: ArrayLike | None = None,
     axis_name: str | None = None,
 ) -> jax.Array:
@@ -86,7 +87,7 @@ def vicreg(
 
     Use when: two views without labels and no negatives, and the two encoders differ or only one normalises.
 
-    The released code takes the mean over both views where the formula has their sum: `variance=12.5` is its default.
+    The released code halves the term of the variance, a mean over both views where the formula has their sum.
 
     Args:
       embeddings_a: `[B, D]`, not normalised.
@@ -95,6 +96,7 @@ def vicreg(
       variance: scalar >= 0.
       covariance: scalar >= 0.
       epsilon: scalar > 0, keeps the gradient of the square root finite.
+      released: whether the term of the variance is halved, as in the released code.
       where: bool, broadcastable to `[B]`: which rows are examples.
       axis_name: mapped axis over which the batch is divided.
 
@@ -116,6 +118,7 @@ def vicreg(
     sides = _in_batch.paired_sides(where, axis_name, embeddings_a=embeddings_a, embeddings_b=embeddings_b)
     invariance, variance = arguments.as_scalar(invariance=invariance), arguments.as_scalar(variance=variance)
     covariance, epsilon = arguments.as_scalar(covariance=covariance), arguments.as_scalar(epsilon=epsilon)
+    variance = variance / 2 if released else variance
     count, width = jnp.maximum(_in_batch.count(sides[0], axis_name), 1.0), sides[0].embeddings.shape[1]
     differences = sides[0].embeddings - sides[1].embeddings
     loss = invariance * jnp.sum(_total(differences**2, axis_name)) / (count * width)

@@ -15,6 +15,8 @@ from zsl_jax.losses import _in_batch, _pairwise
 
 __all__: Sequence[str] = ("gated_contrastive", "nt_xent", "supervised_contrastive")
 
+_BASE_TEMPERATURE = 0.07  # of the released code of supervised contrast
+
 
 def nt_xent(
     embeddings_a: ArrayLike,
@@ -67,6 +69,7 @@ def supervised_contrastive(
     labels: ArrayLike,
     *,
     temperature: ArrayLike,
+    released: bool = False,
     where: ArrayLike | None = None,
     axis_name: str | None = None,
     chunk: int | None = None,
@@ -80,12 +83,13 @@ def supervised_contrastive(
     Use when: labelled examples, one encoder, several examples of a class in a batch. Two views of an example are two
     rows with the same label.
 
-    The released code multiplies the loss by `t / 0.07`: alone it is another step size, in a sum another weight.
+    The released code multiplies the loss by `t / 0.07`: alone that is another step size, in a sum another weight.
 
     Args:
       embeddings: `[B, D]`.
       labels: `[B]` int.
       temperature: scalar > 0 (0.07 or 0.1).
+      released: whether the loss is multiplied by `t / 0.07`, a constant to the gradient, as in the released code.
       where: bool, broadcastable to `[B]`: which rows are examples.
       axis_name: mapped axis over which the batch is divided.
       chunk: rows at a time; None: chosen by size.
@@ -106,7 +110,8 @@ def supervised_contrastive(
     rows = _in_batch.side(embeddings, where, axis_name)._replace(labels=labels)
     scale = 1.0 / arguments.as_scalar(temperature=temperature)
     sums = _pairwise.symmetric_sums(rows, scale, axis_name=axis_name, chunk=chunk)
-    return jnp.where(sums.positive_count > 0, _in_batch.mean_positive_loss(sums), 0.0)
+    loss = jnp.where(sums.positive_count > 0, _in_batch.mean_positive_loss(sums), 0.0)
+    return loss / jax.lax.stop_gradient(scale * _BASE_TEMPERATURE) if released else loss
 
 
 def gated_contrastive(

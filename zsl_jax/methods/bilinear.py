@@ -161,6 +161,6 @@ def by_bilinear(loss: str | Callable | objectives.Objective, optimizer: optax.Gr
         memory=objective.memory,
     )
     method = method._replace(sees=objective.sees)
-    # In the span of the classes the first entries would be others.
-    as_they_came = objective.axes or objective.prefixes or objective.score_width
+    # In the span of the classes the first entries would be others, and inputs in another space.
+    as_they_came = objective.axes or objective.raw or objective.prefixes or objective.score_width
     return method if as_they_came else span.in_class_span(method)

@@ -4,6 +4,7 @@ fixed         sum_t w_t L_t, with the weights of the config
 uncertainty   sum_t w_t L_t - log(w_t) / 2, with w_t = 1 / sigma_t^2 trained from the weights of the config
 gradnorm      sum_t w_t L_t, with w_t trained until the gradients of all terms are equally long
 mgda          of two terms the step a g_1 + (1 - a) g_2 of least length, which makes neither of them worse
+mgda_ub       a L_1 + (1 - a) L_2, with a that of the gradients in the embedded images, as the released code takes it
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from zsl_jax import errors, rules
 if TYPE_CHECKING:
     from zsl_jax.methods.objectives import making
 
-CHOICES = ("fixed", "uncertainty", "mgda", "gradnorm")
+CHOICES = ("fixed", "uncertainty", "mgda", "mgda_ub", "gradnorm")
 KNOB = rules.Knob("how the terms of a sum are weighed", rules.one_of(CHOICES))
 
 
@@ -38,6 +39,10 @@ def balanced(objective: "making.Objective", balance: str) -> "making.Objective":
     step is that of the method's optimiser. A term that has nothing left to learn keeps gaining weight, and a
     regulariser gets as much say as a loss.
 
+    `mgda_ub` is the other form of MGDA in the released code of Sener and Koltun, for losses that are not negative: a is
+    found from the gradients in the embedded images (their upper bound), each divided by its length and its loss (their
+    `loss+`), and a constant to the step. One backward pass is made for `mgda`'s two, and a step may make a term worse.
+
     Args:
       objective: what training asks.
       balance: a name in `CHOICES`.
@@ -55,14 +60,26 @@ def balanced(objective: "making.Objective", balance: str) -> "making.Objective":
     if balance == "fixed":
         return objective
     count = len(objective.names)
-    if count < 2 or (balance == "mgda" and count > 2):
-        wanted = "two terms" if balance == "mgda" else "several terms"
+    of_two = balance.startswith("mgda")
+    if count < 2 or (of_two and count > 2):
+        wanted = "two terms" if of_two else "several terms"
         raise errors.UserError(
             f"balance={balance} weighs {wanted} against each other, and the loss has {count}: write a sum such as "
             "info_nce+0.1*alignment"
         )
     if balance == "mgda":
         return objective._replace(loss=lambda given, **learned: jnp.stack(objective.parts(given, **learned)))
+    if balance == "mgda_ub":
+
+        def of_shares(given, **learned):
+            values, gradients, total = image_gradients(objective, given, learned)
+            lengths = jnp.sqrt(total(jnp.sum(gradients**2, axis=(1, 2))))
+            scaled = gradients / jnp.maximum(values * lengths, 1e-12)[:, None, None]
+            share = first_share(*scaled, total)
+            first, second = objective.parts(given, **learned)
+            return share * first + (1 - share) * second
+
+        return objective._replace(loss=of_shares)
     names = [f"{name}.weight" for name in objective.names]
     for name in names:
         if isinstance(objective.values[name], (int, float)) and objective.values[name] <= 0:
@@ -94,6 +111,17 @@ def gradient_lengths(objective: "making.Objective", given: Any, learned: dict[st
       given: what a loss is given of a batch, see `compared`; where devices share it, the length is of all of it.
       learned: knobs that are trained, and weights, as `Objective.parts` takes them.
     """
+    _, gradients, total = image_gradients(objective, given, learned)
+    return jnp.sqrt(total(jnp.sum(gradients**2, axis=(1, 2))))
+
+
+def image_gradients(
+    objective: "making.Objective", given: Any, learned: dict[str, Any]
+) -> tuple[jax.Array, jax.Array, Callable[[Any], Any]]:
+    """Returns `[T]` the means of the terms, `[T, B, D]` their gradients in the embedded images, and a sum over devices.
+
+    No gradient reaches what they are made of. Arguments are those of `gradient_lengths`.
+    """
     images, described, swapped, learned = jax.lax.stop_gradient((given.images, given.described, given.swapped, learned))
 
     def total(tree):
@@ -105,8 +133,9 @@ def gradient_lengths(objective: "making.Objective", given: Any, learned: dict[st
         return jnp.sum(found, axis=1, where=given.where[None, :])
 
     values, pull = jax.vjp(means, images)
-    squares = jnp.stack([jnp.sum(pull(row)[0] ** 2) for row in jnp.eye(len(values), dtype=values.dtype)])
-    return jnp.sqrt(total(squares)) / jnp.maximum(total(jnp.sum(given.where)), 1)
+    count = jnp.maximum(total(jnp.sum(given.where)), 1)
+    gradients = jnp.stack([pull(row)[0] for row in jnp.eye(len(values), dtype=values.dtype)])
+    return total(values) / count, gradients / count, total
 
 
 def descent(
@@ -141,11 +170,25 @@ def least_length(first: Any, second: Any) -> Any:
     Mathematique 2012.
     """
 
+    share = first_share(first, second)
+    return jax.tree.map(lambda x, y: share * x + (1 - share) * y, first, second)
+
+
+def first_share(first: Any, second: Any, total: Callable[[Any], Any] = lambda tree: tree) -> jax.Array:
+    """Returns a in [0, 1], the share of the first of two gradients in the shortest vector between them.
+
+    Args:
+      first, second: pytrees of equal shapes.
+      total: sums over devices that hold parts of them.
+
+    >>> print(first_share(jnp.array([2.0, 0.0]), jnp.array([0.0, 1.0])))
+    0.2
+    """
+
     def product(a, b):
-        return sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x.astype(jnp.float32) * y), a, b)))
+        return total(sum(jax.tree.leaves(jax.tree.map(lambda x, y: jnp.sum(x.astype(jnp.float32) * y), a, b))))
 
     between = jax.tree.map(lambda x, y: y - x, first, second)
     squared = product(between, between)
     share = jnp.where(squared > 0, product(between, second) / jnp.where(squared > 0, squared, 1.0), 0.5)
-    share = jnp.clip(share, 0.0, 1.0)
-    return jax.tree.map(lambda x, y: share * x + (1 - share) * y, first, second)
+    return jnp.clip(share, 0.0, 1.0)

@@ -27,6 +27,7 @@ class Compared:
       swapped: `[B, D]`, a wrong description for each image, of no class; None for none.
       notes: what is remembered of earlier batches, see `memory`.
       apart: `[S, S]`, how far a margin goes for a pair of classes, see `wrapping`; None for one margin.
+      inputs: `[B, ...]`, as the encoder reads them; None where they are not known.
       through: `[B, F]` and `[F, D]`, vectors and the linear map that made images of them; None where there is none.
     """
 
@@ -42,6 +43,7 @@ class Compared:
     swapped: jax.Array | None = None
     notes: Any = ()
     apart: jax.Array | None = None
+    inputs: Any = None
     through: tuple[jax.Array, jax.Array] | None = None
 
     @property
@@ -100,7 +102,7 @@ def of_batch(
     images, described, batch: data.Batch, classes: data.ClassTable, key: jax.Array, notes: Any = (), through: Any = None
 ) -> Compared:
     """Returns what a loss is given of a batch: its embedded images, and the classes described in the same space."""
-    shared = {"axis_name": batch.axis_name, "notes": notes, "through": through}
+    shared = {"axis_name": batch.axis_name, "notes": notes, "through": through, "inputs": batch.inputs}
     return Compared(images, jnp.asarray(described), batch.labels, batch.where, classes, key, **shared)
 
 

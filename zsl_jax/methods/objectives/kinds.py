@@ -29,6 +29,7 @@ class Kind(NamedTuple):
         of the whole batch, or draws for it.
       joins: whether images of earlier batches may join the batch, to be compared with its own.
       on_scores: whether it looks at scores of classes alone.
+      raw: whether it compares inputs with descriptions as they came.
       swaps: whether it looks at `Compared.swapped`, a wrong description made for each image.
       chooses: whether it looks at `Compared.candidates`, the classes that were chosen for each image.
     """
@@ -40,6 +41,7 @@ class Kind(NamedTuple):
     divides: bool = True
     joins: bool = False
     on_scores: bool = False
+    raw: bool = False
     swaps: bool = False
     chooses: bool = False
 
@@ -194,6 +196,10 @@ def _of_matching(loss, given, options):
 
 def _of_kernel(loss, given, options):
     kernel = given.relations[given.labels][:, given.labels]
+    if "within" in options:
+        views = (given.images, given.own) if options["within"] else ()
+        within = jnp.stack([similarity.dot(x, x) for x in views]) if views else None
+        options = options | {"within": within}
     return loss(similarity.dot(given.images, given.own), kernel, where=given.where, **options)
 
 
@@ -230,6 +236,19 @@ def _of_gates(loss, given, options):
     partners = jnp.roll(given.images, -1, axis=0)
     gates = jax.nn.sigmoid(classes.shape[1] * classes * jnp.roll(classes, -1, axis=0))
     return loss(given.images, partners, gates, where=given.where & jnp.roll(given.where, -1), **options)
+
+
+def _of_teacher(loss, given, options):
+    """The teacher is the encoder that made both inputs and descriptions: it compares them as they came."""
+    described = jnp.asarray(given.classes.embedding)[: given.classes.num_trained]
+    shapes = tuple(getattr(x, "shape", ()) for x in (given.inputs, described))
+    if len(shapes[0]) != 2 or shapes[0][1:] != shapes[1][1:]:
+        raise errors.UserError(
+            f"teacher_divergence compares inputs {shapes[0][1:]} with descriptions {shapes[1][1:]} as they came: both "
+            "must be vectors of one encoder, as texts and names of classes are"
+        )
+    teacher = similarity.cosine(jnp.pad(given.inputs, ((0, len(given.images) - len(given.inputs)), (0, 0))), described)
+    return loss(given.scores, teacher, where=given.candidates, **options)
 
 
 def _of_matches(loss, given, options):
@@ -318,6 +337,12 @@ KINDS: dict[tuple[str, ...], Kind] = {
     ),
     ("cosines", "relations"): Kind(
         "scores, and cosines of the descriptions, the own one among them", _of_order, chooses=True
+    ),
+    ("scores", "teacher"): Kind(
+        "scores, and cosines of inputs and descriptions as they came, of one encoder",
+        _of_teacher,
+        raw=True,
+        chooses=True,
     ),
     ("anchors", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets, chooses=True),
     ("queries", "positives", "negatives"): Kind(_TRIPLETS, _of_triplets, chooses=True),

@@ -48,6 +48,7 @@ class Objective(NamedTuple):
       parts: `(compared, **learned) -> [T]` of `[B]`, the terms times their weights.
       values: of all knobs, by their dotted names.
       weights: values at the start of weights that every method trains.
+      raw: whether inputs are compared with descriptions as they came.
       margins: whether a term has a margin that may differ from pair to pair of classes.
       prefixes: lengths at which the first entries are trained as well.
       score_width: first entries that scores use; 0 for all.
@@ -70,6 +71,7 @@ class Objective(NamedTuple):
     parts: Callable[..., list[jax.Array]] | None = None
     values: Mapping[str, Any] = types.MappingProxyType({})
     weights: Mapping[str, Any] = types.MappingProxyType({})
+    raw: bool = False
     margins: bool = False
     prefixes: tuple[int, ...] = ()
     score_width: int = 0
@@ -212,6 +214,7 @@ def make(loss: str | Callable | Objective, **given: Any) -> Objective:
         axes=any(term.loss.axes for term in parts),
         chooses=any(term.loss.kind.chooses for term in parts),
         swaps=all(term.loss.kind.swaps for term in parts),
+        raw=any(term.loss.kind.raw for term in parts),
         margins=any(term.loss.margins for term in parts),
         learned={
             name: values[name]

@@ -62,6 +62,12 @@ _BIAS = {"bias": Knob("added to the scaled cosines", number(-1e6, 1e6))}
 _KL = {"kl_weight": Knob("weight of the divergence of the wrong evidence from none", number(0, ends="[)"))}
 _CALIBRATION = {"bias": Knob("added to unseen and subtracted from seen scores", number(-1e6, 1e6))}
 _RIDGE = {"ridge": Knob("ridge of the regression between descriptions", number(0))}
+_WITHIN = {
+    "within": Knob("whether images, and classes, are compared among themselves, as released", one_of((False, True)))
+}
+_RELEASED = {
+    "released": Knob("whether the loss is that of the released code, see its docstring", one_of((False, True)))
+}
 
 LOSSES: dict[str, Loss] = {
     loss.function.__name__: loss
@@ -96,6 +102,13 @@ LOSSES: dict[str, Loss] = {
             losses.semantic_relation,
             {"threshold": Knob("cosine of descriptions from which on classes are similar", number(-1, 1, ends="[]"))},
             {"threshold": 0.5},
+            unit=True,
+            alone=False,
+        ),
+        Loss(
+            losses.teacher_divergence,
+            _SCALE | {"teacher_scale": Knob("factor of the teacher's cosines", number(0))},
+            {"scale": 10.0, "teacher_scale": 20.0},
             unit=True,
             alone=False,
         ),
@@ -140,6 +153,7 @@ LOSSES: dict[str, Loss] = {
                 "invariance": Knob("weight of the distance", number(0, ends="[)")),
                 "variance": Knob("weight of the spread of each dimension", number(0, ends="[)")),
                 "covariance": Knob("weight of the covariances", number(0, ends="[)")),
+                **_RELEASED,
             },
         ),
         Loss(losses.wasserstein_dependency, {"penalty": Knob("weight of the slope of the critic", number(0))}),
@@ -150,8 +164,8 @@ LOSSES: dict[str, Loss] = {
             _MARGIN | {"hardest": Knob("whether the largest hinge alone counts", one_of((False, True)))},
             unit=True,
         ),
-        Loss(losses.conditional_hard_negatives, _RIDGE),
-        Loss(losses.conditional_positives, _RIDGE),
+        Loss(losses.conditional_hard_negatives, _RIDGE | _WITHIN, {"within": False}),
+        Loss(losses.conditional_positives, _RIDGE | _WITHIN, {"within": False}),
         Loss(losses.decoupled_uniformity, _RIDGE | {"scale": Knob("of the squared distances", number(0))}, unit=True),
         Loss(
             losses.entailment, {"min_radius": Knob("radius within which a class entails all", number(0))}, alone=False
@@ -166,7 +180,7 @@ LOSSES: dict[str, Loss] = {
             takes=("anchors", "positives", "blocks"),
         ),
         # Images and descriptions of classes as one set of examples.
-        Loss(losses.supervised_contrastive, _TEMPERATURE, {"temperature": 0.1}, True, ("temperature",)),
+        Loss(losses.supervised_contrastive, _TEMPERATURE | _RELEASED, {"temperature": 0.1}, True, ("temperature",)),
         Loss(losses.batch_hard_triplet, _MARGIN, unit=True),
         Loss(losses.batch_all_triplet, _MARGIN, unit=True),
         Loss(losses.semi_hard_triplet, _MARGIN, unit=True),
