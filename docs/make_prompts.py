@@ -279,14 +279,16 @@ def classes_table(found: dict, data: str, prompts: dict = CLASSES) -> str:
 
 
 def calibration_table(found: dict) -> str:
-    """Calibration error beside accuracy, with the most images."""
+    """Calibration error beside accuracy, with the most images, on the seeds that both prompts have."""
     lines = [
         "| data | prompt | base: error | base | new: error | new | all: error | seeds |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for data in ("groceries", "clothes_as_classes"):
+        keys = {name: [f"{data}/{name}/{max(SHOTS)}/{seed}" for seed in range(SEEDS)] for name in CALIBRATED}
+        seeds = [s for s in range(SEEDS) if all("calibration_error" in found.get(keys[name][s], {}) for name in keys)]
         for name in CALIBRATED:
-            runs = [r for r in _of(found, f"{data}/{name}/{max(SHOTS)}/", ()) if "calibration_error" in r]
+            runs = [found[keys[name][seed]] for seed in seeds]
             if len(runs) > 1:
                 error, right = ([run[part] for run in runs] for part in ("calibration_error", "base_to_new"))
                 columns = ((error, "base"), (right, "base"), (error, "new"), (right, "new"), (error, "all"))

@@ -215,7 +215,8 @@ def sinkhorn(
             f"not {shares[0].shape} and {shares[1].shape}"
         )
     log_kernel = -costs / arguments.as_scalar(epsilon=epsilon)
-    return (_plan if gradient == "unrolled" else _implicit_plan)(log_kernel, *shares, iterations)
+    plan = _plan if gradient == "unrolled" else _implicit_plan
+    return plan(log_kernel, shares[0], shares[1], iterations)
 
 
 def _plan(log_kernel: jax.Array, row_share: jax.Array, column_share: jax.Array, iterations: int) -> jax.Array:
