@@ -170,7 +170,9 @@ def test_the_tables_of_prompts_are_the_generated_ones():
     assert page == maker["page"](page, found), "run: python docs/make_prompts.py"
 
 
-@pytest.mark.parametrize(("maker", "name"), [("rare_pairs", "pairs"), ("matching", "pairs"), ("reduction", "reduction")])
+@pytest.mark.parametrize(
+    ("maker", "name"), [("rare_pairs", "pairs"), ("matching", "pairs"), ("reduction", "reduction")]
+)
 def test_tables_within_a_page_are_the_generated_ones(maker, name):
     found = json.loads((ROOT / "docs" / f"{maker}.json").read_text())
     text = (ROOT / "docs" / f"{name}.md").read_text()

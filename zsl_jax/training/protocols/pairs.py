@@ -132,7 +132,8 @@ def _compared_names(source: dataset.Dataset) -> tuple[str, ...]:
     of_tower = ("attributes_by_tower", "objects_by_tower")
     if source.info.get("words"):
         return ("attributes", "objects")
-    return of_tower if set(of_tower) <= source.classes.shared.keys() else ()
+    shared = source.classes.shared
+    return of_tower if isinstance(shared, dict) and set(of_tower) <= shared.keys() else ()
 
 
 def _with_feasibility(task: dataset.Task, sides: tuple[str, ...]) -> dataset.Task:
