@@ -75,11 +75,10 @@ def survey(images_dir: str | os.PathLike, table: str | os.PathLike, unseen: floa
         for name, count in collections.Counter(map(tables.name, spellings)).items()
         if count > 1
     ]
+    strange = [name for name in folders if name not in names]
+    problems += [f"folder {name!r} is no class of the table{_near(name, names)}" for name in strange]
     problems += [
-        f"folder {name!r} is no class of the table{_near(name, names)}" for name in folders if name not in names
-    ]
-    problems += [
-        f"class {name!r} has no {'image in its folder' if name in folders else f'folder{_near(name, folders)}'}"
+        f"class {name!r} has no {'image in its folder' if name in folders else f'folder{_missing(name, strange)}'}"
         for name, is_candidate in zip(names, _candidates(described, unseen))
         if name not in by_class and not is_candidate
     ]
@@ -187,6 +186,11 @@ def _candidates(described: class_files.Described, unseen: float | str) -> np.nda
     if isinstance(unseen, str):
         is_candidate |= splits.unseen_names(unseen, described.classes.names)
     return is_candidate
+
+
+def _missing(name: str, folders: Sequence[str]) -> str:
+    """What a class without a folder may be: one that is written otherwise, or one that nobody has a photo of."""
+    return _near(name, folders) or f", as an unseen class need not: --unseen={name!r}, or test in the column split"
 
 
 def _near(name: str, choices: Sequence[str]) -> str:
