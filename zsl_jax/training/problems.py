@@ -136,7 +136,7 @@ def _described(config: ml_collections.ConfigDict) -> data.Dataset:
         source = _source(config)
         return described.dataset_of(source, describer, text_stage(config) if source.kind == "texts" else None)
     source = data.load(**config.data, unseen=config.unseen_classes)
-    if config.data.get("semantics") == "names":
+    if config.data.get("semantics") == "names" and "described_by" not in source.info:
         raise errors.UserError(
             f"{source.name} describes classes by their names, which a text tower encodes: --config=zero_shot:"
             f"{config.data.name} with --config.towers.text=FOLDER"
