@@ -48,14 +48,14 @@ WAYS = {
 INTRODUCTION = (
     BEGIN
     + """
-
 `configs/clip_sentences.py` describes each class of the shapes by 16 sentences, of which a step draws one per class: a
 caption. `configs/locked_text.py` starts from a pretrained text tower and locks it (`config.towers`); with
 `config.encoder.weights` and `config.optimizer.encoder_rate=0` the images' side is locked, which is locked-image
 tuning (LiT). A class is scored by the mean of its sentences. Per-class accuracy on the images of the 16 unseen
 combinations among themselves, chance 6.2, seed 0, for the sentences of training ("a photo of a big disc, scarlet and
 plain"), for the same words in other sentences ("something scarlet shaped like a disc, plain, rather big") and for
-words that no sentence of training has in its sentences ("a photo of a huge ball, crimson and uniform"):
+words that no sentence of training has in its sentences ("a photo of a huge ball, crimson and uniform"). Such words
+say next to nothing to an encoder that starts at random; a pretrained tower knows something of them:
 """
 )
 
