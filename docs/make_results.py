@@ -2,12 +2,15 @@
 
     python docs/make_results.py --folder=FOLDER --archive=FILE    # everything that has no record yet
     python docs/make_results.py --folder=FOLDER CUB127_att/sje    # some of it
+    python docs/make_results.py --folder=FOLDER --text=TOWER --tie=TIE.npz    # and towers
     python docs/make_results.py --dry_run                         # says what it would run
 
 FOLDER is a benchmark in the xlsa17 layout (the published figures stand beside ours where it is a standard one), FILE
 an archive in the layout of `zsl_jax/data/npz.py`; either may be given several times. The datasets that the library
 carries are always run. The recipes hold knobs that were chosen on the validation classes of CUB127, or published for
 CUB, and are run on it as they are; for the other datasets knobs are chosen as by `python -m zsl_jax sweep`. What the
+recipe zero_shot stands beside them, by a text tower whose tie to the features of the first columns is given (`named`)
+or fitted on the seen classes (`tied`); texts and names of attributes are those of the benchmark's classes. What the
 seeds of a row have in common is loaded and compiled once; each seed draws its own validation classes, or the images
 that are held out beside them. Runs stay in runs/results and are resumed; docs/results/DATASET/RECIPE/record.json
 holds a row's seeds, and is committed.
@@ -15,6 +18,7 @@ holds a row's seeds, and is committed.
 
 import argparse
 import dataclasses
+import inspect
 import json
 import os
 import pathlib
@@ -52,6 +56,15 @@ CHEAPEST = (
 )
 
 
+# How a text tower describes the classes of a benchmark: keys, with the options of this script in capitals.
+SENTENCES = {
+    "names": {},
+    "texts": {"towers.by": "texts", "towers.texts": "TEXTS", "towers.missing": "names"},
+    "attributes": {"towers.by": "attributes", "towers.attributes": "ATTRIBUTES"},
+}
+PRETRAINED = {"protocol": "gzsl", "select.metric": "harmonic", "method.centre": "training"}
+
+
 def recipes() -> list[str]:
     """Returns the recipes of methods on vectors: none with an encoder or a tower."""
     from zsl_jax.verbs import command_line
@@ -71,7 +84,8 @@ def recipes() -> list[str]:
 class Row:
     """A row of the table: where its record goes, the recipe, and the config keys that say which data.
 
-    The knobs are those of the recipe, or `swept`: chosen on validation classes among those that its sweep() names.
+    The knobs are those of the recipe, or `swept`: chosen on validation classes among those that its sweep() names. Of a
+    row that is `tied` a tie is fitted first.
     """
 
     name: str
@@ -79,6 +93,7 @@ class Row:
     overrides: dict[str, str]
     swept: bool
     seeds: tuple[int, ...]
+    tied: bool = False
 
     @property
     def record(self) -> pathlib.Path:
@@ -91,18 +106,44 @@ class Row:
     def commands(self) -> list[str]:
         verb, workdir = ["python", "-m", "zsl_jax"], self.workdir.relative_to(ROOT)
         changes = [f"--config={self.recipe}", *(f"--config.{key}={value}" for key, value in self.overrides.items())]
+        first = [shlex.join([*verb, *self.fit()])] if self.tied else []
         if self.swept:
             seeds = f"--config.sweep.seeds={len(self.seeds)}"
             return [shlex.join([*verb, "sweep", *changes, seeds, f"--workdir={workdir}"])]
-        return [
+        return first + [
             shlex.join([*verb, "train", *changes, f"--config.seed={seed}", f"--workdir={workdir}/seed_{seed}"])
             for seed in self.seeds
         ]
 
+    def fit(self) -> list[str]:
+        """Returns the words of the line that fits the tie, to its file below the root."""
+        kept = {key: value for key, value in self.overrides.items() if key != "towers.tie" and key not in PRETRAINED}
+        changes = [f"--config={self.recipe}", *(f"--config.{key}={value}" for key, value in kept.items())]
+        return ["tie", *changes, f"--out={self.overrides['towers.tie']}"]
 
-def rows(folders: list[str], archives: list[str]) -> list[Row]:
-    """Returns the rows of the datasets that are at hand, those of one dataset together."""
-    found = []
+
+def rows(folders: list[str], archives: list[str], places: dict[str, str] | None = None) -> list[Row]:
+    """Returns the rows of the datasets that are at hand, those of one dataset together.
+
+    Args:
+      folders: benchmarks.
+      archives: of features.
+      places: `text` and `tie` of a text tower, `texts` and `attributes` of the classes; what lacks one has no rows.
+    """
+    found, places = [], places or {}
+
+    def add_towers(dataset: str, argument: str, overrides: dict[str, str], ways: tuple[str, ...]) -> None:
+        recipe, seeds = f"configs/zero_shot.py:{argument}", tuple(range(SEEDS))
+        for tied, way in ((tied, way) for tied in (False, True) for way in ways):
+            given = SENTENCES[way].items()
+            described = {key: places.get(value.lower(), value) if value.isupper() else value for key, value in given}
+            name = f"{dataset}_sentences/{'tied' if tied else 'named'}_{way}"
+            tie = f"{RUNS.relative_to(ROOT)}/{name}.npz" if tied else places.get("tie")
+            if "text" not in places or not tie or {"TEXTS", "ATTRIBUTES"} & {*described.values()}:
+                continue
+            columns = {} if tied else {"towers.columns": "0:1280"}
+            keys = overrides | {"towers.text": places["text"]} | described | columns | PRETRAINED
+            found.append(Row(name, recipe, keys | {"towers.tie": tie}, False, seeds, tied))
 
     def add(dataset: str, argument: str, overrides: dict[str, str], *, swept: bool) -> None:
         for method in recipes():
@@ -120,10 +161,13 @@ def rows(folders: list[str], archives: list[str]) -> list[Row]:
             overrides = {"data.dir": folder, "data.semantics": semantics}
             name = path.resolve().name
             add(f"{name}_{semantics}", argument, overrides, swept=name != HOME)
+        add_towers(path.resolve().name, "xlsa17", {"data.dir": folder}, tuple(SENTENCES))
     for archive in archives:
         for semantics in sorted(set(npz.semantics_in(archive)) - {"names"}):  # which a text tower reads
             overrides = {"data.file": archive, "data.semantics": semantics}
             add(f"{pathlib.Path(archive).stem}_{semantics}", "npz", overrides, swept=True)
+        unseen = str(inspect.signature(npz.load).parameters["num_unseen"].default)
+        add_towers(pathlib.Path(archive).stem, "npz", {"data.file": archive, "data.num_unseen": unseen}, ("names",))
     add("digits", "digits", {}, swept=True)
     add("shapes", "shapes", {}, swept=True)
     return found
@@ -131,11 +175,18 @@ def rows(folders: list[str], archives: list[str]) -> list[Row]:
 
 def run(row: Row) -> None:
     """Runs all seeds of a row and writes its record."""
+    from zsl_jax import __main__
     from zsl_jax.training import files, problems, record, searching, sweeps
     from zsl_jax.training import run as running
     from zsl_jax.verbs import command_line
 
-    base = command_line.recipe(str(ROOT / row.recipe), row.overrides)
+    overrides = dict(row.overrides)
+    if row.tied:
+        overrides["towers.tie"] = str(ROOT / overrides["towers.tie"])
+        row.workdir.parent.mkdir(parents=True, exist_ok=True)
+        if __main__.main([*row.fit()[:-1], f"--out={overrides['towers.tie']}"]):
+            sys.exit(f"{row.name}: the tie was not fitted")
+    base = command_line.recipe(str(ROOT / row.recipe), overrides)
     setting = {}
     if row.swept:
         space = command_line.load_module(str(ROOT / row.recipe)).sweep()
@@ -161,9 +212,14 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", help="DATASET/RECIPE or DATASET (default: all)")
     parser.add_argument("--folder", action="append", default=[], help="benchmark in the xlsa17 layout")
     parser.add_argument("--archive", action="append", default=[], help="your own features, .npz")
+    for name, says in (("text", "folder of a text tower"), ("tie", "file that ties it to the first 1,280 features")):
+        parser.add_argument(f"--{name}", default="", help=says)
+    parser.add_argument("--texts", default="", help="JSON file of texts on the classes of the benchmark")
+    parser.add_argument("--attributes", default="", help="text file of the names of its attributes")
     parser.add_argument("--dry_run", action="store_true", help="only say what would be run")
     arguments = parser.parse_args()
-    wanted = rows(arguments.folder, arguments.archive)
+    places = {name: getattr(arguments, name) for name in ("text", "tie", "texts", "attributes")}
+    wanted = rows(arguments.folder, arguments.archive, {name: place for name, place in places.items() if place})
     if arguments.rows:
         wanted = [row for row in wanted if {row.name, row.name.split("/")[0]} & set(arguments.rows)]
     for row in wanted:

@@ -16,7 +16,7 @@ import toy
 import toy_frame
 
 from zsl_jax import class_encoders, config, data, errors, methods
-from zsl_jax.data import sources
+from zsl_jax.data import shapes, sources
 from zsl_jax.training import parallel, problems, protocols, states
 from zsl_jax.verbs import command_line
 
@@ -48,6 +48,9 @@ def test_recipe_builds(path, monkeypatch):
     if recipe.data.get("semantics") == "names" and not needs_tower:
         tokens = class_encoders.tokens(task.classes.names)
         task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=tokens))
+    if recipe.data.get("semantics") == "sentences":
+        sentences = shapes.read([[name] for name in task.classes.names])
+        task = dataclasses.replace(task, classes=dataclasses.replace(task.classes, embedding=sentences))
     training = states.Training(method, task, jax.random.key(0), recipe.train.batch_size, parallel.make_mesh())
     state = training.shapes
     assert jax.tree.leaves(state) or method.update is None

@@ -13,12 +13,13 @@ Place, tilt, light, background, and scraps behind and before the object vary.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from zsl_jax import class_encoders, errors
-from zsl_jax.data import dataset, descriptors, shapes_rendering
+from zsl_jax.data import dataset, descriptors, shapes_rendering, shapes_wording
 
 SHAPES = tuple(shapes_rendering.SHAPES)
 COLOURS = tuple(shapes_rendering.COLOURS)
@@ -26,7 +27,8 @@ TEXTURES = tuple(shapes_rendering.TEXTURES)
 SIZES = tuple(shapes_rendering.SIZES)
 ATTRIBUTES = SHAPES + COLOURS + TEXTURES + SIZES
 
-_SEMANTICS = ("att", "names")
+_SEMANTICS = ("att", "names", "sentences")
+_LENGTH = {"names": 4, "sentences": 16}  # words
 _INPUTS = {"features": descriptors.describe, "pixels": lambda images: images}
 
 
@@ -45,7 +47,8 @@ def load(
       inputs: `features` for the rows of `descriptors.describe`, `[N, 718]` float32 of unit length; `pixels` for the
         images themselves, `[N, size, size, 3]` uint8.
       semantics: what describes a class: `att` for the attributes, `[64, 22]` of 0 and 1; `names` for the words of its
-        name as `class_encoders.tokens`, `[64, 4]`.
+        name as `class_encoders.tokens`, `[64, 4]`; `sentences` for those of 16 sentences in the wording of training,
+        see `shapes_wording`, `{"texts": [64, 16, 16], "is_text": [64, 16]}`.
 
     Returns:
       A `Dataset` with the descriptions in its class table. `info` holds the names of the
@@ -81,7 +84,9 @@ def load(
     is_seen = np.array([(j - 3 * i) % 8 not in (0, 2) for i in range(len(SHAPES)) for j in range(len(COLOURS))])
     names = tuple(f"{extent} {colour} {texture} {shape}" for shape, colour, texture, extent in descriptions)
     if semantics == "names":
-        embedding = class_encoders.tokens(names, length=4)
+        embedding = class_encoders.tokens(names, length=_LENGTH["names"])
+    elif semantics == "sentences":
+        embedding = read([shapes_wording.sentences(name) for name in names])
     else:
         embedding = np.array([[name in words for name in ATTRIBUTES] for words in descriptions], np.float32)
     return dataset.Dataset(
@@ -92,7 +97,7 @@ def load(
         splits=_splits(is_seen, num_per_class),
         images=images,
         info={
-            **({"described_by": {"by": "tokens", "length": 4}} if semantics == "names" else {}),
+            **({"described_by": {"by": "tokens", "length": _LENGTH[semantics]}} if semantics in _LENGTH else {}),
             "semantics": semantics,
             "split": f"seed {seed}",
             "files": {},
@@ -109,6 +114,16 @@ def load(
             "pairs": [[colour, shape] for shape, colour, _, _ in descriptions],
         },
     )
+
+
+def read(sentences: Sequence[Sequence[str]]) -> dict[str, np.ndarray]:
+    """Returns the words of up to 16 sentences on each class, `{"texts": [C, 16, L], "is_text": [C, 16]}`."""
+    most = len(shapes_wording.sentences(" ".join((SIZES[0], COLOURS[0], TEXTURES[0], SHAPES[0]))))
+    # A free place repeats a sentence: an encoder is never shown a text without words.
+    flat = [some[place % len(some)] for some in sentences for place in range(most)]
+    words = class_encoders.tokens(flat, length=_LENGTH["sentences"])
+    is_text = np.arange(most)[None] < np.array([len(some) for some in sentences])[:, None]
+    return {"texts": words.reshape(len(sentences), most, -1), "is_text": is_text}
 
 
 def _check(name: str, value: Any, low: int, high: int) -> None:

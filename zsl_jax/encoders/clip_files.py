@@ -1,8 +1,8 @@
 """A CLIP or SigLIP model from a folder: which it is, its weights under one naming, its two towers.
 
-    Hugging Face   config.json, model.safetensors                     vision_model.encoder.layers.0.self_attn.q_proj.bias
-    open_clip      open_clip_config.json, open_clip_model.safetensors visual.transformer.resblocks.0.attn.in_proj_bias
-    OpenAI         *.safetensors or *.npz alone                       as open_clip's; its ResNets too
+    Hugging Face  config.json, model.safetensors                     vision_model.encoder.layers.0.mlp.fc1.bias
+    open_clip     open_clip_config.json, open_clip_model.safetensors visual.transformer.resblocks.0.mlp.c_fc.bias
+    OpenAI        *.safetensors or *.npz alone                       as open_clip's; its ResNets too
 
 A folder that holds both of the first two is read as Hugging Face's.
 

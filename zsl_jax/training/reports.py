@@ -117,7 +117,8 @@ def collect(records: Iterable[reading.Record]) -> Report:
             first = members[0]
             protocol = reading.protocol_of(first)
             rows = _rows(members, protocol, len(result), usual)
-            result.append(Column(name, first.content["dataset"], protocol, rows))
+            described = first.content["dataset"] | {"semantics": _semantics(first)}
+            result.append(Column(name, described, protocol, rows))
         if len(alike) > 1:
             described = [_flat(_data_of(members[0])) for members in alike]
             notes.append(f"{title} is {len(alike)} different data sets, kept apart: {_differences(described)}")
@@ -240,7 +241,14 @@ def _rates(
 def _title(record: reading.Record) -> str:
     protocol = record.content["protocol"]
     asked = "" if protocol == "gzsl" else f", {protocol}"
-    return f"{record.content['dataset']['name']} ({record.content['dataset']['semantics']}){asked}"
+    return f"{record.content['dataset']['name']} ({_semantics(record)}){asked}"
+
+
+def _semantics(record: reading.Record) -> str:
+    """What describes classes; which sentences a text tower reads is a choice of the row, as a knob is."""
+    described = record.content["dataset"]
+    by_tower = (described.get("described_by") or {}).get("by") == "text_tower"
+    return "sentences" if by_tower else described["semantics"]
 
 
 def _data_of(record: reading.Record) -> dict:
@@ -249,6 +257,7 @@ def _data_of(record: reading.Record) -> dict:
     counts = {name: number for name, number in described["counts"].items() if name != "trained_classes"}
     described = {name: value for name, value in described.items() if name not in ("inputs", "labels", "described_by")}
     return described | {
+        "semantics": _semantics(record),
         "counts": counts,
         "protocol": record.content["protocol"],
         "options": {k: v for k, v in options.items() if not phases.is_same_run(f"data.{k}")},
