@@ -89,6 +89,9 @@ trains by that.
 compete for features, as `config.method.decorrelation`, and what the released code computes in its place by
 `config.method.decorrelated_as=published`.
 
+    python -m zsl_jax train --config=attributes_pixels --config.method.groups=8,8,4,2 \\
+        --config.method.decorrelation=0.001 --workdir=runs/decorrelated
+
 **What a model does not know.** After training by `evidential_log` or `evidential_digamma`, `Trained.uncertainty` says
 for each input which share of belief no class has: see [arrays](arrays.md#ask).
 
