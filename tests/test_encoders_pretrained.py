@@ -269,8 +269,8 @@ def test_flops_are_those_of_the_products():
         ("mlp", np.zeros((3, 100)), "58.75 k parameters, 0.12 MFLOP per input of 100"),
         ("convnet", np.zeros((3, 32, 32, 3), np.uint8), r"0.14 M parameters, .* MFLOP per image of 32 x 32"),
         ("bag", np.zeros((3, 7), np.int32), r"0.28 M parameters, 3\d\..* kFLOP per input of 7"),
-        ("text_cnn", np.zeros((3, 7), np.int32), "0.30 M parameters, .* an input of 7"),
-        ("transformer", np.zeros((3, 7), np.int32), "0.37 M parameters, .* an input of 7"),
+        ("text_cnn", np.zeros((3, 7), np.int32), "0.30 M parameters, .* per input of 7"),
+        ("transformer", np.zeros((3, 7), np.int32), "0.37 M parameters, .* per input of 7"),
     ],
 )
 def test_the_size_of_every_other_encoder_is_a_line(name, inputs, says):

@@ -30,6 +30,7 @@ NAMES = [pytest.param(name, marks=() if name in SHORT else pytest.mark.long, id=
 # Data and protocol of the other methods; prompts not listed here learn before names.
 OF_NAMES = (small_prompts.dataset, {}, "gzsl")
 OTHERS = dict.fromkeys(toy.PROMPTS, OF_NAMES) | {
+    "category_discovery": (toy.dataset, {}, "discovery"),
     "attribute_prompts": (small_prompts.dataset, {"patches": 2}, "gzsl"),
     "csp": (small_prompts.dataset, {"as_pairs": True}, "pairs"),
     "cot": (test_cot.source, {}, "pairs"),
@@ -91,8 +92,7 @@ def tower(tmp_path_factory):
 def test_it_moves_nothing_on_pairs_names_and_texts_either(name, tower, tmp_path):
     source, options, protocol = OTHERS[name]
     made = toy_runs.recipe(name, **{"protocol": protocol, "train.epochs": 1})
-    if protocol == "pairs":
-        made.select.metric = "auc"
+    made.select.metric = {"pairs": "auc", "discovery": "discovered"}.get(protocol, made.select.metric)
     if "towers" in made:
         made.towers.update(tower)
     if name == "cot":  # which needs maps of images

@@ -386,7 +386,7 @@ def test_the_size_of_each_encoder_of_a_config_is_a_line(task):
     found = encoding.sizes(recipe, blocks())
     assert [line.split(":")[0] for line in found] == ["encoder mlp", "class encoder mlp"]
     assert re.fullmatch(r".*: \d+\.\d\d k parameters, \d+\.\d\d kFLOP per image of 4 x 4", found[0])
-    assert found[1].endswith("an input of 6")
+    assert found[1].endswith("per input of 6")
     assert encoding.sizes(config.base("ale", "shapes"), blocks()) == []
 
 

@@ -72,7 +72,7 @@ def load(
     >>> len(scenes.classes), scenes.classes.embedding.shape, int(scenes.classes.is_seen.sum())
     (16, (16, 56), 12)
     >>> scenes.classes.names[:2]
-    ('blue circle and green moon', 'green circle and blue moon')
+    ('blue heart and yellow moon', 'yellow heart and blue moon')
     """
     for name, value, choices in (("inputs", inputs, _INPUTS), ("semantics", semantics, SEMANTICS)):
         if value not in choices:

@@ -63,7 +63,7 @@ def load(
 
     >>> found = load(attribute="size,colour", num_pairs=40, num_per_class=5)
     >>> len(found.classes), found.classes.names[0], [len(names) for names in found.parts]
-    (40, 'large blue circle', [16, 8])
+    (40, 'large blue heart', [16, 8])
     """
     if inputs not in _INPUTS:
         raise errors.unknown("inputs", inputs, _INPUTS)

@@ -55,7 +55,7 @@ def sentences(name: str, wording: str = "training") -> tuple[str, ...]:
       wording: a key of `WORDINGS`.
 
     >>> len(sentences("large red solid circle")), sentences("large red solid circle", "reworded")[5]
-    (16, 'something scarlet shaped like a circle, solid, rather big')
+    (16, 'something red shaped like a disc, solid, rather big')
     >>> sentences("large red solid circle", "synonyms")[0]
     'a huge crimson uniform ball'
     """

@@ -39,9 +39,9 @@ def describe(encoder: nn.Module, variables: Any, inputs: Any) -> str:
         return said
     operations, unit = _scaled(found, ("GFLOP", "MFLOP", "kFLOP"))
     if isinstance(inputs, Mapping):
-        return f"{said}, {operations} {unit} a node"
-    kind, shape = ("an image", inputs.shape[1:3]) if len(inputs.shape) == 4 else ("an input", inputs.shape[1:])
-    return f"{said}, {operations} {unit} {kind} of {' x '.join(map(str, shape))}"
+        return f"{said}, {operations} {unit} per node"
+    kind, shape = ("image", inputs.shape[1:3]) if len(inputs.shape) == 4 else ("input", inputs.shape[1:])
+    return f"{said}, {operations} {unit} per {kind} of {' x '.join(map(str, shape))}"
 
 
 def _scaled(number: int, units: tuple[str, str, str]) -> tuple[str, str]:

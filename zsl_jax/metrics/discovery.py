@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
-from scipy import optimize
 
 from zsl_jax import arguments
 
@@ -57,4 +56,6 @@ def discovered(
 
 
 def _matched(table):
+    from scipy import optimize  # a third of a second, which no other metric needs
+
     return optimize.linear_sum_assignment(np.asarray(table), maximize=True)[1].astype(np.int32)
