@@ -63,6 +63,7 @@ def test_uncertainty_weighs_by_what_it_is_given_and_charges_for_it(task):
     assert slope(0.5 / jnp.mean(parts[0])) == pytest.approx(0.0, abs=1e-5)
 
 
+@pytest.mark.long
 def test_gradnorm_weighs_by_the_lengths_of_gradients_and_trains_the_weights_alone(task):
     names = ("info_nce", "alignment", "clip_softmax")
     objective = objectives.balanced(objectives.make("info_nce+0.5*alignment+0.1*clip_softmax"), "gradnorm")

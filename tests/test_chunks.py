@@ -144,6 +144,7 @@ def assert_near(found, expected):
         *(pytest.param(name, "two_tower", marks=pytest.mark.long) for name in ("convnet", "vit")),
     ],
 )
+@pytest.mark.long
 def test_the_gradient_is_that_of_the_whole_batch(encoder, name, classes):
     whole, in_chunks = (step(METHODS[name](parts_of(encoder, chunk=size)), classes) for size in (0, CHUNK))
     assert_near(in_chunks, whole)
@@ -242,6 +243,7 @@ def compiled(method, classes, count, mesh=None):
     return jax.jit(method.update).lower(state, batch, classes, KEY).compile()
 
 
+@pytest.mark.long
 def test_memory_is_that_of_a_chunk(classes):
     """What grows with the batch are embeddings, 32 bytes per image, beside activations of 5 KiB per image and more."""
 

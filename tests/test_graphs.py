@@ -36,6 +36,7 @@ def share_of_walks(edges, start, length):
     return found
 
 
+@pytest.mark.long
 def test_neighbours_are_those_that_most_walks_reach():
     found = graphs.neighborhoods(jax.random.key(0), PATH, most=4, walks=2000, length=3)
     assert found.nodes[:, 0].tolist() == list(range(7))
@@ -116,6 +117,7 @@ def by_loops(layer, params, inputs, row):
 
 
 @pytest.mark.parametrize("layer", graph_encoders.LAYERS)
+@pytest.mark.long
 def test_layers_are_their_formulas_for_each_node_alone(layer):
     inputs = graph_inputs()
     module = encoders.factory(layer)(width=5, hidden_width=4)

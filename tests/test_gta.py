@@ -162,6 +162,7 @@ def test_a_function_of_the_host_writes_texts_for_new_pairs():
     assert written.sum() == (asked[0].any(1).astype(int) + asked[1].any(1)).sum()
 
 
+@pytest.mark.long
 def test_a_step_descends_on_labelled_and_pseudo_labelled_rows_alone():
     train, _ = problem()
     method = methods.gta_clip(**KNOBS)
@@ -207,6 +208,7 @@ def test_the_loss_of_a_step_is_its_formula():
     np.testing.assert_allclose(loss, np.mean(terms), rtol=1e-4)
 
 
+@pytest.mark.long
 def test_a_class_that_the_run_did_not_know_shows_its_first_texts():
     _, classes = problem()
     method = methods.gta_clip(**KNOBS)

@@ -76,6 +76,7 @@ def test_a_choice_trains_and_the_descriptions_are_what_it_uses(name):
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.long) if name in ("bank", "swapped") else name for name in CHOICES]
 )
+@pytest.mark.long
 def test_devices_change_nothing_and_the_choice_does(name):
     """Two epochs by the trainer itself; beside them the same loss with all negatives."""
 

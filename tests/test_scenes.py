@@ -98,6 +98,7 @@ def source():
     return data.load("scenes", num_couples=12, num_per_class=10, size=16)
 
 
+@pytest.mark.long
 def test_any_tower_is_asked_what_loops_ask(source):
     noise = np.random.default_rng(0).standard_normal((len(source.labels), source.classes.embedding.shape[1]))
     task, found = asked(source, source.classes.embedding[source.labels] + 0.7 * noise)

@@ -96,6 +96,7 @@ def test_each_round_learns_anew_from_sure_answers_of_the_one_before():
     assert 10 < np.sum(wanted[unlabelled] >= 0) < np.sum(unlabelled), "some answers join, some do not"
 
 
+@pytest.mark.long
 def test_answers_that_do_not_stay_under_a_disturbance_do_not_join():
     counts = [float(of_rounds(2, noise=noise, threshold=0.0)[2]["pseudo_labels"]) for noise in (0.0, 0.5, 1e4)]
     assert counts[0] == np.sum(problem()[0].labels < 0), "all join where nothing is asked"

@@ -265,6 +265,7 @@ def test_intents_are_told_by_their_names_and_trained_methods_take_them_too(share
     assert __main__.main(["evaluate", f"--workdir={workdir}"]) == 0
 
 
+@pytest.mark.long
 def test_texts_take_batches_of_few_shapes_and_come_back_in_their_order(tmp_path, monkeypatch):
     tower = towers.load_text_tower(small_tower.write(tmp_path / "tower"))
     rng = np.random.default_rng(0)

@@ -216,6 +216,7 @@ def noisy_pairs(seed: int = 0):
     return texts, (texts @ truth)[labels] + noise * rng.standard_normal((len(labels), 24)), labels
 
 
+@pytest.mark.long
 def test_contrastive_steps_leave_out_what_tells_no_text_from_another():
     texts, targets, labels = noisy_pairs()
     tie = contrastive_tie.fit(texts, targets, labels, steps=200, learning_rate=0.03)

@@ -205,7 +205,8 @@ def named(name: str) -> Checkpoint:
             "weights",
             name,
             near,
-            f"a {', '.join(weights.SUFFIXES[:-1])} or {weights.SUFFIXES[-1]} file is wanted, or a name that `zsl-jax extract --help` lists",
+            f"a {', '.join(weights.SUFFIXES[:-1])} or {weights.SUFFIXES[-1]} file is wanted, or a name that "
+            "`zsl-jax extract --help` lists",
         )
     return CHECKPOINTS[name]
 
