@@ -195,7 +195,7 @@ LOSSES = {
     "nt_xent": of(losses.nt_xent, batch("embeddings_a", "embeddings_b"), temperature=0.5),
     "nwj_bound": of(losses.nwj_bound, square("scores")),
     "quasi_fully_supervised": of(
-        lambda scores, is_seen, **a: losses.quasi_fully_supervised(scores, NO_LABELS, is_seen, **a),
+        lambda scores, is_seen, **a: losses.quasi_fully_supervised(scores, NO_LABELS[: len(scores)], is_seen, **a),
         {"scores": normal(ROWS, CLASSES), "is_seen": IS_SEEN},
         ("scores",),
     ),

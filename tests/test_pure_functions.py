@@ -173,6 +173,8 @@ def test_a_score_of_minus_infinity_is_a_mask(name):
     case = EVERY[name]
     if not case.has_where or name.startswith(("losses.conditional", "losses.nce", "losses.nwj", "losses.semantic")):
         pytest.skip("its matrix is not one of scores over classes")
+    if "teacher" in name:
+        pytest.skip("the teacher gives every class a share, and one without any is infinitely far from it")
     value = case.values[0]
     scores = jnp.asarray(case.arrays[value])
     target = {"labels": lambda x: np.arange(x.shape[1])[None, :] == case.arrays["labels"][:, None]}

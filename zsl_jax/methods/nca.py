@@ -27,9 +27,10 @@ def nca(
 ) -> base.Method:
     """Neighbourhood components analysis: a method on inputs of fewer numbers, in which classes are near to themselves.
 
-        x  -->  z = unit((x - m) W)             W [F, D],    the metric (x - x')^T W W^T (x - x') but for the length
+        z_i = unit((x_i - m) W)
         W = argmax sum_i log p_i,    p_i = sum_{j != i, y_j = y_i} exp(z_i . z_j / t) / sum_{j != i} exp(z_i . z_j / t)
 
+    W is [F, D], and the metric `(x - x')^T W W^T (x - x')` but for the length.
     p_i is the probability that a neighbour of x_i, drawn by nearness, has its class. j are the other inputs of a batch,
     which is drawn from the labelled inputs alone; one without another of its class in the batch is left out. W begins
     as the first principal components and is learned before the first step of the scorer, in one compiled loop of Adam.

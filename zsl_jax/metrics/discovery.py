@@ -43,9 +43,9 @@ def discovered(
     Reference: Vaze, Han, Vedaldi, Zisserman, "Generalized Category Discovery", CVPR 2022; Kuhn, "The Hungarian Method
     for the Assignment Problem", Naval Research Logistics Quarterly 1955.
     """
-    arguments.check_same_shape(1, clusters=clusters, labels=labels)
     clusters = arguments.class_labels(clusters, num_classes, name="clusters")
     labels = arguments.class_labels(labels, num_classes)
+    arguments.check_same_shape(1, clusters=clusters, labels=labels)
     counts = arguments.mask_like(where, labels.shape) & (labels >= 0) & (clusters >= 0)
     # Rows that do not count go beyond the table, and are dropped.
     places = jnp.where(counts, clusters, num_classes), jnp.where(counts, labels, num_classes)

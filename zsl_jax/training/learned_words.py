@@ -34,7 +34,9 @@ def nearest(
       source: the dataset, which names the parts of pairs.
       count: words per vector.
     """
-    if not methods.learns_prompts(config_lib.trained(config).name) or not isinstance(state, Mapping):
+    if "towers" not in config or not isinstance(state, Mapping):
+        return {}
+    if not methods.learns_prompts(config_lib.trained(config).name):
         return {}
     trained, parts = classes.names[: classes.num_trained], source.parts or ((), ())
     found = {}
