@@ -16,14 +16,7 @@ from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    # Of the datasets, the shapes alone have sentences on what is to be seen.
-    sentences = (argument or "shapes").split(",")[0] == "shapes"
-    config = families.small_pixels("two_tower", argument, class_encoder="bag" if sentences else "mlp")
-    if sentences:
-        config.data.semantics = "sentences"
-        config.normalize.classes = "none"
-    config.class_encoder.widths = (64,)
-    return config
+    return families.class_texts(argument, semantics="sentences", datasets=("shapes",))
 
 
 def sweep():

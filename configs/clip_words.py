@@ -15,14 +15,7 @@ from zsl_jax.recipes import families
 
 
 def get_config(argument=None):
-    # Of the datasets, these have names that say what an image shows.
-    words = (argument or "shapes").split(",")[0] in ("shapes", *sources.OF_SCENES)
-    config = families.small_pixels("two_tower", argument, class_encoder="bag" if words else "mlp")
-    if words:
-        config.data.semantics = "names"
-        config.normalize.classes = "none"
-    config.class_encoder.widths = (64,)
-    return config
+    return families.class_texts(argument, semantics="names", datasets=("shapes", *sources.OF_SCENES))
 
 
 def sweep():

@@ -1,7 +1,8 @@
 """Losses of the field as pure functions: arrays in, one value per example out, never reduced, never normalised.
 
 `attributes` compares predicted attribute values or their presence with labels, `attribute_space` constrains the weights
-and embeddings that attributes live in, and `semantic` compares classes through the similarity of their descriptions.
+and embeddings that attributes live in, and `semantic` compares classes through the similarity of their descriptions,
+`unseen_probability` leaves some to the classes without images.
 
 Labels are whole numbers of any dtype. A label outside `[0, C)` is no class: the loss of its example is 0 and has no
 gradient (`zsl_jax.arguments.class_labels` holds the rule). NaN in an example that counts gives a loss of NaN. A class
@@ -46,9 +47,6 @@ from zsl_jax.losses.redundancy import alignment, barlow_twins, uniformity, vicre
 from zsl_jax.losses.retrieval import adaptive_relevance_margin, bidirectional_hinge, n_pair
 from zsl_jax.losses.self_contrastive import gated_contrastive, nt_xent, supervised_contrastive
 from zsl_jax.losses.semantic import (
-    batch_self_calibration,
-    quasi_fully_supervised,
-    self_calibration,
     semantic_regularized_similarity,
     semantic_regularized_similarity_published,
     semantic_relation,
@@ -61,6 +59,7 @@ from zsl_jax.losses.triplet import (
     triplet_margin,
     triplet_ratio,
 )
+from zsl_jax.losses.unseen_probability import batch_self_calibration, quasi_fully_supervised, self_calibration
 from zsl_jax.losses.wasserstein import gradient_penalty, squared_departure, two_layer_gradient_penalty
 
 __all__ = [

@@ -1,5 +1,7 @@
 """Starting points that several recipes of configs/ share: what each changes of `config.base`."""
 
+from collections.abc import Collection
+
 import ml_collections
 
 from zsl_jax import config as config_lib
@@ -58,6 +60,23 @@ def small_pixels(method: str, argument: str | None = None, **encoder_names: str)
     elif config_lib.has_pixels(config):
         config.encoder.update({"merges": (4, 2), "pool": "max"})
         config.augmentation.update({"crop": 3, "flip": True, "brightness": 0.1})
+    return config
+
+
+def class_texts(argument: str | None, *, semantics: str, datasets: Collection[str]) -> ml_collections.ConfigDict:
+    """Returns the config of two towers, one of which reads texts on the classes where the dataset has such.
+
+    Args:
+      argument: what follows the colon in `--config=NAME:DATASET[,WORD...]`.
+      semantics: what the texts are, for `config.data.semantics`.
+      datasets: those that have them; others keep their descriptions.
+    """
+    has_texts = (argument or "shapes").split(",")[0] in datasets
+    config = small_pixels("two_tower", argument, class_encoder="bag" if has_texts else "mlp")
+    if has_texts:
+        config.data.semantics = semantics
+        config.normalize.classes = "none"
+    config.class_encoder.widths = (64,)
     return config
 
 
